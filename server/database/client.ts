@@ -1,0 +1,158 @@
+import pg from 'pg';
+import { DatabaseUnavailableError, describeConnectError, endsSession } from './unavailable.ts';
+
+/** What all connections of one pool have in common, and to whom they report. */
+export interface SessionRules {
+  /** On the server, for connections that are ours alone; 0 is no limit. In milliseconds. */
+  statementTimeoutMs: number;
+  /** Known beforehand to go through a transaction pooler. */
+  poolerHint: boolean;
+  preparedStatements: 'auto' | boolean;
+  onSession(behindPooler: boolean): void;
+  onAnswer(): void;
+  /** @param since When the attempt began (`performance.now()`). */
+  onConnectFailed(error: DatabaseUnavailableError, since: number): void;
+  onLost(): void;
+}
+
+export type SessionConfig = pg.ClientConfig & { rules: SessionRules };
+
+/**
+ * A connection that knows whether it still is one.
+ *
+ * Failures of the connection itself come out as `DatabaseUnavailableError`, whatever form they had; errors of a
+ * statement come out as they are. It reports every answer, so that availability is known without asking.
+ */
+export class DatabaseClient extends pg.Client {
+  readonly #rules: SessionRules;
+  readonly #connectLimit: number;
+  #lost: string | undefined;
+  #unnamed = false;
+  #statements = 0;
+  /** Sweeps of the pool since this connection last said something, counted only while a statement waits. */
+  silentSweeps = 0;
+  /** When it was last given back, on the wall clock, which goes on while the process is frozen. */
+  usedAt = Date.now();
+
+  constructor(config: SessionConfig) {
+    super(config);
+    this.#rules = config.rules;
+    this.#connectLimit = config.connectionTimeoutMillis ?? 0;
+    // Without a listener, the end of a connection that someone has checked out would end the process.
+    this.on('error', (error) => this.#markLost(error.message));
+    this.once('end', () => this.#markLost('the connection was closed'));
+  }
+
+  get lost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** Whether a statement has been sent that is not yet answered. */
+  get busy(): boolean {
+    return this.#statements > 0;
+  }
+
+  // pg-pool calls it with a callback, everyone else takes the promise.
+  override connect(callback?: (error: any, client?: any) => void): any {
+    const opened = this.#open();
+    if (!callback) return opened;
+    opened.then(() => callback(null, this), callback);
+  }
+
+  async #open(): Promise<this> {
+    const since = performance.now();
+    try {
+      await super.connect();
+      await this.#beginSession();
+    } catch (error) {
+      const took = performance.now() - since;
+      const timedOut = this.#connectLimit > 0 && took >= this.#connectLimit - 10;
+      const reason = timedOut ? `no answer within ${this.#connectLimit} ms` : describeConnectError(error);
+      const unavailable = new DatabaseUnavailableError(reason, { cause: error });
+      this.abandon(reason);
+      this.#rules.onConnectFailed(unavailable, since);
+      throw unavailable;
+    }
+    this.#rules.onAnswer();
+    return this;
+  }
+
+  /**
+   * One round trip that finds out whether a pooler stands between, and sets the time-outs where none does.
+   *
+   * A pooler announces a key of its own in place of the backend's process id. Behind one, a setting would stay with
+   * the server's connection and meet whoever gets it next; and as startup parameters poolers refuse them. The last
+   * one lets a backend whose client has gone stop its work; other platforms than Linux may refuse it.
+   */
+  async #beginSession(): Promise<void> {
+    let behindPooler = this.#rules.poolerHint;
+    if (!behindPooler) {
+      const own = `pg_backend_pid() = ${(this as unknown as { processID: number }).processID}`;
+      const set = (name: string, value: string | number) => `set_config('${name}', '${value}', false)`;
+      const limit = this.#rules.statementTimeoutMs;
+      const { rows } = await super.query(`select ${own} as own,
+        case when ${own} then ${set('statement_timeout', limit)} end,
+        case when ${own} then ${set('idle_in_transaction_session_timeout', limit)} end,
+        case when ${own} and version() like '%linux%' then ${set('client_connection_check_interval', '5s')} end`);
+      behindPooler = !rows[0].own;
+    }
+    this.#unnamed =
+      this.#rules.preparedStatements === 'auto' ? behindPooler : !this.#rules.preparedStatements;
+    this.#rules.onSession(behindPooler);
+  }
+
+  override query(config: any, values?: any, callback?: any): any {
+    if (this.#unnamed && config?.name) config = { ...config, name: undefined };
+    // Cursors and callbacks are the caller's own business; nothing of ours uses them.
+    if (typeof config?.submit === 'function' || typeof (callback ?? values) === 'function') {
+      return super.query(config, values, callback);
+    }
+    if (this.#statements++ === 0) this.silentSweeps = 0;
+    return super.query(config, values).then(
+      (result) => {
+        this.#answered();
+        return result;
+      },
+      (error) => {
+        if (endsSession(error)) this.abandon(error.message);
+        if (this.#lost === undefined) {
+          this.#answered();
+          throw error;
+        }
+        this.#statements--;
+        this.#rules.onLost();
+        throw new DatabaseUnavailableError(`connection lost: ${this.#lost}`, { cause: error });
+      },
+    );
+  }
+
+  #answered(): void {
+    this.#statements--;
+    this.silentSweeps = 0;
+    this.#rules.onAnswer();
+  }
+
+  #markLost(why: string): void {
+    this.#lost ??= why;
+  }
+
+  /** Closes the connection at once, without a word: it is dead, or holds up someone who waits. */
+  abandon(why: string): void {
+    this.#markLost(why);
+    (this.connection.stream as unknown as { destroy(): void }).destroy();
+  }
+
+  /** Asks for a sign of life; without one within `limitMs` milliseconds, the connection is abandoned. */
+  async answers(limitMs: number): Promise<boolean> {
+    const limit = setTimeout(() => this.abandon(`no answer within ${limitMs} ms`), limitMs);
+    try {
+      await super.query('select 1');
+      this.#rules.onAnswer();
+      return true;
+    } catch {
+      return false;
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+}

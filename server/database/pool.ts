@@ -1,0 +1,309 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import { Availability, type Logger } from './availability.ts';
+import { DatabaseClient, type SessionConfig, type SessionRules } from './client.ts';
+import { DatabaseUnavailableError } from './unavailable.ts';
+
+export { DatabaseUnavailableError } from './unavailable.ts';
+
+export interface DatabaseOptions {
+  /** Host, user, TLS and so on, fully resolved. Time-outs do not belong here: poolers refuse them. */
+  connection: pg.ClientConfig;
+  poolSize: number;
+  /** All times in milliseconds. A connection that nobody has used for this long is closed. */
+  idleTimeoutMs: number;
+  /** The longest a connection may take to open, which may include waking a sleeping server, or to become free. */
+  connectTimeoutMs: number;
+  /** 0 is no limit. */
+  statementTimeoutMs: number;
+  /** Named statements; `auto` is off behind a transaction pooler. */
+  preparedStatements: 'auto' | boolean;
+  /** The address says that a transaction pooler stands there. One that does not say so is found out. */
+  poolerHint?: boolean;
+  applicationName: string;
+}
+
+export interface Database {
+  readonly db: NodePgDatabase;
+  readonly pool: pg.Pool;
+  /** False from a failed attempt to connect until the database answers again. */
+  readonly available: boolean;
+  /** Whether a pooler stands between; unknown before the first connection. */
+  readonly pooler: boolean | undefined;
+  /**
+   * Asks the database for a sign of life; one question at a time, shared by all who ask.
+   *
+   * @throws DatabaseUnavailableError, or the signal's reason when that is aborted first.
+   */
+  probe(signal?: AbortSignal): Promise<void>;
+  stats(): { total: number; idle: number; waiting: number; max: number };
+  /** Ends every connection; one that is in use gets two seconds to be given back. */
+  close(): Promise<void>;
+}
+
+/** A connection unused for longer than this is asked for a sign of life before it is lent. In milliseconds, as below. */
+const TRUSTED_IDLE = 2_000;
+const SIGN_OF_LIFE = 500;
+/** The longest a probe may take to connect while something is known to be wrong. */
+const PROBE_CONNECT = 3_000;
+const SWEEP = 1_000;
+/** So many sweeps without an answer to any statement, and the pool asks whether the database is there. */
+const SUSPICIOUS_SWEEPS = 2;
+const CLOSE_GRACE = 2_000;
+
+/** Makes the pool; connects to nothing until someone asks. */
+export function createDatabase(options: DatabaseOptions, log: Logger): Database {
+  const pool = new WatchedPool(options, log);
+  return {
+    db: drizzle({ client: pool }),
+    pool,
+    get available() {
+      return pool.availability.available;
+    },
+    get pooler() {
+      return pool.pooler;
+    },
+    probe: (signal) => pool.availability.probe(signal),
+    stats: () => ({
+      total: pool.totalCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+      max: options.poolSize,
+    }),
+    close: () => pool.close(),
+  };
+}
+
+type Lent = DatabaseClient & pg.PoolClient;
+
+/**
+ * pg's pool, made to fail fast and to recover.
+ *
+ * It refuses at once while the database is away, never lends a connection that died unnoticed (a frozen process, a
+ * network that forgot it), keeps one whose statement was merely wrong, and takes back one whose user cannot.
+ */
+class WatchedPool extends pg.Pool {
+  readonly availability: Availability;
+  pooler: boolean | undefined;
+  readonly #settings: SessionConfig;
+  readonly #connectTimeoutMs: number;
+  readonly #sweepLimit: number;
+  readonly #log: Logger;
+  readonly #idle = new Set<DatabaseClient>();
+  readonly #lent = new Set<DatabaseClient>();
+  readonly #waiting = new Set<(error: Error) => void>();
+  #sweeper: NodeJS.Timeout | undefined;
+  #silentSweeps = 0;
+
+  constructor(options: DatabaseOptions, log: Logger) {
+    const rules: SessionRules = {
+      statementTimeoutMs: options.statementTimeoutMs,
+      preparedStatements: options.preparedStatements,
+      poolerHint: options.poolerHint ?? false,
+      onSession: (behindPooler) => this.#session(behindPooler, options.preparedStatements),
+      onAnswer: () => {
+        this.#silentSweeps = 0;
+        this.availability.answered();
+      },
+      onConnectFailed: (error, since) => this.#connectFailed(error, since),
+      onLost: () => this.availability.suspect(),
+    };
+    const settings: SessionConfig = {
+      ...options.connection,
+      application_name: options.applicationName,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      rules,
+    };
+    super({
+      ...settings,
+      max: options.poolSize,
+      idleTimeoutMillis: options.idleTimeoutMs,
+      Client: DatabaseClient as unknown as new () => pg.ClientBase,
+    });
+    this.#settings = settings;
+    this.#connectTimeoutMs = options.connectTimeoutMs;
+    this.#sweepLimit =
+      options.statementTimeoutMs > 0 ? Math.ceil(options.statementTimeoutMs / SWEEP) + 1 : Infinity;
+    this.#log = log;
+    this.availability = new Availability(
+      () => this.#ask(),
+      (error) => this.#wentAway(error),
+      log,
+    );
+    // A server that is restarted or put to sleep closes idle connections (57P01, ECONNRESET). That harms nobody.
+    this.on('error', (error) =>
+      log.debug({ reason: error.message }, 'An idle database connection was closed'),
+    );
+    this.on('remove', (client) => this.#idle.delete(client as unknown as Lent));
+    // Some never give back what has failed: drizzle, when a transaction cannot even begin.
+    this.on('connect', (client) => client.once('end', () => client.release()));
+  }
+
+  override connect(callback?: (...result: any[]) => void): any {
+    const lent = this.#checkout(TRUSTED_IDLE);
+    if (!callback) return lent;
+    lent.then((client) => callback(undefined, client, client.release), callback);
+  }
+
+  // pg's own discards the connection after any error, even a violated constraint.
+  override query(...args: any[]): any {
+    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+    const result = this.#query(args);
+    if (!callback) return result;
+    result.then((rows) => callback(undefined, rows), callback);
+  }
+
+  async #query([text, values]: any[]): Promise<pg.QueryResult> {
+    const client = await this.#checkout(TRUSTED_IDLE);
+    try {
+      return await client.query(text, values);
+    } finally {
+      client.release();
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    const late = setTimeout(() => {
+      for (const client of this.#lent) client.abandon('the pool was closed');
+    }, CLOSE_GRACE);
+    await this.end();
+    clearTimeout(late);
+  }
+
+  /** @param trustedIdle A connection unused for longer than this many milliseconds must answer first. */
+  async #checkout(trustedIdle: number): Promise<Lent> {
+    if (!this.availability.available) await this.availability.admit();
+    for (;;) {
+      const client = await this.#acquire();
+      const unused = Date.now() - client.usedAt;
+      if (unused < 0 || unused > trustedIdle) {
+        if (!(await client.answers(SIGN_OF_LIFE))) {
+          client.release(true);
+          // What ended one connection ended those that are as old: ask none of them, open a new one.
+          this.#dropIdle();
+          continue;
+        }
+      }
+      return client;
+    }
+  }
+
+  /** Waits for a connection, at most as long as one may take to open, and no longer than the database is there. */
+  #acquire(): Promise<Lent> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      super.connect((error, client) => {
+        const wanted = this.#waiting.delete(reject);
+        if (error) return reject(this.#translated(error));
+        const lent = this.#lend(client as unknown as Lent);
+        if (wanted) resolve(lent);
+        else lent.release();
+      });
+    });
+  }
+
+  #translated(error: Error): DatabaseUnavailableError {
+    if (error instanceof DatabaseUnavailableError) return error;
+    if (error.cause instanceof DatabaseUnavailableError) return error.cause;
+    if (this.ending) return new DatabaseUnavailableError('the pool is closed', { cause: error });
+    return new DatabaseUnavailableError(
+      `pool exhausted: no connection became free within ${this.#connectTimeoutMs} ms; see DB_POOL_SIZE`,
+      { cause: error, retryAfterSeconds: 1 },
+    );
+  }
+
+  #lend(client: Lent): Lent {
+    this.#idle.delete(client);
+    this.#lent.add(client);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP).unref();
+    const giveBack = client.release;
+    let lent = true;
+    client.release = (error) => {
+      if (!lent) return;
+      lent = false;
+      this.#lent.delete(client);
+      client.usedAt = Date.now();
+      // In the middle of a transaction it is of no use to the next one.
+      const unfit = error || client.lost || client.getTransactionStatus() !== 'I';
+      if (!unfit) this.#idle.add(client);
+      giveBack.call(client, unfit);
+    };
+    return client;
+  }
+
+  #dropIdle(): void {
+    for (const client of this.#idle) {
+      // The pool's own listener takes it out of the pool there and then.
+      client.emit('error', new Error('given up together with others of its age'));
+      client.abandon('given up together with others of its age');
+    }
+    this.#idle.clear();
+  }
+
+  #wentAway(error: DatabaseUnavailableError): void {
+    for (const reject of this.#waiting) reject(error);
+    this.#waiting.clear();
+    this.#dropIdle();
+  }
+
+  /** One sign of life: over a connection of the pool; while something is wrong, over one of its own. */
+  async #ask(): Promise<void> {
+    const saturated = this.idleCount === 0 && this.totalCount >= this.options.max;
+    const troubled = !this.availability.available || this.#silentSweeps >= SUSPICIOUS_SWEEPS;
+    if (!troubled && !saturated) return (await this.#checkout(0)).release();
+    if (!troubled && this.availability.answeredRecently) return;
+    const limit = Math.min(this.#connectTimeoutMs, PROBE_CONNECT);
+    const client = new DatabaseClient({ ...this.#settings, connectionTimeoutMillis: limit });
+    try {
+      await client.connect();
+      await client.end();
+    } catch (error) {
+      if (!this.availability.available) throw error;
+    }
+  }
+
+  /**
+   * Runs each second while a connection is lent, and only then. It is the limit of a statement on this side (one timer
+   * for all of them), and notices that nothing is answered any more long before that limit. It counts its own rounds
+   * rather than time: a process that was frozen for an hour has waited one round.
+   */
+  #sweep(): void {
+    let waiting = false;
+    for (const client of this.#lent) {
+      if (!client.busy) continue;
+      waiting = true;
+      client.silentSweeps++;
+      if (client.silentSweeps > this.#sweepLimit)
+        client.abandon(`no answer within ${client.silentSweeps - 1} s`);
+      else if (client.silentSweeps >= SUSPICIOUS_SWEEPS && !this.availability.available) {
+        client.abandon('no answer, and the database is away');
+      }
+    }
+    this.#silentSweeps = waiting ? this.#silentSweeps + 1 : 0;
+    if (this.#silentSweeps >= SUSPICIOUS_SWEEPS) this.availability.suspect();
+    if (this.#lent.size === 0) {
+      clearInterval(this.#sweeper);
+      this.#sweeper = undefined;
+    }
+  }
+
+  #connectFailed(error: DatabaseUnavailableError, since: number): void {
+    // A server that is full is there for those who have a connection already.
+    const full = (error.cause as pg.DatabaseError | undefined)?.code === '53300';
+    if (full && this.#lent.size + this.#idle.size > 0) this.availability.answered();
+    else this.availability.failed(error, since);
+  }
+
+  #session(behindPooler: boolean, preparedStatements: 'auto' | boolean): void {
+    if (this.pooler === behindPooler) return;
+    this.pooler = behindPooler;
+    if (!behindPooler) return;
+    const named = preparedStatements === true ? 'on, as DB_PREPARED_STATEMENTS demands' : 'off';
+    this.#log.info(
+      `The database is behind a transaction pooler: named statements are ${named}; statements are limited in time from this side only`,
+    );
+  }
+}
