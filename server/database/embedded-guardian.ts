@@ -1,0 +1,339 @@
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type Account,
+  createCluster,
+  endOrphan,
+  findServer,
+  type Postmaster,
+  PostmasterError,
+  reachable,
+  type ServerPrograms,
+  startPostmaster,
+  unprivilegedAccount,
+} from './embedded-server.ts';
+
+/*
+ * PostgreSQL should outlive a killed application for a moment and never outlive it for long, so neither of the two can
+ * be the other's parent. This small process stands between them: it owns PostgreSQL, and every application holds a
+ * connection to it. The kernel closes the connection of a process that dies, however it dies.
+ */
+
+export interface GuardianOptions {
+  /** Folder of this cluster: the data and everything kept about it. */
+  dataDir: string;
+  /** False: no fsync. Faster, and a power cut may ruin the data. */
+  durable: boolean;
+  maxConnections: number;
+  /** How long PostgreSQL stays up for another owner after the last one vanished, in milliseconds. */
+  graceMs: number;
+}
+
+/** What the guardian tells its owners, one JSON document a line. */
+export type GuardianMessage =
+  | { hello: number }
+  | { log: string }
+  | { ready: { port: number; password: string; version: string } }
+  | { failed: string };
+
+/** `guardian.json`: where the running guardian listens, and the word that opens. */
+export interface GuardianAddress {
+  port: number;
+  token: string;
+}
+
+/** `settings.json`: what stays the same from start to start. */
+interface Settings {
+  id: string;
+  password: string;
+  port?: number;
+}
+
+const RESTARTS_PER_MINUTE = 5;
+
+/**
+ * The guardian process: takes the folder's lock, runs PostgreSQL, and ends when its last owner has released it, or when
+ * nobody has held it for `graceMs`. Returns when all of that is over.
+ *
+ * @param argv one argument: GuardianOptions as JSON.
+ */
+export async function runPostgresGuardian(argv: string[]): Promise<void> {
+  const options = JSON.parse(argv[0] ?? '{}') as GuardianOptions;
+  process.title = 'flightline-postgres-guardian';
+  await fs.mkdir(options.dataDir, { recursive: true });
+
+  // The one lock among Node's own modules that the kernel takes back from a killed process. Waits for a guardian that is stopping.
+  const lock = new DatabaseSync(join(options.dataDir, 'guardian.lock'), { timeout: 15_000 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch {
+    return;
+  }
+
+  const owners = new Set<Socket>();
+  let leaving = false;
+  let leave = (): void => {};
+  const left = new Promise<void>((resolve) => {
+    leave = () => {
+      leaving = true;
+      resolve();
+    };
+  });
+  let patience = options.graceMs;
+  let timer: NodeJS.Timeout | undefined;
+  const linger = (milliseconds: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(leave, milliseconds);
+  };
+  let standing: GuardianMessage | undefined;
+  const send = (socket: Socket, message: GuardianMessage) => socket.write(`${JSON.stringify(message)}\n`);
+  const tell = (message: GuardianMessage) => {
+    if (!('log' in message)) standing = message;
+    for (const owner of owners) send(owner, message);
+  };
+  const log = (message: string) => tell({ log: message });
+
+  const token = randomBytes(24).toString('base64url');
+  const door = createServer((socket) => {
+    socket.on('error', () => {});
+    readLines(socket, (line) => {
+      if (line === token && !leaving) {
+        owners.add(socket);
+        clearTimeout(timer);
+        send(socket, { hello: process.pid });
+        if (standing) send(socket, standing);
+      } else if (line === 'release' && owners.has(socket)) {
+        if (owners.size === 1) return leave();
+        owners.delete(socket);
+        socket.end();
+      } else {
+        socket.destroy();
+      }
+    });
+    socket.once('close', () => {
+      if (owners.delete(socket) && owners.size === 0) linger(patience);
+    });
+  });
+  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+  const { port } = door.address() as { port: number };
+  const addressFile = join(options.dataDir, 'guardian.json');
+  await writePrivately(addressFile, { port, token } satisfies GuardianAddress);
+  linger(patience);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, leave);
+
+  const guard = async () => {
+    const home = await prepare(options, log);
+    const restarts: number[] = [];
+    while (!leaving) {
+      const postmaster = await start(home, options, log);
+      const { settings, server } = home;
+      tell({
+        ready: { port: settings.port as number, password: settings.password, version: server.version },
+      });
+      await Promise.race([postmaster.exited, left]);
+      if (leaving) return postmaster.stop();
+      restarts.push(Date.now());
+      if (restarts.filter((at) => at > Date.now() - 60_000).length > RESTARTS_PER_MINUTE) {
+        throw new Error(
+          `PostgreSQL keeps ending by itself. What it said: ${join(options.dataDir, 'postgres.log')}`,
+        );
+      }
+      log('The embedded PostgreSQL ended by itself; starting it again');
+    }
+  };
+  const guarding = guard().catch((error: Error) => {
+    console.error(error.message);
+    tell({ failed: error.message });
+    // An owner that is about to ask should hear the reason; the next start should try again.
+    patience = 0;
+    if (owners.size === 0) linger(2_000);
+  });
+
+  await left;
+  clearTimeout(timer);
+  door.close();
+  await fs.rm(addressFile, { force: true });
+  await guarding;
+  for (const owner of owners) owner.end();
+  lock.close();
+}
+
+/** Calls `onLine` for every whole line that arrives. */
+export function readLines(socket: Socket, onLine: (line: string) => void): void {
+  let rest = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+}
+
+interface Home {
+  cluster: string;
+  server: ServerPrograms;
+  account: Account | undefined;
+  settings: Settings;
+}
+
+/** Settles the account, the place, the programs and the cluster, creating what is missing. */
+async function prepare({ dataDir }: GuardianOptions, log: (message: string) => void): Promise<Home> {
+  const account = await unprivilegedAccount();
+  await fs.chmod(dataDir, account ? 0o711 : 0o700);
+  const settings = await readSettings(dataDir);
+  const home = await settle(dataDir, settings.id, account);
+  if (home !== dataDir) {
+    log(`The account ${account?.name} cannot reach ${dataDir}, so PostgreSQL keeps its data in ${home}`);
+  }
+  const server = await findServer(home, account, log);
+  const cluster = join(home, 'cluster');
+  const major = (await fs.readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => '')).trim();
+  if (!major) {
+    log(`Creating a PostgreSQL ${server.version} cluster in ${cluster}`);
+    await createCluster(server, cluster, settings.password, account);
+  } else if (major !== String(Number.parseInt(server.version, 10))) {
+    throw new Error(otherMajor(cluster, dataDir, major, server));
+  }
+  await endOrphan(cluster, log);
+  return { cluster, server, account, settings };
+}
+
+/** Starts PostgreSQL on the remembered port, or on another where that one is taken. */
+async function start(
+  home: Home,
+  options: GuardianOptions,
+  log: (message: string) => void,
+): Promise<Postmaster> {
+  const { cluster, server, account, settings } = home;
+  const patience = Date.now() + 10_000;
+  for (;;) {
+    const port = await freePort(settings, options.dataDir);
+    if (port !== settings.port) {
+      if (settings.port)
+        log(`Port ${settings.port} is taken by another program: PostgreSQL moves to ${port}`);
+      settings.port = port;
+      await writePrivately(join(options.dataDir, 'settings.json'), settings);
+    }
+    try {
+      return await startPostmaster(
+        server,
+        cluster,
+        postgresSettings(port, options),
+        join(options.dataDir, 'postgres.log'),
+        account,
+      );
+    } catch (error) {
+      if (!(error instanceof PostmasterError) || error.reason === 'other' || Date.now() > patience)
+        throw error;
+      // Either somebody took the port this very moment, or the backends of a killed server are still ending.
+      await delay(100);
+    }
+  }
+}
+
+function postgresSettings(
+  port: number,
+  { durable, maxConnections }: GuardianOptions,
+): Record<string, string | number> {
+  return {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: maxConnections,
+    shared_buffers: '32MB',
+    max_wal_size: '256MB',
+    max_wal_senders: 0,
+    max_logical_replication_workers: 0,
+    wal_level: 'minimal',
+    jit: 'off',
+    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+  };
+}
+
+/** The remembered port if it is free; else one derived from the folder, so that clones differ; else any. */
+async function freePort(settings: Settings, dataDir: string): Promise<number> {
+  // Below 32768, where no system hands out ports for outgoing connections.
+  const derived = 20_000 + (createHash('sha256').update(dataDir).digest().readUInt16BE() % 10_000);
+  for (const port of [settings.port, derived, 0]) {
+    if (port === undefined) continue;
+    const probe = createServer();
+    const found = await new Promise<number | undefined>((resolve) => {
+      probe.once('error', () => resolve(undefined));
+      probe.listen(port, '127.0.0.1', () => resolve((probe.address() as { port: number }).port));
+    });
+    await new Promise((resolve) => probe.close(resolve));
+    if (found !== undefined) return found;
+  }
+  throw new Error('No free port on 127.0.0.1 for PostgreSQL');
+}
+
+async function readSettings(dataDir: string): Promise<Settings> {
+  const file = join(dataDir, 'settings.json');
+  const text = await fs.readFile(file, 'utf8').catch(() => undefined);
+  if (text !== undefined) return JSON.parse(text) as Settings;
+  if (
+    await fs.access(join(dataDir, 'cluster')).then(
+      () => true,
+      () => false,
+    )
+  ) {
+    throw new Error(
+      `${file}, which holds the password of the cluster beside it, is gone. Delete ${dataDir} and start again.`,
+    );
+  }
+  const settings: Settings = {
+    id: randomBytes(8).toString('hex'),
+    password: randomBytes(24).toString('base64url'),
+  };
+  await writePrivately(file, settings);
+  return settings;
+}
+
+/**
+ * The folder for the cluster: `dataDir`, or, where the unprivileged account cannot get there (a home of mode 0700), one in
+ * the system's folder for temporary files that outlive a restart. Its name holds an id, so that a new clone in an old
+ * clone's place starts empty, and the path, so that a copied clone does not share its data with the original.
+ */
+async function settle(dataDir: string, id: string, account: Account | undefined): Promise<string> {
+  if (await reachable(join(dataDir, 'guardian.lock'), account)) return dataDir;
+  const parent = await fs.access('/var/tmp').then(() => '/var/tmp', tmpdir);
+  const home = join(
+    parent,
+    `flightline-postgres-${createHash('sha256').update(`${dataDir}\0${id}`).digest('hex').slice(0, 16)}`,
+  );
+  await fs.mkdir(home, { mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  const found = await fs.lstat(home);
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
+    throw new Error(`${home} belongs to somebody else. Remove it, or set DATABASE_URL.`);
+  }
+  await fs.chmod(home, 0o711);
+  return home;
+}
+
+function otherMajor(cluster: string, dataDir: string, major: string, server: ServerPrograms): string {
+  const installed = Number.parseInt(server.version, 10);
+  return [
+    `The development database in ${cluster} was written by PostgreSQL ${major}, and the server installed here is ${installed}.`,
+    'To start with an empty one, delete it:',
+    `  node -e "fs.rmSync(${JSON.stringify(dataDir).replaceAll('"', "'")}, { recursive: true })"`,
+    `To keep its data, move it with the programs of PostgreSQL ${major} (of the same user that owns the folder):`,
+    `  pg_ctl -D "${cluster}" -o "-p 54329" -w start`,
+    `  pg_dumpall --no-role-passwords -h 127.0.0.1 -p 54329 -U postgres -f backup.sql   # password: settings.json in ${dataDir}`,
+    `  pg_ctl -D "${cluster}" -m fast stop`,
+    'then delete the folder as above, start the application once more, and while it runs:',
+    '  psql "<the address it prints>" -f backup.sql',
+  ].join('\n');
+}
+
+/** Replaces a file whole, readable by this account only. */
+async function writePrivately(file: string, content: object): Promise<void> {
+  await fs.writeFile(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await fs.rename(`${file}.new`, file);
+}
