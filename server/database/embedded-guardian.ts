@@ -116,7 +116,7 @@ export async function runPostgresGuardian(argv: string[]): Promise<void> {
       }
     });
     socket.once('close', () => {
-      if (owners.delete(socket) && owners.size === 0) linger(patience);
+      if (owners.delete(socket) && owners.size === 0 && !leaving) linger(patience);
     });
   });
   await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));

@@ -23,11 +23,8 @@ export interface EmbeddedPostgres {
   adopted: boolean;
   /** Time from the call to a database that answers, in milliseconds. */
   startedInMs: number;
-  /**
-   * Lets go of it. The last owner's release stops PostgreSQL and resolves when it is gone; with `linger` it stays up for
-   * the grace time, for a restart that follows.
-   */
-  release(options?: { linger?: boolean }): Promise<void>;
+  /** Lets go of it. The last owner's release stops PostgreSQL and resolves when it is gone. */
+  release(): Promise<void>;
 }
 
 export interface EmbeddedPostgresOptions {
@@ -84,15 +81,14 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
   watch();
 
-  const release = async ({ linger = false } = {}) => {
+  const release = async () => {
     if (released) return;
     released = true;
     const { socket } = hold;
     if (socket.destroyed) return;
     socket.ref();
     const closed = new Promise<void>((done) => socket.once('close', () => done()));
-    if (linger) socket.end();
-    else socket.write('release\n');
+    socket.write('release\n');
     const timer = setTimeout(() => socket.destroy(), 15_000);
     await closed;
     clearTimeout(timer);

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { databaseUrl, query, startTestPostgres } from './postgres.ts';
+
+const migrations = resolve(import.meta.dirname, '../../drizzle');
+
+/** Once for each run of the tests: a PostgreSQL, and in it a migrated template that every test database is copied from. */
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const postgres = await startTestPostgres();
+  const client = new pg.Client(postgres.url);
+  await client.connect();
+  try {
+    // Two runs at once share the cluster: one of them makes the template, the other waits and finds it.
+    await client.query(`SELECT pg_advisory_lock(hashtext('test template'))`);
+    await dropLeftovers(client);
+    provide('postgresUrl', postgres.url);
+    provide('migratedTemplate', await migratedTemplate(client, postgres.url));
+  } finally {
+    await client.end();
+  }
+  return () => postgres.release();
+}
+
+async function migratedTemplate(client: pg.Client, server: string): Promise<string> {
+  const name = `template_${await hashOfFolder(migrations)}`;
+  const { rows } = await client.query('SELECT datname, datistemplate FROM pg_database WHERE datname ~ $1', [
+    '^template_',
+  ]);
+  for (const { datname, datistemplate } of rows) {
+    if (datname === name && datistemplate) return name;
+    await client.query(`ALTER DATABASE ${datname} IS_TEMPLATE false`);
+    await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
+  }
+  await client.query(`CREATE DATABASE ${name}`);
+  await migrateInto(databaseUrl(server, name));
+  // Only a finished one is a template; nobody may connect to it, because copying needs it unused.
+  await client.query(`ALTER DATABASE ${name} IS_TEMPLATE true ALLOW_CONNECTIONS false`);
+  return name;
+}
+
+/** The one place where tests apply the migrations for everybody else. */
+async function migrateInto(url: string): Promise<void> {
+  const migrator = resolve(import.meta.dirname, '../../server/database/migrator.ts');
+  if (!existsSync(migrator)) return;
+  const { migrate } = await import(migrator);
+  const quiet = { debug() {}, info() {}, warn: console.warn, error: console.error };
+  await migrate({
+    connection: { connectionString: url },
+    folder: migrations,
+    log: quiet,
+    directUrlConfigured: false,
+  });
+  await query(url, 'ANALYZE');
+}
+
+async function dropLeftovers(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(`SELECT datname FROM pg_database WHERE datname ~ '^test_[0-9]+_'`);
+  for (const { datname } of rows) {
+    if (!isAlive(Number(datname.split('_')[1]))) await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function hashOfFolder(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of (await readdir(folder, { recursive: true })).sort()) {
+    if (/\.(sql|json)$/.test(file)) hash.update(file).update(await readFile(join(folder, file)));
+  }
+  return hash.digest('hex').slice(0, 12);
+}

@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/database/embedded.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The test cluster, as its superuser, database `postgres`. */
+    postgresUrl: string;
+    /** Database that holds every migration and no rows. */
+    migratedTemplate: string;
+  }
+}
+
+export interface TestDatabase {
+  url: string;
+  drop(): Promise<void>;
+}
+
+/** Starts or joins the cluster that all test runs of this clone share. It never syncs to disk: nothing in it is kept. */
+export function startTestPostgres(): Promise<EmbeddedPostgres> {
+  return startEmbeddedPostgres({
+    dataDir: resolve(import.meta.dirname, '../../.data/test-postgres'),
+    database: 'postgres',
+    log: () => {},
+    durable: false,
+    maxConnections: 300,
+  });
+}
+
+let created = 0;
+
+/**
+ * A database of its own for whoever asks: with every migration applied and no rows, or with nothing at all.
+ * What a killed run leaves is dropped by the next one.
+ */
+export async function createDatabase(from: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
+  const server = inject('postgresUrl');
+  const name = `test_${process.pid}_${++created}`;
+  const template = from === 'migrated' ? inject('migratedTemplate') : 'template0';
+  await query(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  return {
+    url: databaseUrl(server, name),
+    drop: async () => {
+      await query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+/** Runs one statement on a connection of its own. */
+export async function query(url: string, sql: string, values?: unknown[]): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await client.query(sql, values);
+  } finally {
+    await client.end();
+  }
+}
+
+export function databaseUrl(server: string, name: string): string {
+  const url = new URL(server);
+  url.pathname = name;
+  return url.href;
+}
