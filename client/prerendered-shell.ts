@@ -1,0 +1,30 @@
+import type { Plugin, ResolvedConfig } from 'vite';
+import { runnerImport } from 'vite';
+
+/**
+ * Writes the shell (navigation and an empty page) into `index.html` at build time, rendered from the same components
+ * that take over in the browser. The first paint then needs the style sheet only, and no script.
+ */
+export function prerenderedShell(): Plugin {
+  let config: ResolvedConfig;
+  return {
+    name: 'prerendered-shell',
+    apply: 'build',
+    configResolved(resolved) {
+      config = resolved;
+    },
+    transformIndexHtml: {
+      order: 'pre',
+      async handler(html) {
+        const { module } = await runnerImport<{ renderShell: () => string }>('/src/app/render-shell.tsx', {
+          configFile: false,
+          root: config.root,
+          mode: 'production',
+          resolve: { alias: config.resolve.alias },
+          define: config.define ?? {},
+        });
+        return html.replace('<!--shell-->', module.renderShell());
+      },
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/** Outlines on a 16 px grid, 1.5 px strokes in the colour of the text around them. */
+const PATHS = {
+  alert: 'M8 5v3.5M8 11h.01M8 1.8 1.4 13.6h13.2z',
+  arrowLeft: 'M13 8H3m4-4L3 8l4 4',
+  arrowRight: 'M3 8h10m-4 4 4-4-4-4',
+  check: 'm3 8.5 3.2 3.2L13 4.8',
+  close: 'm4 4 8 8m0-8-8 8',
+  copy: 'M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3',
+  dots: 'M3.5 8h.01M8 8h.01M12.5 8h.01',
+  home: 'M2.5 7 8 2.5 13.5 7v6.5h-4v-4h-3v4h-4z',
+  moon: 'M13.2 9.8A5.8 5.8 0 0 1 6.2 2.8a5.8 5.8 0 1 0 7 7z',
+  note: 'M3.5 1.8h6l3 3v9.4h-9zM6 7.5h4M6 10.5h4',
+  offline:
+    'M2 2l12 12M4.6 9.9a4.8 4.8 0 0 1 2-1.2M2 7.2a8.6 8.6 0 0 1 2.4-1.6M9.2 4.7A8.6 8.6 0 0 1 14 7.2M8 13h.01',
+  pieces: 'M2.5 2.5h4.5v4.5H2.5zM9 2.5h4.5v4.5H9zM2.5 9h4.5v4.5H2.5zM9 9h4.5v4.5H9z',
+  plus: 'M8 3v10M3 8h10',
+  screen: 'M2 3h12v8H2zM6 13.5h4',
+  search: 'M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zm3.6-1.4L14 14',
+  sun: 'M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1.5v1M8 13.5v1M1.5 8h1M13.5 8h1M3.4 3.4l.7.7M11.9 11.9l.7.7M3.4 12.6l.7-.7M11.9 4.1l.7-.7',
+  trash: 'M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.6 9h6.8l.6-9',
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+/** A decorative icon; the words beside it, or the label of its button, say what it means. */
+export function Icon({ name, className = 'size-4' }: { name: IconName; className?: string }) {
+  return (
+    <svg
+      viewBox="0 0 16 16"
+      width="16"
+      height="16"
+      className={`shrink-0 ${className}`}
+      fill="none"
+      stroke="currentColor"
+      strokeWidth={name === 'dots' ? 2 : 1.5}
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}

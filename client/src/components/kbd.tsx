@@ -1,0 +1,8 @@
+/** A key, as it is printed. */
+export function Kbd({ children }: { children: string }) {
+  return (
+    <kbd className="inline-flex h-5 min-w-5 items-center justify-center rounded-md border bg-background px-1 font-sans text-xs text-muted">
+      {children}
+    </kbd>
+  );
+}

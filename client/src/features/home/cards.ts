@@ -1,0 +1,45 @@
+/** One line of a card: something to run, or something to look at. */
+export type Line = {
+  label: string;
+  /** What to type in a terminal, exactly; `tests/browser/home.e2e.ts` holds each against the repository. */
+  command?: string;
+  /** An address of this server to open. */
+  href?: string;
+  /** Shown only while the client has this screen: an instruction about the sample goes when the sample has gone. */
+  whileRoute?: string;
+};
+
+/** What a person may want next, in three cards. */
+export const CARDS: { title: string; lines: Line[] }[] = [
+  {
+    title: 'Make it yours',
+    lines: [
+      { label: 'Rename it', command: 'npm pkg set name=my-app' },
+      {
+        label: 'Delete the sample, then its lines in server/app.ts and client/src/router.tsx',
+        command: 'git rm -r client/src/features/notes server/features/notes contracts/notes.ts',
+        whileRoute: '/notes',
+      },
+      { label: 'Work on it, with hot reload', command: 'npm run dev' },
+      { label: 'After a change of a table', command: 'npm run db:generate' },
+    ],
+  },
+  {
+    title: 'Look inside',
+    lines: [
+      { label: 'Is it healthy, and each check', href: '/health' },
+      { label: 'Does it take traffic', href: '/ready' },
+      { label: 'Does the process turn', href: '/live' },
+      { label: 'What it did to start', href: '/api/status' },
+    ],
+  },
+  {
+    title: 'Ship it',
+    lines: [
+      { label: 'Check everything', command: 'npm run check' },
+      { label: 'Test everything', command: 'npm test' },
+      { label: 'Build one folder that needs no node_modules', command: 'npm run build' },
+      { label: 'Run it, with DATABASE_URL set', command: 'node dist/server/main.js' },
+    ],
+  },
+];

@@ -1,0 +1,125 @@
+import type { StartupStep } from '#contracts/status.ts';
+import { Skeleton } from '@/components/skeleton.tsx';
+import { type State, StateMark } from '@/components/state-badge.tsx';
+import type { Connection } from '@/lib/connection.ts';
+import { duration } from '@/lib/format.ts';
+
+/** What a step is called, while it runs and when it is done. A step that is not listed is shown by its own name. */
+const WORDS: Record<string, { running: string; done: string }> = {
+  port: { running: 'Opening the port', done: 'Port open' },
+  configuration: { running: 'Checking the configuration', done: 'Configuration checked' },
+  application: { running: 'Loading the application', done: 'Application loaded' },
+  database: { running: 'Reaching the database', done: 'Database reached' },
+  migrations: { running: 'Applying migrations', done: 'Migrations' },
+};
+
+const nameOf = ({ step, status }: StartupStep) => {
+  const words = WORDS[step];
+  if (!words) return step.replace(/^./, (first) => first.toUpperCase());
+  return status === 'done' ? words.done : words.running;
+};
+
+const MARKS: Record<StartupStep['status'], State> = {
+  pending: 'waiting',
+  running: 'waiting',
+  done: 'ready',
+  failed: 'failing',
+};
+const STATUS_WORDS: Record<StartupStep['status'], string> = {
+  pending: 'waits',
+  running: 'under way',
+  done: 'done',
+  failed: 'failed',
+};
+
+const endOf = ({ startedAtMs, durationMs }: StartupStep) => (startedAtMs ?? 0) + (durationMs ?? 0);
+
+/** Milliseconds from the beginning of the process to the end of its last step of start-up. */
+export const readyAfterMs = (steps: StartupStep[]) => Math.max(0, ...steps.map(endOf));
+
+/** As many rows as the server's own start-up has, and one for "ready"; more of them make the strip longer. */
+const ROWS = 6;
+const ROW =
+  'grid h-10 grid-cols-[1rem_minmax(0,1fr)_4.5rem] items-center gap-3 px-4 md:grid-cols-[1rem_14rem_minmax(0,1fr)_5rem]';
+
+/** What the server did to become ready: one row a step, in true times since its process began, live while it happens. */
+export function StartupBoard({ connection: { reachable, status } }: { connection: Connection }) {
+  const steps = status?.startup ?? [];
+  const total = readyAfterMs(steps);
+  const isReady = reachable && status?.state === 'ready' && !status.problem;
+  const last: State = isReady
+    ? 'ready'
+    : !reachable || status?.problem
+      ? 'failing'
+      : status?.state === 'draining'
+        ? 'draining'
+        : 'waiting';
+  const lastWord = {
+    ready: 'Ready',
+    failing: reachable ? 'Not ready' : 'Unreachable',
+    draining: 'Draining',
+    waiting: 'Ready',
+    degraded: 'Ready',
+  }[last];
+
+  if (!status) {
+    return (
+      <div className="rounded-lg border bg-surface py-2" aria-busy="true">
+        {Array.from({ length: ROWS }, (_, row) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: rows of a placeholder have nothing else
+          <div key={row} className={ROW}>
+            <Skeleton className="size-3 rounded-full" />
+            <Skeleton className="h-3 w-36" />
+          </div>
+        ))}
+      </div>
+    );
+  }
+
+  return (
+    <ol className="rounded-lg border bg-surface py-2">
+      {steps.map((step) => (
+        <li key={step.step} className={ROW}>
+          <StateMark state={MARKS[step.status]} />
+          <p className={`truncate text-sm ${step.status === 'pending' ? 'text-muted' : ''}`}>
+            {nameOf(step)}
+            <span className="sr-only">, {STATUS_WORDS[step.status]}</span>
+            {step.note && <span className="ml-2 text-muted">{step.note}</span>}
+          </p>
+          <Bar step={step} total={total} />
+          <p className="text-right font-mono text-xs text-muted tabular-nums">
+            {step.durationMs === undefined
+              ? step.status === 'running'
+                ? '…'
+                : ''
+              : duration(step.durationMs)}
+          </p>
+        </li>
+      ))}
+      <li className={`${ROW} font-medium`}>
+        <StateMark state={last} />
+        <p className={`text-sm ${last === 'waiting' ? 'text-muted' : ''}`}>
+          {lastWord}
+          {last === 'waiting' && <span className="sr-only">, not yet</span>}
+        </p>
+        <span className="max-md:hidden" />
+        <p className="text-right font-mono text-xs tabular-nums">{isReady && duration(total)}</p>
+      </li>
+    </ol>
+  );
+}
+
+/** When the step ran, on the one time axis all share. */
+function Bar({ step: { startedAtMs, durationMs, status }, total }: { step: StartupStep; total: number }) {
+  const percent = (ms: number) => (total > 0 ? (100 * ms) / total : 0);
+  return (
+    <div aria-hidden="true" className="relative h-1.5 max-md:hidden">
+      {startedAtMs !== null && durationMs !== undefined && (
+        <div
+          className={`absolute inset-y-0 min-w-0.5 rounded-full ${status === 'failed' ? 'bg-failing' : 'bg-accent'}`}
+          style={{ left: `${percent(startedAtMs)}%`, width: `${percent(durationMs)}%` }}
+        />
+      )}
+    </div>
+  );
+}

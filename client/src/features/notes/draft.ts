@@ -1,0 +1,29 @@
+import { useEffect, useState } from 'react';
+import type { Note } from '#contracts/notes.ts';
+
+/** What somebody has typed and not saved, and the version of the note it began from. */
+export type Draft = { title: string; body: string; version: number };
+
+const keyOf = (id: number) => `note-draft:${id}`;
+
+function read(id: number): Draft | undefined {
+  const kept = sessionStorage.getItem(keyOf(id));
+  return kept === null ? undefined : (JSON.parse(kept) as Draft);
+}
+
+/**
+ * The unsaved text of a note, kept in the tab so that neither another screen, a reload nor a lost server loses it.
+ *
+ * @returns The draft, undefined while nothing is unsaved, and the function that replaces it.
+ */
+export function useDraft(id: number) {
+  const [draft, setDraft] = useState(() => read(id));
+  useEffect(() => {
+    if (draft) sessionStorage.setItem(keyOf(id), JSON.stringify(draft));
+    else sessionStorage.removeItem(keyOf(id));
+  }, [id, draft]);
+  return [draft, setDraft] as const;
+}
+
+/** Whether draft and note say the same. */
+export const isSame = (draft: Draft, note: Note) => draft.title === note.title && draft.body === note.body;

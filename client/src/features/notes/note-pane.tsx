@@ -1,0 +1,208 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { useEffect, useId } from 'react';
+import type { Note } from '#contracts/notes.ts';
+import { Button, buttonClass, IconButton } from '@/components/button.tsx';
+import { ErrorNote, ErrorState } from '@/components/error-state.tsx';
+import { Icon } from '@/components/icon.tsx';
+import { Skeleton } from '@/components/skeleton.tsx';
+import { ApiError } from '@/lib/api.ts';
+import { ago, exactly } from '@/lib/format.ts';
+import { useShortcut } from '@/lib/shortcut.ts';
+import { useTitle } from '@/lib/use-title.ts';
+import { ConflictView } from './conflict-view.tsx';
+import { type Draft, isSame, useDraft } from './draft.ts';
+import { noteQuery, restore, useDeleteNote, useSaveNote } from './notes-queries.ts';
+
+const route = getRouteApi('/notes/$id');
+
+/** One note, to read and to change. */
+export function NotePane() {
+  const { id } = route.useParams();
+  const number = Number(id);
+  const client = useQueryClient();
+  const query = useQuery({ ...noteQuery(number), enabled: Number.isSafeInteger(number) && number > 0 });
+  useTitle(query.data?.title ?? 'Note');
+
+  if (query.data) return <Editor key={id} note={query.data} />;
+  if (!query.isError && query.isEnabled) return <Loading />;
+  const isGone = query.error instanceof ApiError && query.error.problem.status === 404;
+  if (isGone || !query.isEnabled) {
+    return (
+      <Pane>
+        <div className="py-12">
+          <h2 tabIndex={-1} data-focus className="text-lg">
+            This note does not exist
+          </h2>
+          <p className="mt-1 mb-4 text-muted">
+            It may have been deleted. A deleted note can be restored for a day.
+          </p>
+          <div className="flex flex-wrap gap-2">
+            {query.isEnabled && <Button onClick={() => restore(client, number)}>Restore it</Button>}
+            <Link to="/notes" className={buttonClass('primary')}>
+              All notes
+            </Link>
+          </div>
+        </div>
+      </Pane>
+    );
+  }
+  return <ErrorState error={query.error} onRetry={() => query.refetch()} />;
+}
+
+function Pane({ children }: { children: React.ReactNode }) {
+  return <div className="mx-auto flex min-h-full max-w-3xl flex-col px-4 md:px-8">{children}</div>;
+}
+
+function Loading() {
+  return (
+    <Pane>
+      <div aria-busy="true" className="space-y-4 pt-18">
+        <Skeleton className="h-7 w-1/2" />
+        <Skeleton className="h-4 w-full" />
+        <Skeleton className="h-4 w-5/6" />
+        <Skeleton className="h-4 w-2/3" />
+      </div>
+    </Pane>
+  );
+}
+
+function Editor({ note }: { note: Note }) {
+  const id = useId();
+  const navigate = useNavigate();
+  const { search } = route.useSearch();
+  const [draft, setDraft] = useDraft(note.id);
+  const save = useSaveNote(note.id);
+  const remove = useDeleteNote();
+  const { title, body } = draft ?? note;
+  const isConflict = draft !== undefined && draft.version < note.version && !save.isPending;
+  const canSave = draft !== undefined && !save.isPending && title.trim() !== '';
+
+  // What was typed and taken back, or has arrived although its answer was lost, is no draft any more.
+  useEffect(() => {
+    if (draft && isSame(draft, note) && !save.isPending) setDraft(undefined);
+  }, [draft, note, save.isPending, setDraft]);
+
+  const edit = (change: Partial<Draft>) =>
+    setDraft((before) => ({
+      title: note.title,
+      body: note.body,
+      version: note.version,
+      ...before,
+      ...change,
+    }));
+
+  const send = (mine: Draft, version: number) => {
+    save.mutate(
+      { change: { title: mine.title.trim(), body: mine.body }, version },
+      {
+        // Typing may have gone on meanwhile: that part stays a draft, now of the new version.
+        onSuccess: (saved) =>
+          setDraft((now) =>
+            now && (now.title !== mine.title || now.body !== mine.body)
+              ? { ...now, version: saved.version }
+              : undefined,
+          ),
+      },
+    );
+  };
+
+  useShortcut('mod+s', () => canSave && !isConflict && draft && send(draft, draft.version));
+  useShortcut('Escape', () => navigate({ to: '/notes', search: { search } }));
+
+  const discard = () => {
+    setDraft(undefined);
+    save.reset();
+  };
+
+  const isConflictError = save.error instanceof ApiError && save.error.problem.status === 412;
+  return (
+    <Pane>
+      <div className="sticky top-0 z-[1] -mx-4 flex min-h-14 items-center gap-2 bg-background px-4 md:-mx-8 md:px-8">
+        <Link to="/notes" search={{ search }} className={`${buttonClass('quiet')} -ml-3 md:hidden`}>
+          <Icon name="arrowLeft" />
+          Notes
+        </Link>
+        <p role="status" className="grow truncate text-sm text-muted">
+          {save.isPaused ? (
+            'Waiting for the server'
+          ) : save.isPending ? (
+            'Saving…'
+          ) : draft ? (
+            'Not saved yet'
+          ) : (
+            <time
+              dateTime={note.updatedAt}
+              title={exactly(note.updatedAt)}
+            >{`Saved ${ago(note.updatedAt)}`}</time>
+          )}
+        </p>
+        {draft && !isConflict && (
+          <>
+            <Button kind="quiet" onClick={discard}>
+              Discard
+            </Button>
+            <Button
+              kind="primary"
+              aria-disabled={!canSave}
+              aria-keyshortcuts="Control+S Meta+S"
+              onClick={() => canSave && send(draft, draft.version)}
+            >
+              Save
+            </Button>
+          </>
+        )}
+        <IconButton
+          icon="trash"
+          label="Delete this note"
+          onClick={() => {
+            discard();
+            navigate({ to: '/notes', search: { search } });
+            const { body: text, ...rest } = note;
+            remove.mutate({ ...rest, excerpt: text.slice(0, 140) });
+          }}
+        />
+      </div>
+      {save.error && !isConflictError && <ErrorNote error={save.error} />}
+      {isConflict ? (
+        <ConflictView
+          note={note}
+          draft={draft}
+          onEdit={edit}
+          onKeepMine={() => send(draft, note.version)}
+          onTakeTheirs={discard}
+        />
+      ) : (
+        <div className="flex grow flex-col pb-6">
+          <label htmlFor={`${id}-title`} className="sr-only">
+            Title
+          </label>
+          <input
+            id={`${id}-title`}
+            data-focus={note.body === '' ? undefined : true}
+            value={title}
+            maxLength={200}
+            placeholder="Title"
+            autoComplete="off"
+            aria-invalid={title.trim() === '' || undefined}
+            onChange={(event) => edit({ title: event.target.value })}
+            className="-mx-2 rounded-md bg-transparent px-2 py-1 text-xl font-semibold tracking-tight"
+          />
+          {title.trim() === '' && <p className="text-sm text-failing">A note needs a title.</p>}
+          <label htmlFor={`${id}-body`} className="sr-only">
+            Text
+          </label>
+          <textarea
+            id={`${id}-body`}
+            data-focus={note.body === '' ? true : undefined}
+            value={body}
+            maxLength={20_000}
+            placeholder="Write something"
+            onChange={(event) => edit({ body: event.target.value })}
+            className="-mx-2 mt-2 min-h-64 grow resize-none rounded-md bg-transparent px-2 py-1 text-base max-md:text-[16px]"
+          />
+        </div>
+      )}
+    </Pane>
+  );
+}

@@ -1,0 +1,200 @@
+import {
+  type InfiniteData,
+  infiniteQueryOptions,
+  keepPreviousData,
+  type QueryClient,
+  queryOptions,
+  useMutation,
+  useQueryClient,
+} from '@tanstack/react-query';
+import type {
+  changeNote,
+  createNote,
+  deleteNote,
+  listNotes,
+  NewNote,
+  Note,
+  NoteChange,
+  NotePage,
+  NoteSummary,
+  readNote,
+  restoreNote,
+} from '#contracts/notes.ts';
+import { toast } from '@/components/toast.tsx';
+import { explain, request } from '@/lib/api.ts';
+
+/** Notes a page: one request for some screens of scrolling. */
+const PAGE_SIZE = 100;
+
+type Lists = InfiniteData<NotePage, string | undefined>;
+
+/**
+ * The notes that hold the words of `search`, newest first, page by page. Refetching would ask for every page that was
+ * scrolled through, so only a list of one page is refreshed by itself; the others are kept current by what is done here.
+ */
+export const notesQuery = (search: string) =>
+  infiniteQueryOptions({
+    queryKey: ['notes', 'list', search],
+    queryFn: ({ pageParam, signal }) =>
+      request<typeof listNotes>('GET', '/api/notes', {
+        query: {
+          limit: PAGE_SIZE,
+          ...(search ? { search } : {}),
+          ...(pageParam ? { cursor: pageParam } : {}),
+        },
+        signal,
+      }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
+    placeholderData: keepPreviousData,
+    // Comparing 100,000 notes with themselves at each page would cost more than drawing the few that changed.
+    structuralSharing: false,
+    staleTime: ({ state }) => ((state.data?.pages.length ?? 0) > 1 ? Number.POSITIVE_INFINITY : 30_000),
+  });
+
+/** One note, whole. */
+export const noteQuery = (id: number) =>
+  queryOptions({
+    queryKey: ['notes', 'one', id],
+    queryFn: ({ signal }) => request<typeof readNote>('GET', '/api/notes/:id', { params: { id }, signal }),
+  });
+
+/** The version a change is based on, as HTTP says it. */
+const ifMatch = (version: number) => ({ 'if-match': `"${version}"` });
+
+/** The first 140 characters stand in a list, as in the server's own `excerpt`. */
+const summaryOf = ({ body, ...note }: Note): NoteSummary => ({ ...note, excerpt: body.slice(0, 140) });
+
+/** Changes every cached list; `change` gets one page's notes, and returns the same array where nothing changed. */
+function editLists(client: QueryClient, change: (items: NoteSummary[]) => NoteSummary[]) {
+  client.setQueriesData<Lists>(
+    { queryKey: ['notes', 'list'] },
+    (data) =>
+      data && {
+        ...data,
+        pages: data.pages.map((page) => {
+          const items = change(page.items);
+          return items === page.items ? page : { ...page, items };
+        }),
+      },
+  );
+}
+
+const removeFromLists = (client: QueryClient, id: number) =>
+  editLists(client, (items) =>
+    items.some((note) => note.id === id) ? items.filter((note) => note.id !== id) : items,
+  );
+
+const replaceInLists = (client: QueryClient, id: number, by: NoteSummary) =>
+  editLists(client, (items) =>
+    items.some((note) => note.id === id) ? items.map((note) => (note.id === id ? by : note)) : items,
+  );
+
+/** Puts a note where the order, newest first, wants it. Searched lists are asked again: only the server knows whether it belongs. */
+function insertIntoLists(client: QueryClient, note: NoteSummary) {
+  removeFromLists(client, note.id);
+  client.setQueryData<Lists>(['notes', 'list', ''], (data) => {
+    if (!data) return data;
+    const isOlder = (other: NoteSummary) => other.id > 0 && (note.id < 0 || other.id < note.id);
+    const found = data.pages.findIndex(({ items, nextCursor }) => items.some(isOlder) || nextCursor === null);
+    if (found === -1) return data;
+    const pages = data.pages.map((page, index) => {
+      if (index !== found) return page;
+      const at = page.items.findIndex(isOlder);
+      return { ...page, items: page.items.toSpliced(at === -1 ? page.items.length : at, 0, note) };
+    });
+    return { ...data, pages };
+  });
+  client.invalidateQueries({
+    predicate: ({ queryKey: [first, second, search] }) =>
+      first === 'notes' && second === 'list' && search !== '',
+  });
+}
+
+let lastTemporaryId = 0;
+
+/** Creates a note. It stands in the list at once, under a negative id, and leaves it again if the server refuses. */
+export function useCreateNote() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: NewNote) => request<typeof createNote>('POST', '/api/notes', { body }),
+    onMutate: async ({ title, body = '' }) => {
+      await client.cancelQueries({ queryKey: ['notes', 'list'] });
+      lastTemporaryId -= 1;
+      const now = new Date().toISOString();
+      const temporary = {
+        id: lastTemporaryId,
+        title,
+        excerpt: body,
+        version: 0,
+        createdAt: now,
+        updatedAt: now,
+      };
+      insertIntoLists(client, temporary);
+      return temporary;
+    },
+    onSuccess: (note, _, temporary) => {
+      client.setQueryData(noteQuery(note.id).queryKey, note);
+      replaceInLists(client, temporary.id, summaryOf(note));
+    },
+    onError: (_error, _body, temporary) => temporary && removeFromLists(client, temporary.id),
+  });
+}
+
+/**
+ * Saves a change that is based on `version`. A conflict (412) fetches the newer note into the cache, where the screen
+ * finds it beside the draft.
+ */
+export function useSaveNote(id: number) {
+  const client = useQueryClient();
+  return useMutation({
+    scope: { id: `note-${id}` },
+    mutationFn: ({ change, version }: { change: NoteChange; version: number }) =>
+      request<typeof changeNote>('PATCH', '/api/notes/:id', {
+        params: { id },
+        headers: ifMatch(version),
+        body: change,
+      }),
+    onMutate: () => client.cancelQueries({ queryKey: noteQuery(id).queryKey }),
+    onSuccess: (note) => {
+      client.setQueryData(noteQuery(id).queryKey, note);
+      replaceInLists(client, id, summaryOf(note));
+    },
+    onError: () => client.invalidateQueries({ queryKey: noteQuery(id).queryKey }),
+  });
+}
+
+/** Brings a deleted note back, also into the lists. */
+export async function restore(client: QueryClient, id: number) {
+  try {
+    const note = await request<typeof restoreNote>('POST', '/api/notes/:id/restore', { params: { id } });
+    client.setQueryData(noteQuery(id).queryKey, note);
+    insertIntoLists(client, summaryOf(note));
+  } catch (error) {
+    const { title, detail } = explain(error);
+    toast(detail ?? title, { label: 'Try again', run: () => restore(client, id) });
+  }
+}
+
+/** Deletes a note that nobody has changed since it was shown, and offers to undo it. It leaves the lists at once. */
+export function useDeleteNote() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, version }: NoteSummary) =>
+      request<typeof deleteNote>('DELETE', '/api/notes/:id', { params: { id }, headers: ifMatch(version) }),
+    onMutate: async ({ id }) => {
+      await client.cancelQueries({ queryKey: ['notes', 'list'] });
+      removeFromLists(client, id);
+    },
+    onSuccess: (_, note) => {
+      client.removeQueries({ queryKey: noteQuery(note.id).queryKey });
+      toast(`Deleted “${note.title}”`, { label: 'Undo', run: () => restore(client, note.id) });
+    },
+    onError: (error, note) => {
+      insertIntoLists(client, note);
+      client.invalidateQueries({ queryKey: noteQuery(note.id).queryKey });
+      const { title, detail } = explain(error);
+      toast(`“${note.title}” was not deleted. ${detail ?? title}`);
+    },
+  });
+}

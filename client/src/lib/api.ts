@@ -1,0 +1,211 @@
+import type { Static, TSchema } from 'typebox';
+import type { Problem } from '#contracts/problem.ts';
+
+/** What a contract states about one route; the client uses its types only, so no schema reaches the browser. */
+type Contract = {
+  readonly method: string;
+  readonly url: string;
+  readonly schema: {
+    readonly params?: TSchema;
+    readonly querystring?: TSchema;
+    readonly headers?: TSchema;
+    readonly body?: TSchema;
+    readonly response: Readonly<Record<number, TSchema>>;
+  };
+};
+
+type Part<
+  Route extends Contract,
+  Key extends 'params' | 'querystring' | 'headers' | 'body',
+  Name extends string,
+> = Route['schema'][Key] extends TSchema
+  ? object extends Static<Route['schema'][Key]>
+    ? { [name in Name]?: Static<Route['schema'][Key]> }
+    : { [name in Name]: Static<Route['schema'][Key]> }
+  : { [name in Name]?: never };
+
+type Options<Route extends Contract> = Part<Route, 'params', 'params'> &
+  Part<Route, 'querystring', 'query'> &
+  Part<Route, 'headers', 'headers'> &
+  Part<Route, 'body', 'body'> & { signal?: AbortSignal };
+
+type Answer<Route extends Contract> = {
+  [Code in keyof Route['schema']['response'] & (200 | 201 | 204)]: Code extends 204
+    ? undefined
+    : Route['schema']['response'][Code] extends TSchema
+      ? Static<Route['schema']['response'][Code]>
+      : never;
+}[keyof Route['schema']['response'] & (200 | 201 | 204)];
+
+/** The longest `Retry-After` that is waited for on a person's behalf, in milliseconds; beyond it the error is shown. */
+const LONGEST_WAIT_MS = 10_000;
+
+/** The server answered, and the answer is an error. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly problem: Problem;
+  /** Milliseconds after which the server says a new try makes sense. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(problem: Problem, retryAfterMs?: number) {
+    super(problem.detail ?? problem.title);
+    this.problem = problem;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** No answer of our server came back: the network, the process, or what stands between. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError';
+  readonly requestId: string;
+
+  constructor(requestId: string, cause?: unknown) {
+    super('The server cannot be reached.', { cause });
+    this.requestId = requestId;
+  }
+}
+
+const unreachableListeners = new Set<() => void>();
+
+/** Calls `listener` whenever a request found no server. Returns the function that ends it. */
+export function onUnreachable(listener: () => void) {
+  unreachableListeners.add(listener);
+  return () => unreachableListeners.delete(listener);
+}
+
+/** 128 random bits as hex; `crypto.randomUUID` is missing where a page is served without TLS. */
+const newRequestId = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(
+    '',
+  );
+
+const sleep = (ms: number, signal?: AbortSignal) =>
+  new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+
+/** `Retry-After` in milliseconds, from seconds or a date. */
+function retryAfterMs(response: Response) {
+  const value = response.headers.get('retry-after');
+  if (value === null) return undefined;
+  const seconds = Number(value);
+  const wait = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(value) - Date.now();
+  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
+}
+
+async function send(method: string, address: string, headers: Headers, body: unknown, signal?: AbortSignal) {
+  const requestId = newRequestId();
+  headers.set('X-Request-Id', requestId);
+  const unreachable = (cause?: unknown) => {
+    for (const listener of unreachableListeners) listener();
+    return new UnreachableError(requestId, cause);
+  };
+
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(address, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw unreachable(error);
+  }
+
+  const json = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '');
+  if (response.ok) return text === '' ? undefined : JSON.parse(text);
+  // A proxy that has lost its server answers in HTML: for the person in front of the screen that is "unreachable".
+  if (!json) throw unreachable(new Error(`${response.status} without a problem document`));
+  throw new ApiError(JSON.parse(text) as Problem, retryAfterMs(response));
+}
+
+/**
+ * Sends one request of the API. `method` and `url` are repeated as literals and checked against the contract, so that
+ * a renamed route fails to compile here, while no schema is part of the bundle.
+ *
+ * A read that is answered 429 or 503 with `Retry-After` (of at most 10 s) is tried once more after that time. A write never is.
+ *
+ * @param method The contract's method.
+ * @param url The contract's path, with its `:parameters`.
+ * @param options What the contract asks for; `signal` cancels.
+ * @returns The body of the success answer.
+ * @throws {ApiError} The server answered with a problem document.
+ * @throws {UnreachableError} No answer of the server arrived.
+ */
+export async function request<Route extends Contract>(
+  method: Route['method'],
+  url: Route['url'],
+  ...[options]: object extends Options<Route> ? [options?: Options<Route>] : [options: Options<Route>]
+): Promise<Answer<Route>> {
+  const {
+    params,
+    query,
+    headers: given,
+    body,
+    signal,
+  } = (options ?? {}) as {
+    params?: Record<string, string | number>;
+    query?: Record<string, string | number | undefined>;
+    headers?: Record<string, string>;
+    body?: unknown;
+    signal?: AbortSignal;
+  };
+  const path = url.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(String(params?.[key])));
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query ?? {})) {
+    if (value !== undefined && value !== '') search.set(key, String(value));
+  }
+  const address = search.size > 0 ? `${path}?${search}` : path;
+  const headers = new Headers(given);
+  headers.set('Accept', 'application/json');
+  if (body !== undefined) headers.set('Content-Type', 'application/json');
+
+  try {
+    return await send(method, address, headers, body, signal);
+  } catch (error) {
+    const wait = error instanceof ApiError && [429, 503].includes(error.problem.status) && error.retryAfterMs;
+    if (method !== 'GET' || typeof wait !== 'number' || wait > LONGEST_WAIT_MS) throw error;
+    await sleep(wait, signal);
+    return send(method, address, headers, body, signal);
+  }
+}
+
+/**
+ * What a person should read when something failed.
+ *
+ * @returns `title` in a few words, `detail` with what to do where it is known, and the id to quote to an operator.
+ */
+export function explain(error: unknown): { title: string; detail?: string; requestId?: string } {
+  if (error instanceof ApiError) {
+    const { title, detail, requestId } = error.problem;
+    return { title, ...(detail === undefined ? {} : { detail }), requestId };
+  }
+  if (error instanceof UnreachableError) {
+    return {
+      title: 'The server cannot be reached',
+      detail: 'Check your connection, then try again.',
+      requestId: error.requestId,
+    };
+  }
+  return { title: 'This did not work', detail: error instanceof Error ? error.message : String(error) };
+}
+
+/**
+ * The messages of a validation problem, by the name of the field.
+ *
+ * @returns `{title: 'must not be empty'}` for an entry whose path is `/body/title`.
+ */
+export function fieldErrors(error: unknown): Record<string, string> {
+  if (!(error instanceof ApiError)) return {};
+  return Object.fromEntries(
+    (error.problem.errors ?? []).map(({ path, message }) => [path.split('/').at(-1) ?? path, message]),
+  );
+}

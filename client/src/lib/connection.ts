@@ -1,0 +1,131 @@
+import { onlineManager } from '@tanstack/react-query';
+import { useSyncExternalStore } from 'react';
+import type { getStatus, Status } from '#contracts/status.ts';
+import { ApiError, onUnreachable, request } from './api.ts';
+
+/** How often the server is asked how it is, in milliseconds. */
+const EVERY_MS = { starting: 400, troubled: 1_000, ready: 2_000 };
+
+/** A server that has not answered for this long counts as unreachable, in milliseconds. */
+const ANSWER_WITHIN_MS = 4_000;
+
+/** One lost packet is not an outage: a failure is confirmed after this many milliseconds. */
+const CONFIRM_AFTER_MS = 250;
+
+/**
+ * After this many milliseconds without a sign of a person, or in the background, the page asks nothing any more, so
+ * that a forgotten tab keeps no scaled-to-zero server awake. The next sign of life asks at once.
+ */
+const IDLE_AFTER_MS = 5 * 60_000;
+
+/** What the page knows about its server. */
+export type Connection = {
+  reachable: boolean;
+  /** The last answer of `/api/status`; undefined before the first. */
+  status: Status | undefined;
+};
+
+let connection: Connection = { reachable: true, status: undefined };
+const listeners = new Set<() => void>();
+let timer: ReturnType<typeof setTimeout> | undefined;
+let flight: Promise<void> | undefined;
+let lastActive = 0;
+let failures = 0;
+
+function update(next: Connection) {
+  const changed =
+    next.reachable !== connection.reachable ||
+    JSON.stringify(next.status) !== JSON.stringify(connection.status);
+  if (!changed) return;
+  connection = next;
+  // Queries and writes wait while this says offline, and go on by themselves afterwards.
+  onlineManager.setOnline(next.reachable);
+  for (const listener of listeners) listener();
+}
+
+async function ask() {
+  try {
+    const status = await request<typeof getStatus>('GET', '/api/status', {
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    failures = 0;
+    update({ reachable: true, status });
+  } catch (error) {
+    failures = error instanceof ApiError ? 0 : failures + 1;
+    update({ reachable: failures < 2, status: connection.status });
+  }
+}
+
+/** Asks the server now, unless a question is under way. Resolves when the answer, or its absence, is known. */
+export function askNow(): Promise<void> {
+  clearTimeout(timer);
+  flight ??= ask().finally(() => {
+    flight = undefined;
+    schedule();
+  });
+  return flight;
+}
+
+function schedule() {
+  clearTimeout(timer);
+  const idle = document.visibilityState === 'hidden' || Date.now() - lastActive > IDLE_AFTER_MS;
+  if (idle) return;
+  const every =
+    failures === 1
+      ? CONFIRM_AFTER_MS
+      : !connection.reachable || connection.status?.problem !== undefined
+        ? EVERY_MS.troubled
+        : connection.status?.state === 'ready'
+          ? EVERY_MS.ready
+          : EVERY_MS.starting;
+  timer = setTimeout(askNow, every);
+}
+
+function active() {
+  const slept = Date.now() - lastActive > IDLE_AFTER_MS;
+  lastActive = Date.now();
+  if (slept) askNow();
+}
+
+/** Starts to watch the server. Called once, by `main.tsx`. */
+export function watchServer() {
+  // The browser's own "online" only knows about the network card; what counts is whether our server answers.
+  onlineManager.setEventListener(() => () => {});
+  for (const event of ['pointermove', 'pointerdown', 'keydown', 'wheel', 'focus']) {
+    addEventListener(event, active, { passive: true, capture: true });
+  }
+  addEventListener('online', askNow);
+  addEventListener('offline', askNow);
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') {
+      lastActive = Date.now();
+      askNow();
+    }
+  });
+  onUnreachable(() => {
+    if (flight === undefined && connection.reachable) askNow();
+  });
+  active();
+}
+
+function subscribe(listener: () => void) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** What the page knows about its server, kept current. */
+export const useConnection = () =>
+  useSyncExternalStore(
+    subscribe,
+    () => connection,
+    () => connection,
+  );
+
+/** Resolves as soon as the server answers. */
+export async function serverReachable() {
+  await askNow();
+  while (!connection.reachable || failures > 0) {
+    await new Promise<void>((resolve) => setTimeout(resolve, EVERY_MS.troubled));
+    await askNow();
+  }
+}

@@ -1,0 +1,70 @@
+import { useEffect, useState } from 'react';
+import { serverReachable, useConnection } from './connection.ts';
+
+/** How often the page looks for a newer build while somebody uses it, in milliseconds. */
+const LOOK_EVERY_MS = 60_000;
+
+const entryOf = (html: Document) =>
+  html.querySelector('script[type=module]')?.getAttribute('src') ?? undefined;
+
+/** The hashed script this page was started from. It changes with every build of the client. */
+const runningEntry = typeof document === 'undefined' ? undefined : entryOf(document);
+
+/** Whether the server would now give another client than the one that is running. False when that cannot be known. */
+async function isOutdated() {
+  if (import.meta.env.DEV) return false;
+  try {
+    const response = await fetch('/', { headers: { Accept: 'text/html' }, cache: 'no-cache' });
+    if (!response.ok) return false;
+    const entry = entryOf(new DOMParser().parseFromString(await response.text(), 'text/html'));
+    return entry !== undefined && entry !== runningEntry;
+  } catch {
+    return false;
+  }
+}
+
+/** True once a newer client has been deployed. Looks when the server comes back, changes its version, and now and then. */
+export function useNewVersion() {
+  const { reachable, status } = useConnection();
+  const [outdated, setOutdated] = useState(false);
+  const version = status?.version;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version is a reason to look, not something that is read
+  useEffect(() => {
+    if (outdated || !reachable) return;
+    const look = async () => {
+      if (document.visibilityState === 'visible' && (await isOutdated())) setOutdated(true);
+    };
+    look();
+    const timer = setInterval(look, LOOK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, [reachable, version, outdated]);
+  return outdated;
+}
+
+/**
+ * Loads a part of the client, and copes with its absence. While the server is away it waits. When the file has gone
+ * because of a deployment, the page is loaded anew, once for each build: a second failure is shown instead of looping.
+ *
+ * @param load A dynamic import.
+ * @throws {Error} The file cannot be had, also after a reload.
+ */
+export async function loadPart<Module>(load: () => Promise<Module>): Promise<Module> {
+  try {
+    return await load();
+  } catch (error) {
+    await serverReachable();
+    try {
+      return await load();
+    } catch {
+      const mark = `reloaded:${runningEntry}`;
+      if (sessionStorage.getItem(mark) !== null) {
+        throw new Error('A file of this screen is missing on the server. Reload the page in a minute.', {
+          cause: error,
+        });
+      }
+      sessionStorage.setItem(mark, '1');
+      location.reload();
+      return new Promise(() => {});
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import { useEffect, useEffectEvent } from 'react';
+
+const isTyping = (target: EventTarget | null) =>
+  target instanceof HTMLElement && (target.isContentEditable || target.matches('input, textarea, select'));
+
+/**
+ * Runs `action` when a key is pressed anywhere on the screen.
+ *
+ * @param key `n`, `/`, `Escape`, or `mod+k` and `mod+s`, where `mod` is ⌘ on Apple's machines and Ctrl elsewhere.
+ *   A plain key is ignored while somebody types and while a dialog is open.
+ */
+export function useShortcut(key: string, action: (event: KeyboardEvent) => void, enabled = true) {
+  const run = useEffectEvent(action);
+  useEffect(() => {
+    if (!enabled) return;
+    const [plain, withMod] = key.startsWith('mod+') ? [key.slice(4), true] : [key, false];
+    const listen = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.altKey || event.key.toLowerCase() !== plain.toLowerCase()) return;
+      if ((event.metaKey || event.ctrlKey) !== withMod) return;
+      if (!withMod && (isTyping(event.target) || document.querySelector('dialog[open]'))) return;
+      event.preventDefault();
+      run(event);
+    };
+    addEventListener('keydown', listen);
+    return () => removeEventListener('keydown', listen);
+  }, [key, enabled]);
+}
+
+/** The name of the `mod` key on this machine. */
+export const modKey = () => (/Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘' : 'Ctrl');

@@ -1,0 +1,23 @@
+import './app/theme.css';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { watchServer } from './lib/connection.ts';
+import { queryClient } from './lib/query-client.ts';
+import { router } from './router.tsx';
+
+watchServer();
+
+const container = document.getElementById('root');
+if (!container) throw new Error('index.html has no element with the id "root" to mount the client in.');
+
+// The prerendered shell inside is replaced in one step, once the first screen's code is here, by the same shell.
+await router.load();
+createRoot(container).render(
+  <StrictMode>
+    <QueryClientProvider client={queryClient}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,62 @@
+import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import { NotFound } from './app/not-found.tsx';
+import { screen } from './app/screen.ts';
+import { ScreenError } from './app/screen-error.tsx';
+import { Shell } from './app/shell.tsx';
+import type { NotesSearch } from './features/notes/notes-search.ts';
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  staticData: { navigation: { label: 'Home', icon: 'home' } },
+  component: screen(() => import('./features/home/home-screen.tsx'), 'HomeScreen'),
+});
+
+const notes = createRoute({
+  getParentRoute: () => root,
+  path: '/notes',
+  staticData: {
+    navigation: { label: 'Notes', icon: 'note' },
+    commands: [{ label: 'New note', icon: 'plus', shortcut: 'N', href: '/notes?new=true' }],
+  },
+  validateSearch: ({ search, new: isNew }: Record<string, unknown>): NotesSearch => ({
+    ...(search === undefined ? {} : { search: String(search) }),
+    ...(isNew ? { new: true } : {}),
+  }),
+  component: screen(() => import('./features/notes/notes-screen.tsx'), 'NotesScreen'),
+});
+
+const note = createRoute({
+  getParentRoute: () => notes,
+  path: '$id',
+  component: screen(() => import('./features/notes/note-pane.tsx'), 'NotePane'),
+});
+
+/** Screens for developers; the condition is constant, so a production build contains nothing of them. */
+const development = import.meta.env.DEV
+  ? [
+      createRoute({
+        getParentRoute: () => root,
+        path: '/dev/pieces',
+        staticData: { navigation: { label: 'Pieces', icon: 'pieces' } },
+        component: screen(() => import('./features/pieces/pieces-screen.tsx'), 'PiecesScreen'),
+      }),
+    ]
+  : [];
+
+/** Every screen of the client, in the order of the navigation. */
+export const router = createRouter({
+  routeTree: root.addChildren([home, notes.addChildren([note]), ...development]),
+  defaultPreload: 'intent',
+  defaultErrorComponent: ScreenError,
+  defaultPendingMinMs: 0,
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
