@@ -5,6 +5,8 @@ import { DatabaseUnavailableError, describeConnectError, endsSession } from './u
 export interface SessionRules {
   /** On the server, for connections that are ours alone; 0 is no limit. In milliseconds. */
   statementTimeoutMs: number;
+  /** How often a backend at work looks whether its client is still there, as PostgreSQL writes times. */
+  checkInterval: string;
   /** Known beforehand to go through a transaction pooler. */
   poolerHint: boolean;
   preparedStatements: 'auto' | boolean;
@@ -93,7 +95,7 @@ export class DatabaseClient extends pg.Client {
       const { rows } = await super.query(`select ${own} as own,
         case when ${own} then ${set('statement_timeout', limit)} end,
         case when ${own} then ${set('idle_in_transaction_session_timeout', limit)} end,
-        case when ${own} and version() like '%linux%' then ${set('client_connection_check_interval', '5s')} end`);
+        case when ${own} and version() like '%linux%' then ${set('client_connection_check_interval', this.#rules.checkInterval)} end`);
       behindPooler = !rows[0].own;
     }
     this.#unnamed =

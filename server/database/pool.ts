@@ -98,6 +98,7 @@ class WatchedPool extends pg.Pool {
   constructor(options: DatabaseOptions, log: Logger) {
     const rules: SessionRules = {
       statementTimeoutMs: options.statementTimeoutMs,
+      checkInterval: '5s',
       preparedStatements: options.preparedStatements,
       poolerHint: options.poolerHint ?? false,
       onSession: (behindPooler) => this.#session(behindPooler, options.preparedStatements),

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * The migrations are wrong, and starting again will not help: someone has to change a file or a setting.
+ *
+ * - `edited`: a migration was changed after it had been applied
+ * - `out-of-order`: one that is pending is older than one that was applied
+ * - `missing-file`: one was applied whose file is gone
+ * - `malformed`: the folder contradicts itself
+ * - `sql`: the database refused a statement
+ * - `pooler`: the connection goes through a pooler
+ */
+export class MigrationError extends Error {
+  readonly code: 'edited' | 'out-of-order' | 'missing-file' | 'malformed' | 'sql' | 'pooler';
+  /** The migration's name, where one is to blame. */
+  readonly migration: string | undefined;
+
+  constructor(code: MigrationError['code'], migration: string | undefined, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'MigrationError';
+    this.code = code;
+    this.migration = migration;
+  }
+}
+
+export interface Migration {
+  /** The file's name without `.sql`. */
+  name: string;
+  /** Milliseconds since 1970: what drizzle-kit wrote into the journal, and records as `created_at`. */
+  when: number;
+  /** SHA-256 of the file's text, as drizzle records it. */
+  hash: string;
+  sql: string;
+  /** False for a file whose first line is `-- no-transaction`. */
+  transaction: boolean;
+}
+
+/** A row of `drizzle.__drizzle_migrations`. */
+export interface RecordedMigration {
+  hash: string;
+  when: number;
+}
+
+/** Where drizzle-kit ends one statement and begins the next. */
+export const BREAKPOINT = '--> statement-breakpoint';
+
+const NO_TRANSACTION = /^-- no-transaction\s*$/m;
+
+/**
+ * Reads what drizzle-kit has written: `meta/_journal.json` and the SQL files that it names, in its order.
+ *
+ * A folder with neither is a project without tables, and has no migrations.
+ *
+ * @throws MigrationError `malformed` or `missing-file`.
+ */
+export async function readMigrations(folder: string): Promise<Migration[]> {
+  const files = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.sql'));
+  const journal = await readJournal(folder);
+  const migrations = await Promise.all(
+    journal.map(async ({ tag, when }): Promise<Migration> => {
+      const sql = await readFile(join(folder, `${tag}.sql`), 'utf8').catch((error: unknown) => {
+        throw new MigrationError(
+          'missing-file',
+          tag,
+          `The migration ${tag}.sql is named in ${folder}/meta/_journal.json, but cannot be read. Restore the file from version control.`,
+          error,
+        );
+      });
+      const hash = createHash('sha256').update(sql).digest('hex');
+      return { name: tag, when, hash, sql, transaction: NO_TRANSACTION.exec(sql)?.index !== 0 };
+    }),
+  );
+  for (const [index, migration] of migrations.entries()) {
+    const previous = migrations[index - 1];
+    if (previous && migration.when <= previous.when) {
+      throw new MigrationError(
+        'malformed',
+        migration.name,
+        `In ${folder}/meta/_journal.json, ${migration.name} is not newer than ${previous.name} before it, as happens when two branches are merged. ` +
+          `Delete ${migration.name}.sql, its snapshot and its entry, and generate it again: npm run db:generate`,
+      );
+    }
+  }
+  const unnamed = files.find((file) => !journal.some(({ tag }) => `${tag}.sql` === file));
+  if (unnamed) {
+    throw new MigrationError(
+      'malformed',
+      unnamed.replace(/\.sql$/, ''),
+      `${unnamed} stands in ${folder}, but not in its meta/_journal.json, so it would never be applied. ` +
+        'Make an entry for hand-written SQL with: npm run db:generate -- --custom',
+    );
+  }
+  return migrations;
+}
+
+async function readJournal(folder: string): Promise<{ tag: string; when: number }[]> {
+  const path = join(folder, 'meta', '_journal.json');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new MigrationError(
+      'malformed',
+      undefined,
+      `${path} cannot be read: ${(error as Error).message}`,
+      error,
+    );
+  }
+  try {
+    const { entries } = JSON.parse(text);
+    for (const { tag, when } of entries) {
+      if (typeof tag !== 'string' || !Number.isSafeInteger(when))
+        throw new Error('an entry lacks its tag or when');
+    }
+    return entries;
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new MigrationError(
+      'malformed',
+      undefined,
+      `${path} is not a journal of drizzle-kit (${why}). Restore it from version control; merge conflicts in it are solved by keeping both entries.`,
+      error,
+    );
+  }
+}
+
+export interface History {
+  applied: Migration[];
+  pending: Migration[];
+  /** Recorded by a newer release than this one: what is seen after a rollback. */
+  ahead: RecordedMigration[];
+  /** The first thing that forbids to go on. */
+  problem?: MigrationError;
+}
+
+/** Compares the files with what the database has recorded. */
+export function compareHistory(migrations: Migration[], recorded: RecordedMigration[]): History {
+  const unclaimed = new Set(recorded);
+  const claim = (matches: (row: RecordedMigration) => boolean) => {
+    const row = [...unclaimed].find(matches);
+    if (row) unclaimed.delete(row);
+    return row;
+  };
+  let problem: MigrationError | undefined;
+  const applied: Migration[] = [];
+  const unmatched: Migration[] = [];
+  for (const migration of migrations) {
+    const row = claim(({ when }) => when === migration.when);
+    if (!row) {
+      unmatched.push(migration);
+      continue;
+    }
+    applied.push(migration);
+    if (row.hash !== migration.hash) {
+      problem ??= new MigrationError(
+        'edited',
+        migration.name,
+        `The migration ${migration.name}.sql was changed after it had been applied to this database. ` +
+          'Restore the file from version control, and put the change into a new migration: npm run db:generate',
+      );
+    }
+  }
+  // Generated again with a new date, but the same to the letter: it is there already.
+  const pending = unmatched.filter((migration) => !claim(({ hash }) => hash === migration.hash));
+  applied.push(...unmatched.filter((migration) => !pending.includes(migration)));
+
+  const newestFile = migrations.at(-1)?.when ?? Number.NEGATIVE_INFINITY;
+  const newestRecorded = Math.max(...recorded.map(({ when }) => when));
+  const ahead = [...unclaimed].filter(({ when }) => when > newestFile);
+  const lost = [...unclaimed].find(({ when }) => when <= newestFile);
+  if (lost) {
+    problem ??= new MigrationError(
+      'missing-file',
+      undefined,
+      `This database has applied a migration of ${date(lost)} (hash ${lost.hash.slice(0, 12)}…) that has no file here, although newer ones have. ` +
+        'Restore its file from version control, or check that DATABASE_URL names the right database.',
+    );
+  }
+  const late = pending.find(({ when }) => when < newestRecorded);
+  if (late) {
+    problem ??= new MigrationError(
+      'out-of-order',
+      late.name,
+      `The migration ${late.name}.sql is older than one that this database has applied already, so it comes too late. ` +
+        'Delete its file, its snapshot and its journal entry, and generate it again as the newest: npm run db:generate',
+    );
+  }
+  return { applied, pending, ahead, ...(problem && { problem }) };
+}
+
+/** How a recorded migration without a file is called. */
+export function nameOfRecorded(row: RecordedMigration): string {
+  return `recorded ${date(row)} (${row.hash.slice(0, 12)}…)`;
+}
+
+function date({ when }: RecordedMigration): string {
+  return Number.isNaN(new Date(when).valueOf()) ? String(when) : new Date(when).toISOString();
+}
