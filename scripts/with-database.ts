@@ -1,0 +1,41 @@
+/**
+ * Runs a program of node_modules with DATABASE_URL set: to the configured database, or to the embedded one, which is
+ * started, or joined where the application has it running.
+ *
+ * Usage: node scripts/with-database.ts <script> [arguments]
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import packageJson from '../package.json' with { type: 'json' };
+import { ConfigError, loadConfig } from '../server/config.ts';
+import { startEmbeddedPostgres } from '../server/database/embedded.ts';
+
+// The terminal and the launcher send them to the program as well; this process only outlives it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child?.kill(signal));
+let child: ReturnType<typeof spawn> | undefined;
+
+try {
+  const { config } = loadConfig();
+  const embedded = config.database.embedded
+    ? await startEmbeddedPostgres({
+        dataDir: join(config.dataDir, 'postgres'),
+        database: packageJson.name,
+        log: (message) => console.error(message),
+      })
+    : undefined;
+  try {
+    child = spawn(process.execPath, process.argv.slice(2), {
+      stdio: 'inherit',
+      env: { ...process.env, ...(embedded && { DATABASE_URL: embedded.url }) },
+    });
+    const [code] = await once(child, 'exit');
+    process.exitCode = code ?? 1;
+  } finally {
+    await embedded?.release();
+  }
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  console.error(error.message);
+  process.exitCode = 78;
+}
