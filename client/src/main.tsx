@@ -1,10 +1,8 @@
 import './app/theme.css';
-import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { watchServer } from './lib/connection.ts';
-import { queryClient } from './lib/query-client.ts';
 import { router } from './router.tsx';
 
 watchServer();
@@ -16,8 +14,6 @@ if (!container) throw new Error('index.html has no element with the id "root" to
 await router.load();
 createRoot(container).render(
   <StrictMode>
-    <QueryClientProvider client={queryClient}>
-      <RouterProvider router={router} />
-    </QueryClientProvider>
+    <RouterProvider router={router} />
   </StrictMode>,
 );

@@ -58,7 +58,6 @@ export function CommandPalette({ commands, onClose }: { commands: Command[]; onC
       <div className="flex items-center gap-3 border-b px-4 text-muted">
         <Icon name="search" />
         <input
-          // biome-ignore lint/a11y/noAutofocus: a dialog that exists to be typed into
           autoFocus
           role="combobox"
           aria-label="Search commands"

@@ -66,6 +66,7 @@ export function Menu({ label, icon = 'dots', items, trigger }: Props) {
         className="fixed inset-auto m-0 min-w-44 rounded-lg border bg-surface p-1 text-text shadow-overlay open:rise"
       >
         {items.map((item) => (
+          // biome-ignore lint/a11y/useAriaPropsSupportedByRole: its role is a menu item's, and has been chosen to support it
           <button
             key={item.label}
             type="button"

