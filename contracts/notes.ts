@@ -82,7 +82,11 @@ export const createNote = {
 export const readNote = {
   method: 'GET',
   url: '/api/notes/:id',
-  schema: { summary: 'Read a note', params: Params, response: { 200: Note, 400: Problem, 404: Problem, 503: Problem } },
+  schema: {
+    summary: 'Read a note',
+    params: Params,
+    response: { 200: Note, 400: Problem, 404: Problem, 503: Problem },
+  },
 } as const;
 
 export const changeNote = {

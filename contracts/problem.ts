@@ -17,7 +17,9 @@ export const Problem = Type.Object(
     errors: Type.Optional(
       Type.Array(
         Type.Object({
-          path: Type.String({ description: 'JSON Pointer to the value, prefixed by where it stands: body, querystring, params' }),
+          path: Type.String({
+            description: 'JSON Pointer to the value, prefixed by where it stands: body, querystring, params',
+          }),
           message: Type.String(),
         }),
         { description: 'For a validation problem: one entry for each value that was refused' },

@@ -31,7 +31,9 @@ export const Status = Type.Object(
     name: Type.String(),
     version: Type.String(),
     state: LifecycleState,
-    problem: Type.Optional(Type.String({ description: 'Why the process is not ready, in words for a stranger' })),
+    problem: Type.Optional(
+      Type.String({ description: 'Why the process is not ready, in words for a stranger' }),
+    ),
     startup: Type.Array(StartupStep),
   },
   { $id: 'Status', title: 'Status' },

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { isPlaceholder } from './config-secrets.ts';
 import type { Name, Values } from './config-settings.ts';
-import { type Context, isPlaceholder } from './config-values.ts';
+import type { Context } from './config-values.ts';
 
 /** TLS to the database, in the form that `pg` hands to `tls.connect`. */
 export interface DatabaseTls {

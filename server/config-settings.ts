@@ -1,3 +1,4 @@
+import { secrets } from './config-secrets.ts';
 import {
   boolean,
   type Context,
@@ -13,11 +14,8 @@ import {
   parseHosts,
   parseHsts,
   parseOrigin,
+  parseRedisUrl,
   parseTrustProxy,
-  parseUrl,
-  secrets,
-  shorterThan,
-  shorterThan256Bits,
   text,
 } from './config-values.ts';
 
@@ -45,7 +43,7 @@ export interface Setting<T = unknown> {
 
 export type Group = (typeof GROUPS)[number];
 export const GROUPS = [
-  'Listening',
+  'Basics',
   'Database',
   'Start-up and shutdown',
   'Requests',
@@ -55,20 +53,20 @@ export const GROUPS = [
 
 export const SETTINGS = {
   NODE_ENV: {
-    group: 'Listening',
+    group: 'Basics',
     ...choice('production', 'development', 'test'),
     default: 'production',
     defaultText: '`production`; `development` under `npm start` and `npm run dev`',
     doc: 'Production demands a database and strong secrets. Development starts a PostgreSQL of its own and makes its secrets.',
   },
   PORT: {
-    group: 'Listening',
+    group: 'Basics',
     ...integer(0, 65_535),
     default: 5000,
     doc: 'The one port of the application. 0 takes any free one.',
   },
   HOST: {
-    group: 'Listening',
+    group: 'Basics',
     kind: 'addresses, comma-separated',
     parse: parseHosts,
     default: ({ environment, platform }) =>
@@ -77,13 +75,13 @@ export const SETTINGS = {
     doc: 'The addresses to listen on. `HOSTNAME` is never read: containers set it to their own name.',
   },
   PUBLIC_URL: {
-    group: 'Listening',
+    group: 'Basics',
     kind: 'an origin',
     parse: parseOrigin,
     doc: 'The address that visitors use, such as `https://app.example.com`, for links that leave the server.',
   },
   ALLOWED_HOSTS: {
-    group: 'Listening',
+    group: 'Basics',
     kind: 'host names, comma-separated; `*.` stands for any subdomain',
     parse: parseAllowedHosts,
     defaultText: 'any host',
@@ -250,7 +248,7 @@ export const SETTINGS = {
   REDIS_URL: {
     group: 'Requests',
     kind: '`redis://…` or `rediss://…`',
-    parse: (value: string) => parseUrl(value, 'redis://:password@host:6379', 'redis:', 'rediss:') && value,
+    parse: parseRedisUrl,
     secret: 'url',
     doc: 'Needed by `RATE_LIMIT_STORE=redis`.',
   },
@@ -291,7 +289,7 @@ export const SETTINGS = {
   SESSION_SECRET: {
     group: 'Secrets',
     kind: '32 characters or more; several, comma-separated',
-    parse: secrets('SESSION_SECRET', shorterThan(32)),
+    parse: secrets('SESSION_SECRET', { leastCharacters: 32, leastBits: 64 }),
     secret: 'value',
     defaultText: 'made once in development; else unset: browser sign-in is off',
     doc: 'Signs the cookies of browser sign-in. Of several the first signs and all are accepted, so that it can be rotated.',
@@ -299,7 +297,7 @@ export const SETTINGS = {
   INTERNAL_API_KEY: {
     group: 'Secrets',
     kind: '256 bits or more (43 characters of base64url, 64 of hexadecimal); several, comma-separated',
-    parse: secrets('INTERNAL_API_KEY', shorterThan256Bits),
+    parse: secrets('INTERNAL_API_KEY', { leastCharacters: 43, leastHexadecimal: 64, leastBits: 128 }),
     secret: 'value',
     defaultText: "made once in development; else unset: the operators' doors are closed",
     doc: 'Opens what only operators may see. All of several are accepted, so that it can be rotated.',
@@ -319,7 +317,7 @@ export const SETTINGS = {
   },
   LOG_LEVEL: {
     group: 'Metrics and logs',
-    ...choice('info', 'fatal', 'error', 'warn', 'debug', 'trace', 'silent'),
+    ...choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     default: 'info',
     doc: 'The least severe lines that are written; case is ignored.',
   },
@@ -353,42 +351,3 @@ type ValueOf<S> = S extends { parse(text: string, context: Context): infer T }
 
 /** The value of every setting, typed by its parser; `undefined` where it has neither value nor default. */
 export type Values = { [N in Name]: ValueOf<(typeof SETTINGS)[N]> };
-
-/** A variable of other guides that is not read here, because what it means there is not what a setting means here. */
-export interface LookAlike {
-  /** Follows the variable's name in a warning. */
-  text: string;
-  /** Whether to say it; always where absent. */
-  when?(value: string, values: Values): boolean;
-}
-
-const noDatabase = (_: string, values: Values) =>
-  !values.DATABASE_URL && !values.PGHOST && !values.PGDATABASE;
-const noSessionSecret = (_: string, values: Values) => !values.SESSION_SECRET;
-
-export const LOOK_ALIKES: Record<string, LookAlike> = {
-  MAX_CONNECTIONS: {
-    text: 'limits the connections of clients. For those to the database set DB_POOL_SIZE.',
-    when: (value) => Number(value) <= 100,
-  },
-  SECRET_KEY: { text: 'is not read. To sign the cookies of browser sign-in set SESSION_SECRET.' },
-  JWT_SECRET: {
-    text: 'is not read: there are no such tokens here. To sign the cookies of browser sign-in set SESSION_SECRET.',
-  },
-  COOKIE_SECRET: { text: 'is not read. Set SESSION_SECRET.', when: noSessionSecret },
-  ENABLE_CSRF: { text: 'is not read: protection against cross-site requests is not a switch here.' },
-  API_RATE_LIMIT: {
-    text: 'is not read. Set RATE_LIMIT_MAX, and RATE_LIMIT_WINDOW_MS for the time it counts in.',
-  },
-  RATE_LIMIT_WINDOW: {
-    text: 'is not read, because its unit differs between guides. Set RATE_LIMIT_WINDOW_MS.',
-  },
-  DATABASE_SSL: { text: 'is not read. Add ?sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.' },
-  DB_SSL: { text: 'is not read. Add ?sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.' },
-  DB_HOST: { text: 'is not read. Set DATABASE_URL, or PGHOST.', when: noDatabase },
-  DB_NAME: { text: 'is not read. Set DATABASE_URL, or PGDATABASE.', when: noDatabase },
-  POSTGRES_URL: { text: 'is not read. Set DATABASE_URL.', when: noDatabase },
-  SHUTDOWN_TIMEOUT: {
-    text: 'is not read, because its unit differs between guides. Set SHUTDOWN_TIMEOUT_MS.',
-  },
-};

@@ -29,39 +29,39 @@ export class Refusal extends Error {
   }
 }
 
-/** Makes a value that satisfies every rule about secrets: 256 random bits. */
-export const MAKE_SECRET = `node -e "console.log(require('node:crypto').randomBytes(32).toString('base64url'))"`;
-
 const LARGEST_DELAY_MS = 3_600_000;
 export const MIB = 1024 * 1024;
 
-const UNITS: Record<string, Record<string, number>> = {
-  ms: { ms: 1, s: 1000, sec: 1000, m: 60_000, min: 60_000, h: 3_600_000 },
-  bytes: {
-    b: 1,
-    k: 1024,
-    kb: 1024,
-    kib: 1024,
-    m: MIB,
-    mb: MIB,
-    mib: MIB,
-    g: 1024 * MIB,
-    gb: 1024 * MIB,
-    gib: 1024 * MIB,
-  },
+const UNITS: Record<'ms' | 'bytes', [pattern: RegExp, factor: number][]> = {
+  ms: [
+    [/^ms$/i, 1],
+    [/^s(ec|econds?)?$/i, 1000],
+    [/^m(in|inutes?)?$/i, 60_000],
+    [/^h(ours?)?$/i, 3_600_000],
+  ],
+  bytes: [
+    [/^b(ytes?)?$/i, 1],
+    [/^ki?b?$/i, 1024],
+    [/^mi?b?$/i, MIB],
+    [/^gi?b?$/i, 1024 * MIB],
+  ],
 };
 
+// Not toLocaleString: to load the locale data takes longer than all the rest of the configuration.
+export const grouped = (value: number) => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** A plain whole number. What was meant by `10s`, `1mb`, `10_000` or `10,000` is computed for the error message only. */
 export function integer(min: number, max: number, unit?: 'ms' | 'bytes') {
   const inUnit = unit === 'ms' ? ' of milliseconds' : unit === 'bytes' ? ' of bytes' : '';
-  const kind = `a whole number${inUnit}, ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`;
+  const kind = `a whole number${inUnit}, ${grouped(min)} to ${grouped(max)}`;
   return {
     kind,
     parse(text: string): number {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       if (value >= min && value <= max) return value;
-      const written = /^([\d.]+) ?([a-z]+)$/i.exec(text);
-      const factor = written && unit && UNITS[unit]?.[written[2]?.toLowerCase() ?? ''];
-      const meant = factor ? Number(written[1]) * factor : Number(text.replace(/(?<=\d)[_, ](?=\d{3})/g, ''));
+      const [, amount = text, suffix] = /^([\d.]+) ?([a-z]+)$/i.exec(text) ?? [];
+      const factor = unit && suffix && UNITS[unit].find(([pattern]) => pattern.test(suffix))?.[1];
+      const meant = factor ? Number(amount) * factor : Number(text.replace(/(?<=\d)[_, ](?=\d{3})/g, ''));
       const remedy =
         Number.isInteger(meant) && meant >= min && meant <= max ? `Write ${meant}.` : `Write ${kind}.`;
       throw new Refusal(
@@ -96,7 +96,7 @@ export function choice<const T extends string>(...values: T[]) {
 
 export const text = (kind: string) => ({ kind, parse: (value: string) => value });
 
-const items = (list: string): string[] =>
+export const items = (list: string): string[] =>
   [...new Set(list.split(',').map((item) => item.trim()))].filter(Boolean);
 
 const HOST_NAME = /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i;
@@ -116,22 +116,27 @@ export function parseHosts(list: string): string[] {
 
 export const LOOPBACK = ['127.0.0.1', '::1'];
 
-export function parseUrl(value: string, example: string, ...protocols: string[]): URL {
-  const url = URL.parse(value);
-  if (url && protocols.includes(url.protocol)) return url;
-  const allowed = protocols.map((protocol) => `${protocol}//`).join(' or ');
-  throw new Refusal(`is not an address that starts with ${allowed}`, `Write it like ${example}.`);
-}
-
 export function parseOrigin(value: string): string {
-  const url = parseUrl(value, 'https://app.example.com', 'https:', 'http:');
-  if (url.href !== `${url.origin}/`) {
+  const url = URL.parse(value);
+  if (!url || !/^https?:$/.test(url.protocol)) {
     throw new Refusal(
-      `'${url.origin}…' carries more than scheme, host and port`,
-      `Write ${url.origin} alone.`,
+      `'${value}' does not start with https:// or http://`,
+      'Write it like https://app.example.com.',
     );
   }
+  if (url.href !== `${url.origin}/`) {
+    throw new Refusal('carries more than scheme, host and port', `Write ${url.origin} alone.`);
+  }
   return url.origin;
+}
+
+/** The address may hold a password, so it is never shown. */
+export function parseRedisUrl(value: string): string {
+  if (/^rediss?:$/.test(URL.parse(value)?.protocol ?? '')) return value;
+  throw new Refusal(
+    'is not an address that starts with redis:// or rediss://',
+    'Write redis://:password@host:6379.',
+  );
 }
 
 export function parseCorsOrigins(list: string): string[] {
@@ -217,63 +222,3 @@ export function parseHsts(value: string): string | false {
 }
 
 export const HSTS_DEFAULT = 'max-age=31536000';
-
-// What people write where a secret should stand. None is made of the letters a to f alone, so no hexadecimal secret meets one.
-const FILLER =
-  /qwertyuiop|asdfghjkl|zxcvbnm|qwerty|asdf|change|replace|placeholder|example|sample|default|dummy|password|passw0rd|secret|session|internal|supersecure|secure|super|token|random|string|characters?|char|generate|insert|minimum|production|development|fastify|server|please|value|enter|this|that|with|your|must|long|least|some|very|here|test|todo|demo|keyboard|jwt|api|app|key|cat|xxx|my|me|in|to|a(?=[-_ ])/gi;
-
-/** True for a value that is nothing but such words, digits and separators: less than 20 letters of its own. */
-export function isPlaceholder(secret: string): boolean {
-  const own = secret.replace(FILLER, '');
-  return (own !== secret || /^[<{$]/.test(secret)) && own.replace(/[^a-z]/gi, '').length < 20;
-}
-
-/**
- * Estimates the entropy in bits from below: runs (`aaa`, `123`) and repeated triples add next to nothing. Random
- * hexadecimal of 32 characters, the weakest that is accepted, comes to 110 (standard deviation 7).
- */
-export function estimateBits(secret: string): number {
-  const alphabet = /^\d+$/.test(secret)
-    ? 10
-    : /^[\da-f]+$/i.test(secret)
-      ? 16
-      : /^[\da-z]+$/.test(secret)
-        ? 36
-        : 64;
-  const seen = new Set<string>();
-  let bits = 0;
-  for (let i = 0; i < secret.length; i++) {
-    const triple = secret.slice(Math.max(0, i - 2), i + 1);
-    const step = i === 0 ? 2 : Math.abs(secret.charCodeAt(i) - secret.charCodeAt(i - 1));
-    bits += triple.length === 3 && seen.has(triple) ? 0 : step <= 1 ? 1 : Math.log2(alphabet);
-    seen.add(triple);
-  }
-  return bits;
-}
-
-const LEAST_BITS = 64;
-
-/** Several secrets, comma-separated; weak ones are refused in production and remarked on elsewhere. */
-export function secrets(name: string, tooShort: (secret: string) => string | undefined) {
-  return (list: string, context: Context): string[] => {
-    const all = items(list);
-    all.forEach((secret, index) => {
-      const weakness =
-        tooShort(secret) ??
-        (isPlaceholder(secret) ? 'is a placeholder' : undefined) ??
-        (estimateBits(secret) < LEAST_BITS ? 'is too regular to be random' : undefined);
-      if (!weakness) return;
-      const problem = all.length > 1 ? `value ${index + 1} of ${all.length} ${weakness}` : weakness;
-      if (context.environment === 'production') throw new Refusal(problem, `Make a good one: ${MAKE_SECRET}`);
-      context.warn(`${name} ${problem}; production refuses it. Make a good one: ${MAKE_SECRET}`);
-    });
-    return all;
-  };
-}
-
-export const shorterThan = (least: number) => (secret: string) =>
-  secret.length < least ? `has ${secret.length} characters, ${least} are the least` : undefined;
-
-/** 256 bits are 64 characters of hexadecimal or 43 of base64url. */
-export const shorterThan256Bits = (secret: string) =>
-  shorterThan(/^[\da-f]+$/i.test(secret) ? 64 : 43)(secret);

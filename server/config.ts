@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
+import util from 'node:util';
 import { type DatabaseSettings, resolveDatabase } from './config-database.ts';
-import { LOOK_ALIKES, type Name, SETTINGS, type Setting, type Values } from './config-settings.ts';
+import { remarkOn } from './config-hints.ts';
+import { clonesSecrets } from './config-secrets.ts';
+import { type Name, SETTINGS, type Setting, type Values } from './config-settings.ts';
 import { type Context, type Environment, type Platform, Refusal } from './config-values.ts';
 
 export type { DatabaseConnection, DatabaseSettings, DatabaseTls } from './config-database.ts';
@@ -16,6 +17,8 @@ export interface ListenAddress {
   /** Whether the port was chosen by someone, so that it must not be moved. */
   portGiven: boolean;
   hostGiven: boolean;
+  /** Whether a taken port may be exchanged for the next free one: in development, where nobody chose it. */
+  mayMove: boolean;
 }
 
 export interface Config {
@@ -75,21 +78,27 @@ export interface LoadedConfig {
 }
 
 export interface ConfigProblem {
+  /** The variable that held the value: an alias or a `NAME_FILE`, if that is where it came from. */
   variable: string;
   problem: string;
   remedy: string;
+  /** The file that held the variable; absent for the environment. */
+  file?: string;
 }
 
 /** Everything that is wrong at once, readable on a terminal. The process should print the message and exit with 78. */
 export class ConfigError extends Error {
-  readonly problems: ConfigProblem[];
+  readonly problems: readonly ConfigProblem[];
 
-  constructor(problems: ConfigProblem[]) {
-    const count = problems.length === 1 ? 'one setting is' : `${problems.length} settings are`;
-    const lines = problems.map(
-      ({ variable, problem, remedy }) => `  ${variable}\n    ${problem}.\n    → ${remedy}`,
+  /** @param warnings Said as well, since a misspelled variable often explains a missing one. */
+  constructor(problems: readonly ConfigProblem[], warnings: readonly string[]) {
+    const what = problems.length === 1 ? 'a setting is' : `${problems.length} settings are`;
+    const parts = problems.map(({ variable, problem, remedy, file }) =>
+      [`  ${variable}${file ? ` (in ${file})` : ''}`, `    ${problem}.`, `    → ${remedy}`].join('\n'),
     );
-    super(`The server cannot start, because ${count} not right:\n\n${lines.join('\n\n')}\n`);
+    if (warnings.length > 0)
+      parts.push(['  Also noticed', ...warnings.map((text) => `    - ${text}`)].join('\n'));
+    super(`The server cannot start: ${what} not right.\n\n${parts.join('\n\n')}\n`);
     this.name = 'ConfigError';
     this.problems = problems;
   }
@@ -109,8 +118,7 @@ export function readListenAddress(
   folder: string = process.cwd(),
   inContainer?: boolean,
 ): ListenAddress {
-  const reading = new Reading(env, folder, inContainer);
-  return reading.listenAddress();
+  return new Reading(env, folder, inContainer).listenAddress();
 }
 
 /**
@@ -133,11 +141,11 @@ export function loadConfig(
   const dataDir = resolve(folder, '.data');
 
   for (const name of Object.keys(SETTINGS) as Name[]) reading.read(name);
-  if (context.environment !== 'production') reading.generateSecrets(join(dataDir, 'secrets.json'));
+  if (context.environment !== 'production') reading.takeClonesSecrets(join(dataDir, 'secrets.json'));
   const database = resolveDatabase(values, context, folder, env, reading);
   reading.checkTogether();
   reading.remarkOnStrangers();
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems, warnings);
 
   const config: Config = {
     environment: context.environment,
@@ -182,6 +190,8 @@ function allowedHosts({ ALLOWED_HOSTS: hosts = [], PUBLIC_URL: url }: Values): s
   return hosts.length > 0 && url ? [...new Set([...hosts, new URL(url).hostname])] : hosts;
 }
 
+const ENVIRONMENT = 'environment';
+
 /** One place that values come from; the first that holds a setting decides it. */
 interface Source {
   label: string;
@@ -192,6 +202,8 @@ interface Found {
   text: string;
   /** The variable that held it. */
   variable: string;
+  /** Which of the sources. */
+  label: string;
   origin: string;
 }
 
@@ -204,10 +216,11 @@ class Reading {
   readonly problems: ConfigProblem[] = [];
   readonly #folder: string;
   readonly #sources: Source[] = [];
+  readonly #found = new Map<Name, Found>();
 
   constructor(env: NodeJS.ProcessEnv, folder: string, inContainer?: boolean) {
     this.#folder = folder;
-    this.#sources.push({ label: 'environment', variables: readable(env) });
+    this.#sources.push({ label: ENVIRONMENT, variables: readable(env) });
     this.#addFile('.env');
     const platform = platformOf(env, inContainer);
     this.context = { environment: 'production', platform, warn: (text) => this.warn(text) };
@@ -220,17 +233,25 @@ class Reading {
     this.warnings.push(text);
   }
 
-  problem(variable: string, problem: string, remedy: string): void {
-    this.problems.push({ variable, problem, remedy });
+  problem(name: Name, problem: string, remedy: string, found = this.#found.get(name)): void {
+    const file = found && found.label !== ENVIRONMENT ? { file: found.label } : {};
+    this.problems.push({ variable: found?.variable ?? name, problem, remedy, ...file });
   }
 
   listenAddress(): ListenAddress {
-    const given = (name: 'HOST' | 'PORT') => {
-      if (!(name in this.values)) this.read(name);
-      return this.settings.find((setting) => setting.name === name)?.origin !== 'default';
+    this.read('HOST');
+    this.read('PORT');
+    // One that was refused counts as not given; the refusal is told by loadConfig.
+    const given = (name: Name) =>
+      this.settings.find((setting) => setting.name === name)?.origin !== 'default';
+    const portGiven = given('PORT');
+    return {
+      hosts: this.values.HOST,
+      port: this.values.PORT,
+      portGiven,
+      hostGiven: given('HOST'),
+      mayMove: !portGiven && this.context.environment === 'development',
     };
-    const [hostGiven, portGiven] = [given('HOST'), given('PORT')];
-    return { hosts: this.values.HOST, port: this.values.PORT, portGiven, hostGiven };
   }
 
   /** Reads one setting into `values`. One that is refused gets its default, so that the others can be judged too. */
@@ -241,89 +262,84 @@ class Reading {
     let value: unknown;
     let origin = 'default';
     if (found) {
+      this.#found.set(name, found);
       try {
         value = setting.parse(found.text, this.context);
         origin = found.origin;
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        this.problem(found.variable, error.message, error.remedy);
+        this.problem(name, error.message, error.remedy);
       }
     }
-    if (value === undefined) value = defaultOf(setting, this.context);
+    if (origin === 'default') {
+      value = typeof setting.default === 'function' ? setting.default(this.context) : setting.default;
+    }
     Object.assign(this.values, { [name]: value });
-    this.settings.push({ name, value: shown(setting, value, found?.text), origin });
+    this.settings.push({ name, value: shown(setting, value), origin });
   }
 
   /** Looks in one source after the other; within one, several names for one setting must agree. */
   #find(name: Name, setting: Setting): Found | undefined {
     for (const { label, variables } of this.#sources) {
-      const all: Found[] = [];
-      for (const variable of [name, ...(setting.aliases ?? [])]) {
+      const all = [name, ...(setting.aliases ?? [])].flatMap((variable): Found[] => {
         const origin = variable === name ? label : `alias ${variable}`;
-        const text = setting.secret ? variables[variable] : variables[variable]?.trim();
-        if (text) all.push({ text, variable, origin });
-        const path = setting.secret && variables[`${variable}_FILE`]?.trim();
-        const content = path ? this.#readSecretFile(`${variable}_FILE`, path) : undefined;
-        if (content) all.push({ text: content, variable: `${variable}_FILE`, origin: `${variable}_FILE` });
-      }
-      const [first, ...others] = all;
+        const direct = { text: tidy(variables[variable], setting), variable, label, origin };
+        return setting.secret
+          ? [direct, this.#findInFile(name, setting, `${variable}_FILE`, { label, variables })]
+          : [direct];
+      });
+      const [first, ...others] = all.filter(({ text }) => text !== '');
       if (!first) continue;
-      const different = others.find((other) => other.text !== first.text);
+      const different = others.find(({ text }) => text !== first.text);
       if (different) {
-        const both = `and ${different.variable} are one setting, and have different values`;
-        this.problem(first.variable, both, `Keep one of them, best ${name}.`);
+        const problem = `has another value than ${different.variable}, and both are the same setting`;
+        this.problem(name, problem, `Keep one of them; ${name} is the name used here.`, first);
       }
-      if (first.variable !== name && first.variable !== `${name}_FILE`) {
-        this.warn(`${first.variable} is read as ${name}; write ${name}.`);
+      if (first.origin.startsWith('alias') || first.variable.replace(/_FILE$/, '') !== name) {
+        this.warn(`${first.variable} is read as ${name}, which is the name used here.`);
       }
       return first;
     }
     return undefined;
   }
 
-  #readSecretFile(variable: string, path: string): string | undefined {
+  #findInFile(name: Name, setting: Setting, variable: string, { label, variables }: Source): Found {
+    const found = { text: '', variable, label, origin: variable };
+    const path = variables[variable]?.trim();
+    if (!path) return found;
     try {
-      const text = readFileSync(resolve(this.#folder, path), 'utf8').replace(/\r?\n$/, '');
-      if (text) return text;
-      this.problem(variable, `names an empty file: ${path}`, 'Write the secret into it.');
+      found.text = tidy(readFileSync(resolve(this.#folder, path), 'utf8'), setting);
+      if (!found.text) this.problem(name, `names an empty file, ${path}`, 'Write the secret into it.', found);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      const remedy = 'Correct the path, or let the user that runs the server read it.';
-      this.problem(variable, `names a file that cannot be read: ${path} (${code})`, remedy);
+      const remedy = 'Correct the path, or let the user that runs the server read the file.';
+      this.problem(name, `names a file that cannot be read, ${path} (${code})`, remedy, found);
     }
-    return undefined;
+    return found;
   }
 
   #addFile(label: string, at = this.#sources.length): void {
     try {
       const text = readFileSync(join(this.#folder, label), 'utf8').replace(/^\uFEFF/, '');
-      this.#sources.splice(at, 0, { label, variables: parseEnv(text) });
+      this.#sources.splice(at, 0, { label, variables: util.parseEnv(text) });
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT') this.warn(`${label} could not be read (${code}) and is left out.`);
     }
   }
 
-  /** Makes what is missing of the secrets, once for each clone. */
-  generateSecrets(file: string): void {
+  /** Takes what is missing of the secrets from the clone's own, which are made once. */
+  takeClonesSecrets(file: string): void {
     const missing = (['SESSION_SECRET', 'INTERNAL_API_KEY'] as const).filter((name) => !this.values[name]);
     if (missing.length === 0) return;
-    const kept = keptSecrets(file);
-    const wanted = missing.filter((name) => !kept[name]);
-    for (const name of wanted) kept[name] = randomBytes(32).toString('base64url');
-    let secrets = kept;
-    if (wanted.length > 0) {
-      try {
-        secrets = keepSecrets(file, kept);
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        this.warn(
-          `${file} could not be written (${code}): ${wanted.join(' and ')} will be new at every start.`,
-        );
-      }
+    const { secrets, unkept } = clonesSecrets(file, missing);
+    if (unkept) {
+      this.warn(
+        `${file} could not be written (${unkept}): ${missing.join(' and ')} will be new at every start.`,
+      );
     }
     for (const name of missing) {
-      this.values[name] = [secrets[name] ?? ''];
+      this.values[name] = [secrets[name]];
       const setting = this.settings.find((candidate) => candidate.name === name);
       if (setting) Object.assign(setting, { value: MASK, origin: 'generated' });
     }
@@ -349,21 +365,12 @@ class Reading {
     }
   }
 
-  /** Variables that are not ours but look as if they were meant to be. */
+  /** Says what is to be said about variables that are not ours but look as if they were meant to be. */
   remarkOnStrangers(): void {
-    const strangers = new Map(
-      this.#sources.toReversed().flatMap(({ variables }) => Object.entries(variables)),
-    );
-    for (const [variable, text] of strangers) {
-      const value = text?.trim();
-      if (!value) continue;
-      const hint = LOOK_ALIKES[variable];
-      if (hint) {
-        if (hint.when?.(value, this.values) ?? true) this.warn(`${variable} ${hint.text}`);
-      } else if (!KNOWN.has(variable)) {
-        const meant = nearest(variable);
-        if (meant) this.warn(`${variable} is not read; did you mean ${meant}?`);
-      }
+    const variables = Object.assign({}, ...this.#sources.map((source) => source.variables).toReversed());
+    for (const [variable, text] of Object.entries<string>(variables)) {
+      const remark = text.trim() && remarkOn(variable, text.trim(), this.values);
+      if (remark) this.warn(remark);
     }
   }
 }
@@ -384,82 +391,18 @@ function platformOf(env: NodeJS.ProcessEnv, inContainer?: boolean): Platform {
   };
 }
 
-const defaultOf = ({ default: value }: Setting, context: Context): unknown =>
-  typeof value === 'function' ? value(context) : value;
+/** Secrets keep their spaces, but not the line ending that files and orchestrators leave behind them. */
+function tidy(text: string | undefined, setting: Setting): string {
+  if (!text?.trim()) return '';
+  return setting.secret === 'value' ? text.replace(/[\r\n]+$/, '') : text.trim();
+}
 
 const MASK = '(secret)';
 
-function shown(setting: Setting, value: unknown, text: string | undefined): string {
+function shown(setting: Setting, value: unknown): string {
   if (value === undefined) return '';
   if (setting.secret === 'value') return MASK;
-  if (setting.secret === 'url')
-    return String(text).replace(/^([a-z]+:\/\/)?.*?(@[^@]*?)?(\?.*)?$/is, '$1(secret)$2');
-  return Array.isArray(value) ? value.join(',') : String(value);
-}
-
-function keptSecrets(file: string): Record<string, string | undefined> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return {};
-  }
-}
-
-/** Writes the file whole or not at all. Of several starters the first wins, and all go on with its secrets. */
-function keepSecrets(
-  file: string,
-  secrets: Record<string, string | undefined>,
-): Record<string, string | undefined> {
-  const draft = `${file}.${process.pid}`;
-  mkdirSync(resolve(file, '..'), { recursive: true });
-  writeFileSync(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
-  try {
-    linkSync(draft, file);
-    rmSync(draft);
-    return secrets;
-  } catch {
-    const others = keptSecrets(file);
-    const merged = { ...secrets, ...others };
-    if (Object.keys(merged).length > Object.keys(others).length) renameSync(draft, file);
-    else rmSync(draft);
-    return merged;
-  }
-}
-
-const KNOWN: ReadonlySet<string> = new Set(
-  Object.entries(SETTINGS as Record<string, Setting>).flatMap(([name, { aliases = [], secret }]) =>
-    [name, ...aliases].flatMap((variable) => (secret ? [variable, `${variable}_FILE`] : [variable])),
-  ),
-);
-
-/** The setting that a variable is a misspelling of: the same beginning, a length of 8 or more, at most two slips. */
-function nearest(variable: string): string | undefined {
-  if (variable.length < 7 || variable.startsWith('PG')) return undefined;
-  const upper = variable.toUpperCase();
-  for (const known of KNOWN) {
-    const slips = known.length >= 10 ? 2 : 1;
-    if (known.length < 8 || known[0] !== upper[0] || Math.abs(known.length - upper.length) > slips) continue;
-    if (editDistance(upper, known) <= slips) return known;
-  }
-  return undefined;
-}
-
-/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
-function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let cost = Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-      }
-      row.push(cost);
-    }
-    before = previous;
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
+  if (setting.secret !== 'url') return Array.isArray(value) ? value.join(',') : String(value);
+  const url = URL.parse(String(value));
+  return url ? `${url.protocol}//${MASK}@${url.host}${url.pathname}` : MASK;
 }

@@ -124,6 +124,7 @@ export async function runPostgresGuardian(argv: string[]): Promise<void> {
   const addressFile = join(options.dataDir, 'guardian.json');
   await writePrivately(addressFile, { port, token } satisfies GuardianAddress);
   linger(patience);
+  // biome-ignore lint/plugin: this is a process of its own, whose main function this is.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, leave);
 
   const guard = async () => {

@@ -1,0 +1,20 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import packageJson from '../package.json' with { type: 'json' };
+
+/** The application's own name and version, from `package.json`. */
+export const about: { readonly name: string; readonly version: string } = {
+  name: packageJson.name,
+  version: packageJson.version,
+};
+
+/** Vite sets this in the build; plain Node knows nothing of it. */
+export const BUNDLED: boolean = import.meta.env?.PROD === true;
+
+/** This folder: `server` from the sources, `dist/server` in the bundle. Its neighbours are the same in both. */
+const here = dirname(fileURLToPath(import.meta.url));
+export const ROOT: string = join(here, '..');
+export const MAIN: string = join(here, BUNDLED ? 'main.js' : 'main.ts');
+export const MIGRATIONS: string = join(ROOT, 'drizzle');
+/** The client as Vite built it. */
+export const BUILT_CLIENT: string = join(ROOT, BUNDLED ? 'client' : 'dist/client');

@@ -1,0 +1,98 @@
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Config } from './config.ts';
+import type { Database } from './database/pool.ts';
+import { notes } from './features/notes/routes.ts';
+import { validatorCompiler } from './lib/validation.ts';
+import type { HealthChecks } from './monitoring/health-checks.ts';
+import type { Logger } from './monitoring/logger.ts';
+import type { ProbeSources } from './monitoring/probe-documents.ts';
+import { diskCheck, eventLoopCheck, memoryCheck } from './monitoring/standard-checks.ts';
+import { accessLog } from './plugins/access-log.ts';
+import { client } from './plugins/client.ts';
+import { probes } from './plugins/probes.ts';
+import { answerBrokenConnection, problems, sendError } from './plugins/problems.ts';
+import { requestContext, requestId } from './plugins/request-context.ts';
+import { securityHeaders } from './plugins/security-headers.ts';
+import { startupHold } from './plugins/startup-hold.ts';
+import { status } from './plugins/status.ts';
+
+export interface AppParts {
+  config: Config;
+  log: Logger;
+  database: Database;
+  checks: HealthChecks;
+  probeSources: ProbeSources;
+  /** The server whose port is open already. */
+  server: Server;
+  about: { name: string; version: string };
+  /** The built client; or, in development, how Vite serves it. */
+  clientFrom: { folder: string } | { serve(app: FastifyInstance): Promise<void> };
+}
+
+/**
+ * The application: who reads this list from top to bottom has seen the life of a request.
+ *
+ * @returns The listener that answers every request, and how to end what the plugins hold.
+ */
+export async function createApp(
+  parts: AppParts,
+): Promise<{ app: FastifyInstance; handler: RequestListener }> {
+  const { config, log, database, checks, probeSources, server, about, clientFrom } = parts;
+  const { lifecycle } = probeSources;
+
+  const app = Fastify({
+    // The port has been open since before this file was loaded.
+    serverFactory: () => server,
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    requestIdLogLabel: 'requestId',
+    genReqId: requestId,
+    trustProxy: config.trustProxy === false ? false : config.trustProxy,
+    bodyLimit: config.http.bodyLimitBytes,
+    // Draining answers until the last connection is gone; refusing is the load balancer's to do.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (error, request, reply) => void sendError(error, request as never, reply as never),
+    clientErrorHandler: answerBrokenConnection(() => requestId({ headers: {} } as IncomingMessage)),
+  });
+  app.setValidatorCompiler(validatorCompiler);
+
+  // Every request, in this order.
+  await app.register(requestContext, { lifecycle });
+  await app.register(accessLog);
+  await app.register(problems);
+  await app.register(securityHeaders, {
+    hsts: config.hsts,
+    development: config.environment === 'development',
+  });
+
+  // Answered in every state.
+  await app.register(probes, probeSources);
+  await app.register(status, { lifecycle, ...about });
+
+  // The API: held while starting, refused quickly while the database is away.
+  await app.register(async (api) => {
+    api.addHook('onRoute', (route) => {
+      route.handlerTimeout ??= config.http.requestTimeoutMs;
+    });
+    api.addHook('onRequest', (_request, reply, done) => {
+      reply.raw.setHeader('cache-control', 'no-store');
+      done();
+    });
+    await api.register(startupHold, { lifecycle, holdMs: config.startupHoldMs });
+    await api.register(notes, { db: database.db });
+  });
+
+  // The client, for whatever is left.
+  if ('folder' in clientFrom) await app.register(client, clientFrom);
+  else await clientFrom.serve(app);
+
+  checks.register(memoryCheck());
+  checks.register(eventLoopCheck());
+  checks.register(diskCheck(config.log.file ? '.' : tmpdir()));
+
+  await app.ready();
+  return { app, handler: app.routing };
+}

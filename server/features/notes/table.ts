@@ -1,0 +1,31 @@
+import { sql } from 'drizzle-orm';
+import { bigint, customType, index, integer, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+
+const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
+
+/**
+ * Notes.
+ *
+ * `version` counts edits, for optimistic concurrency. A deleted note keeps its row for a while, so that deleting can be
+ * undone. `words` is kept by PostgreSQL itself; the `simple` configuration neither stems nor drops words, so it serves
+ * every language alike.
+ */
+export const notes = pgTable(
+  'notes',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    title: text().notNull(),
+    body: text().notNull().default(''),
+    version: integer().notNull().default(1),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+    updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+    deletedAt: timestamp('deleted_at', { withTimezone: true }),
+    words: tsvector().notNull().generatedAlwaysAs(sql`to_tsvector('simple', title || ' ' || body)`),
+  },
+  (table) => [
+    // The list reads this one backwards; deleted rows cost it nothing.
+    index('notes_live').on(table.id).where(sql`deleted_at is null`),
+    index('notes_words').using('gin', table.words),
+    index('notes_deleted').on(table.deletedAt).where(sql`deleted_at is not null`),
+  ],
+);

@@ -1,0 +1,174 @@
+/**
+ * The process: subcommands, signals, the port, exit codes.
+ *
+ * What stands in this file is loaded before the port opens, so it imports as little as it can; the server itself is
+ * loaded behind the open port. It must parse under Node 20, to be able to say that Node 20 is too old.
+ */
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { about, BUNDLED } from './about.ts';
+import { ConfigError, loadConfig, readListenAddress } from './config.ts';
+import { drain } from './drain.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { HealthChecks } from './monitoring/health-checks.ts';
+import type { Logger } from './monitoring/logger.ts';
+import { probeListener } from './monitoring/probe-listener.ts';
+import { type OpenPort, openPort } from './port.ts';
+import type { Running } from './start.ts';
+
+const OLDEST_NODE = 24;
+
+/** Exit codes (see docs/runbook.md). */
+const EXIT = { clean: 0, failed: 1, migration: 70, configuration: 78 } as const;
+
+/** The start-up work, in the order in which it is shown. */
+const STARTUP_STEPS = ['port', 'configuration', 'application', 'database', 'migrations'];
+
+async function main(): Promise<void> {
+  const [major = 0] = process.versions.node.split('.').map(Number);
+  if (major < OLDEST_NODE) {
+    console.error(
+      `This is Node ${process.versions.node}; the server needs Node ${OLDEST_NODE} or newer. ` +
+        'Install it, or start with `npm start`, which brings its own.',
+    );
+    process.exit(EXIT.configuration);
+  }
+  if (BUNDLED) enableCompileCache(join(import.meta.dirname, '.compile-cache'));
+
+  const [command = 'serve', ...args] = process.argv.slice(2);
+  switch (command) {
+    case 'serve':
+    case 'dev':
+      return serve(command === 'dev');
+    case 'migrate':
+      return migrate(args);
+    case 'postgres-guardian': {
+      const { runPostgresGuardian } = await import('./database/embedded-guardian.ts');
+      return runPostgresGuardian(args);
+    }
+    default:
+      console.error(
+        `There is no command '${command}'. There are: serve (the default), migrate [--dry-run | --status].`,
+      );
+      process.exit(EXIT.configuration);
+  }
+}
+
+/** Applies what is pending and ends: the same migrator that a starting server uses. */
+async function migrate(args: string[]): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  const { migrateCommand } = await import('./migrate.ts');
+  try {
+    await migrateCommand(args, stop.signal);
+  } catch (error) {
+    // Cancelled and rolled back, as it was asked to.
+    if (stop.signal.aborted) return;
+    console.error((error as Error).message);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return EXIT.configuration;
+  // By name: the class lives in a part that is loaded behind the open port.
+  return (error as Error).name === 'MigrationError' ? EXIT.migration : EXIT.failed;
+}
+
+/**
+ * Serves until it is told to stop.
+ *
+ * @param fromSources Serve the client through Vite, with hot reload.
+ */
+async function serve(fromSources: boolean): Promise<void> {
+  const lifecycle = new Lifecycle(STARTUP_STEPS);
+  const checks = new HealthChecks((check, error) =>
+    log?.debug({ check, err: error }, 'a health check failed'),
+  );
+  const probeSources = { lifecycle, checks, version: about.version, environment: 'unknown' };
+  const running: Running = {};
+  const stop = new AbortController();
+  let log: Logger | undefined;
+  let flush = () => {};
+  let port: OpenPort | undefined;
+  let shutdown = { drainDelayMs: 0, timeoutMs: 8_000 };
+
+  const end = (code: number): never => {
+    if (lifecycle.state !== 'stopped') lifecycle.to('stopped');
+    flush();
+    process.exit(code);
+  };
+  const fail = (error: unknown, what: string, code: number = EXIT.failed): never => {
+    if (log) log.fatal({ err: error }, what);
+    // A message of ours says what to do; a stack would bury it. What is not ours has no cause.
+    else console.error(`${what}:`, error instanceof Error && error.cause ? error.message : error);
+    return end(code);
+  };
+  process.on('uncaughtException', (error) => fail(error, 'an error that nothing caught'));
+  process.on('unhandledRejection', (error) => fail(error, 'a promise was rejected and nothing handled it'));
+
+  const onSignal = (signal: string): void => {
+    if (stop.signal.aborted) {
+      log?.warn({ signal }, 'told to stop a second time: stopping at once');
+      end(EXIT.failed);
+    }
+    log?.info({ signal }, 'told to stop');
+    lifecycle.to('draining');
+    stop.abort();
+    setTimeout(() => {
+      log?.error(
+        `not everything had ended after SHUTDOWN_TIMEOUT_MS=${shutdown.timeoutMs}: stopping all the same`,
+      );
+      end(EXIT.failed);
+    }, shutdown.timeoutMs);
+    // What start-up is doing ends first, so that nothing begins behind the drain.
+    const delayMs = lifecycle.started ? shutdown.drainDelayMs : 0;
+    started
+      .catch(() => {})
+      .then(() => drain({ port, running, log, delayMs }))
+      .then(() => end(EXIT.clean));
+  };
+
+  const startUp = async (): Promise<void> => {
+    const address = readListenAddress();
+    port = await lifecycle.step('port', () =>
+      openPort(address, probeListener(probeSources), address.mayMove),
+    );
+    const settings = await lifecycle.step('configuration', () => loadConfig());
+    shutdown = settings.config.shutdown;
+    // Loaded only now: everything from here on happens behind an open port.
+    const { start, startLog } = await import('./start.ts');
+    probeSources.environment = settings.config.environment;
+    ({ log, flush } = await startLog(settings, lifecycle));
+    await start({
+      config: settings.config,
+      log,
+      port: port as OpenPort,
+      probeSources,
+      signal: stop.signal,
+      fromSources,
+      running,
+    });
+  };
+
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
+  // The launcher holds a channel to this process: when it is gone, so is whoever wanted the server.
+  process.on('disconnect', () => onSignal('disconnect'));
+  const started = startUp();
+  try {
+    await started;
+    flushCompileCache?.();
+  } catch (error) {
+    if (stop.signal.aborted) return;
+    if (error instanceof ConfigError) {
+      console.error(error.message);
+      end(EXIT.configuration);
+    }
+    fail(error, 'the server could not start', exitCodeOf(error));
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(EXIT.failed);
+});

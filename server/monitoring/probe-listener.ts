@@ -1,0 +1,39 @@
+import type { RequestListener } from 'node:http';
+import { pathOf } from '../lib/problem.ts';
+import {
+  health,
+  live,
+  PROBE_RETRY_AFTER,
+  type ProbeAnswer,
+  type ProbeSources,
+  ready,
+  startup,
+} from './probe-documents.ts';
+
+/** The four probes by path. */
+export const PROBES: Readonly<Record<string, (sources: ProbeSources) => ProbeAnswer | Promise<ProbeAnswer>>> =
+  { '/live': live, '/ready': ready, '/health': health, '/startup': startup };
+
+/**
+ * Answers the probes on a bare HTTP server: while the application is still being loaded, and wherever else there is none.
+ *
+ * @returns A listener that returns false, having done nothing, for any other path.
+ */
+export function probeListener(sources: ProbeSources): (...args: Parameters<RequestListener>) => boolean {
+  return (request, response) => {
+    const probe = PROBES[pathOf(request.url ?? '')];
+    if (probe === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false;
+    Promise.resolve(probe(sources)).then(({ status, body }) => {
+      const text = JSON.stringify(body);
+      response.writeHead(status, {
+        'content-type': 'application/json; charset=utf-8',
+        'content-length': Buffer.byteLength(text),
+        'cache-control': 'no-store',
+        ...(status === 503 ? { 'retry-after': PROBE_RETRY_AFTER } : {}),
+        ...(sources.lifecycle.state === 'draining' ? { connection: 'close' } : {}),
+      });
+      response.end(request.method === 'HEAD' ? undefined : text);
+    });
+    return true;
+  };
+}

@@ -1,0 +1,41 @@
+/**
+ * Adds one line of log to each request, when its answer has been sent.
+ *
+ * It stands early so that refusals of later plugins are logged as well. Probes are logged at `debug`.
+ */
+import fp from 'fastify-plugin';
+import { pathOf } from '../lib/problem.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its requests are logged at `debug`, not at `info`. */
+    quiet?: boolean;
+  }
+}
+
+export const accessLog = fp(async (app) => {
+  const { log } = app;
+  app.addHook('onResponse', (request, reply, done) => {
+    const { config, url: route } = request.routeOptions;
+    const level = config.quiet === true ? 'debug' : 'info';
+    log[level](
+      {
+        requestId: request.id,
+        method: request.method,
+        path: pathOf(request.url),
+        route,
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 100) / 100,
+        traceId: request.trace?.traceId,
+        ...(reply.raw.writableFinished ? undefined : { aborted: true }),
+      },
+      'request',
+    );
+    done();
+  });
+  // A client that goes away before its answer never reaches onResponse with a finished answer; say that it left.
+  app.addHook('onRequestAbort', (request, done) => {
+    log.debug({ requestId: request.id, path: pathOf(request.url) }, 'the client went away');
+    done();
+  });
+});

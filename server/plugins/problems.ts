@@ -1,0 +1,158 @@
+/**
+ * Adds to every failure its problem document (RFC 9457): what the framework refuses, what a route throws, what matches
+ * no route, and what is not even HTTP.
+ *
+ * It stands before the routes, because a handler set later would not hold for those registered earlier.
+ */
+import type { Socket } from 'node:net';
+import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { DatabaseUnavailableError } from '../database/pool.ts';
+import {
+  PROBLEM_MEDIA_TYPE,
+  ProblemError,
+  type ProblemKind,
+  pathOf,
+  problemDocument,
+} from '../lib/problem.ts';
+
+/** What Fastify's own errors are to the caller: the kind, and words for the person who reads them. */
+const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: ['malformed-json', 'The body could not be parsed as JSON.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed-json', 'The body is empty, and Content-Type promises JSON.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The body is larger than this server accepts.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad-request', 'Content-Length does not match the body.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'Send the body as application/json.'],
+  FST_ERR_CTP_INVALID_TYPE: ['unsupported-media-type', 'Send the body as application/json.'],
+  FST_ERR_BAD_URL: ['bad-request', 'The address is not a well-formed path.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['uri-too-long', 'A part of the address is longer than any that exists here.'],
+  FST_ERR_HANDLER_TIMEOUT: ['handler-timeout', 'Nothing was answered in time. Try again in a moment.'],
+};
+
+interface Answer {
+  kind: ProblemKind;
+  detail: string | undefined;
+  headers: Readonly<Record<string, string>>;
+  errors?: ProblemError['errors'];
+}
+
+export const problems = fp(async (app: FastifyInstance) => {
+  const routes = rememberRoutes(app);
+  app.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = routes.methodsOf(pathOf(request.url));
+    if (allowed.length > 0 && !allowed.includes(request.method)) {
+      return send(reply, request, {
+        kind: 'method-not-allowed',
+        detail: `${request.method} is not possible here; ${allowed.join(', ')} is.`,
+        headers: { allow: allowed.join(', ') },
+      });
+    }
+    return send(reply, request, {
+      kind: 'not-found',
+      detail: 'There is nothing at this address.',
+      headers: {},
+    });
+  });
+});
+
+/** For errors from before a route is found (Fastify's `frameworkErrors`). */
+export function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const answer = answerTo(error, request);
+  if (answer.kind === 'internal') request.log.error({ err: error }, 'request failed');
+  return send(reply, request, answer);
+}
+
+function answerTo(error: FastifyError, request: FastifyRequest): Answer {
+  if (error instanceof ProblemError) {
+    return { kind: error.kind, detail: error.message, headers: error.headers, errors: error.errors };
+  }
+  if (error instanceof DatabaseUnavailableError) {
+    request.log.debug({ reason: error.reason }, 'the database is away');
+    return {
+      kind: 'unavailable',
+      detail: 'The database is unreachable. Nothing was lost; try again in a moment.',
+      headers: { 'retry-after': String(error.retryAfterSeconds) },
+    };
+  }
+  if (error.validation !== undefined) {
+    const where = error.validationContext ?? 'body';
+    return {
+      kind: 'validation',
+      detail: `The ${where} does not have the form that is described at /api/docs.`,
+      headers: {},
+      errors: error.validation.map((fault) => ({
+        path: `${where}${fault.instancePath}`,
+        message: fault.message ?? 'is not valid',
+      })),
+    };
+  }
+  const known = FRAMEWORK[error.code];
+  if (known !== undefined) {
+    const [kind, detail] = known;
+    return { kind, detail, headers: kind === 'handler-timeout' ? { 'retry-after': '1' } : {} };
+  }
+  return { kind: 'internal', detail: 'The cause is in the log, under this request id.', headers: {} };
+}
+
+function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): FastifyReply {
+  const where = { instance: pathOf(request.url), requestId: request.id };
+  const body = problemDocument(answer.kind, answer.detail, where, answer.errors);
+  return reply
+    .code(body.status)
+    .headers({ ...answer.headers, 'cache-control': 'no-store', 'content-type': PROBLEM_MEDIA_TYPE })
+    .serializer(JSON.stringify)
+    .send(body);
+}
+
+/** Keeps every registered pattern, to tell 405 from 404. Asked only when nothing matched, so it may be slow. */
+function rememberRoutes(app: FastifyInstance): { methodsOf(path: string): string[] } {
+  const patterns = new Map<string, { matches: RegExp; methods: Set<string> }>();
+  app.addHook('onRoute', ({ url, method }) => {
+    // A catch-all says nothing about what exists at an address.
+    if (url.endsWith('*')) return;
+    let pattern = patterns.get(url);
+    if (pattern === undefined) {
+      const source = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+');
+      pattern = { matches: new RegExp(`^${source}$`), methods: new Set() };
+      patterns.set(url, pattern);
+    }
+    for (const one of [method].flat()) pattern.methods.add(one);
+  });
+  return {
+    methodsOf: (path) => [
+      ...new Set(
+        [...patterns.values()].flatMap(({ matches, methods }) => (matches.test(path) ? [...methods] : [])),
+      ),
+    ],
+  };
+}
+
+/** What a parser's complaint about a connection is to the caller. */
+const CONNECTION: Record<string, ProblemKind> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'timeout',
+};
+
+/**
+ * Answers what could not be parsed as a request (Fastify's `clientErrorHandler`), then closes the connection.
+ *
+ * @param newId Makes the request id: there is no request to take one from.
+ */
+export function answerBrokenConnection(newId: () => string) {
+  return (error: ConnectionError, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const kind = CONNECTION[error.code] ?? 'bad-request';
+    const requestId = newId();
+    const document = problemDocument(kind, undefined, { instance: '', requestId });
+    const body = JSON.stringify(document);
+    socket.end(
+      `HTTP/1.1 ${document.status} ${document.title}\r\nConnection: close\r\nCache-Control: no-store\r\n` +
+        `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * Adds to a request its id and its trace, and to its answer `X-Request-Id`; closes the connection while draining.
+ *
+ * It stands first, because every later line of log and every refusal names the id.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Lifecycle } from '../lifecycle.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The caller's W3C trace, where it sent a well-formed `traceparent`. */
+    trace: Trace | undefined;
+  }
+}
+
+export interface Trace {
+  traceId: string;
+  parentId: string;
+  flags: string;
+}
+
+/** Letters, digits and a few separators: nothing that could break a log line, a header or a shell. */
+const REQUEST_ID = /^[\w.:+/=-]{8,128}$/;
+const TRACEPARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+
+/** The id of a request: the caller's `X-Request-Id` when it is well-formed, else a new one. */
+export function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** @returns The trace of a `traceparent` header (W3C Trace Context, level 1), or undefined when it is malformed. */
+export function readTraceparent(header: string | undefined): Trace | undefined {
+  const parts = header === undefined ? null : TRACEPARENT.exec(header);
+  if (parts === null) return undefined;
+  return { traceId: parts[1] as string, parentId: parts[2] as string, flags: parts[3] as string };
+}
+
+/**
+ * Headers that carry a request's id and trace on to another service.
+ *
+ * @returns Ready for `fetch`: `X-Request-Id`, and `traceparent` with a span of our own where the caller sent a trace.
+ */
+export function outgoingHeaders(request: FastifyRequest): Record<string, string> {
+  const { trace } = request;
+  if (trace === undefined) return { 'x-request-id': request.id };
+  const traceparent = `00-${trace.traceId}-${randomBytes(8).toString('hex')}-${trace.flags}`;
+  return { 'x-request-id': request.id, traceparent };
+}
+
+export const requestContext = fp<{ lifecycle: Lifecycle }>(async (app, { lifecycle }) => {
+  let draining = false;
+  lifecycle.onTransition(({ to }) => {
+    draining = to === 'draining';
+  });
+  app.decorateRequest('trace', undefined);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.raw.setHeader('x-request-id', request.id);
+    if (draining) reply.raw.setHeader('connection', 'close');
+    const { traceparent } = request.headers;
+    if (typeof traceparent === 'string') request.trace = readTraceparent(traceparent);
+    done();
+  });
+});

@@ -1,0 +1,141 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { type AddressInfo, createServer as createListener, type Server as Listener } from 'node:net';
+import type { ListenAddress } from './config.ts';
+
+/** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
+const MOST_WAITING = 2_000;
+/** In development so many ports after the wanted one are tried. */
+const PORTS_TO_TRY = 20;
+
+export interface OpenPort {
+  server: Server;
+  port: number;
+  /** The port that was wanted and is taken, where another was opened instead. */
+  insteadOf: number | undefined;
+  /** Passes everything to the application from now on, first what has waited for it. */
+  handOver(handler: RequestListener): void;
+  /** Takes no new connections. Open ones live on; resolves when the last one has ended. */
+  stopListening(): Promise<void>;
+}
+
+/**
+ * Opens the port before anything else is loaded, so that a cold start refuses nobody.
+ *
+ * @param address Where to listen: one server behind every address, so that limits and drains see all connections.
+ * @param answerEarly Answers what needs no application (the probes); returns false for everything else, which waits.
+ * @param mayMove Take the next free port when the wanted one is taken.
+ * @throws Error with a remedy when the port cannot be opened.
+ */
+export async function openPort(
+  address: Pick<ListenAddress, 'hosts' | 'port'>,
+  answerEarly: (request: IncomingMessage, response: ServerResponse) => boolean,
+  mayMove: boolean,
+): Promise<OpenPort> {
+  let waiting: [IncomingMessage, ServerResponse][] | undefined = [];
+  const early: RequestListener = (request, response) => {
+    if (answerEarly(request, response)) return;
+    if (waiting !== undefined && waiting.length < MOST_WAITING) waiting.push([request, response]);
+    else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
+  };
+  // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
+  const server = createServer({ connectionsCheckingInterval: 1_000, headersTimeout: 5_000 }, early);
+
+  const wanted = address.port;
+  const last = mayMove && wanted !== 0 ? wanted + PORTS_TO_TRY : wanted;
+  for (let port = wanted; ; port++) {
+    try {
+      const listeners = await listen(server, address.hosts, port);
+      return {
+        server,
+        port: portOf(listeners[0]),
+        insteadOf: port === wanted ? undefined : wanted,
+        handOver(handler) {
+          server.off('request', early).on('request', handler);
+          const held = waiting ?? [];
+          waiting = undefined;
+          for (const [request, response] of held) if (!response.destroyed) handler(request, response);
+        },
+        async stopListening() {
+          await Promise.all(listeners.map(closed));
+        },
+      };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || port >= last) {
+        throw new Error(whyNot(error as NodeJS.ErrnoException, address.hosts, port), { cause: error });
+      }
+    }
+  }
+}
+
+/**
+ * Listens on every address, or on none of them.
+ *
+ * Further addresses are plain listeners that hand their connections to the one HTTP server.
+ */
+async function listen(
+  server: Server,
+  hosts: readonly string[],
+  port: number,
+): Promise<[Listener, ...Listener[]]> {
+  const listeners: Listener[] = [];
+  try {
+    for (const host of hosts) {
+      const listener =
+        listeners.length === 0 ? server : createListener((socket) => server.emit('connection', socket));
+      try {
+        // A system-chosen port (0) is chosen once; the other addresses follow it.
+        const chosen = port === 0 && listeners[0] ? portOf(listeners[0]) : port;
+        await opened(listener, host, chosen);
+        listeners.push(listener);
+      } catch (error) {
+        // A machine without IPv6 has no ::1; the other loopback address is enough.
+        const missing = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(
+          (error as NodeJS.ErrnoException).code ?? '',
+        );
+        if (!missing || hosts.length === 1) throw error;
+      }
+    }
+    const [first, ...others] = listeners;
+    if (first === undefined) throw Object.assign(new Error('no address'), { code: 'EADDRNOTAVAIL' });
+    return [first, ...others];
+  } catch (error) {
+    await Promise.all(listeners.map(closed));
+    throw error;
+  }
+}
+
+function opened(listener: Listener, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) => reject(error);
+    listener.once('error', failed);
+    listener.listen({ host, port, backlog: 4_096 }, () => {
+      listener.off('error', failed);
+      resolve();
+    });
+  });
+}
+
+const portOf = (listener: Listener) => (listener.address() as AddressInfo).port;
+
+const closed = (listener: Listener) => new Promise((resolve) => listener.close(resolve));
+
+function whyNot(error: NodeJS.ErrnoException, hosts: readonly string[], port: number): string {
+  const where = hosts.map((host) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(' and ');
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `Port ${port} is taken (${where}). Stop what uses it, or set PORT to another one.`;
+    case 'EACCES':
+      return `Port ${port} may not be opened by this user (${where}). Set PORT to one above 1023.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `This machine has no address ${hosts.join(', ')}. Set HOST to one it has, or to 0.0.0.0 for all of them.`;
+    default:
+      return `Cannot listen on ${where}: ${error.message}. HOST and PORT decide where.`;
+  }
+}

@@ -1,0 +1,200 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import type { ClientConfig } from 'pg';
+import { about, BUILT_CLIENT, BUNDLED, MAIN, MIGRATIONS, ROOT } from './about.ts';
+import { createApp } from './app.ts';
+import type { Config, LoadedConfig } from './config.ts';
+import { type MigrateOptions, migrate, migrationStatus } from './database/migrator.ts';
+import { createDatabase, type Database } from './database/pool.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { CheckFailure } from './monitoring/health-checks.ts';
+import { createLogger, type Logger, type ServerLogger } from './monitoring/logger.ts';
+import type { ProbeSources } from './monitoring/probe-documents.ts';
+import type { OpenPort } from './port.ts';
+
+/**
+ * The log, from the moment when the configuration is known; begins with what the configuration has to say.
+ *
+ * Every change of state is one line, with how long the state before had lasted.
+ */
+export async function startLog(
+  { config, warnings }: LoadedConfig,
+  lifecycle: Lifecycle,
+): Promise<ServerLogger> {
+  const logger = await createLogger(config.log, process.stdout.isTTY);
+  for (const warning of warnings) logger.log.warn(warning);
+  lifecycle.onTransition(({ from, to, lastedMs }) => {
+    logger.log.info({ from, to, lastedMs: Math.round(lastedMs) }, `${from} → ${to}`);
+  });
+  return logger;
+}
+
+/** What the drain has to end. Filled in as start-up goes on, because a signal may come at any moment. */
+export interface Running {
+  app?: FastifyInstance;
+  database?: Database;
+  /** Ends this process's hold on the embedded PostgreSQL. */
+  releaseEmbedded?: () => Promise<void>;
+}
+
+export interface StartParts {
+  config: Config;
+  log: Logger;
+  port: OpenPort;
+  probeSources: ProbeSources;
+  /** Aborted when the process is told to stop. */
+  signal: AbortSignal;
+  /** Serve the client from its sources, through Vite. */
+  fromSources: boolean;
+  running: Running;
+}
+
+/**
+ * From an open port to a server that is ready.
+ *
+ * The application is loaded while the database is being reached; migrations come when both are there. A database that
+ * is away is no failure: it is asked again until it answers or `signal` aborts.
+ *
+ * @throws MigrationError when a migration's own SQL or the recorded history is wrong.
+ */
+export async function start(parts: StartParts): Promise<void> {
+  const { config, log, port, probeSources, signal, running } = parts;
+  const { lifecycle, checks } = probeSources;
+
+  const connection = config.database.connection ?? (await startEmbedded(parts));
+  const database = createDatabase({ ...config.database, connection, applicationName: about.name }, log);
+  running.database = database;
+  checks.register({
+    name: 'database',
+    required: true,
+    timeoutMs: config.database.connectTimeoutMs,
+    async run(abort) {
+      await database.probe(abort).catch((error) => {
+        throw new CheckFailure('it cannot be reached', { cause: error });
+      });
+      return undefined;
+    },
+  });
+
+  const reached = lifecycle.step('database', () => reach(database, parts));
+  const loaded = lifecycle.step('application', async () => {
+    const { server } = port;
+    const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(port) : { folder: BUILT_CLIENT };
+    const { app, handler } = await createApp({
+      config,
+      log,
+      database,
+      checks,
+      probeSources,
+      server,
+      about,
+      clientFrom,
+    });
+    running.app = app;
+    server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
+    server.requestTimeout = config.http.requestTimeoutMs;
+    server.maxConnections = config.http.maxConnections;
+    port.handOver(handler);
+  });
+  await Promise.all([reached, loaded]);
+
+  await lifecycle.step(
+    'migrations',
+    () => applyMigrations(connection, database, parts),
+    (done) => done,
+  );
+  signal.throwIfAborted();
+  lifecycle.to('ready');
+}
+
+async function startEmbedded({ config, log, running, signal }: StartParts) {
+  const { startEmbeddedPostgres } = await import('./database/embedded.ts');
+  const postgres = await startEmbeddedPostgres({
+    dataDir: join(config.dataDir, 'postgres'),
+    database: about.name,
+    log: (message) => log.info(message),
+    signal,
+    ...(BUNDLED ? { guardianCommand: [process.execPath, MAIN, 'postgres-guardian'] } : {}),
+  });
+  running.releaseEmbedded = () => postgres.release();
+  return { connectionString: postgres.url };
+}
+
+/** The longest pause between two attempts, in milliseconds: a database that returns is seen within 5 s. */
+const LONGEST_PAUSE_MS = 4_000;
+
+async function reach(database: Database, { probeSources, log, signal }: StartParts): Promise<void> {
+  const { lifecycle } = probeSources;
+  for (let pause = 100; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    signal.throwIfAborted();
+    try {
+      await database.probe(signal);
+      lifecycle.problem = undefined;
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (lifecycle.problem === undefined) {
+        log.warn(
+          { err: error },
+          'the database cannot be reached; trying again. DATABASE_URL says where it is',
+        );
+      }
+      lifecycle.problem = 'The database cannot be reached. Trying again.';
+    }
+    // Jittered, so that replicas that lost the database together do not return to it together.
+    await sleep(pause * (0.5 + Math.random() / 2), undefined, { signal });
+  }
+}
+
+async function applyMigrations(
+  connection: ClientConfig,
+  database: Database,
+  parts: StartParts,
+): Promise<string> {
+  const { config, log, probeSources, signal } = parts;
+  const { lifecycle } = probeSources;
+  lifecycle.to('migrating');
+  const options: MigrateOptions = {
+    connection: config.database.direct ?? connection,
+    directUrlConfigured: config.database.direct !== undefined,
+    folder: MIGRATIONS,
+    look: database.pool,
+    log,
+    signal,
+    onWaiting: (why) => {
+      lifecycle.problem = why;
+    },
+  };
+  if (!config.database.migrateOnStart) return waitForMigrations(options, parts);
+  const { applied, alreadyApplied } = await migrate(options);
+  lifecycle.problem = undefined;
+  return applied.length > 0 ? `${applied.length} applied` : `${alreadyApplied} in place`;
+}
+
+/** With `MIGRATE_ON_START=false` somebody else migrates: it is looked at again whenever somebody asks for readiness. */
+async function waitForMigrations(
+  options: MigrateOptions,
+  { log, probeSources, signal }: StartParts,
+): Promise<string> {
+  const { lifecycle } = probeSources;
+  for (;;) {
+    const { entries, problem } = await migrationStatus(options);
+    if (problem) throw problem;
+    const pending = entries.filter((entry) => entry.state === 'pending').length;
+    if (pending === 0) return `${entries.length} in place`;
+    if (lifecycle.problem === undefined) {
+      log.warn(
+        { pending },
+        'migrations are pending and MIGRATE_ON_START is false; waiting for `main.js migrate`',
+      );
+    }
+    lifecycle.problem = `${pending} migrations are pending; they are applied by: main.js migrate`;
+    await lifecycle.nextQuestion(signal);
+  }
+}
+
+async function fromVite(port: OpenPort) {
+  const { viteDev } = await import('./plugins/vite-dev.ts');
+  return { serve: (app: FastifyInstance) => viteDev(app, { root: ROOT, server: port.server }) };
+}

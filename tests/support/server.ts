@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export const ROOT = join(import.meta.dirname, '..', '..');
+const BUILT = join(ROOT, 'dist', 'server', 'main.js');
+
+/** A server in a process of its own, as it is shipped. */
+export interface SpawnedServer {
+  url: string;
+  port: number;
+  child: ChildProcess;
+  /** Everything it has written so far. */
+  output(): string;
+  /** Its log lines, parsed. */
+  log(): Record<string, unknown>[];
+  /** Asks until `/ready` says 200. @throws Error with the output when it does not within the limit. */
+  ready(limitMs?: number): Promise<void>;
+  /** Asks until the port answers at all. */
+  open(limitMs?: number): Promise<void>;
+  /** Sends a signal and waits for the end. Returns the exit code, or the signal that ended it. */
+  end(signal?: NodeJS.Signals): Promise<number | string>;
+  /** Waits for the end without asking for it. */
+  ended(limitMs?: number): Promise<number | string>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+async function statusOf(url: string): Promise<number> {
+  try {
+    const response = await fetch(url);
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return 0;
+  }
+}
+
+/** @returns A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/**
+ * Starts `dist/server/main.js` with nothing in its environment but what is given, `PATH`, and a free `PORT`.
+ *
+ * @param options.args Arguments instead of `serve`.
+ * @param options.cwd Where it runs; there it looks for `.env`.
+ */
+export async function startServer(
+  env: Record<string, string> = {},
+  options: { args?: string[]; cwd?: string; main?: string } = {},
+): Promise<SpawnedServer> {
+  const port = Number(env.PORT ?? (await freePort()));
+  const child = spawn(process.execPath, [options.main ?? BUILT, ...(options.args ?? [])], {
+    cwd: options.cwd ?? import.meta.dirname,
+    env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
+  const exit = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
+
+  const url = `http://127.0.0.1:${port}`;
+  const until = async (path: string, accept: (status: number) => boolean, limitMs: number) => {
+    const limit = Date.now() + limitMs;
+    while (Date.now() < limit) {
+      const status = await statusOf(url + path);
+      if (accept(status)) return;
+      if (child.exitCode !== null || child.signalCode !== null) break;
+      await sleep(20);
+    }
+    throw new Error(
+      `${path} of the server did not answer as hoped within ${limitMs} ms. It said:\n${output}`,
+    );
+  };
+
+  const server: SpawnedServer = {
+    url,
+    port,
+    child,
+    output: () => output,
+    log: () => output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : [])),
+    ready: (limitMs = 15_000) => until('/ready', (status) => status === 200, limitMs),
+    open: (limitMs = 5_000) => until('/live', (status) => status === 200, limitMs),
+    end(signal = 'SIGTERM') {
+      child.kill(signal);
+      return exit;
+    },
+    async ended(limitMs = 15_000) {
+      const late = sleep(limitMs, 'late', { ref: false });
+      const how = await Promise.race([exit, late]);
+      if (how === 'late') throw new Error(`the server still ran after ${limitMs} ms. It said:\n${output}`);
+      return how;
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      await exit;
+    },
+  };
+  return server;
+}
