@@ -65,7 +65,7 @@ export async function createApp(
   await app.register(problems);
   await app.register(securityHeaders, {
     hsts: config.hsts,
-    development: config.environment === 'development',
+    fromVite: 'serve' in clientFrom,
   });
 
   // Answered in every state.

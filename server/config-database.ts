@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { isPlaceholder } from './config-secrets.ts';
 import type { Name, Values } from './config-settings.ts';
-import type { Context } from './config-values.ts';
+import { type Context, SSL_MODES } from './config-values.ts';
 
 /** TLS to the database, in the form that `pg` hands to `tls.connect`. */
 export interface DatabaseTls {
@@ -49,18 +49,9 @@ export interface DatabaseSettings {
 export interface Report {
   problem(variable: Name, problem: string, remedy: string): void;
   warn(text: string): void;
+  /** Whether something was set, but cannot be used. */
+  isRefused(variable: Name): boolean;
 }
-
-type SslMode = NonNullable<Values['PGSSLMODE']>;
-const SSL_MODES: readonly string[] = [
-  'disable',
-  'allow',
-  'prefer',
-  'require',
-  'verify-ca',
-  'verify-full',
-  'no-verify',
-];
 
 /** What libpq, Prisma and hosted databases put into addresses, and needs nothing done here. */
 const HARMLESS =
@@ -88,32 +79,26 @@ export function resolveDatabase(
 ): DatabaseSettings {
   const { DATABASE_URL: url, DATABASE_DIRECT_URL: directUrl } = values;
   const configured = url !== undefined || values.PGHOST !== undefined || values.PGDATABASE !== undefined;
-  const reader = { values, context, folder, env, report };
-  const connection = configured ? connect('DATABASE_URL', url, undefined, reader) : undefined;
-  const direct = directUrl ? connect('DATABASE_DIRECT_URL', directUrl, connection, reader) : undefined;
   const production = context.environment === 'production';
+  const given: Given = { values, context, folder, env, report };
+  const connection = configured ? connect(url ? 'DATABASE_URL' : 'PGHOST', url, undefined, given) : undefined;
+  const direct = directUrl ? connect('DATABASE_DIRECT_URL', directUrl, connection, given) : undefined;
 
-  if (!configured && production) {
+  if (!configured && production && !report.isRefused('DATABASE_URL')) {
     const where = context.platform.replit
       ? 'On Replit: open Database in the tools, create one, and publish again.'
       : 'Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it.';
     const elsewhere = 'NODE_ENV=development starts an embedded one, for trying out.';
     report.problem('DATABASE_URL', 'is not set, and production needs a database', `${where} ${elsewhere}`);
   }
-  if (
-    production &&
-    connection?.password &&
-    isPlaceholder(connection.password) &&
-    !isLoopback(connection.host)
-  ) {
-    report.warn(
-      `the password of the database at ${connection.host} is a placeholder: change the role's password.`,
-    );
+  const { host = '', password = '' } = connection ?? {};
+  if (production && isPlaceholder(password) && !isLoopback(host)) {
+    report.warn(`The password of the database at ${host} is a placeholder; give its role another.`);
   }
   const poolerHint = connection !== undefined && looksLikePooler(connection, url);
   if (poolerHint && !direct && values.MIGRATE_ON_START) {
     report.warn(
-      `${connection.host}:${connection.port} looks like a transaction pooler, through which migrations cannot hold their lock: set DATABASE_DIRECT_URL to the address past it.`,
+      `${host}:${connection.port} looks like a transaction pooler, through which migrations cannot hold their lock. Set DATABASE_DIRECT_URL to the address past it.`,
     );
   }
   return {
@@ -130,7 +115,7 @@ export function resolveDatabase(
   };
 }
 
-interface Reader {
+interface Given {
   values: Values;
   context: Context;
   folder: string;
@@ -138,64 +123,60 @@ interface Reader {
   report: Report;
 }
 
+/**
+ * @param variable Where the address comes from, for what is said about it.
+ * @param text The address; absent where the `PG…` variables alone make it.
+ * @param main The main connection, for what the address of the direct one leaves out.
+ * @returns `undefined` when a problem was reported.
+ */
 function connect(
-  variable: 'DATABASE_URL' | 'DATABASE_DIRECT_URL',
+  variable: Name,
   text: string | undefined,
   main: DatabaseConnection | undefined,
-  reader: Reader,
+  given: Given,
 ): DatabaseConnection | undefined {
-  const { values, env, report } = reader;
-  const url = text === undefined ? undefined : parseAddress(variable, text, report);
-  if (text !== undefined && !url) return undefined;
-  const parameters = url?.searchParams ?? new URLSearchParams();
-  const { host: authority, database: path } = url ? authorityOf(url) : { host: '', database: '' };
-
-  const portText = parameters.get('port') ?? url?.port;
-  const port = portText ? Number(portText) : (values.PGPORT ?? 5432);
+  const { values, env, report } = given;
+  const url = parseAddress(variable, text ?? 'postgres://', report);
+  if (!url) return undefined;
+  const parameters = url.searchParams;
+  // An IPv6 address stands in brackets, and the folder of a socket is percent-encoded.
+  const authority = url.hostname === NO_HOST ? '' : decode(url.hostname).replace(/^\[(.+)\]$/, '$1');
+  const host = parameters.get('host') || authority || values.PGHOST || 'localhost';
+  if (host.includes(',')) {
+    report.problem(variable, 'names several hosts', 'Name one: the one that always leads to the primary.');
+    return undefined;
+  }
+  const port = Number(parameters.get('port') || url.port || (values.PGPORT ?? 5432));
   if (!(Number.isInteger(port) && port > 0 && port < 65_536)) {
     report.problem(variable, 'has a port that is none', 'Write host:5432.');
     return undefined;
   }
-  const host = parameters.get('host') || authority || values.PGHOST || 'localhost';
-  if (host.includes(',')) {
-    report.problem(
-      variable,
-      'names several hosts',
-      'Name one: the address that always leads to the primary.',
-    );
-    return undefined;
-  }
   if (variable === 'DATABASE_URL' && authority && values.PGHOST && values.PGHOST !== authority) {
-    report.warn(`PGHOST (${values.PGHOST}) is not used: DATABASE_URL names ${authority}.`);
+    report.warn(`PGHOST (${values.PGHOST}) is not used, because DATABASE_URL names ${authority}.`);
   }
-  const user =
-    parameters.get('user') ||
-    decode(url?.username) ||
-    values.PGUSER ||
-    main?.user ||
-    env.USER ||
-    env.USERNAME ||
-    'postgres';
   for (const name of parameters.keys()) {
-    if (USED.has(name) || HARMLESS.test(name)) continue;
-    const instead = INSTEAD[name] ? `: use ${INSTEAD[name]}` : '';
-    if (!(name === 'schema' && parameters.get(name) === 'public')) {
-      report.warn(`the parameter ${name} of ${variable} is not used${instead}.`);
-    }
+    if (USED.test(name) || HARMLESS.test(name) || `${name}=${parameters.get(name)}` === 'schema=public')
+      continue;
+    const instead = INSTEAD[name] ? ` Use ${INSTEAD[name]}.` : '';
+    report.warn(`The parameter ${name} of ${variable} is not used.${instead}`);
   }
-  const ssl = resolveTls(variable, host, parameters, reader);
+  const ssl = resolveTls(variable, host, parameters, given);
   if (ssl === undefined) return undefined;
   const directTls = parameters.get('sslnegotiation') === 'direct';
   if (directTls && !ssl) {
     report.problem(variable, 'asks for sslnegotiation=direct without TLS', 'Add sslmode=verify-full.');
   }
+  const role = parameters.get('user') || decode(url.username) || main?.user || values.PGUSER;
+  const user = role || env.USER || env.USERNAME || 'postgres';
+  const secret = parameters.get('password') || decode(url.password) || main?.password;
+  const name = parameters.get('dbname') || decode(url.pathname.slice(1)) || main?.database;
   const options = parameters.get('options');
   return {
     host,
     port,
     user,
-    password: parameters.get('password') || decode(url?.password) || values.PGPASSWORD || main?.password,
-    database: parameters.get('dbname') || path || values.PGDATABASE || main?.database || user,
+    password: secret || values.PGPASSWORD,
+    database: name || values.PGDATABASE || user,
     ssl,
     ...(directTls && { sslnegotiation: 'direct' }),
     ...(ssl && parameters.get('channel_binding') === 'require' && { enableChannelBinding: true }),
@@ -203,14 +184,10 @@ function connect(
   };
 }
 
-const USED = new Set(
-  'host port user password dbname options sslmode ssl sslrootcert sslcert sslkey sslnegotiation channel_binding pgbouncer'.split(
-    ' ',
-  ),
-);
+const USED =
+  /^(host|port|user|password|dbname|options|ssl|sslmode|sslrootcert|sslcert|sslkey|sslnegotiation|channel_binding|pgbouncer)$/;
 
 function parseAddress(variable: Name, text: string, report: Report): URL | undefined {
-  const encode = `Percent-encode user and password: node -p "encodeURIComponent('…')".`;
   if (!/^postgres(ql)?:\/\//.test(text)) {
     const quoted = /^['"]/.test(text) ? ' Leave the quotation marks out.' : '';
     const remedy = `Write postgres://user:password@host:5432/database.${quoted}`;
@@ -219,27 +196,19 @@ function parseAddress(variable: Name, text: string, report: Report): URL | undef
   }
   // WHATWG URLs allow no credentials without a host, which is how addresses of Unix sockets are written.
   const url = URL.parse(text) ?? URL.parse(text.replace('@/', `@${NO_HOST}/`));
-  if (!url) {
-    report.problem(
-      variable,
-      'cannot be parsed as an address; often a password holds one of / ? # @ : %',
-      encode,
-    );
-  } else if (url.hash) {
-    report.problem(variable, 'has a # in it, after which everything would be lost', encode);
-  } else {
+  const names = [...(url?.searchParams.keys() ?? [])];
+  // A stray / ? or # of a password ends the part before the @, and moves the rest where it would be shown.
+  if (url && !url.hash && !url.pathname.includes('@') && names.every((name) => /^\w+$/.test(name)))
     return url;
-  }
+  report.problem(
+    variable,
+    'cannot be read as an address; most often the password holds one of / ? # % @ :',
+    `Percent-encode user and password: node -p "encodeURIComponent('the password')"`,
+  );
   return undefined;
 }
 
 const NO_HOST = 'host.missing.invalid';
-
-/** Host and database; a host may be a percent-encoded folder, and an IPv6 address stands in brackets. */
-function authorityOf(url: URL): { host: string; database: string } {
-  const host = url.hostname === NO_HOST ? '' : decode(url.hostname).replace(/^\[(.+)\]$/, '$1');
-  return { host, database: decode(url.pathname.slice(1)) };
-}
 
 /** A percent sign that encodes nothing stands for itself. */
 function decode(text = ''): string {
@@ -261,76 +230,76 @@ function resolveTls(
   variable: Name,
   host: string,
   parameters: URLSearchParams,
-  { values, context, folder, report }: Reader,
+  { values, context, folder, report }: Given,
 ): false | DatabaseTls | undefined {
+  const production = context.environment === 'production';
   const near = isPrivateHost(host);
-  const given = parameters.get('sslmode') ?? SSL_FLAG[parameters.get('ssl') ?? ''] ?? values.PGSSLMODE;
-  if (given !== undefined && !SSL_MODES.includes(given)) {
-    report.problem(variable, `has an unknown sslmode, '${given}'`, `Use one of ${SSL_MODES.join(', ')}.`);
+  const asked = parameters.get('sslmode') ?? SSL_FLAG[parameters.get('ssl') ?? ''] ?? values.PGSSLMODE;
+  if (asked && !SSL_MODES.some((mode) => mode === asked)) {
+    report.problem(variable, `has the unknown sslmode '${asked}'`, `Use one of ${SSL_MODES.join(', ')}.`);
     return undefined;
   }
-  const root = parameters.get('sslrootcert') ?? values.PGSSLROOTCERT;
-  let ca: string | undefined;
-  const file = (name: Name, path: string): string | undefined => {
+  const read = (name: Name, path: string): string | undefined => {
     try {
       return readFileSync(resolve(folder, path), 'utf8');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       report.problem(
         name,
-        `names a file that cannot be read: ${path} (${code})`,
+        `names a file that cannot be read, ${path} (${code})`,
         'Correct the path, or mount the file.',
       );
       return undefined;
     }
   };
-  if (values.DATABASE_CA?.includes('-----BEGIN')) ca = values.DATABASE_CA.replaceAll('\\n', '\n');
-  else if (values.DATABASE_CA) ca = file('DATABASE_CA', values.DATABASE_CA);
-  else if (root && root !== 'system')
-    ca = file(parameters.has('sslrootcert') ? variable : 'PGSSLROOTCERT', root);
-  if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
-    const name = values.DATABASE_CA
-      ? 'DATABASE_CA'
-      : parameters.has('sslrootcert')
-        ? variable
-        : 'PGSSLROOTCERT';
-    report.problem(
-      name,
-      'holds no PEM certificate',
-      'Give the text between -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----, or a file with it.',
-    );
-    return undefined;
+  /** The content of a file that the address or a variable names. */
+  const fileOf = (parameter: string, name: 'PGSSLROOTCERT' | 'PGSSLCERT' | 'PGSSLKEY') => {
+    const path = parameters.get(parameter) ?? values[name];
+    if (!path || path === 'system') return undefined;
+    return read(parameters.has(parameter) ? variable : name, path);
+  };
+
+  let ca = fileOf('sslrootcert', 'PGSSLROOTCERT');
+  if (values.DATABASE_CA) {
+    // A PEM text that went through a one-line form has its line ends written as \n.
+    const text = values.DATABASE_CA.replaceAll('\\n', '\n');
+    ca = text.includes('-----BEGIN') ? text : read('DATABASE_CA', values.DATABASE_CA);
+    if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
+      const remedy =
+        'Give the text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, or a file with it.';
+      report.problem('DATABASE_CA', 'holds no certificate in PEM form', remedy);
+    }
   }
 
-  const verifyByDefault =
-    ca !== undefined || root === 'system' || (context.environment === 'production' && !near);
-  const mode = (given as SslMode | undefined) ?? (verifyByDefault ? 'verify-full' : 'prefer');
+  const system = (parameters.get('sslrootcert') ?? values.PGSSLROOTCERT) === 'system';
+  const wantsVerification = ca !== undefined || system || (production && !near);
+  const mode = asked || (wantsVerification ? 'verify-full' : 'prefer');
   if (mode === 'disable' || host.startsWith('/')) {
-    if (ca) report.warn(`a certificate authority is given, but the connection of ${variable} uses no TLS.`);
+    if (production && !near)
+      report.warn(`What goes to the database at ${host} is not encrypted (sslmode=disable).`);
     return false;
   }
-  if ((mode === 'allow' || mode === 'prefer') && near && !ca) return false;
-
-  const cert = parameters.get('sslcert') ?? values.PGSSLCERT;
-  const key = parameters.get('sslkey') ?? values.PGSSLKEY;
-  const verified = mode.startsWith('verify') || (mode === 'require' && ca !== undefined);
-  const nameUnchecked = ca !== undefined && (mode === 'verify-ca' || mode === 'require');
+  if ((mode === 'allow' || mode === 'prefer') && near) return false;
   if (mode === 'verify-ca' && ca === undefined) {
     report.warn(
-      `sslmode=verify-ca without DATABASE_CA is read as verify-full: any public authority would do otherwise.`,
+      'sslmode=verify-ca needs DATABASE_CA and is read as verify-full: a public authority vouches for anyone.',
     );
   }
+
+  const [cert, key] = [fileOf('sslcert', 'PGSSLCERT'), fileOf('sslkey', 'PGSSLKEY')];
   return {
-    rejectUnauthorized: verified,
+    rejectUnauthorized: mode.startsWith('verify') || (mode === 'require' && ca !== undefined),
     ...(ca !== undefined && { ca }),
-    ...(cert && { cert: file(parameters.has('sslcert') ? variable : 'PGSSLCERT', cert) }),
-    ...(key && { key: file(parameters.has('sslkey') ? variable : 'PGSSLKEY', key) }),
-    ...(nameUnchecked && { checkServerIdentity: () => undefined }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(ca !== undefined && (mode === 'verify-ca' || mode === 'require') && { checkServerIdentity: anyName }),
   };
 }
 
+const anyName = () => undefined;
+
 /** `ssl=` in an address is JDBC's and node-postgres's way to say it; both verify. */
-const SSL_FLAG: Record<string, SslMode> = {
+const SSL_FLAG: Record<string, string> = {
   true: 'verify-full',
   1: 'verify-full',
   false: 'disable',

@@ -16,6 +16,7 @@ import {
   parseOrigin,
   parseRedisUrl,
   parseTrustProxy,
+  SSL_MODES,
   text,
 } from './config-values.ts';
 
@@ -129,7 +130,7 @@ export const SETTINGS = {
   },
   PGSSLMODE: {
     group: 'Database',
-    ...choice('disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'),
+    ...choice(...SSL_MODES),
     defaultText: '`verify-full` in production for hosts that are neither loopback nor private, else `prefer`',
     doc: 'As `sslmode` in `DATABASE_URL`; see *TLS to the database*.',
   },

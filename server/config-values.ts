@@ -83,7 +83,7 @@ export const boolean = {
   },
 };
 
-export function choice<const T extends string>(...values: T[]) {
+export function choice<const T extends string>(...values: readonly T[]) {
   return {
     kind: values.map((value) => `\`${value}\``).join(', '),
     parse(text: string): T {
@@ -100,6 +100,17 @@ export const items = (list: string): string[] =>
   [...new Set(list.split(',').map((item) => item.trim()))].filter(Boolean);
 
 const HOST_NAME = /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i;
+
+/** libpq's, and node-postgres's `no-verify`: TLS without verification, even where an authority is given. */
+export const SSL_MODES = [
+  'disable',
+  'allow',
+  'prefer',
+  'require',
+  'verify-ca',
+  'verify-full',
+  'no-verify',
+] as const;
 
 /** Addresses to listen on. `localhost` means both families: which one it resolves to differs between systems. */
 export function parseHosts(list: string): string[] {

@@ -96,8 +96,8 @@ export class ConfigError extends Error {
     const parts = problems.map(({ variable, problem, remedy, file }) =>
       [`  ${variable}${file ? ` (in ${file})` : ''}`, `    ${problem}.`, `    → ${remedy}`].join('\n'),
     );
-    if (warnings.length > 0)
-      parts.push(['  Also noticed', ...warnings.map((text) => `    - ${text}`)].join('\n'));
+    const noticed = warnings.map((text) => `    - ${text}`);
+    if (noticed.length > 0) parts.push(['  Also noticed', ...noticed].join('\n'));
     super(`The server cannot start: ${what} not right.\n\n${parts.join('\n\n')}\n`);
     this.name = 'ConfigError';
     this.problems = problems;
@@ -217,6 +217,7 @@ class Reading {
   readonly #folder: string;
   readonly #sources: Source[] = [];
   readonly #found = new Map<Name, Found>();
+  readonly #refused = new Set<Name>();
 
   constructor(env: NodeJS.ProcessEnv, folder: string, inContainer?: boolean) {
     this.#folder = folder;
@@ -229,13 +230,21 @@ class Reading {
     if (this.context.environment === 'production') this.#addFile('.env.production', 1);
   }
 
+  /** Said once, although two connections may give rise to it. */
   warn(text: string): void {
-    this.warnings.push(text);
+    if (!this.warnings.includes(text)) this.warnings.push(text);
   }
 
   problem(name: Name, problem: string, remedy: string, found = this.#found.get(name)): void {
+    const variable = found?.variable ?? name;
+    if (this.problems.some((known) => known.variable === variable && known.problem === problem)) return;
     const file = found && found.label !== ENVIRONMENT ? { file: found.label } : {};
-    this.problems.push({ variable: found?.variable ?? name, problem, remedy, ...file });
+    this.problems.push({ variable, problem, remedy, ...file });
+    this.#refused.add(name);
+  }
+
+  isRefused(name: Name): boolean {
+    return this.#refused.has(name);
   }
 
   listenAddress(): ListenAddress {
@@ -295,7 +304,7 @@ class Reading {
         const problem = `has another value than ${different.variable}, and both are the same setting`;
         this.problem(name, problem, `Keep one of them; ${name} is the name used here.`, first);
       }
-      if (first.origin.startsWith('alias') || first.variable.replace(/_FILE$/, '') !== name) {
+      if (first.variable !== name && first.variable !== `${name}_FILE`) {
         this.warn(`${first.variable} is read as ${name}, which is the name used here.`);
       }
       return first;
@@ -348,7 +357,7 @@ class Reading {
   /** Rules that concern more than one setting. */
   checkTogether(): void {
     const { values } = this;
-    if (values.RATE_LIMIT_STORE === 'redis' && !values.REDIS_URL) {
+    if (values.RATE_LIMIT_STORE === 'redis' && !values.REDIS_URL && !this.isRefused('REDIS_URL')) {
       this.problem(
         'RATE_LIMIT_STORE',
         'is redis, but REDIS_URL is not set',
@@ -368,8 +377,8 @@ class Reading {
   /** Says what is to be said about variables that are not ours but look as if they were meant to be. */
   remarkOnStrangers(): void {
     const variables = Object.assign({}, ...this.#sources.map((source) => source.variables).toReversed());
-    for (const [variable, text] of Object.entries<string>(variables)) {
-      const remark = text.trim() && remarkOn(variable, text.trim(), this.values);
+    for (const [variable, text] of Object.entries<string | undefined>(variables)) {
+      const remark = text?.trim() && remarkOn(variable, text.trim(), this.values);
       if (remark) this.warn(remark);
     }
   }

@@ -30,9 +30,7 @@ export interface SecurityHeadersOptions {
 }
 
 /** helmet's configuration: the one place that decides what is sent. */
-export function helmetOptions({
-  development,
-}: Pick<SecurityHeadersOptions, 'fromVite'>): FastifyHelmetOptions {
+export function helmetOptions({ fromVite }: Pick<SecurityHeadersOptions, 'fromVite'>): FastifyHelmetOptions {
   const directives = Object.fromEntries(
     Object.entries(CONTENT_SOURCES).map(([name, from]) => [name, [...from]]),
   );
