@@ -1,10 +1,10 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { tmpdir } from 'node:os';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './config.ts';
 import type { Database } from './database/pool.ts';
 import { notes } from './features/notes/routes.ts';
-import { validatorCompiler } from './lib/validation.ts';
+import { serializerCompiler, validatorCompiler } from './lib/schemas.ts';
 import type { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
@@ -46,8 +46,8 @@ export async function createApp(
     // The port has been open since before this file was loaded.
     serverFactory: () => server,
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
-    requestIdLogLabel: 'requestId',
+    // One line a request is written by a plugin of ours.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestId,
     trustProxy: config.trustProxy === false ? false : config.trustProxy,
     bodyLimit: config.http.bodyLimitBytes,
@@ -58,6 +58,7 @@ export async function createApp(
     clientErrorHandler: answerBrokenConnection(() => requestId({ headers: {} } as IncomingMessage)),
   });
   app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
 
   // Every request, in this order.
   await app.register(requestContext, { lifecycle });

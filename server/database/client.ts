@@ -10,6 +10,8 @@ export interface SessionRules {
   /** Known beforehand to go through a transaction pooler. */
   poolerHint: boolean;
   preparedStatements: 'auto' | boolean;
+  /** Holds each connection while it is being opened. */
+  opening: Set<DatabaseClient>;
   onSession(behindPooler: boolean): void;
   onAnswer(): void;
   /** @param since When the attempt began (`performance.now()`). */
@@ -17,7 +19,11 @@ export interface SessionRules {
   onLost(): void;
 }
 
-export type SessionConfig = pg.ClientConfig & { rules: SessionRules };
+export interface SessionConfig extends pg.ClientConfig {
+  rules: SessionRules;
+  /** From the first packet until the session is ready for statements. In milliseconds. */
+  connectTimeoutMs: number;
+}
 
 /**
  * A connection that knows whether it still is one.
@@ -27,7 +33,7 @@ export type SessionConfig = pg.ClientConfig & { rules: SessionRules };
  */
 export class DatabaseClient extends pg.Client {
   readonly #rules: SessionRules;
-  readonly #connectLimit: number;
+  readonly #connectTimeoutMs: number;
   #lost: string | undefined;
   #unnamed = false;
   #statements = 0;
@@ -39,7 +45,7 @@ export class DatabaseClient extends pg.Client {
   constructor(config: SessionConfig) {
     super(config);
     this.#rules = config.rules;
-    this.#connectLimit = config.connectionTimeoutMillis ?? 0;
+    this.#connectTimeoutMs = config.connectTimeoutMs;
     // Without a listener, the end of a connection that someone has checked out would end the process.
     this.on('error', (error) => this.#markLost(error.message));
     this.once('end', () => this.#markLost('the connection was closed'));
@@ -63,17 +69,22 @@ export class DatabaseClient extends pg.Client {
 
   async #open(): Promise<this> {
     const since = performance.now();
+    const late = setTimeout(
+      () => this.abandon(`no answer within ${this.#connectTimeoutMs} ms`),
+      this.#connectTimeoutMs,
+    );
+    this.#rules.opening.add(this);
     try {
       await super.connect();
       await this.#beginSession();
     } catch (error) {
-      const took = performance.now() - since;
-      const timedOut = this.#connectLimit > 0 && took >= this.#connectLimit - 10;
-      const reason = timedOut ? `no answer within ${this.#connectLimit} ms` : describeConnectError(error);
-      const unavailable = new DatabaseUnavailableError(reason, { cause: error });
-      this.abandon(reason);
+      this.abandon(describeConnectError(error));
+      const unavailable = new DatabaseUnavailableError(this.#lost ?? '', { cause: error });
       this.#rules.onConnectFailed(unavailable, since);
       throw unavailable;
+    } finally {
+      clearTimeout(late);
+      this.#rules.opening.delete(this);
     }
     this.#rules.onAnswer();
     return this;

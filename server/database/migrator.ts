@@ -337,7 +337,7 @@ class Session extends DatabaseClient {
     super({
       ...connection,
       application_name: `${connection.application_name ?? 'flightline'} migrations`,
-      connectionTimeoutMillis: connectTimeoutMs,
+      connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,
       rules: {
@@ -345,6 +345,7 @@ class Session extends DatabaseClient {
         checkInterval: '1s',
         poolerHint: false,
         preparedStatements: false,
+        opening: new Set(),
         onSession: (behindPooler) => {
           this.behindPooler = behindPooler;
         },

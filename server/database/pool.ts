@@ -67,7 +67,7 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
     stats: () => ({
       total: pool.totalCount,
       idle: pool.idleCount,
-      waiting: pool.waitingCount,
+      waiting: pool.queued,
       max: options.poolSize,
     }),
     close: () => pool.close(),
@@ -75,6 +75,11 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
 }
 
 type Lent = DatabaseClient & pg.PoolClient;
+
+interface Waiter {
+  enter(): void;
+  refuse(error: DatabaseUnavailableError): void;
+}
 
 /**
  * pg's pool, made to fail fast and to recover.
@@ -86,12 +91,13 @@ class WatchedPool extends pg.Pool {
   readonly availability: Availability;
   pooler: boolean | undefined;
   readonly #settings: SessionConfig;
-  readonly #connectTimeoutMs: number;
   readonly #sweepLimit: number;
   readonly #log: Logger;
   readonly #idle = new Set<DatabaseClient>();
   readonly #lent = new Set<DatabaseClient>();
-  readonly #waiting = new Set<(error: Error) => void>();
+  readonly #waiting = new Set<Waiter>();
+  /** How many more connections may be lent. */
+  #room: number;
   #sweeper: NodeJS.Timeout | undefined;
   #silentSweeps = 0;
 
@@ -101,6 +107,7 @@ class WatchedPool extends pg.Pool {
       checkInterval: '5s',
       preparedStatements: options.preparedStatements,
       poolerHint: options.poolerHint ?? false,
+      opening: new Set(),
       onSession: (behindPooler) => this.#session(behindPooler, options.preparedStatements),
       onAnswer: () => {
         this.#silentSweeps = 0;
@@ -112,7 +119,7 @@ class WatchedPool extends pg.Pool {
     const settings: SessionConfig = {
       ...options.connection,
       application_name: options.applicationName,
-      connectionTimeoutMillis: options.connectTimeoutMs,
+      connectTimeoutMs: options.connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       rules,
@@ -124,7 +131,7 @@ class WatchedPool extends pg.Pool {
       Client: DatabaseClient as unknown as new () => pg.ClientBase,
     });
     this.#settings = settings;
-    this.#connectTimeoutMs = options.connectTimeoutMs;
+    this.#room = options.poolSize;
     this.#sweepLimit =
       options.statementTimeoutMs > 0 ? Math.ceil(options.statementTimeoutMs / SWEEP) + 1 : Infinity;
     this.#log = log;
@@ -140,6 +147,11 @@ class WatchedPool extends pg.Pool {
     this.on('remove', (client) => this.#idle.delete(client as unknown as Lent));
     // Some never give back what has failed: drizzle, when a transaction cannot even begin.
     this.on('connect', (client) => client.once('end', () => client.release()));
+  }
+
+  /** How many wait for a connection. */
+  get queued(): number {
+    return this.#waiting.size;
   }
 
   override connect(callback?: (...result: any[]) => void): any {
@@ -166,21 +178,23 @@ class WatchedPool extends pg.Pool {
   }
 
   async close(): Promise<void> {
+    if (this.ending) return;
     clearInterval(this.#sweeper);
     const late = setTimeout(() => {
-      for (const client of this.#lent) client.abandon('the pool was closed');
+      for (const client of [...this.#lent, ...this.#settings.rules.opening])
+        client.abandon('the pool was closed');
     }, CLOSE_GRACE);
     await this.end();
     clearTimeout(late);
   }
 
-  /** @param trustedIdle A connection unused for longer than this many milliseconds must answer first. */
+  /** @param trustedIdle A connection unused for this many milliseconds must answer first. */
   async #checkout(trustedIdle: number): Promise<Lent> {
     if (!this.availability.available) await this.availability.admit();
     for (;;) {
       const client = await this.#acquire();
       const unused = Date.now() - client.usedAt;
-      if (unused < 0 || unused > trustedIdle) {
+      if (unused < 0 || unused >= trustedIdle) {
         if (!(await client.answers(SIGN_OF_LIFE))) {
           client.release(true);
           // What ended one connection ended those that are as old: ask none of them, open a new one.
@@ -192,28 +206,49 @@ class WatchedPool extends pg.Pool {
     }
   }
 
-  /** Waits for a connection, at most as long as one may take to open, and no longer than the database is there. */
-  #acquire(): Promise<Lent> {
+  async #acquire(): Promise<Lent> {
+    if (this.ending) throw new DatabaseUnavailableError('the pool is closed');
+    if (this.#room > 0) this.#room--;
+    else await this.#queueUp();
     return new Promise((resolve, reject) => {
-      this.#waiting.add(reject);
       super.connect((error, client) => {
-        const wanted = this.#waiting.delete(reject);
-        if (error) return reject(this.#translated(error));
-        const lent = this.#lend(client as unknown as Lent);
-        if (wanted) resolve(lent);
-        else lent.release();
+        if (client) return resolve(this.#lend(client as unknown as Lent));
+        this.#leave();
+        reject(error);
       });
     });
   }
 
-  #translated(error: Error): DatabaseUnavailableError {
-    if (error instanceof DatabaseUnavailableError) return error;
-    if (error.cause instanceof DatabaseUnavailableError) return error.cause;
-    if (this.ending) return new DatabaseUnavailableError('the pool is closed', { cause: error });
-    return new DatabaseUnavailableError(
-      `pool exhausted: no connection became free within ${this.#connectTimeoutMs} ms; see DB_POOL_SIZE`,
-      { cause: error, retryAfterSeconds: 1 },
-    );
+  /** Waits for room, at most as long as a connection may take to open, and no longer than the database is there. */
+  #queueUp(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { connectTimeoutMs } = this.#settings;
+      const end = () => {
+        clearTimeout(late);
+        this.#waiting.delete(waiter);
+      };
+      const waiter: Waiter = {
+        enter: () => {
+          end();
+          resolve();
+        },
+        refuse: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      const late = setTimeout(() => {
+        const reason = `pool exhausted: no connection became free within ${connectTimeoutMs} ms; see DB_POOL_SIZE`;
+        waiter.refuse(new DatabaseUnavailableError(reason, { retryAfterSeconds: 1 }));
+      }, connectTimeoutMs);
+      this.#waiting.add(waiter);
+    });
+  }
+
+  #leave(): void {
+    const [first] = this.#waiting;
+    if (first) first.enter();
+    else this.#room++;
   }
 
   #lend(client: Lent): Lent {
@@ -231,6 +266,7 @@ class WatchedPool extends pg.Pool {
       const unfit = error || client.lost || client.getTransactionStatus() !== 'I';
       if (!unfit) this.#idle.add(client);
       giveBack.call(client, unfit);
+      this.#leave();
     };
     return client;
   }
@@ -245,19 +281,18 @@ class WatchedPool extends pg.Pool {
   }
 
   #wentAway(error: DatabaseUnavailableError): void {
-    for (const reject of this.#waiting) reject(error);
-    this.#waiting.clear();
+    for (const waiter of this.#waiting) waiter.refuse(error);
+    for (const client of this.#settings.rules.opening) client.abandon(error.reason);
     this.#dropIdle();
   }
 
   /** One sign of life: over a connection of the pool; while something is wrong, over one of its own. */
   async #ask(): Promise<void> {
-    const saturated = this.idleCount === 0 && this.totalCount >= this.options.max;
     const troubled = !this.availability.available || this.#silentSweeps >= SUSPICIOUS_SWEEPS;
-    if (!troubled && !saturated) return (await this.#checkout(0)).release();
+    if (!troubled && this.#room > 0) return (await this.#checkout(0)).release();
     if (!troubled && this.availability.answeredRecently) return;
-    const limit = Math.min(this.#connectTimeoutMs, PROBE_CONNECT);
-    const client = new DatabaseClient({ ...this.#settings, connectionTimeoutMillis: limit });
+    const connectTimeoutMs = Math.min(this.#settings.connectTimeoutMs, PROBE_CONNECT);
+    const client = new DatabaseClient({ ...this.#settings, connectTimeoutMs });
     try {
       await client.connect();
       await client.end();

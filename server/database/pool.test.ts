@@ -1,0 +1,393 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  createDatabase as createTestDatabase,
+  query,
+  type TestDatabase,
+} from '../../tests/support/postgres.ts';
+import { TcpProxy } from '../../tests/support/tcp-proxy.ts';
+import { createDatabase, type Database, type DatabaseOptions } from './pool.ts';
+import { DatabaseUnavailableError, findUnavailable } from './unavailable.ts';
+
+let own: TestDatabase;
+let direct: pg.ClientConfig & { host: string; port: number };
+
+beforeAll(async () => {
+  own = await createTestDatabase('empty');
+  const url = new URL(own.url);
+  direct = {
+    host: url.hostname,
+    port: Number(url.port),
+    user: url.username,
+    password: decodeURIComponent(url.password),
+    database: url.pathname.slice(1),
+  };
+});
+afterAll(() => own.drop());
+
+/** Each test has a proxy of its own before the database, and pools that go through it. */
+const it = test.extend<{
+  proxy: TcpProxy;
+  lines: string[];
+  make(options?: Partial<DatabaseOptions>): Database;
+}>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads the names of what a fixture needs from its parameter.
+  proxy: async ({}, use) => {
+    const proxy = await TcpProxy.start(direct);
+    await use(proxy);
+    await proxy.stop();
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: as above
+  lines: async ({}, use) => use([]),
+  make: async ({ proxy, lines }, use) => {
+    const made: Database[] = [];
+    const write = (fields: object | string, message = '') => {
+      lines.push(`${typeof fields === 'string' ? fields : JSON.stringify(fields)} ${message}`);
+    };
+    await use((options) => {
+      const database = createDatabase(
+        {
+          connection: { ...direct, host: '127.0.0.1', port: proxy.port },
+          poolSize: 10,
+          idleTimeoutMs: 10_000,
+          connectTimeoutMs: 8_000,
+          statementTimeoutMs: 30_000,
+          preparedStatements: 'auto',
+          applicationName: 'pool test',
+          ...options,
+        },
+        { debug: write, info: write, warn: write },
+      );
+      made.push(database);
+      return database;
+    });
+    await Promise.all(made.map((database) => database.close()));
+  },
+});
+
+/** How the promise ended, and after how many milliseconds. */
+async function timed<T>(promise: Promise<T>): Promise<{ ms: number; value?: T; error?: unknown }> {
+  const started = performance.now();
+  const outcome = await promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  return { ms: performance.now() - started, ...outcome };
+}
+
+/** Asks until the database answers; the milliseconds that took. */
+async function untilBack(database: Database, everyMs: number): Promise<number> {
+  const started = performance.now();
+  while ((await timed(database.pool.query('select 1'))).error) {
+    if (performance.now() - started > 10_000) throw new Error('it did not come back');
+    await sleep(everyMs);
+  }
+  return performance.now() - started;
+}
+
+const pidOf = async (database: Database): Promise<number> =>
+  (await database.pool.query('select pg_backend_pid() as pid')).rows[0].pid;
+
+describe.concurrent('a direct connection', () => {
+  it('has its limits set on the server, and says whose it is', async ({ make }) => {
+    const database = make({ statementTimeoutMs: 12_345 });
+    const { rows } = await database.pool.query(
+      `select current_setting('statement_timeout') as statement, current_setting('application_name') as name,
+        current_setting('idle_in_transaction_session_timeout') as idle,
+        current_setting('client_connection_check_interval') as gone`,
+    );
+    expect(rows).toEqual([{ statement: '12345ms', name: 'pool test', idle: '12345ms', gone: '5s' }]);
+    expect(database.pooler).toBe(false);
+  });
+
+  it('is kept after an error that is only the statement’s', async ({ make }) => {
+    const database = make({ statementTimeoutMs: 100 });
+    const pid = await pidOf(database);
+    await expect(database.pool.query('select 1 / 0')).rejects.toMatchObject({ code: '22012' });
+    await expect(database.pool.query('select pg_sleep(5)')).rejects.toMatchObject({ code: '57014' });
+    expect(await pidOf(database)).toBe(pid);
+    expect(database.available).toBe(true);
+  });
+
+  it('is closed when nobody has used it for a while', async ({ proxy, make }) => {
+    const database = make({ idleTimeoutMs: 100 });
+    await database.pool.query('select 1');
+    await expect.poll(() => database.stats().total).toBe(0);
+    await expect.poll(() => proxy.connections).toBe(0);
+  });
+
+  it('is not handed on in the middle of a transaction', async ({ make }) => {
+    const database = make();
+    const client = await database.pool.connect();
+    await client.query('begin');
+    client.release();
+    expect(database.stats().total).toBe(0);
+  });
+
+  it('is taken at callbacks, too', async ({ make }) => {
+    const database = make();
+    const result = await new Promise<pg.QueryResult>((resolve, reject) => {
+      database.pool.query('select $1::int as x', [1], (error, rows) =>
+        error ? reject(error) : resolve(rows),
+      );
+    });
+    expect(result.rows).toEqual([{ x: 1 }]);
+  });
+});
+
+describe.concurrent('named statements', () => {
+  const names = async (database: Database) => {
+    const client = await database.pool.connect();
+    await client.query({ name: 'by_name', text: 'select $1::int', values: [1] });
+    const { rows } = await client.query('select name from pg_prepared_statements');
+    client.release();
+    return rows.map(({ name }) => name);
+  };
+
+  it('are used on a direct connection', async ({ make }) => {
+    expect(await names(make())).toEqual(['by_name']);
+    expect(await names(make({ preparedStatements: false }))).toEqual([]);
+  });
+
+  it('are not, where the address tells of a pooler', async ({ lines, make }) => {
+    const database = make({ poolerHint: true });
+    expect(await names(database)).toEqual([]);
+    expect(database.pooler).toBe(true);
+    expect(lines.filter((line) => line.includes('named statements are off'))).toHaveLength(1);
+    expect(await names(make({ poolerHint: true, preparedStatements: true }))).toEqual(['by_name']);
+  });
+
+  it('are not, where someone in between announces a key of its own, nor is anything set on the server', async ({
+    make,
+  }) => {
+    const pooler = await TcpProxy.start(direct, withForeignKey);
+    const database = make({ connection: { ...direct, port: pooler.port } });
+    const { rows } = await database.pool.query(`select current_setting('statement_timeout') as limit`);
+    expect(rows).toEqual([{ limit: '0' }]);
+    expect(await names(database)).toEqual([]);
+    expect(database.pooler).toBe(true);
+    await pooler.stop();
+  });
+
+  /** BackendKeyData: `K`, a length of 12, process id, secret (https://www.postgresql.org/docs/current/protocol-message-formats.html). */
+  function withForeignKey(chunk: Buffer): Buffer {
+    const at = chunk.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
+    if (at >= 0) chunk.writeInt32BE(0x0f0f0f0f, at + 5);
+    return chunk;
+  }
+});
+
+describe.concurrent('the database is away', () => {
+  it('at the start: refused at once, and back as soon as it is', async ({ proxy, lines, make }) => {
+    await proxy.refuse();
+    const database = make();
+    expect(database.available).toBe(true);
+    const first = await timed(database.pool.query('select 1'));
+    expect(first.error).toBeInstanceOf(DatabaseUnavailableError);
+    expect(first.ms).toBeLessThan(1_000);
+    expect(database.available).toBe(false);
+    const others = await Promise.all(
+      Array.from({ length: 50 }, () => timed(database.pool.query('select 1'))),
+    );
+    for (const { ms, error } of others) {
+      expect(error).toMatchObject({ name: 'DatabaseUnavailableError', retryAfterSeconds: 2 });
+      expect(ms).toBeLessThan(500);
+    }
+    await sleep(600);
+    await proxy.pass();
+    expect(await untilBack(database, 100)).toBeLessThan(1_500);
+    expect(lines.filter((line) => line.includes('is away'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('is back'))).toHaveLength(1);
+  });
+
+  it('while statements run: they fail as unavailable, and nothing is left checked out', async ({
+    proxy,
+    make,
+  }) => {
+    const database = make();
+    const running = Array.from({ length: 5 }, () => timed(database.db.execute(sql`select pg_sleep(20)`)));
+    await expect.poll(() => proxy.connections).toBe(5);
+    await sleep(100);
+    await proxy.refuse();
+    for (const { error } of await Promise.all(running)) {
+      expect(findUnavailable(error)?.reason).toMatch(/^connection lost/);
+    }
+    await expect.poll(() => database.available).toBe(false);
+    expect(database.stats()).toEqual({ total: 0, idle: 0, waiting: 0, max: 10 });
+    await proxy.pass();
+    expect(await untilBack(database, 1_000)).toBeLessThan(5_000);
+  });
+
+  it('in silence: who waits is told within seconds, later ones at once, and its return is seen within 5 s', async ({
+    proxy,
+    make,
+  }) => {
+    const database = make({ poolSize: 5 });
+    await database.pool.query('select 1');
+    proxy.swallow();
+    const started = performance.now();
+    const waiting = await Promise.all(
+      Array.from({ length: 200 }, () => timed(database.pool.query('select 1'))),
+    );
+    for (const { error } of waiting) expect(error).toBeInstanceOf(DatabaseUnavailableError);
+    expect(performance.now() - started).toBeLessThan(8_000);
+    console.log('waited', performance.now() - started);
+    const later = await Promise.all(
+      Array.from({ length: 200 }, () => timed(database.pool.query('select 1'))),
+    );
+    for (const { ms, error } of later) {
+      expect(error).toBeInstanceOf(DatabaseUnavailableError);
+      expect(ms).toBeLessThan(600);
+    }
+    await proxy.pass();
+    const t = await untilBack(database, 1_000);
+    console.log('back', t);
+    expect(t).toBeLessThan(5_000);
+  });
+
+  it('tells a stranger nothing, and an operator what to do', async ({ make }) => {
+    const cases: [pg.ClientConfig, RegExp][] = [
+      [{ ...direct, database: 'no_such_place' }, /"no_such_place" does not exist.*create the database/],
+      [{ ...direct, password: 'wrong-password' }, /28P01.*check the user and the password/],
+      [{ ...direct, ssl: true }, /does not support SSL.*sslmode=disable/],
+      [{ ...direct, host: 'no-such-host.invalid' }, /no-such-host.invalid.*DATABASE_URL/],
+    ];
+    for (const [connection, reason] of cases) {
+      const error = findUnavailable((await timed(make({ connection }).db.execute('select 1'))).error);
+      expect(error?.message).toBe('The database is not available at the moment.');
+      expect(error?.reason).toMatch(reason);
+      expect(error?.reason).not.toContain('wrong-password');
+    }
+  });
+
+  it('is asked by one probe at a time, which can be left alone', async ({ proxy, make }) => {
+    const database = make();
+    await database.probe();
+    proxy.swallow();
+    const patience = AbortSignal.timeout(50);
+    const [left, stayed] = await Promise.all([
+      timed(database.probe(patience)),
+      timed(database.probe()),
+      timed(database.probe()),
+    ]);
+    expect(left.error).toBe(patience.reason);
+    expect(left.ms).toBeLessThan(400);
+    expect(stayed.error).toBeInstanceOf(DatabaseUnavailableError);
+    expect(proxy.connections).toBeLessThanOrEqual(1);
+  }, 15_000);
+});
+
+describe.concurrent('connections die', () => {
+  it('while idle: nobody notices', async ({ lines, make }) => {
+    const database = make();
+    const pid = await pidOf(database);
+    await query(own.url, 'select pg_terminate_backend($1)', [pid]);
+    await expect.poll(() => database.stats().total).toBe(0);
+    expect(await pidOf(database)).not.toBe(pid);
+    expect(lines.some((line) => line.includes('An idle database connection was closed'))).toBe(true);
+  });
+
+  it('unnoticed, as while the process is frozen: the first visitor is served nevertheless', async ({
+    proxy,
+    make,
+  }) => {
+    const database = make();
+    await Promise.all(Array.from({ length: 8 }, () => database.pool.query('select pg_sleep(0.05)')));
+    expect(database.stats().idle).toBe(8);
+    proxy.forget();
+    await sleep(2_100);
+    const visitors = await Promise.all(
+      Array.from({ length: 8 }, () => timed(database.pool.query('select 1'))),
+    );
+    for (const { ms, error } of visitors) {
+      expect(error).toBeUndefined();
+      expect(ms).toBeLessThan(1_500);
+    }
+    expect(database.available).toBe(true);
+  });
+
+  it('in the middle of a transaction: that one fails, the pool stays whole', async ({ make }) => {
+    const database = make({ poolSize: 2 });
+    for (let round = 0; round < 4; round++) {
+      const { error } = await timed(
+        database.db.transaction(async (tx) => {
+          const { rows } = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+          await query(own.url, 'select pg_terminate_backend($1)', [rows[0]?.pid]);
+          await sleep(50);
+          await tx.execute(sql`select 1`);
+        }),
+      );
+      expect(findUnavailable(error)).toBeInstanceOf(DatabaseUnavailableError);
+    }
+    await database.pool.query('select 1');
+    const { total, idle } = database.stats();
+    expect(idle).toBe(total);
+  });
+
+  it('before a transaction can begin: the connection comes back, though drizzle never returns it', async ({
+    proxy,
+    make,
+  }) => {
+    const database = make({ poolSize: 1, statementTimeoutMs: 1_000 });
+    await database.pool.query('select 1');
+    proxy.forget();
+    const { error } = await timed(database.db.transaction((tx) => tx.execute(sql`select 1`)));
+    expect(findUnavailable(error)?.reason).toMatch(/no answer within \d s/);
+    await database.pool.query('select 1');
+  });
+});
+
+describe.concurrent('a full house', () => {
+  it('makes waiting end in time, and is no outage', async ({ make }) => {
+    const database = make({ poolSize: 1, connectTimeoutMs: 300 });
+    const running = database.pool.query('select pg_sleep(1)');
+    const { error, ms } = await timed(database.pool.query('select 1'));
+    expect(error).toMatchObject({ reason: expect.stringContaining('pool exhausted'), retryAfterSeconds: 1 });
+    expect(ms).toBeLessThan(600);
+    await database.probe();
+    expect(database.available).toBe(true);
+    await running;
+  });
+
+  it('is asked whether anyone is there when nothing is answered, and long statements go on', async ({
+    make,
+  }) => {
+    const database = make({ poolSize: 1 });
+    const running = database.pool.query('select pg_sleep(6.5)');
+    await sleep(6_000);
+    await database.probe();
+    expect(database.available).toBe(true);
+    await running;
+  });
+
+  it('of the server is an outage only for who has no connection', async ({ make }) => {
+    await query(own.url, `create role few login password 'few' connection limit 2`);
+    const database = make({ connection: { ...direct, user: 'few', password: 'few' } });
+    const held = await Promise.all([database.pool.connect(), database.pool.connect()]);
+    const refused = await timed(database.pool.query('select 1'));
+    expect(refused.error).toMatchObject({ reason: expect.stringMatching(/53300.*DB_POOL_SIZE/) });
+    expect(database.available).toBe(true);
+    const another = make({ connection: { ...direct, user: 'few', password: 'few' } });
+    expect((await timed(another.pool.query('select 1'))).error).toBeInstanceOf(DatabaseUnavailableError);
+    expect(another.available).toBe(false);
+    for (const client of held) client.release();
+    await database.pool.query('select 1');
+    await database.close();
+    expect(await untilBack(another, 100)).toBeLessThan(1_500);
+    await another.close();
+    await query(own.url, 'drop role few');
+  });
+});
+
+it('closes in time, even if a connection is never given back', async ({ make }) => {
+  const database = make();
+  const client = await database.pool.connect();
+  const running = timed(client.query('select pg_sleep(20)'));
+  expect((await timed(database.close())).ms).toBeLessThan(3_000);
+  expect((await running).error).toBeInstanceOf(DatabaseUnavailableError);
+  expect((await timed(database.pool.query('select 1'))).error).toMatchObject({
+    reason: 'the pool is closed',
+  });
+});
