@@ -1,3 +1,4 @@
+import { useRouterState } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
 import { buttonClass } from '@/components/button.tsx';
 import { Icon, type IconName } from '@/components/icon.tsx';
@@ -20,6 +21,8 @@ function Banner({ icon, tone, children }: { icon: IconName; tone: string; childr
 export function Banners() {
   const { reachable, status } = useConnection();
   const outdated = useNewVersion();
+  // The home screen says it larger itself.
+  const isHome = useRouterState({ select: ({ location }) => location.pathname === '/' });
   const [wasAway, setWasAway] = useState(false);
   useEffect(() => {
     if (!reachable) setWasAway(true);
@@ -46,7 +49,8 @@ export function Banners() {
           <p className="pr-2">Connected again.</p>
         </Banner>
       ) : (
-        status?.problem && (
+        status?.problem &&
+        !isHome && (
           <Banner icon="alert" tone="text-failing">
             <p className="pr-2">{status.problem}</p>
           </Banner>

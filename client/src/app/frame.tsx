@@ -19,10 +19,10 @@ const item =
   'max-md:min-h-14 max-md:min-w-14 max-md:grow max-md:flex-col max-md:justify-center max-md:gap-0.5 max-md:text-xs ' +
   'md:min-h-9 md:justify-center md:gap-3 md:text-sm md:pointer-coarse:min-h-11 lg:justify-start lg:px-3';
 
-/** The shell's geometry: a rail of 208 px on wide screens, of 56 px on tablets, and a bar at the foot of phones. */
+/** The shell's geometry: a rail of 224 px on wide screens, of 56 px on tablets, and a bar at the foot of phones. */
 export function Frame({ items, Anchor, tools, overlays, children }: Props) {
   return (
-    <div className="md:grid md:grid-cols-[56px_minmax(0,1fr)] lg:grid-cols-[208px_minmax(0,1fr)]">
+    <div className="md:grid md:grid-cols-[56px_minmax(0,1fr)] lg:grid-cols-[224px_minmax(0,1fr)]">
       <a
         href="#main"
         className="fixed top-2 left-2 z-30 -translate-y-20 rounded-md bg-accent px-4 py-2 text-sm font-medium text-on-accent focus:translate-y-0"
@@ -60,7 +60,7 @@ function Mark() {
     <svg viewBox="0 0 32 32" width="22" height="22" className="size-5.5 shrink-0" aria-hidden="true">
       <rect width="32" height="32" rx="7" className="fill-accent" />
       <path
-        d="M8 23.5 24 8.5M8 23.5h9M8 23.5v-9"
+        d="M9 23 23 9M13 9h10v10"
         fill="none"
         className="stroke-on-accent"
         strokeWidth="3"

@@ -1,7 +1,7 @@
 /** A key, as it is printed. */
 export function Kbd({ children }: { children: string }) {
   return (
-    <kbd className="inline-flex h-5 min-w-5 items-center justify-center rounded-md border bg-background px-1 font-sans text-xs text-muted">
+    <kbd className="inline-flex h-5 min-w-5 items-center justify-center rounded-md border bg-background px-1 font-sans text-xs whitespace-nowrap text-muted">
       {children}
     </kbd>
   );

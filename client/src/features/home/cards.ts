@@ -27,10 +27,10 @@ export const CARDS: { title: string; lines: Line[] }[] = [
   {
     title: 'Look inside',
     lines: [
-      { label: 'Is it healthy, and each check', href: '/health' },
-      { label: 'Does it take traffic', href: '/ready' },
-      { label: 'Does the process turn', href: '/live' },
-      { label: 'What it did to start', href: '/api/status' },
+      { label: 'Is it healthy, check by check', href: '/health' },
+      { label: 'Is it ready for traffic', href: '/ready' },
+      { label: 'Is the process alive', href: '/live' },
+      { label: 'What it did to start, as data', href: '/api/status' },
     ],
   },
   {

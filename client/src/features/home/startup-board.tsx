@@ -88,11 +88,7 @@ export function StartupBoard({ connection: { reachable, status } }: { connection
           </p>
           <Bar step={step} total={total} />
           <p className="text-right font-mono text-xs text-muted tabular-nums">
-            {step.durationMs === undefined
-              ? step.status === 'running'
-                ? '…'
-                : ''
-              : duration(step.durationMs)}
+            {step.durationMs !== undefined && duration(step.durationMs)}
           </p>
         </li>
       ))}
@@ -109,17 +105,17 @@ export function StartupBoard({ connection: { reachable, status } }: { connection
   );
 }
 
-/** When the step ran, on the one time axis all share. */
+/** When the step ran, on the one time axis all share. Cut out of a full line, so that a growing axis moves no element. */
 function Bar({ step: { startedAtMs, durationMs, status }, total }: { step: StartupStep; total: number }) {
-  const percent = (ms: number) => (total > 0 ? (100 * ms) / total : 0);
+  if (startedAtMs === null || durationMs === undefined || total <= 0)
+    return <span className="max-md:hidden" />;
+  const left = Math.min(99.3, (100 * startedAtMs) / total);
+  const right = Math.min(99.3 - left, 100 - (100 * (startedAtMs + durationMs)) / total);
   return (
-    <div aria-hidden="true" className="relative h-1.5 max-md:hidden">
-      {startedAtMs !== null && durationMs !== undefined && (
-        <div
-          className={`absolute inset-y-0 min-w-0.5 rounded-full ${status === 'failed' ? 'bg-failing' : 'bg-accent'}`}
-          style={{ left: `${percent(startedAtMs)}%`, width: `${percent(durationMs)}%` }}
-        />
-      )}
-    </div>
+    <div
+      aria-hidden="true"
+      className={`h-1.5 max-md:hidden ${status === 'failed' ? 'bg-failing' : 'bg-accent'}`}
+      style={{ clipPath: `inset(0 ${right}% 0 ${left}% round 3px)` }}
+    />
   );
 }

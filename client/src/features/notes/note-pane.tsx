@@ -186,7 +186,7 @@ function Editor({ note }: { note: Note }) {
             autoComplete="off"
             aria-invalid={title.trim() === '' || undefined}
             onChange={(event) => edit({ title: event.target.value })}
-            className="-mx-2 rounded-md bg-transparent px-2 py-1 text-xl font-semibold tracking-tight"
+            className="-mx-2 rounded-md bg-transparent px-2 py-1 text-xl transition-colors hover:bg-hover focus:bg-transparent font-semibold tracking-tight"
           />
           {title.trim() === '' && <p className="text-sm text-failing">A note needs a title.</p>}
           <label htmlFor={`${id}-body`} className="sr-only">
@@ -199,7 +199,7 @@ function Editor({ note }: { note: Note }) {
             maxLength={20_000}
             placeholder="Write something"
             onChange={(event) => edit({ body: event.target.value })}
-            className="-mx-2 mt-2 min-h-64 grow resize-none rounded-md bg-transparent px-2 py-1 text-base max-md:text-[16px]"
+            className="-mx-2 mt-2 min-h-64 grow resize-none rounded-md bg-transparent px-2 py-1 transition-colors hover:bg-hover focus:bg-transparent text-base max-md:text-[16px]"
           />
         </div>
       )}

@@ -1,0 +1,136 @@
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from '../support/server.ts';
+import { expect, look, test } from './fixtures.ts';
+
+/** Within how many milliseconds a lost and a returned server must be told. */
+const TOLD_WITHIN_MS = 3_000;
+
+test.use({ failedRequests: true });
+
+test('says within 3 s that the server is away, and within 3 s that it is back', async ({ page, backend }) => {
+  let server = await backend.start();
+  await server.ready();
+  await page.goto(server.url);
+  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+
+  await server.end('SIGKILL');
+  await expect(
+    page.getByText('The server cannot be reached. Trying again; what you typed stays here.'),
+  ).toBeVisible({
+    timeout: TOLD_WITHIN_MS,
+  });
+  await look(page, 'server-unreachable');
+  // Ten seconds in all, as a restart takes at worst.
+  await page.waitForTimeout(5_000);
+
+  server = await backend.start({ PORT: String(server.port) });
+  await server.open();
+  await expect(page.getByText('Connected again.')).toBeVisible({ timeout: TOLD_WITHIN_MS });
+  await expect(page.getByText('Connected again.')).toBeHidden();
+  await server.end();
+});
+
+test('tells an offline browser from a lost server', async ({ page, context }) => {
+  await page.goto('/');
+  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await context.setOffline(true);
+  await expect(page.getByText('You are offline.')).toBeVisible({ timeout: TOLD_WITHIN_MS });
+  await context.setOffline(false);
+  await expect(page.getByText('Connected again.')).toBeVisible({ timeout: TOLD_WITHIN_MS });
+});
+
+test('asks nothing any more when nobody is there', async ({ page }) => {
+  await page.clock.install();
+  let asked = 0;
+  page.on('request', (request) => {
+    if (request.url().endsWith('/api/status')) asked += 1;
+  });
+  await page.goto('/');
+  await page.clock.runFor(20_000);
+  expect(asked).toBeGreaterThan(2);
+  await page.clock.runFor(6 * 60_000);
+  asked = 0;
+  await page.clock.runFor(10 * 60_000);
+  expect(asked).toBe(0);
+  await page.mouse.move(10, 10);
+  await expect(() => expect(asked).toBeGreaterThan(0)).toPass();
+});
+
+test.describe('a deployment under an open page', () => {
+  let folder: string;
+  const assets = () => join(folder, 'dist', 'client', 'assets');
+
+  test.beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'deployment-'));
+    await cp(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
+  });
+  test.afterEach(() => rm(folder, { recursive: true }));
+
+  /** Gives every script of the built client another name, as a changed build does. */
+  async function deploy() {
+    const scripts = (await readdir(assets())).filter((file) => file.endsWith('.js'));
+    const renamed = (text: string) =>
+      scripts.reduce((all, file) => all.replaceAll(file, file.replace('.js', '_2.js')), text);
+    for (const file of scripts) {
+      const path = join(assets(), file);
+      await writeFile(path, renamed(await readFile(path, 'utf8')));
+      await rename(path, renamed(path));
+    }
+    const index = join(folder, 'dist', 'client', 'index.html');
+    await writeFile(index, renamed(await readFile(index, 'utf8')));
+  }
+
+  test('is offered as a new version, and a screen that is gone loads it by itself', async ({
+    page,
+    backend,
+  }) => {
+    const main = join(folder, 'dist', 'server', 'main.js');
+    let server = await backend.start({}, { main });
+    await server.ready();
+    await page.goto(server.url);
+    await expect(page.getByText(/^Ready \d/)).toBeVisible();
+
+    await server.end('SIGKILL');
+    await deploy();
+    server = await backend.start({ PORT: String(server.port) }, { main });
+    await server.ready();
+    await expect(page.getByText('A new version is ready.')).toBeVisible();
+    await look(page, 'new-version');
+
+    // The palette's file has another name now: asking for it brings the new page, once.
+    let loads = 0;
+    page.on('load', () => {
+      loads += 1;
+    });
+    await page.keyboard.press('Control+k');
+    await expect(page.getByText('A new version is ready.')).toBeHidden();
+    await page.keyboard.press('Control+k');
+    await expect(page.getByRole('dialog', { name: 'Commands' })).toBeVisible();
+    expect(loads).toBe(1);
+    await server.end();
+  });
+
+  test('that lost a file reloads the page once at most, then says what is wrong', async ({
+    page,
+    backend,
+  }) => {
+    const palette = (await readdir(assets())).find((file) => file.startsWith('palette'));
+    await rm(join(assets(), String(palette)));
+    await using server = await backend.start({}, { main: join(folder, 'dist', 'server', 'main.js') });
+    await server.ready();
+    await page.goto(server.url);
+    let loads = 0;
+    page.on('load', () => {
+      loads += 1;
+    });
+    await expect(page.getByText(/^Ready \d/)).toBeVisible();
+    await page.keyboard.press('Control+k');
+    await expect(() => expect(loads).toBe(1)).toPass();
+    await expect(page.getByText(/^Ready \d/)).toBeVisible();
+    await page.keyboard.press('Control+k');
+    await expect(page.getByText('The commands could not be loaded. Reload the page.')).toBeVisible();
+    expect(loads).toBe(1);
+  });
+});

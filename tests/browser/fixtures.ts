@@ -1,0 +1,190 @@
+import { mkdirSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import { test as base, expect, type Page } from '@playwright/test';
+import { databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
+import { freePort, ROOT, type SpawnedServer, startServer } from '../support/server.ts';
+
+/** A migrated, empty database and how to start servers on it, as they are shipped: built, in production. */
+export interface Backend {
+  databaseUrl: string;
+  /** A server on a port of its own, or on the one given. */
+  start(env?: Record<string, string>, options?: { main?: string }): Promise<SpawnedServer>;
+}
+
+/** What went wrong on a page while a test used it. All of it must stay empty. */
+interface Findings {
+  console: string[];
+  policy: string[];
+  shifts: string[];
+}
+
+type Fixtures = {
+  /** The address of the worker's server. */
+  baseURL: string;
+  /** True where a test makes requests fail on purpose: the browser then writes each of them to its console. */
+  failedRequests: boolean;
+  findings: Findings;
+};
+
+let databases = 0;
+
+export const test = base.extend<Fixtures, { backend: Backend; server: SpawnedServer }>({
+  backend: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures from the pattern
+    async ({}, use) => {
+      const postgres = await startTestPostgres();
+      databases += 1;
+      const name = `test_${process.pid}_browser${databases}`;
+      await query(postgres.url, `CREATE DATABASE ${name}`);
+      const url = databaseUrl(postgres.url, name);
+      await use({
+        databaseUrl: url,
+        start: (env, options) =>
+          startServer(
+            { NODE_ENV: 'production', DATABASE_URL: url, RATE_LIMIT_MAX: '100000', ...env },
+            options,
+          ),
+      });
+      await query(postgres.url, `DROP DATABASE ${name} WITH (FORCE)`);
+      await postgres.release();
+    },
+    { scope: 'worker' },
+  ],
+  server: [
+    async ({ backend }, use) => {
+      await using server = await backend.start();
+      await server.ready();
+      await use(server);
+    },
+    { scope: 'worker' },
+  ],
+  baseURL: ({ server }, use) => use(server.url),
+  failedRequests: [false, { option: true }],
+  findings: [
+    async ({ context, failedRequests }, use) => {
+      const findings: Findings = { console: [], policy: [], shifts: [] };
+      await context.exposeFunction('reportFinding', (kind: 'policy' | 'shifts', text: string) => {
+        findings[kind].push(text);
+      });
+      await context.addInitScript(() => {
+        const report = (kind: string, text: string) =>
+          (window as unknown as { reportFinding(kind: string, text: string): void }).reportFinding(
+            kind,
+            text,
+          );
+        addEventListener('securitypolicyviolation', (event) =>
+          report('policy', `${event.violatedDirective} ${event.blockedURI}`),
+        );
+        new PerformanceObserver((list) => {
+          type Shift = PerformanceEntry & {
+            value: number;
+            hadRecentInput: boolean;
+            sources: { node?: Node }[];
+          };
+          for (const shift of list.getEntries() as Shift[]) {
+            const moved = shift.sources.map(
+              ({ node }) => (node as Element | undefined)?.outerHTML?.slice(0, 200) ?? node?.nodeName,
+            );
+            if (!shift.hadRecentInput)
+              report('shifts', `${shift.value.toFixed(4)} at ${location.pathname}: ${moved.join(' | ')}`);
+          }
+        }).observe({ type: 'layout-shift', buffered: true });
+      });
+      context.on('console', (message) => {
+        if (!['error', 'warning'].includes(message.type())) return;
+        if (failedRequests && message.text().startsWith('Failed to load resource')) return;
+        findings.console.push(message.text());
+      });
+      context.on('weberror', (error) => findings.console.push(String(error.error().stack)));
+      await use(findings);
+      expect(findings, 'what the console, the policy and the layout had to say').toEqual({
+        console: [],
+        policy: [],
+        shifts: [],
+      });
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
+
+const SIZES = [
+  { width: 360, height: 740 },
+  { width: 768, height: 1024 },
+  { width: 1440, height: 900 },
+];
+
+/**
+ * Looks at a screen as it stands: at 360, 768 and 1440 px, light and dark. Each time a picture goes to `screenshots/`,
+ * axe must find nothing, and nothing may reach beyond the window. Ends at the size it began with.
+ */
+export async function look(page: Page, name: string) {
+  const before = page.viewportSize();
+  const folder = join(ROOT, 'screenshots');
+  mkdirSync(folder, { recursive: true });
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      const at = `${name} at ${size.width} px, ${colorScheme}`;
+      await settle(page);
+      await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`) });
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const said = violations.map(
+        ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' | ')}`,
+      );
+      expect(said, `axe on ${at}`).toEqual([]);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(overflow, `pixels beyond the window in ${at}`).toBeLessThanOrEqual(0);
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  if (before) await page.setViewportSize(before);
+}
+
+/** Waits until finite animations have ended: colours in between have contrasts of their own. */
+export const settle = (page: Page) =>
+  page.evaluate(async () => {
+    await new Promise(requestAnimationFrame);
+    const finite = document
+      .getAnimations()
+      .filter((one) => one.effect?.getComputedTiming().iterations !== Number.POSITIVE_INFINITY);
+    await Promise.allSettled(finite.map(({ finished }) => finished));
+  });
+
+/** A way to a database that can be closed and opened: what is behind it then is away, and comes back. */
+export async function gate(target: string) {
+  const { hostname, port } = new URL(target);
+  const sockets = new Set<Socket>();
+  const ownPort = await freePort();
+  let listener: Server | undefined;
+  const url = new URL(target);
+  url.hostname = '127.0.0.1';
+  url.port = String(ownPort);
+  return {
+    url: url.href,
+    open: () =>
+      new Promise<void>((resolve) => {
+        listener = createServer((near) => {
+          const far = connect(Number(port), hostname);
+          for (const [from, to] of [
+            [near, far],
+            [far, near],
+          ] as const) {
+            sockets.add(from);
+            from.on('error', () => to.destroy());
+            from.on('close', () => to.destroy());
+            from.pipe(to);
+          }
+        }).listen(ownPort, '127.0.0.1', resolve);
+      }),
+    close: () => {
+      listener?.close();
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
+    },
+  };
+}

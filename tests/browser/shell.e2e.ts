@@ -1,0 +1,203 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { ROOT } from '../support/server.ts';
+import { expect, look, settle, test } from './fixtures.ts';
+
+/** All script the home screen loads, compressed; both ways, because which one a visitor gets is the proxy's choice. */
+const BUDGET_BYTES = 110 * 1024;
+
+test('the home screen stays within its budget of script', async ({ page }) => {
+  const scripts: string[] = [];
+  page.on('response', (response) => {
+    if (response.request().resourceType() === 'script') scripts.push(new URL(response.url()).pathname);
+  });
+  await page.goto('/');
+  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  const bodies = [...new Set(scripts)].map((path) => readFileSync(join(ROOT, 'dist', 'client', path)));
+  const sum = (compress: (body: Buffer) => Buffer) =>
+    bodies.reduce((all, body) => all + compress(body).length, 0);
+  const sizes = {
+    gzip: sum((body) => gzipSync(body, { level: 9 })),
+    brotli: sum((body) => brotliCompressSync(body)),
+  };
+  test
+    .info()
+    .annotations.push({ type: 'script of the home screen, bytes', description: JSON.stringify(sizes) });
+  expect(scripts.length).toBeGreaterThan(2);
+  expect(sizes.gzip).toBeLessThan(BUDGET_BYTES);
+  expect(sizes.brotli).toBeLessThan(BUDGET_BYTES);
+});
+
+test('nothing of the developers’ screens is part of the build', () => {
+  for (const file of readdirSync(join(ROOT, 'dist', 'client', 'assets'))) {
+    expect(readFileSync(join(ROOT, 'dist', 'client', 'assets', file), 'utf8'), file).not.toContain(
+      '/dev/pieces',
+    );
+    expect(file).not.toContain('pieces-screen');
+  }
+});
+
+test('the shell is painted without any script, within 200 ms of the first byte', async ({
+  browser,
+  server,
+}) => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
+  await expect(page.getByText('This page needs JavaScript.')).toBeVisible();
+  await context.close();
+
+  const scripted = await browser.newPage();
+  await scripted.goto(server.url);
+  const paintedAfter = await scripted.evaluate(async () => {
+    const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+    while (performance.getEntriesByName('first-contentful-paint').length === 0)
+      await new Promise(requestAnimationFrame);
+    return (
+      (performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0) -
+      (navigation?.responseStart ?? 0)
+    );
+  });
+  expect(paintedAfter).toBeLessThan(200);
+  await scripted.close();
+});
+
+test('an address without a screen says so, with one way out', async ({ page }) => {
+  await page.goto('/no/such/screen');
+  await expect(page.getByRole('heading', { name: 'There is nothing at this address' })).toBeVisible();
+  await expect(page).toHaveTitle(/nothing at this address/);
+  await look(page, 'not-found');
+  await page.getByRole('link', { name: 'Go to the home screen' }).click();
+  await expect(page).toHaveURL('/');
+});
+
+test('the palette and the theme menu are worked by keyboard alone, under the strict policy', async ({
+  page,
+}) => {
+  await page.goto('/');
+  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('main')).toBeFocused();
+
+  await page.keyboard.press('Control+k');
+  const palette = page.getByRole('dialog', { name: 'Commands' });
+  await expect(palette).toBeVisible();
+  await look(page, 'palette');
+  await page.keyboard.type('dark');
+  await page.keyboard.press('Enter');
+  await expect(palette).toBeHidden();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+
+  await page.getByRole('button', { name: 'Theme' }).press('Enter');
+  const menu = page.getByRole('menu', { name: 'Theme' });
+  await expect(menu.getByRole('menuitemradio', { name: 'Dark' })).toBeFocused();
+  await look(page, 'theme-menu');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(menu).toBeHidden();
+  await expect(page.locator('html')).not.toHaveAttribute('data-theme');
+  await expect(page.getByRole('button', { name: 'Theme' })).toBeFocused();
+});
+
+test('a chosen theme stands before the first paint', async ({ page }) => {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.goto('/');
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await background();
+  await page.getByRole('button', { name: 'Theme' }).click();
+  await page.getByRole('menuitemradio', { name: 'Dark' }).click();
+  const dark = await background();
+  expect(dark).not.toBe(light);
+  // The client's own script is kept away: what is left has to be enough.
+  await page.route('**/assets/*.js', (route) => route.abort());
+  await page.reload({ waitUntil: 'commit' });
+  await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
+  expect(await background()).toBe(dark);
+});
+
+test.describe(() => {
+  test.use({ failedRequests: true });
+
+  test('a dozen values re-skin everything', async ({ page }) => {
+    await page.goto('/');
+    await expect(page.getByText(/^Ready \d/)).toBeVisible();
+    const skin = {
+      '--background': '#fdf6e3',
+      '--surface': '#fffbf0',
+      '--border': '#e0d5b7',
+      '--text': '#3b2f1e',
+      '--muted': '#6b5b43',
+      '--accent': '#8a2f4a',
+      '--on-accent': '#fff0f3',
+      '--ready': '#3f6b21',
+      '--degraded': '#8a5300',
+      '--failing': '#a32626',
+      '--draining': '#5a3d8a',
+      '--radius': '0px',
+    };
+    await page.evaluate((values) => {
+      for (const [name, value] of Object.entries(values))
+        document.documentElement.style.setProperty(name, value);
+    }, skin);
+    await settle(page);
+    const foreign = await page.evaluate((values) => {
+      const rgb = (hex: string) =>
+        `rgb(${[1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)).join(', ')})`;
+      const ours = new Set(
+        Object.values(values)
+          .filter((value) => value.startsWith('#'))
+          .map(rgb),
+      );
+      const found = new Set<string>();
+      for (const element of document.querySelectorAll('body *')) {
+        if (!element.checkVisibility()) continue;
+        const style = getComputedStyle(element);
+        const used = {
+          color: style.color,
+          background: style.backgroundColor,
+          ...(style.borderTopWidth === '0px' ? {} : { border: style.borderTopColor }),
+        };
+        for (const [property, value] of Object.entries(used)) {
+          // What is derived, like a hover, is translucent or mixed: `color(srgb …)`.
+          if (ours.has(value) || value === 'rgba(0, 0, 0, 0)' || value.startsWith('color(')) continue;
+          found.add(`${property} ${value} of ${element.outerHTML.slice(0, 80)}`);
+        }
+      }
+      return [...found];
+    }, skin);
+    expect(foreign).toEqual([]);
+    await look(page, 'reskinned');
+  });
+});
+
+test('everything is reachable at 200 % zoom', async ({ page }) => {
+  // What a 1280 px window shows at 200 %.
+  await page.setViewportSize({ width: 640, height: 360 });
+  await page.goto('/');
+  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  await page.getByRole('link', { name: '/health' }).scrollIntoViewIfNeeded();
+  await expect(page.getByRole('link', { name: '/health' })).toBeInViewport();
+});
+
+test('nothing moves for who asked for no motion', async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await page.goto('/');
+  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await page.keyboard.press('Control+k');
+  await expect(page.getByRole('dialog', { name: 'Commands' })).toBeVisible();
+  const longest = await page.evaluate(() =>
+    Math.max(
+      0,
+      ...[...document.querySelectorAll('*')].flatMap((element) => {
+        const { animationDuration, transitionDuration } = getComputedStyle(element);
+        return [...animationDuration.split(','), ...transitionDuration.split(',')].map(Number.parseFloat);
+      }),
+    ),
+  );
+  expect(longest).toBeLessThan(0.001);
+});
