@@ -70,13 +70,14 @@ function meantBy(variable: string): string | undefined {
   return undefined;
 }
 
-/** False where one word stands for another, as in METRICS_PATH and METRICS_PORT: less than half of each may differ. */
+/** False where one word stands for another, as in METRICS_HOST and METRICS_PORT: half of its letters differ. */
 function sameWords(a: string, b: string): boolean {
   const [wordsOfA, wordsOfB] = [a.split('_'), b.split('_')];
   if (wordsOfA.length !== wordsOfB.length) return true;
-  return wordsOfB.every(
-    (word, i) => editDistance(wordsOfA[i] ?? '', word) * 2 < word.length || word === wordsOfA[i],
-  );
+  return wordsOfB.every((word, i) => {
+    const slips = editDistance(wordsOfA[i] ?? '', word);
+    return slips <= 1 || slips * 2 < word.length;
+  });
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */

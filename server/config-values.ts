@@ -161,8 +161,8 @@ export function parseCorsOrigins(list: string): string[] {
 }
 
 export function parseAllowedHosts(list: string): string[] {
-  return items(list).map((item) => {
-    const host = item.toLowerCase().replace(/^\[(.+)\]$/, '$1');
+  return items(list.toLowerCase()).map((item) => {
+    const host = item.replace(/^\[(.+)\]$/, '$1');
     if (isIP(host) || HOST_NAME.test(host.replace(/^\*\./, ''))) return host;
     throw new Refusal(
       `'${item}' is not a host name`,
