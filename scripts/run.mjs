@@ -122,7 +122,7 @@ async function check(node) {
     ? readdirSync('scripts/checks').filter((file) => /^[^.]+\.(mjs|ts)$/.test(file))
     : [];
   const checks = [
-    ['Format and lint', bin.biome, 'ci', '.'],
+    ['Format and lint', bin.biome, 'ci', `--colors=${process.stderr.isTTY ? 'force' : 'off'}`, '.'],
     ['Types', bin.tsc],
     ...own
       .sort()

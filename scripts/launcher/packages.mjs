@@ -62,7 +62,7 @@ export async function provide(root, { packages, production }) {
         install &&
           npm(
             ['ci', include, '--no-audit', '--no-fund', '--loglevel=error'],
-            'package.json and package-lock.json',
+            'the packages of package-lock.json',
           ),
         fetchNode && npm(['install', '--prefix', aside, ...NODE_FLAGS, nodePackage()], `Node ${OLDEST_NODE}`),
       ]);
@@ -120,16 +120,17 @@ function nodePackage() {
   return `${name}@${version}`;
 }
 
-async function npm(args, about) {
+/** Runs npm, from its cache where that will do: asking the registry about each package takes a third of the time. */
+async function npm(args, about, freshness = '--prefer-offline') {
   const [command, ...first] = npmCommand();
   try {
-    await run(command, [...first, ...args], { quiet: true });
+    await run(command, [...first, ...args, freshness], { quiet: true });
   } catch (error) {
     if (!error.output) throw error;
-    throw new Ended(
-      `npm could not install what ${about} asks for. It said:\n\n${error.output.trim()}`,
-      error.code,
-    );
+    // What the cache knows of a package is older than the version that is asked for.
+    if (freshness === '--prefer-offline' && /ETARGET/.test(error.output))
+      return npm(args, about, '--prefer-online');
+    throw new Ended(`npm could not install ${about}. It said:\n\n${error.output.trim()}`, error.code);
   }
 }
 
