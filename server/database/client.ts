@@ -60,11 +60,11 @@ export class DatabaseClient extends pg.Client {
     return this.#statements > 0;
   }
 
-  // pg-pool calls it with a callback, everyone else takes the promise.
-  override connect(callback?: (error: any, client?: any) => void): any {
+  /** pg-pool calls it with a callback, everyone else takes the promise. */
+  override connect(callback?: (error: never, client: this) => void): Promise<this> {
     const opened = this.#open();
-    if (!callback) return opened;
-    opened.then(() => callback(null, this), callback);
+    if (callback) opened.then(() => callback(null as never, this), callback as () => void);
+    return opened;
   }
 
   async #open(): Promise<this> {
@@ -114,6 +114,7 @@ export class DatabaseClient extends pg.Client {
     this.#rules.onSession(behindPooler);
   }
 
+  // biome-ignore lint/suspicious/noExplicitAny: pg's declarations have an overload for each form of a call.
   override query(config: any, values?: any, callback?: any): any {
     if (this.#unnamed && config?.name) config = { ...config, name: undefined };
     // Cursors and callbacks are the caller's own business; nothing of ours uses them.

@@ -4,8 +4,6 @@ import { Availability, type Logger } from './availability.ts';
 import { DatabaseClient, type SessionConfig, type SessionRules } from './client.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
 
-export { DatabaseUnavailableError } from './unavailable.ts';
-
 export interface DatabaseOptions {
   /** Host, user, TLS and so on, fully resolved. Time-outs do not belong here: poolers refuse them. */
   connection: pg.ClientConfig;
@@ -154,21 +152,23 @@ class WatchedPool extends pg.Pool {
     return this.#waiting.size;
   }
 
+  // biome-ignore lint/suspicious/noExplicitAny: pg's declarations have an overload for each form of a call.
   override connect(callback?: (...result: any[]) => void): any {
     const lent = this.#checkout(TRUSTED_IDLE);
     if (!callback) return lent;
     lent.then((client) => callback(undefined, client, client.release), callback);
   }
 
-  // pg's own discards the connection after any error, even a violated constraint.
+  /** Unlike pg's own, which discards the connection after any error, even a violated constraint. */
+  // biome-ignore lint/suspicious/noExplicitAny: as above
   override query(...args: any[]): any {
     const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined;
-    const result = this.#query(args);
+    const result = this.#query(args[0], args[1]);
     if (!callback) return result;
     result.then((rows) => callback(undefined, rows), callback);
   }
 
-  async #query([text, values]: any[]): Promise<pg.QueryResult> {
+  async #query(text: string, values?: unknown[]): Promise<pg.QueryResult> {
     const client = await this.#checkout(TRUSTED_IDLE);
     try {
       return await client.query(text, values);
@@ -284,6 +284,7 @@ class WatchedPool extends pg.Pool {
     for (const waiter of this.#waiting) waiter.refuse(error);
     for (const client of this.#settings.rules.opening) client.abandon(error.reason);
     this.#dropIdle();
+    this.#abandonSilent();
   }
 
   /** One sign of life: over a connection of the pool; while something is wrong, over one of its own. */
@@ -314,15 +315,19 @@ class WatchedPool extends pg.Pool {
       client.silentSweeps++;
       if (client.silentSweeps > this.#sweepLimit)
         client.abandon(`no answer within ${client.silentSweeps - 1} s`);
-      else if (client.silentSweeps >= SUSPICIOUS_SWEEPS && !this.availability.available) {
-        client.abandon('no answer, and the database is away');
-      }
     }
+    if (!this.availability.available) this.#abandonSilent();
     this.#silentSweeps = waiting ? this.#silentSweeps + 1 : 0;
     if (this.#silentSweeps >= SUSPICIOUS_SWEEPS) this.availability.suspect();
     if (this.#lent.size === 0) {
       clearInterval(this.#sweeper);
       this.#sweeper = undefined;
+    }
+  }
+
+  #abandonSilent(): void {
+    for (const client of this.#lent) {
+      if (client.silentSweeps >= SUSPICIOUS_SWEEPS) client.abandon('no answer, and the database is away');
     }
   }
 

@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { DatabaseUnavailableError } from '../database/pool.ts';
+import { findUnavailable } from '../database/unavailable.ts';
 import {
   PROBLEM_MEDIA_TYPE,
   ProblemError,
@@ -67,12 +67,13 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
   if (error instanceof ProblemError) {
     return { kind: error.kind, detail: error.message, headers: error.headers, errors: error.errors };
   }
-  if (error instanceof DatabaseUnavailableError) {
-    request.log.debug({ reason: error.reason }, 'the database is away');
+  const unavailable = findUnavailable(error);
+  if (unavailable !== undefined) {
+    request.log.debug({ reason: unavailable.reason }, 'the database is away');
     return {
       kind: 'unavailable',
       detail: 'The database is unreachable. Nothing was lost; try again in a moment.',
-      headers: { 'retry-after': String(error.retryAfterSeconds) },
+      headers: { 'retry-after': String(unavailable.retryAfterSeconds) },
     };
   }
   if (error.validation !== undefined) {

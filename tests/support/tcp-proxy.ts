@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/** Stands between a client and a server, and fails the way networks and machines do. */
+export class TcpProxy {
+  readonly #target: { host: string; port: number };
+  readonly #fromServer: (chunk: Buffer) => Buffer;
+  #server: Server;
+  #port = 0;
+  #passing = true;
+  #pairs = new Set<[Socket, Socket | undefined]>();
+
+  /** @param fromServer May change what the server says. */
+  static async start(
+    target: { host: string; port: number },
+    fromServer: (chunk: Buffer) => Buffer = (chunk) => chunk,
+  ): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target, fromServer);
+    await proxy.#listen();
+    return proxy;
+  }
+
+  private constructor(target: { host: string; port: number }, fromServer: (chunk: Buffer) => Buffer) {
+    this.#target = target;
+    this.#fromServer = fromServer;
+    this.#server = createServer((client) => this.#accept(client));
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** New connections get through again. What was swallowed stays lost. */
+  async pass(): Promise<void> {
+    this.#passing = true;
+    if (!this.#server.listening) await this.#listen();
+  }
+
+  /** As when the server's process has ended: every connection is reset, and nothing listens. */
+  async refuse(): Promise<void> {
+    this.#server.close();
+    this.cut();
+    await once(this.#server, 'close');
+  }
+
+  /** As when a firewall drops packets: connections stay open, new ones are accepted, and nobody ever says anything. */
+  swallow(): void {
+    this.#passing = false;
+    this.forget();
+  }
+
+  /** As when a network has forgotten its connections: those that exist fall silent, new ones work. */
+  forget(): void {
+    for (const [client, server] of this.#pairs) {
+      client.removeAllListeners('data').resume();
+      server?.removeAllListeners('data').removeAllListeners('close').destroy();
+    }
+  }
+
+  /** Resets every connection; new ones work. */
+  cut(): void {
+    for (const [client, server] of this.#pairs) {
+      client.resetAndDestroy();
+      server?.destroy();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    if (this.#server.listening) await new Promise((done) => this.#server.close(done));
+  }
+
+  async #listen(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  #accept(client: Socket): void {
+    const server = this.#passing ? connect(this.#target) : undefined;
+    const pair: [Socket, Socket | undefined] = [client, server];
+    this.#pairs.add(pair);
+    client
+      .on('error', () => {})
+      .on('close', () => {
+        this.#pairs.delete(pair);
+        server?.destroy();
+      });
+    if (!server) return void client.resume();
+    server.on('error', () => {}).on('close', () => client.destroy());
+    client.on('data', (chunk) => server.write(chunk));
+    server.on('data', (chunk) => client.write(this.#fromServer(chunk)));
+  }
+}
