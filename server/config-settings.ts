@@ -32,9 +32,11 @@ export interface Setting<T = unknown> {
   /** What a value may be, in words. */
   kind: string;
   parse(text: string, context: Context): T;
+  /** What a number counts. */
+  unit?: 'ms' | 'bytes' | undefined;
   /** The value where nothing is set; `undefined` where it is absent. */
   default?: T | ((context: Context) => T | undefined);
-  /** The default in words, where it is computed or its bare number would be hard to read. */
+  /** The default in words, where it is computed or is not this server's. */
   defaultText?: string;
   /** `value`: never shown at all. `url`: shown without its credentials. Both are also read from `NAME_FILE`. */
   secret?: 'value' | 'url';
@@ -112,9 +114,9 @@ export const SETTINGS = {
   PGHOST: {
     group: 'Database',
     ...text('a host name, an address, or the folder of a socket'),
-    doc: 'Used where `DATABASE_URL` is unset or leaves it out; so are the next ones.',
+    doc: 'The host, where `DATABASE_URL` is unset or leaves it out. So with every `PG…` variable below.',
   },
-  PGPORT: { group: 'Database', ...integer(1, 65_535), defaultText: '5432', doc: "The database's port." },
+  PGPORT: { group: 'Database', ...integer(1, 65_535), defaultText: '`5432`', doc: "The database's port." },
   PGUSER: {
     group: 'Database',
     ...text('a role'),
@@ -175,7 +177,7 @@ export const SETTINGS = {
     kind: '`auto`, `true` or `false`',
     parse: (value: string) => (/^auto$/i.test(value) ? 'auto' : boolean.parse(value)),
     default: 'auto',
-    doc: 'Named statements. `auto` leaves them out behind a transaction pooler and says so.',
+    doc: 'Prepare hot queries once and run them by name. `auto` does not behind a transaction pooler, and says so.',
   },
   MIGRATE_ON_START: {
     group: 'Database',
@@ -200,14 +202,14 @@ export const SETTINGS = {
     group: 'Start-up and shutdown',
     ...milliseconds(0),
     default: ({ platform }) => (platform.kubernetes ? 5000 : 0),
-    defaultText: '5,000 under Kubernetes, else 0',
+    defaultText: '`5000` under Kubernetes, else `0`',
     doc: 'After a signal to stop, keep serving for this time while load balancers learn of it.',
   },
   SHUTDOWN_TIMEOUT_MS: {
     group: 'Start-up and shutdown',
     ...milliseconds(),
     default: ({ platform }) => (platform.kubernetes ? 25_000 : 8000),
-    defaultText: '25,000 under Kubernetes, else 8,000',
+    defaultText: '`25000` (25 s) under Kubernetes, else `8000` (8 s)',
     doc: 'From the signal to stop to a forced end. Keep it below the time after which the platform kills.',
   },
 
@@ -238,7 +240,7 @@ export const SETTINGS = {
     group: 'Requests',
     ...milliseconds(1, 86_400_000),
     default: 60_000,
-    doc: 'How long that window is.',
+    doc: 'How long such a window is.',
   },
   RATE_LIMIT_STORE: {
     group: 'Requests',
@@ -257,7 +259,6 @@ export const SETTINGS = {
     group: 'Requests',
     ...integer(1, 1024 * MIB, 'bytes'),
     default: MIB,
-    defaultText: '1,048,576 (1 MiB)',
     doc: 'A longer request body is answered 413.',
   },
   REQUEST_TIMEOUT_MS: {
@@ -331,7 +332,6 @@ export const SETTINGS = {
     group: 'Metrics and logs',
     ...integer(1024, 1024 * 1024 * MIB, 'bytes'),
     default: 100 * MIB,
-    defaultText: '104,857,600 (100 MiB)',
     doc: 'A larger log file is rotated.',
   },
   LOG_FILE_COUNT: {

@@ -56,6 +56,7 @@ export function integer(min: number, max: number, unit?: 'ms' | 'bytes') {
   const kind = `a whole number${inUnit}, ${grouped(min)} to ${grouped(max)}`;
   return {
     kind,
+    unit,
     parse(text: string): number {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       if (value >= min && value <= max) return value;

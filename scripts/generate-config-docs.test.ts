@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadConfig } from '../server/config.ts';
+import { SETTINGS } from '../server/config-settings.ts';
+import { generatedFiles, staleFiles } from './generate-config-docs.ts';
+
+const { 'docs/configuration.md': page = '', '.env.example': example = '' } = Object.fromEntries(
+  generatedFiles(),
+);
+
+test('the committed files are current', () => {
+  expect(staleFiles()).toEqual([]);
+});
+
+test.each(Object.keys(SETTINGS))('%s is in both, once', (name) => {
+  expect(page.match(new RegExp(`^\\| \`${name}\`.*\\|$`, 'gm'))?.length).toBeGreaterThanOrEqual(1);
+  expect(example.match(new RegExp(`^# ${name}=`, 'gm'))).toHaveLength(1);
+});
+
+test('.env.example, with every setting taken in, changes no default', () => {
+  const [plain, filled] = ['config-', 'config-'].map((prefix) => mkdtempSync(join(tmpdir(), prefix))) as [
+    string,
+    string,
+  ];
+  const database = { DATABASE_URL: 'postgres://app@127.0.0.1/app' };
+  writeFileSync(join(filled, '.env'), example.replace(/^# (?=[A-Z_]+=)/gm, ''));
+  const expected = loadConfig(database, plain);
+  const { config, settings, warnings } = loadConfig(database, filled);
+  rmSync(plain, { recursive: true });
+  rmSync(filled, { recursive: true });
+  expect(warnings).toEqual([]);
+  expect(settings.filter(({ origin }) => origin === '.env').length).toBeGreaterThan(15);
+  expect(config).toEqual({
+    ...expected.config,
+    dataDir: join(filled, '.data'),
+    listen: { ...expected.config.listen, portGiven: true },
+  });
+});
+
+test('tables have as many cells in each row as in their head', () => {
+  const cells = (line: string) => line.replaceAll('\\|', '').split('|').length;
+  for (const rows of page.match(/(?:^\|.*\n)+/gm) ?? []) {
+    const [head = '', ...others] = rows.trimEnd().split('\n');
+    for (const other of others) expect(cells(other), other).toBe(cells(head));
+  }
+});
