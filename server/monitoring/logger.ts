@@ -1,4 +1,5 @@
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers } from 'pino';
+import { sourceStack } from './stack.ts';
 
 export type { Logger };
 
@@ -49,7 +50,7 @@ export async function createLogger(options: LogOptions, terminal: boolean): Prom
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: stdSerializers.err },
+      serializers: { err: serializedError },
       redact: { paths: REDACT, censor: '[redacted]' },
     },
     output,
@@ -57,6 +58,13 @@ export async function createLogger(options: LogOptions, terminal: boolean): Prom
   output.onFault = (error) =>
     log.error({ err: error }, 'LOG_FILE cannot be written; standard output goes on');
   return { log, flush: () => output.flushSync() };
+}
+
+/** pino's own form of an error, with the stack of the sources. */
+function serializedError(error: Error) {
+  const form = stdSerializers.err(error);
+  if (form.stack) form.stack = sourceStack(form.stack);
+  return form;
 }
 
 type Sink = Pick<DestinationStream, 'write'> & { flushSync?(): void };

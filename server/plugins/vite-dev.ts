@@ -1,7 +1,7 @@
 /**
  * Adds, in development, the client as Vite serves it: transformed on request, with hot reload over this same port.
  *
- * It stands where the built client stands in production. The bundle leaves this file out.
+ * It stands where the built client stands in production.
  */
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
