@@ -106,6 +106,23 @@ export async function start(parts: StartParts): Promise<void> {
   );
   signal.throwIfAborted();
   lifecycle.to('ready');
+  announce(parts);
+}
+
+/** The address to open, where a person looks for it. */
+function announce({ config, log, port }: StartParts): void {
+  const { hosts } = config.listen;
+  const named = hosts.find((host) => !['0.0.0.0', '::', '127.0.0.1', '::1'].includes(host)) ?? 'localhost';
+  const address = config.publicUrl ?? `http://${named.includes(':') ? `[${named}]` : named}:${port.port}`;
+  const moved = port.insteadOf === undefined ? '' : ` (port ${port.insteadOf} is taken)`;
+  const readyMs = Math.round(performance.now());
+  if (process.stdout.isTTY) {
+    process.stdout.write(
+      `\n  ${about.name} ${about.version} is ready after ${readyMs} ms\n  → ${address}${moved}\n\n`,
+    );
+  } else {
+    log.info({ address, readyMs, version: about.version }, `ready: ${address}${moved}`);
+  }
 }
 
 async function startEmbedded({ config, log, running, signal }: StartParts) {
@@ -124,7 +141,7 @@ async function startEmbedded({ config, log, running, signal }: StartParts) {
 /** The longest pause between two attempts, in milliseconds: a database that returns is seen within 5 s. */
 const LONGEST_PAUSE_MS = 4_000;
 
-async function reach(database: Database, { probeSources, log, signal }: StartParts): Promise<void> {
+async function reach(database: Database, { probeSources, signal }: StartParts): Promise<void> {
   const { lifecycle } = probeSources;
   for (let pause = 100; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     signal.throwIfAborted();
@@ -132,14 +149,8 @@ async function reach(database: Database, { probeSources, log, signal }: StartPar
       await database.probe(signal);
       lifecycle.problem = undefined;
       return;
-    } catch (error) {
+    } catch {
       signal.throwIfAborted();
-      if (lifecycle.problem === undefined) {
-        log.warn(
-          { err: error },
-          'the database cannot be reached; trying again. DATABASE_URL says where it is',
-        );
-      }
       lifecycle.problem = 'The database cannot be reached. Trying again.';
     }
     // Jittered, so that replicas that lost the database together do not return to it together.
