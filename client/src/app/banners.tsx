@@ -1,6 +1,6 @@
 import { useRouterState } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
-import { buttonClass } from '@/components/button.tsx';
+import { Button } from '@/components/button.tsx';
 import { Icon, type IconName } from '@/components/icon.tsx';
 import { useConnection } from '@/lib/connection.ts';
 import { useNewVersion } from '@/lib/deployment.ts';
@@ -8,16 +8,19 @@ import { useNewVersion } from '@/lib/deployment.ts';
 /** How long "Connected again" is shown, in milliseconds. */
 const GOOD_NEWS_MS = 2_500;
 
-function Banner({ icon, tone, children }: { icon: IconName; tone: string; children: ReactNode }) {
+type Props = { icon: IconName; tone: string; action?: ReactNode; children: ReactNode };
+
+function Banner({ icon, tone, action, children }: Props) {
   return (
-    <div className="rise pointer-events-auto flex min-h-11 items-center gap-3 rounded-lg border bg-surface py-1 pr-2 pl-4 text-sm shadow-overlay">
+    <div className="rise pointer-events-auto flex min-h-11 items-center gap-3 rounded-lg border bg-surface px-4 py-1 text-sm shadow-overlay">
       <Icon name={icon} className={`size-4 ${tone}`} />
-      {children}
+      <p>{children}</p>
+      {action}
     </div>
   );
 }
 
-/** What concerns every screen, over the page instead of pushing it: the connection, the server's trouble, a new version. */
+/** What concerns every screen, over the page instead of pushing it, the most urgent alone: the connection, the server's trouble, a new version. */
 export function Banners() {
   const { reachable, status } = useConnection();
   const outdated = useNewVersion();
@@ -32,38 +35,38 @@ export function Banners() {
     }
   }, [reachable, wasAway]);
 
-  return (
-    <div
-      role="status"
-      className="pointer-events-none fixed inset-x-4 top-3 z-20 mx-auto flex w-fit max-w-[calc(100vw-2rem)] flex-col items-center gap-2"
-    >
-      {!reachable ? (
-        <Banner icon="offline" tone="text-failing">
-          <p className="pr-2">
-            {navigator.onLine ? 'The server cannot be reached.' : 'You are offline.'} Trying again; what you
-            typed stays here.
-          </p>
-        </Banner>
-      ) : wasAway ? (
-        <Banner icon="check" tone="text-ready">
-          <p className="pr-2">Connected again.</p>
-        </Banner>
-      ) : (
-        status?.problem &&
-        !isHome && (
-          <Banner icon="alert" tone="text-failing">
-            <p className="pr-2">{status.problem}</p>
-          </Banner>
-        )
-      )}
-      {outdated && (
-        <Banner icon="arrowRight" tone="text-accent">
-          <p>A new version is ready.</p>
-          <button type="button" className={buttonClass('primary')} onClick={() => location.reload()}>
+  const banner = !reachable ? (
+    <Banner key="away" icon="offline" tone="text-failing">
+      {navigator.onLine ? 'The server cannot be reached.' : 'You are offline.'} Trying again; what you typed
+      stays here.
+    </Banner>
+  ) : wasAway ? (
+    <Banner key="back" icon="check" tone="text-ready">
+      Connected again.
+    </Banner>
+  ) : status?.problem && !isHome ? (
+    <Banner key="problem" icon="alert" tone="text-failing">
+      {status.problem}
+    </Banner>
+  ) : (
+    outdated && (
+      <Banner
+        key="outdated"
+        icon="arrowRight"
+        tone="text-accent"
+        action={
+          <Button kind="primary" onClick={() => location.reload()}>
             Reload
-          </button>
-        </Banner>
-      )}
+          </Button>
+        }
+      >
+        A new version is ready.
+      </Banner>
+    )
+  );
+  return (
+    <div role="status" className="pointer-events-none fixed inset-x-4 top-3 z-20 flex justify-center">
+      {banner}
     </div>
   );
 }

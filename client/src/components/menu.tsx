@@ -61,7 +61,10 @@ export function Menu({ label, icon = 'dots', items, trigger }: Props) {
         onToggle={(event) => {
           if (event.newState !== 'open' || !menu.current || !button.current) return;
           place(menu.current, button.current);
-          menu.current.querySelector<HTMLElement>('[aria-checked=true], button')?.focus();
+          const { current } = menu;
+          const first =
+            current.querySelector<HTMLElement>('[aria-checked=true]') ?? current.querySelector('button');
+          first?.focus();
         }}
         className="fixed inset-auto m-0 min-w-44 rounded-lg border bg-surface p-1 text-text shadow-overlay open:rise"
       >

@@ -23,9 +23,14 @@ export type Connection = {
   reachable: boolean;
   /** The last answer of `/api/status`; undefined before the first. */
   status: Status | undefined;
+  /** How many different server processes have answered this page. */
+  processes: number;
 };
 
-let connection: Connection = { reachable: true, status: undefined };
+let connection: Connection = { reachable: true, status: undefined, processes: 0 };
+
+/** The processes that have answered, by when they opened their port: exact enough to tell one from the next. */
+const processes = new Set<number | null | undefined>();
 const listeners = new Set<() => void>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 let flight: Promise<void> | undefined;
@@ -49,10 +54,11 @@ async function ask() {
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
     failures = 0;
-    update({ reachable: true, status });
+    processes.add(status.startup[0]?.startedAtMs);
+    update({ reachable: true, status, processes: processes.size });
   } catch (error) {
     failures = error instanceof ApiError ? 0 : failures + 1;
-    update({ reachable: failures < 2, status: connection.status });
+    update({ ...connection, reachable: failures < 2 });
   }
 }
 

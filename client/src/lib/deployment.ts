@@ -23,12 +23,11 @@ async function isOutdated() {
   }
 }
 
-/** True once a newer client has been deployed. Looks when the server comes back, changes its version, and now and then. */
+/** True once a newer client has been deployed. Looks when the server comes back, when another process answers, and now and then. */
 export function useNewVersion() {
-  const { reachable, status } = useConnection();
+  const { reachable, processes } = useConnection();
   const [outdated, setOutdated] = useState(false);
-  const version = status?.version;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version is a reason to look, not something that is read
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another process is a reason to look, not something that is read
   useEffect(() => {
     if (outdated || !reachable) return;
     const look = async () => {
@@ -37,7 +36,7 @@ export function useNewVersion() {
     look();
     const timer = setInterval(look, LOOK_EVERY_MS);
     return () => clearInterval(timer);
-  }, [reachable, version, outdated]);
+  }, [reachable, processes, outdated]);
   return outdated;
 }
 

@@ -87,7 +87,8 @@ export function StartupBoard({ connection: { reachable, status } }: { connection
             {step.note && <span className="ml-2 text-muted">{step.note}</span>}
           </p>
           <Bar step={step} total={total} />
-          <p className="text-right font-mono text-xs text-muted tabular-nums">
+          {/* Another number is another element: flush right, a wider one would count as moved. */}
+          <p key={step.durationMs} className="text-right font-mono text-xs text-muted tabular-nums">
             {step.durationMs !== undefined && duration(step.durationMs)}
           </p>
         </li>
@@ -99,7 +100,9 @@ export function StartupBoard({ connection: { reachable, status } }: { connection
           {last === 'waiting' && <span className="sr-only">, not yet</span>}
         </p>
         <span className="max-md:hidden" />
-        <p className="text-right font-mono text-xs tabular-nums">{isReady && duration(total)}</p>
+        <p key={total} className="text-right font-mono text-xs tabular-nums">
+          {isReady && duration(total)}
+        </p>
       </li>
     </ol>
   );
