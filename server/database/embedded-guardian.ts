@@ -36,13 +36,14 @@ export interface GuardianOptions {
 
 /** What the guardian tells its owners, one JSON document a line. */
 export type GuardianMessage =
-  | { hello: number }
+  | { hello: true }
   | { log: string }
   | { ready: { port: number; password: string; version: string } }
   | { failed: string };
 
-/** `guardian.json`: where the running guardian listens, and the word that opens. */
+/** `guardian.json`: the running guardian, where it listens, and the word that opens. */
 export interface GuardianAddress {
+  pid: number;
   port: number;
   token: string;
 }
@@ -92,8 +93,10 @@ export async function runPostgresGuardian(argv: string[]): Promise<void> {
   };
   let standing: GuardianMessage | undefined;
   const send = (socket: Socket, message: GuardianMessage) => socket.write(`${JSON.stringify(message)}\n`);
+  const untold: GuardianMessage[] = [];
   const tell = (message: GuardianMessage) => {
     if (!('log' in message)) standing = message;
+    else if (owners.size === 0) untold.push(message);
     for (const owner of owners) send(owner, message);
   };
   const log = (message: string) => tell({ log: message });
@@ -105,7 +108,8 @@ export async function runPostgresGuardian(argv: string[]): Promise<void> {
       if (line === token && !leaving) {
         owners.add(socket);
         clearTimeout(timer);
-        send(socket, { hello: process.pid });
+        send(socket, { hello: true });
+        for (const message of untold.splice(0)) send(socket, message);
         if (standing) send(socket, standing);
       } else if (line === 'release' && owners.has(socket)) {
         if (owners.size === 1) return leave();
@@ -122,7 +126,7 @@ export async function runPostgresGuardian(argv: string[]): Promise<void> {
   await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
   const { port } = door.address() as { port: number };
   const addressFile = join(options.dataDir, 'guardian.json');
-  await writePrivately(addressFile, { port, token } satisfies GuardianAddress);
+  await writePrivately(addressFile, { pid: process.pid, port, token } satisfies GuardianAddress);
   linger(patience);
   // biome-ignore lint/plugin: this is a process of its own, whose main function this is.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, leave);

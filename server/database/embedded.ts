@@ -59,33 +59,37 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const limit = AbortSignal.timeout(START_LIMIT_MS);
   const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
 
-  let hold = await takeHold(dataDir, options, signal);
-  let released = false;
-  const { port, password, version } = hold.ready;
+  const { ready, adopted, socket } = await takeHold(dataDir, options, signal);
+  const { port, password, version } = ready;
   const address = (database: string) =>
     `postgresql://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
-  const watch = () => {
-    hold.socket.unref();
-    hold.socket.once('close', () => {
+
+  let held: Promise<Socket | undefined> = Promise.resolve(socket);
+  let released = false;
+  const keep = (socket: Socket) => {
+    socket.unref();
+    socket.once('close', () => {
       if (released) return;
-      options.log('The process that guards the embedded PostgreSQL was killed; starting another');
-      takeHold(dataDir, options, AbortSignal.timeout(START_LIMIT_MS)).then(
+      options.log('The process that guards the embedded PostgreSQL is gone; starting another');
+      held = takeHold(dataDir, options, AbortSignal.timeout(START_LIMIT_MS)).then(
         (again) => {
-          hold = again;
-          if (released) hold.socket.destroy();
-          else watch();
+          keep(again.socket);
+          return again.socket;
         },
-        (error: Error) => options.log(`The embedded PostgreSQL is gone: ${error.message}`),
+        (error: Error) => {
+          options.log(`The embedded PostgreSQL is gone: ${error.message}`);
+          return undefined;
+        },
       );
     });
   };
-  watch();
+  keep(socket);
 
   const release = async () => {
     if (released) return;
     released = true;
-    const { socket } = hold;
-    if (socket.destroyed) return;
+    const socket = await held;
+    if (!socket || socket.destroyed) return;
     socket.ref();
     const closed = new Promise<void>((done) => socket.once('close', () => done()));
     socket.write('release\n');
@@ -101,7 +105,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     throw error;
   }
   const startedInMs = Math.round(performance.now() - began);
-  return { url: address(options.database), port, version, adopted: hold.adopted, startedInMs, release };
+  return { url: address(options.database), port, version, adopted, startedInMs, release };
 }
 
 interface Hold {
@@ -117,22 +121,36 @@ async function takeHold(
   signal: AbortSignal,
 ): Promise<Hold> {
   let guardian: ChildProcess | undefined;
+  const silent = { token: '', until: 0 };
   for (;;) {
     if (signal.aborted) {
       guardian?.kill();
       throw signal.reason;
     }
-    const found = await callGuardian(dataDir, options.log, signal);
-    if (found) {
-      // Somebody else's guardian was quicker.
-      if (guardian && guardian.pid !== found.guardianPid) guardian.kill();
-      const ready = await found.ready;
-      return { socket: found.socket, ready, adopted: guardian?.pid !== found.guardianPid };
+    const address = await readAddress(dataDir);
+    if (address && (address.token !== silent.token || Date.now() > silent.until)) {
+      const call = await callGuardian(address, dataDir, options.log, signal);
+      if (call) {
+        const adopted = guardian?.pid !== address.pid;
+        // Another starter's guardian was quicker than ours, which waits for its turn.
+        if (adopted) guardian?.kill();
+        return { socket: call.socket, ready: await call.ready, adopted };
+      }
+      // Its successor will write another address. Should it be alive after all, it is asked again a little later.
+      Object.assign(silent, { token: address.token, until: Date.now() + 3_000 });
     }
     if (!guardian || guardian.exitCode !== null || guardian.signalCode !== null) {
       guardian = await spawnGuardian(dataDir, options);
     }
     await delay(10);
+  }
+}
+
+async function readAddress(dataDir: string): Promise<GuardianAddress | undefined> {
+  try {
+    return JSON.parse(await fs.readFile(join(dataDir, 'guardian.json'), 'utf8')) as GuardianAddress;
+  } catch {
+    return undefined;
   }
 }
 
@@ -169,31 +187,24 @@ async function spawnGuardian(dataDir: string, options: EmbeddedPostgresOptions):
 
 interface Call {
   socket: Socket;
-  guardianPid: number;
   ready: Promise<Hold['ready']>;
 }
 
-/** One attempt to reach the guardian that `guardian.json` names. `undefined`: there is none, or something else listens there. */
+/** Calls the guardian at `address`. `undefined`: there is none, or something else listens there. */
 async function callGuardian(
+  address: GuardianAddress,
   dataDir: string,
   log: (message: string) => void,
   signal: AbortSignal,
 ): Promise<Call | undefined> {
-  const address = await fs
-    .readFile(join(dataDir, 'guardian.json'), 'utf8')
-    .then((text) => JSON.parse(text) as GuardianAddress)
-    .catch(() => undefined);
-  if (!address) return undefined;
-
   const socket = connect(address.port, '127.0.0.1');
-  socket.on('error', () => {});
-  const answer = Promise.withResolvers<number | undefined>();
+  const greeted = Promise.withResolvers<boolean>();
   const ready = Promise.withResolvers<Hold['ready']>();
   ready.promise.catch(() => {});
   readLines(socket, (line) => {
     const message = parseMessage(line);
-    if (!message) return socket.destroy();
-    if ('hello' in message) answer.resolve(message.hello);
+    if (!message) socket.destroy();
+    else if ('hello' in message) greeted.resolve(true);
     else if ('log' in message) log(message.log);
     else if ('ready' in message) ready.resolve(message.ready);
     else {
@@ -201,21 +212,25 @@ async function callGuardian(
       socket.destroy();
     }
   });
-  socket.once('close', () => {
-    answer.resolve(undefined);
-    ready.reject(new Error(`PostgreSQL did not start. What it said: ${join(dataDir, 'postgres.log')}`));
-  });
-  socket.write(`${address.token}\n`);
-  const stranger = setTimeout(() => socket.destroy(), 1_000);
   const abort = () => {
     ready.reject(signal.reason);
     socket.end('release\n');
   };
   signal.addEventListener('abort', abort, { once: true });
-  const guardianPid = await answer.promise;
+  ready.promise.then(
+    () => signal.removeEventListener('abort', abort),
+    () => signal.removeEventListener('abort', abort),
+  );
+  socket.on('error', () => {});
+  socket.once('close', () => {
+    greeted.resolve(false);
+    ready.reject(new Error(`PostgreSQL did not start. What it said: ${join(dataDir, 'postgres.log')}`));
+  });
+  socket.write(`${address.token}\n`);
+  const stranger = setTimeout(() => socket.destroy(), 1_000);
+  const isGuardian = await greeted.promise;
   clearTimeout(stranger);
-  void ready.promise.catch(() => {}).finally(() => signal.removeEventListener('abort', abort));
-  return guardianPid === undefined ? undefined : { socket, guardianPid, ready: ready.promise };
+  return isGuardian ? { socket, ready: ready.promise } : undefined;
 }
 
 function parseMessage(line: string): GuardianMessage | undefined {
