@@ -110,7 +110,7 @@ function readKept(file: string): Record<string, string> {
 
 /** Writes the file whole or not at all. Of several starters the first wins, and all go on with its secrets. */
 function keep(file: string, secrets: Record<string, string>): Record<string, string> {
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   const write = (content: Record<string, string>) =>
     writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   mkdirSync(dirname(file), { recursive: true });

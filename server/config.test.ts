@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigError, loadConfig, readListenAddress } from './config.ts';
 import { isPrivateHost } from './config-database.ts';
@@ -273,7 +275,7 @@ describe('values', () => {
 
 describe('sources', () => {
   test('the environment wins over .env.production, and that over .env', () => {
-    file('.env', '\uFEFFDB_POOL_SIZE=1\nMAX_INSTANCES=1\nRATE_LIMIT_MAX="1"\r\n');
+    file('.env', '\uFEFFRATE_LIMIT_MAX="1"\r\nDB_POOL_SIZE=1\nMAX_INSTANCES=1\n');
     file('.env.production', 'DB_POOL_SIZE=2\nMAX_INSTANCES=2');
     const { settings } = production({ DB_POOL_SIZE: '3' });
     const of = (name: string) => settings.find((setting) => setting.name === name);
@@ -401,6 +403,7 @@ describe('secrets', () => {
   test.each([
     ['SESSION_SECRET', STRONG],
     ['SESSION_SECRET', hexadecimal.slice(0, 32)],
+    ['SESSION_SECRET', 'k7test92m4p1x8q3z6v5w0r2n9j4h7b1'],
     ['SESSION_SECRET', 'correct horse battery staple over the hills'],
     ['SESSION_SECRET', `${STRONG}, ${hexadecimal}`],
     ['INTERNAL_API_KEY', STRONG],
@@ -494,23 +497,45 @@ describe('secrets', () => {
     expect(warnings).toEqual([expect.stringContaining('will be new at every start')]);
   });
 
+  test('one of spaces counts as unset', () => {
+    expect(development({ SESSION_SECRET: '  ' }).config.sessionSecrets[0]).toHaveLength(43);
+  });
+
   test('production makes none', () => {
     expect(production().config).toMatchObject({ sessionSecrets: [], internalApiKeys: [] });
     expect(() => statSync(join(folder, '.data'))).toThrow('ENOENT');
   });
 
   test('of several starters at once all go on with the same secrets', async () => {
-    const script = `import { loadConfig } from ${JSON.stringify(new URL('./config.ts', import.meta.url).href)};
-      console.log(loadConfig({ NODE_ENV: 'development' }, ${JSON.stringify(folder)}).config.sessionSecrets[0])`;
-    const { execFile } = await import('node:child_process');
-    const starts = Array.from({ length: 6 }, () => {
-      const { promise, resolve, reject } = Promise.withResolvers<string>();
-      execFile(process.execPath, ['--input-type=module', '-e', script], (error, out) =>
-        error ? reject(error) : resolve(out.trim()),
-      );
-      return promise;
-    });
-    expect(new Set(await Promise.all(starts)).size).toBe(1);
+    const [starters, rounds] = [2, 25];
+    // Each waits until all have come to the round, and then makes its secrets as fast as it can.
+    const starter = `
+      const { workerData: { secretsModule, folder, rounds, starters, arrived }, parentPort } = require('node:worker_threads');
+      import(secretsModule).then(({ clonesSecrets }) => {
+        const count = new Int32Array(arrived);
+        const made = Array.from({ length: rounds }, (_, round) => {
+          Atomics.add(count, 0, 1);
+          while (Atomics.load(count, 0) < starters * (round + 1));
+          return clonesSecrets(folder + '/' + round + '.json', ['A', 'B']).secrets;
+        });
+        parentPort.postMessage(made);
+      });`;
+    const workerData = {
+      secretsModule: new URL('./config-secrets.ts', import.meta.url).href,
+      folder,
+      rounds,
+      starters,
+      arrived: new SharedArrayBuffer(4),
+    };
+    const made = await Promise.all(
+      Array.from({ length: starters }, async () => {
+        const [message] = await once(new Worker(starter, { eval: true, workerData }), 'message');
+        return JSON.stringify(message);
+      }),
+    );
+    expect(JSON.parse(made[0] ?? '')).toHaveLength(rounds);
+    expect(new Set(made).size).toBe(1);
+    expect(readdirSync(folder)).toHaveLength(rounds);
   });
 });
 
