@@ -75,8 +75,11 @@ const CONTENTION = new Set(['55P03', '40P01', '40001']);
 /** Insufficient resources, errors of the system, operator intervention other than a cancelled statement; read-only. */
 const NOT_THE_MIGRATION = /^(53|58|57P|25006)/;
 
-const CONCURRENT_INDEX =
-  /\bindex\s+concurrently\s+(?:if\s+not\s+exists\s+)?("(?:[^"]|"")+"|[\w$]+)\s+on\s+(?:only\s+)?([\w$."]+)/i;
+const IDENTIFIER = String.raw`(?:"(?:[^"]|"")+"|[^\s"().;,]+)`;
+const CONCURRENT_INDEX = new RegExp(
+  String.raw`\bindex\s+concurrently\s+(?:if\s+not\s+exists\s+)?(${IDENTIFIER})\s+on\s+(?:only\s+)?(${IDENTIFIER}(?:\.${IDENTIFIER})?)`,
+  'i',
+);
 
 /**
  * Applies what is pending, once, however many processes start at the same time.

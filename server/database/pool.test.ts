@@ -7,7 +7,7 @@ import {
   query,
   type TestDatabase,
 } from '../../tests/support/postgres.ts';
-import { TcpProxy } from '../../tests/support/tcp-proxy.ts';
+import { announceForeignKey, TcpProxy } from '../../tests/support/tcp-proxy.ts';
 import { createDatabase, type Database, type DatabaseOptions } from './pool.ts';
 import { DatabaseUnavailableError, findUnavailable } from './unavailable.ts';
 
@@ -162,7 +162,7 @@ describe.concurrent('named statements', () => {
   it('are not, where someone in between announces a key of its own, nor is anything set on the server', async ({
     make,
   }) => {
-    const pooler = await TcpProxy.start(direct, withForeignKey);
+    const pooler = await TcpProxy.start(direct, announceForeignKey);
     const database = make({ connection: { ...direct, port: pooler.port } });
     const { rows } = await database.pool.query(`select current_setting('statement_timeout') as limit`);
     expect(rows).toEqual([{ limit: '0' }]);
@@ -170,13 +170,6 @@ describe.concurrent('named statements', () => {
     expect(database.pooler).toBe(true);
     await pooler.stop();
   });
-
-  /** BackendKeyData: `K`, a length of 12, process id, secret (https://www.postgresql.org/docs/current/protocol-message-formats.html). */
-  function withForeignKey(chunk: Buffer): Buffer {
-    const at = chunk.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
-    if (at >= 0) chunk.writeInt32BE(0x0f0f0f0f, at + 5);
-    return chunk;
-  }
 });
 
 describe.concurrent('the database is away', () => {

@@ -1,6 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
+/**
+ * For `TcpProxy.start`: announces another key than the backend's, as poolers do. BackendKeyData is `K`, its length, the
+ * process id and the secret (https://www.postgresql.org/docs/current/protocol-message-formats.html).
+ */
+export function announceForeignKey(chunk: Buffer): Buffer {
+  const at = chunk.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
+  if (at >= 0) chunk.writeInt32BE(0x0f0f0f0f, at + 5);
+  return chunk;
+}
+
 /** Stands between a client and a server, and fails the way networks and machines do. */
 export class TcpProxy {
   readonly #target: { host: string; port: number };
