@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers } from 'pino';
 import { sourceStack } from './stack.ts';
 
@@ -42,8 +46,9 @@ const REDACT = ['authorization', 'cookie', 'password', 'secret', 'token', 'x-api
  * @param terminal Whether to write for a person.
  */
 export async function createLogger(options: LogOptions, terminal: boolean): Promise<ServerLogger> {
-  const output = new LineBuffer(terminal ? await readable() : pino.destination({ fd: 1, sync: false }));
-  if (options.file) output.alsoTo(await rotatedFile(options.file, options.fileMaxBytes, options.fileCount));
+  const file = options.file && (await LogFile.open(options.file, options.fileMaxBytes, options.fileCount));
+  const standardOutput = terminal ? await readable() : pino.destination({ fd: 1, sync: false });
+  const output = new LineBuffer(standardOutput, file || undefined);
   const log = pino(
     {
       level: options.level,
@@ -55,45 +60,112 @@ export async function createLogger(options: LogOptions, terminal: boolean): Prom
     },
     output,
   );
-  output.onFault = (error) =>
-    log.error({ err: error }, 'LOG_FILE cannot be written; standard output goes on');
+  if (file) {
+    file.onFault((err) =>
+      log.error({ err }, 'LOG_FILE cannot be written; the log is on standard output alone'),
+    );
+  }
   return { log, flush: () => output.flushSync() };
 }
 
 /** pino's own form of an error, with the stack of the sources. */
 function serializedError(error: Error) {
   const form = stdSerializers.err(error);
-  if (form.stack) form.stack = sourceStack(form.stack);
+  if (typeof form?.stack !== 'string') return form;
+  form.stack = sourceStack(form.stack);
+  // drizzle's errors repeat the values of their statement: what people have written does not belong in a log.
+  if ('params' in error && 'query' in error) {
+    const values = `\nparams: ${error.params}`;
+    delete form.params;
+    form.message = form.message.replace(values, '');
+    form.stack = form.stack.replace(values, '');
+  }
   return form;
 }
 
 type Sink = Pick<DestinationStream, 'write'> & { flushSync?(): void };
 
+/**
+ * The log's file: a stream that rotates, and what it has not taken yet, because nothing waits for a stream when a process
+ * exits. One write is under way at a time, which Node finishes before it exits; `flushSync` appends what is behind it.
+ */
+class LogFile implements Sink {
+  readonly #stream: Writable;
+  readonly #path: string;
+  #queued = '';
+  #writing = false;
+  #failure: Error | undefined;
+  #onFault: ((error: Error) => void) | undefined;
+
+  /** Resolves when the file is open, or cannot be opened: then `onFault` tells. */
+  static async open(path: string, maxBytes: number, count: number): Promise<LogFile> {
+    const { createStream } = await import('rotating-file-stream');
+    const stream = createStream(basename(path), {
+      path: resolve(dirname(path)),
+      size: `${maxBytes}B`,
+      maxFiles: count,
+    });
+    const file = new LogFile(stream, path);
+    await once(stream, 'open').catch(() => {});
+    return file;
+  }
+
+  private constructor(stream: Writable, path: string) {
+    this.#stream = stream;
+    this.#path = path;
+    stream.on('error', (error) => {
+      if (this.#failure) return;
+      this.#failure = error;
+      this.#queued = '';
+      this.#onFault?.(error);
+    });
+  }
+
+  /** @param listener Told once that nothing more is written. */
+  onFault(listener: (error: Error) => void): void {
+    this.#onFault = listener;
+    if (this.#failure) listener(this.#failure);
+  }
+
+  write(lines: string): void {
+    if (this.#failure) return;
+    this.#queued += lines;
+    // A turn later: lines that are followed by the end of the process are appended by flushSync instead.
+    if (!this.#writing) setImmediate(() => this.#next());
+    this.#writing = true;
+  }
+
+  flushSync(): void {
+    if (this.#failure || this.#queued === '') return;
+    const lines = this.#queued;
+    this.#queued = '';
+    appendFileSync(this.#path, lines);
+  }
+
+  #next(): void {
+    this.#writing = this.#queued !== '' && !this.#failure;
+    if (!this.#writing) return;
+    const lines = this.#queued;
+    this.#queued = '';
+    this.#stream.write(lines, () => this.#next());
+  }
+}
+
 /** Collects lines and hands them on together. */
 class LineBuffer implements DestinationStream {
   /** Set by pino on streams that ask for it: tells a warning from chatter. */
   lastLevel = 0;
-  onFault: (error: Error) => void = () => {};
   #lines = '';
   #timer: NodeJS.Timeout | undefined;
   readonly #main: Sink;
-  #file: Sink | undefined;
-  #fileFailed = false;
+  readonly #file: LogFile | undefined;
 
-  constructor(main: Sink) {
+  constructor(main: Sink, file: LogFile | undefined) {
     Object.assign(this, { [Symbol.for('pino.metadata')]: true });
     this.#main = main;
+    this.#file = file;
     // A reader that went away (EPIPE) must not end the server.
     (main as { on?: (event: string, listener: () => void) => void }).on?.('error', () => {});
-  }
-
-  alsoTo(file: Sink & NodeJS.EventEmitter): void {
-    this.#file = file;
-    file.on('error', (error: Error) => {
-      if (this.#fileFailed) return;
-      this.#fileFailed = true;
-      this.onFault(error);
-    });
   }
 
   write(line: string): void {
@@ -104,10 +176,12 @@ class LineBuffer implements DestinationStream {
 
   flushSync(): void {
     this.#pass();
-    try {
-      this.#main.flushSync?.();
-    } catch {
-      // Standard output is gone or not open yet; there is nobody left to tell.
+    for (const sink of [this.#main, this.#file]) {
+      try {
+        sink?.flushSync?.();
+      } catch {
+        // Standard output is gone or not open yet, or the disk is full; there is nobody left to tell.
+      }
     }
   }
 
@@ -142,14 +216,4 @@ async function readable(): Promise<Sink> {
       for (const line of lines.split('\n')) if (line) stream.write(`${line}\n`);
     },
   };
-}
-
-async function rotatedFile(file: string, maxBytes: number, count: number) {
-  const { createStream } = await import('rotating-file-stream');
-  const { basename, dirname, resolve } = await import('node:path');
-  return createStream(basename(file), {
-    path: resolve(dirname(file)),
-    size: `${maxBytes}B`,
-    maxFiles: count,
-  });
 }
