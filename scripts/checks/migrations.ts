@@ -67,12 +67,15 @@ function checkSql({ name, sql, transaction }: Migration): string[] {
   return problems;
 }
 
-/** Statements without their comments and with empty strings in place of their strings. */
+/** Statements, cut where a semicolon is one: comments, strings and quoted names are emptied of what would mislead. */
 export function splitStatements(sql: string): string[] {
   const opaque =
     /--[^\n]*|\/\*[\s\S]*?\*\/|\be'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|("(?:[^"]|"")*")|(\$(?:[a-z_]\w*)?\$)[\s\S]*?\2/gi;
   return sql
-    .replace(opaque, (text, identifier) => identifier ?? (/^(--|\/\*)/.test(text) ? ' ' : "''"))
+    .replace(
+      opaque,
+      (text, identifier) => identifier?.replaceAll(';', ' ') ?? (/^(--|\/\*)/.test(text) ? ' ' : "''"),
+    )
     .split(';')
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '');
