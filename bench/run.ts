@@ -1,0 +1,21 @@
+/**
+ * `npm run bench [suite …]`: what this template costs, beside what people would use instead.
+ *
+ * The contenders take turns, so that a machine that is slow for a while is slow for all of them; what counts is the
+ * ratio of the medians.
+ */
+import { startSuite } from './start.ts';
+
+const suites: Record<string, () => Promise<void>> = { start: startSuite };
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in suites));
+if (unknown.length > 0) {
+  console.error(`There is no suite ${unknown.join(', ')}. There are: ${Object.keys(suites).join(', ')}.`);
+  process.exit(1);
+}
+for (const [name, suite] of Object.entries(suites)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.log(`\n${name}\n`);
+  await suite();
+}
