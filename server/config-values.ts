@@ -118,7 +118,7 @@ export function parseHosts(list: string): string[] {
   return items(list).flatMap((item) => {
     const host = item.replace(/^\[(.+)\]$/, '$1');
     if (host === 'localhost') return LOOPBACK;
-    if (isIP(host) || HOST_NAME.test(host)) return host;
+    if (HOST_NAME.test(host) || isIP(host)) return host;
     throw new Refusal(
       `'${item}' is not an address to listen on`,
       'Write an address without scheme or port, such as 0.0.0.0; the port is PORT.',
@@ -164,7 +164,7 @@ export function parseCorsOrigins(list: string): string[] {
 export function parseAllowedHosts(list: string): string[] {
   return items(list.toLowerCase()).map((item) => {
     const host = item.replace(/^\[(.+)\]$/, '$1');
-    if (isIP(host) || HOST_NAME.test(host.replace(/^\*\./, ''))) return host;
+    if (HOST_NAME.test(host.replace(/^\*\./, '')) || isIP(host)) return host;
     throw new Refusal(
       `'${item}' is not a host name`,
       'Write names without scheme, port or path: example.com,*.example.com',
