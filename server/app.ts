@@ -39,7 +39,7 @@ export interface AppParts {
 export async function createApp(
   parts: AppParts,
 ): Promise<{ app: FastifyInstance; handler: RequestListener }> {
-  const { config, log, database, checks, probeSources, server, about, clientFrom } = parts;
+  const { config, log, checks, probeSources, server, about, clientFrom } = parts;
   const { lifecycle } = probeSources;
 
   const app = Fastify({
@@ -83,7 +83,7 @@ export async function createApp(
       done();
     });
     await api.register(startupHold, { lifecycle, holdMs: config.startupHoldMs });
-    await api.register(notes, { db: database.db });
+    await api.register(notes, { db: parts.database.db });
   });
 
   // The client, for whatever is left.
