@@ -153,7 +153,10 @@ async function serve(fromSources: boolean): Promise<void> {
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
   // The launcher holds a channel to this process: when it is gone, so is whoever wanted the server.
-  process.on('disconnect', () => onSignal('disconnect'));
+  // It may go while we end at its word: that is no second wish.
+  process.on('disconnect', () => {
+    if (!stop.signal.aborted) onSignal('disconnect');
+  });
   const started = startUp();
   try {
     await started;

@@ -10,6 +10,8 @@ import type { ListenAddress } from './config.ts';
 
 /** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
 const MOST_WAITING = 2_000;
+/** How an HTTP server of Node takes its connections; a plain listener would not. */
+const AS_HTTP = { allowHalfOpen: true, noDelay: true } as const;
 /** In development so many ports after the wanted one are tried. */
 const PORTS_TO_TRY = 20;
 
@@ -87,7 +89,9 @@ async function listen(
   try {
     for (const host of hosts) {
       const listener =
-        listeners.length === 0 ? server : createListener((socket) => server.emit('connection', socket));
+        listeners.length === 0
+          ? server
+          : createListener(AS_HTTP, (socket) => server.emit('connection', socket));
       try {
         // A system-chosen port (0) is chosen once; the other addresses follow it.
         const chosen = port === 0 && listeners[0] ? portOf(listeners[0]) : port;

@@ -7,6 +7,7 @@ import { createApp } from './app.ts';
 import type { Config, LoadedConfig } from './config.ts';
 import { type MigrateOptions, migrate, migrationStatus } from './database/migrator.ts';
 import { createDatabase, type Database } from './database/pool.ts';
+import { findUnavailable } from './database/unavailable.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { CheckFailure } from './monitoring/health-checks.ts';
 import { createLogger, type Logger, type ServerLogger } from './monitoring/logger.ts';
@@ -138,6 +139,7 @@ async function startEmbedded({ config, log, running, signal }: StartParts) {
   return { connectionString: postgres.url };
 }
 
+const UNREACHABLE = 'The database cannot be reached. Trying again.';
 /** The longest pause between two attempts, in milliseconds: a database that returns is seen within 5 s. */
 const LONGEST_PAUSE_MS = 4_000;
 
@@ -151,7 +153,7 @@ async function reach(database: Database, { probeSources, signal }: StartParts): 
       return;
     } catch {
       signal.throwIfAborted();
-      lifecycle.problem = 'The database cannot be reached. Trying again.';
+      lifecycle.problem = UNREACHABLE;
     }
     // Jittered, so that replicas that lost the database together do not return to it together.
     await sleep(pause * (0.5 + Math.random() / 2), undefined, { signal });
@@ -173,8 +175,10 @@ async function applyMigrations(
     look: database.pool,
     log,
     signal,
-    onWaiting: (why) => {
-      lifecycle.problem = why;
+    // The true reason names backends and addresses: it is for the log, where the migrator has put it.
+    onWaiting: () => {
+      lifecycle.problem =
+        'Migrations are waiting for the database or for another process; the log says more.';
     },
   };
   if (!config.database.migrateOnStart) return waitForMigrations(options, parts);
@@ -189,12 +193,23 @@ async function waitForMigrations(
   { log, probeSources, signal }: StartParts,
 ): Promise<string> {
   const { lifecycle } = probeSources;
+  let said = false;
   for (;;) {
-    const { entries, problem } = await migrationStatus(options);
+    const status = await migrationStatus(options).catch((error) => {
+      if (findUnavailable(error)) return undefined;
+      throw error;
+    });
+    if (status === undefined) {
+      lifecycle.problem = UNREACHABLE;
+      await lifecycle.nextQuestion(signal);
+      continue;
+    }
+    const { entries, problem } = status;
     if (problem) throw problem;
     const pending = entries.filter((entry) => entry.state === 'pending').length;
     if (pending === 0) return `${entries.length} in place`;
-    if (lifecycle.problem === undefined) {
+    if (!said) {
+      said = true;
       log.warn(
         { pending },
         'migrations are pending and MIGRATE_ON_START is false; waiting for `main.js migrate`',

@@ -18,38 +18,38 @@ export interface StartupHoldOptions {
 }
 
 export const startupHold = fp<StartupHoldOptions>(async (app, { lifecycle, holdMs }) => {
-  let held = 0;
+  const held = new Set<() => void>();
   const refusal = () =>
     new ProblemError(
       'unavailable',
       lifecycle.problem ?? 'The server is still starting. Try again in a moment.',
-      {
-        headers: { 'retry-after': '1' },
-      },
+      { headers: { 'retry-after': '1' } },
     );
+  lifecycle.startupOver.then(() => {
+    for (const goOn of held) goOn();
+  });
 
   app.addHook('onRequest', (request, _reply, done) => {
     if (!lifecycle.startingUp) {
       done();
       return;
     }
-    if (held >= MOST_HELD) {
+    if (held.size >= MOST_HELD) {
       done(refusal());
       return;
     }
-    held += 1;
-    let waiting = true;
-    const goOn = (error?: Error) => {
-      if (!waiting) return;
-      waiting = false;
-      held -= 1;
+    // A held visitor wants readiness as much as a probe does.
+    lifecycle.ask();
+    const { socket } = request.raw;
+    const goOn = () => {
+      held.delete(goOn);
       clearTimeout(timer);
-      request.raw.socket.off('close', leave);
-      done(error);
+      socket.off('close', goOn);
+      done(lifecycle.started ? undefined : refusal());
     };
-    const leave = () => goOn(refusal());
-    const timer = setTimeout(leave, holdMs);
-    request.raw.socket.once('close', leave);
-    lifecycle.startupOver.then(() => goOn(lifecycle.started ? undefined : refusal()));
+    held.add(goOn);
+    const timer = setTimeout(goOn, holdMs);
+    // Whoever leaves frees the place.
+    socket.once('close', goOn);
   });
 });
