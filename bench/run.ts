@@ -4,9 +4,10 @@
  * The contenders take turns, so that a machine that is slow for a while is slow for all of them; what counts is the
  * ratio of the medians.
  */
+import { idleSuite } from './idle.ts';
 import { startSuite } from './start.ts';
 
-const suites: Record<string, () => Promise<void>> = { start: startSuite };
+const suites: Record<string, () => Promise<void>> = { start: startSuite, idle: idleSuite };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in suites));
