@@ -6,7 +6,7 @@ CREATE TABLE "notes" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"deleted_at" timestamp with time zone,
-	"words" "tsvector" GENERATED ALWAYS AS (to_tsvector('simple', title || ' ' || body)) STORED NOT NULL
+	"words" "tsvector" GENERATED ALWAYS AS (to_tsvector('simple', regexp_replace(title || ' ' || body, '[!-/:-@[-`{-~\u2000-\u206f]+', ' ', 'g'))) STORED NOT NULL
 );
 --> statement-breakpoint
 CREATE INDEX "notes_live" ON "notes" USING btree ("id") WHERE deleted_at is null;--> statement-breakpoint

@@ -6,7 +6,7 @@
  * @returns An expression for `to_tsquery('simple', …)`, or undefined when there is no word in it.
  */
 export function toPrefixQuery(text: string): string | undefined {
-  const words = text.match(/[\p{L}\p{N}]+/gu)?.slice(0, 16);
+  const words = text.match(/[\p{L}\p{M}\p{N}]+/gu)?.slice(0, 16);
   if (words === undefined) return undefined;
   // Quoted: to_tsquery would read a bare word as more than one lexeme in some languages.
   const quoted = words.map((word) => `'${word}'`);

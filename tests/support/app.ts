@@ -1,0 +1,73 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { createApp } from '../../server/app.ts';
+import { loadConfig } from '../../server/config.ts';
+import { createDatabase, type Database } from '../../server/database/pool.ts';
+import { Lifecycle } from '../../server/lifecycle.ts';
+import { HealthChecks } from '../../server/monitoring/health-checks.ts';
+
+/** The whole application in this process, on a real database: for tests to which the process is not the point. */
+export interface TestApp extends AsyncDisposable {
+  app: FastifyInstance;
+  lifecycle: Lifecycle;
+  checks: HealthChecks;
+  database: Database;
+  /** Its log lines so far. */
+  lines: Record<string, unknown>[];
+  /** Opens a port of the system's choice. @returns the address. */
+  listen(): Promise<string>;
+}
+
+/**
+ * Makes the application as it is in production, and ready.
+ *
+ * @param databaseUrl A database that holds what the test needs.
+ * @param env More settings.
+ */
+export async function createTestApp(databaseUrl: string, env: Record<string, string> = {}): Promise<TestApp> {
+  const folder = await mkdtemp(join(tmpdir(), 'client-'));
+  await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
+  const { config } = loadConfig({ NODE_ENV: 'production', DATABASE_URL: databaseUrl, ...env }, folder, false);
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: config.log.level }, { write: (line) => lines.push(JSON.parse(line)) });
+  const connection = config.database.connection ?? {};
+  const database = createDatabase({ ...config.database, connection, applicationName: 'test' }, log);
+  const lifecycle = new Lifecycle([]);
+  const checks = new HealthChecks();
+  const server = createServer();
+  const { app, handler } = await createApp({
+    config,
+    log,
+    database,
+    checks,
+    probeSources: { lifecycle, checks, version: '0', environment: 'test' },
+    server,
+    about: { name: 'test', version: '0' },
+    clientFrom: { folder },
+  });
+  lifecycle.to('ready');
+  return {
+    app,
+    lifecycle,
+    checks,
+    database,
+    lines,
+    async listen() {
+      server.on('request', handler);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
+      await app.close();
+      await database.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
