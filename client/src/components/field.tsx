@@ -27,7 +27,11 @@ export function Field({ label, hint, error, multiline, className = '', ...rest }
         {label}
       </label>
       {multiline ? (
-        <textarea {...shared} className={`${BOX} min-h-32 py-2`} {...(rest as ComponentProps<'textarea'>)} />
+        <textarea
+          {...shared}
+          className={`${BOX} min-h-32 py-2 align-top`}
+          {...(rest as ComponentProps<'textarea'>)}
+        />
       ) : (
         <input {...shared} className={inputClass} {...(rest as ComponentProps<'input'>)} />
       )}

@@ -83,7 +83,7 @@ export function Toasts() {
     <section
       aria-label="Messages"
       aria-live="polite"
-      className="pointer-events-none fixed right-4 bottom-4 z-20 w-[min(26rem,calc(100vw-2rem))] max-md:bottom-20"
+      className="pointer-events-none fixed right-4 bottom-4 z-20 md:w-104 max-md:left-4 max-md:bottom-20"
     >
       {shown.map((one) => (
         <ToastCard key={one.id} {...one} />

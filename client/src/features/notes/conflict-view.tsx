@@ -35,14 +35,14 @@ export function ConflictView({ note, draft, onEdit, onKeepMine, onTakeTheirs }: 
       </div>
       <div className="grid gap-6 xl:grid-cols-2">
         <Version name="Theirs" note="on the server">
-          <p className="text-sm font-medium">Title</p>
+          <p className="mb-1 text-sm font-medium">Title</p>
           <p
-            className={`mt-1 min-h-9 rounded-md border px-3 py-1.5 wrap-anywhere ${note.title === draft.title ? '' : 'bg-selected'}`}
+            className={`min-h-9 rounded-md border px-3 py-[5px] max-md:min-h-11 wrap-anywhere ${note.title === draft.title ? '' : 'bg-selected'}`}
           >
             {note.title}
           </p>
-          <p className="mt-3 text-sm font-medium">Text</p>
-          <div className="mt-1 min-h-64 rounded-md border py-2 whitespace-pre-wrap wrap-anywhere">
+          <p className="mt-3 mb-1 text-sm font-medium">Text</p>
+          <div className="min-h-64 rounded-md border py-2 whitespace-pre-wrap wrap-anywhere">
             {theirs.map(({ place, line }) =>
               mine.has(line) ? (
                 <p key={place} className="min-h-6 px-3">

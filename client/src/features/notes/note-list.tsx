@@ -27,6 +27,9 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
   const current = Math.min(active, notes.length - 1);
+  // Who comes back from a note finds the focus on its row.
+  const [lastOpen, setLastOpen] = useState(openId);
+  if (openId !== undefined && openId !== lastOpen) setLastOpen(openId);
 
   const rows = useVirtualizer({
     count: notes.length,
@@ -55,15 +58,13 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
     scroller.current?.scrollTo({ top: 0 });
   }, [search]);
 
+  const rowAt = (index: number) => scroller.current?.querySelector<HTMLElement>(`[data-note-row="${index}"]`);
+
   const focusRow = (index: number) => {
     setActive(index);
     rows.scrollToIndex(index);
     // The row may only exist after the list has been drawn at its new place.
-    requestAnimationFrame(() =>
-      requestAnimationFrame(() =>
-        scroller.current?.querySelector<HTMLElement>(`[data-note-row="${index}"]`)?.focus(),
-      ),
-    );
+    requestAnimationFrame(() => requestAnimationFrame(() => rowAt(index)?.focus()));
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -72,8 +73,11 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
     if (to !== undefined) focusRow(Math.max(0, Math.min(to, notes.length - 1)));
     else if (event.key === 'Delete' && note && note.id > 0) {
       if (openId === String(note.id)) navigate({ to: '/notes', search: { search: search || undefined } });
+      // The neighbour takes the focus while both exist, and keeps it when it moves up.
+      const neighbour = current < notes.length - 1 ? current + 1 : current - 1;
+      rowAt(neighbour)?.focus();
+      setActive(Math.min(current, neighbour));
       remove.mutate(note);
-      if (notes.length > 1) focusRow(Math.min(current, notes.length - 2));
     } else return;
     event.preventDefault();
   };
@@ -132,6 +136,7 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
                 search={search}
                 isCurrent={index === current}
                 total={hasNextPage ? -1 : notes.length}
+                isReturn={openId === undefined && lastOpen === String(note.id)}
                 onFocus={setActive}
               />
             )
@@ -156,11 +161,15 @@ type RowProps = {
   isCurrent: boolean;
   /** How many rows there are in all; -1 while that is not known. */
   total: number;
+  /** The focus goes here when the list is come back to. */
+  isReturn: boolean;
   onFocus: (index: number) => void;
 };
 
-function Row({ note, index, top, search, isCurrent, total, onFocus }: RowProps) {
+function Row({ note, index, top, search, isCurrent, total, isReturn, onFocus }: RowProps) {
   const isSaving = note.id < 0;
+  // Also its key: flush right, a longer word in the same element would count as moved.
+  const when = isSaving ? 'Saving…' : ago(note.updatedAt);
   return (
     <li
       className="absolute inset-x-0 top-0"
@@ -174,6 +183,7 @@ function Row({ note, index, top, search, isCurrent, total, onFocus }: RowProps) 
         search={{ search: search || undefined }}
         disabled={isSaving}
         data-note-row={index}
+        data-focus={isReturn || undefined}
         tabIndex={isCurrent ? 0 : -1}
         onFocus={() => onFocus(index)}
         className="flex h-full flex-col justify-center border-b px-4 -outline-offset-2 transition-colors hover:bg-hover aria-[current=page]:bg-selected"
@@ -181,11 +191,12 @@ function Row({ note, index, top, search, isCurrent, total, onFocus }: RowProps) 
         <span className="flex items-baseline gap-3">
           <span className="grow truncate text-base font-medium">{note.title}</span>
           <time
+            key={when}
             dateTime={note.updatedAt}
             title={exactly(note.updatedAt)}
             className="shrink-0 text-xs text-muted"
           >
-            {isSaving ? 'Saving…' : ago(note.updatedAt)}
+            {when}
           </time>
         </span>
         <span className="truncate text-sm text-muted">{note.excerpt || 'No text'}</span>

@@ -20,50 +20,61 @@ const route = getRouteApi('/notes/$id');
 export function NotePane() {
   const { id } = route.useParams();
   const number = Number(id);
-  const client = useQueryClient();
-  const query = useQuery({ ...noteQuery(number), enabled: Number.isSafeInteger(number) && number > 0 });
-  useTitle(query.data?.title ?? 'Note');
+  const isPossible = Number.isSafeInteger(number) && number > 0;
+  const query = useQuery({ ...noteQuery(number), enabled: isPossible });
+  const isGone = !isPossible || (query.error instanceof ApiError && query.error.problem.status === 404);
+  const title = query.data?.title ?? 'Note';
+  useTitle(title);
 
-  if (query.data) return <Editor key={id} note={query.data} />;
-  if (!query.isError && query.isEnabled) return <Loading />;
-  const isGone = query.error instanceof ApiError && query.error.problem.status === 404;
-  if (isGone || !query.isEnabled) {
-    return (
-      <Pane>
-        <div className="py-12">
-          <h2 tabIndex={-1} data-focus className="text-lg">
-            This note does not exist
-          </h2>
-          <p className="mt-1 mb-4 text-muted">
-            It may have been deleted. A deleted note can be restored for a day.
-          </p>
-          <div className="flex flex-wrap gap-2">
-            {query.isEnabled && <Button onClick={() => restore(client, number)}>Restore it</Button>}
-            <Link to="/notes" className={buttonClass('primary')}>
-              All notes
-            </Link>
-          </div>
-        </div>
-      </Pane>
-    );
-  }
-  return <ErrorState error={query.error} onRetry={() => query.refetch()} />;
+  return (
+    <div
+      key={id}
+      tabIndex={-1}
+      data-focus
+      data-note-pane
+      className="mx-auto flex min-h-full max-w-3xl flex-col px-4 md:px-8"
+    >
+      {/* On phones the list is out of sight, and its heading with it: the note is what the page is about. */}
+      <h1 className="sr-only md:hidden">{title}</h1>
+      {query.data ? (
+        <Editor note={query.data} />
+      ) : isGone ? (
+        <Gone id={isPossible ? number : undefined} />
+      ) : query.isError ? (
+        <ErrorState error={query.error} onRetry={() => query.refetch()} />
+      ) : (
+        <Loading />
+      )}
+    </div>
+  );
 }
 
-function Pane({ children }: { children: React.ReactNode }) {
-  return <div className="mx-auto flex min-h-full max-w-3xl flex-col px-4 md:px-8">{children}</div>;
+function Gone({ id }: { id: number | undefined }) {
+  const client = useQueryClient();
+  return (
+    <div className="py-12">
+      <h2 className="text-lg">This note does not exist</h2>
+      <p className="mt-1 mb-4 text-muted">
+        It may have been deleted. A deleted note can be restored for a day.
+      </p>
+      <div className="flex flex-wrap gap-2">
+        {id !== undefined && <Button onClick={() => restore(client, id)}>Restore it</Button>}
+        <Link to="/notes" className={buttonClass('primary')}>
+          All notes
+        </Link>
+      </div>
+    </div>
+  );
 }
 
 function Loading() {
   return (
-    <Pane>
-      <div aria-busy="true" className="space-y-4 pt-18">
-        <Skeleton className="h-7 w-1/2" />
-        <Skeleton className="h-4 w-full" />
-        <Skeleton className="h-4 w-5/6" />
-        <Skeleton className="h-4 w-2/3" />
-      </div>
-    </Pane>
+    <div aria-busy="true" className="space-y-4 pt-18">
+      <Skeleton className="h-7 w-1/2" />
+      <Skeleton className="h-4 w-full" />
+      <Skeleton className="h-4 w-5/6" />
+      <Skeleton className="h-4 w-2/3" />
+    </div>
   );
 }
 
@@ -117,7 +128,7 @@ function Editor({ note }: { note: Note }) {
 
   const isConflictError = save.error instanceof ApiError && save.error.problem.status === 412;
   return (
-    <Pane>
+    <>
       <div className="sticky top-0 z-[1] -mx-4 flex min-h-14 items-center gap-2 bg-background px-4 md:-mx-8 md:px-8">
         <Link to="/notes" search={{ search }} className={`${buttonClass('quiet')} -ml-3 md:hidden`}>
           <Icon name="arrowLeft" />
@@ -173,13 +184,21 @@ function Editor({ note }: { note: Note }) {
           onTakeTheirs={discard}
         />
       ) : (
-        <div className="flex grow flex-col pb-6">
+        // biome-ignore lint/a11y/noStaticElementInteractions: keys typed in the two boxes, heard in one place
+        <div
+          className="flex grow flex-col pb-6"
+          onKeyDown={(event) => {
+            if (event.key !== 'Escape') return;
+            // The first Esc leaves the text, the next one the note.
+            event.preventDefault();
+            event.currentTarget.closest<HTMLElement>('[data-note-pane]')?.focus();
+          }}
+        >
           <label htmlFor={`${id}-title`} className="sr-only">
             Title
           </label>
           <input
             id={`${id}-title`}
-            data-focus={note.body === '' ? undefined : true}
             value={title}
             maxLength={200}
             placeholder="Title"
@@ -203,6 +222,6 @@ function Editor({ note }: { note: Note }) {
           />
         </div>
       )}
-    </Pane>
+    </>
   );
 }

@@ -68,7 +68,7 @@ export const NotesScreen = withServerData(function NotesScreen() {
             />
             <span
               aria-hidden="true"
-              className="pointer-events-none absolute top-1/2 right-2 -translate-y-1/2 max-md:hidden"
+              className="pointer-events-none absolute inset-y-0 right-2 flex items-center max-md:hidden"
             >
               <Kbd>/</Kbd>
             </span>
@@ -101,16 +101,15 @@ export const NotesScreen = withServerData(function NotesScreen() {
 function useSearchText(search: string) {
   const navigate = route.useNavigate();
   const [text, setText] = useState(search);
-  const [sent, setSent] = useState(search);
+  const [seen, setSeen] = useState(search);
   const settled = useDebounced(text.trim(), SEARCH_AFTER_MS);
-  if (search !== sent) {
-    setSent(search);
+  if (search !== seen) {
+    setSeen(search);
     if (search !== settled) setText(search);
   }
   // biome-ignore lint/correctness/useExhaustiveDependencies: only what was typed starts a search, not the address it leads to
   useEffect(() => {
     if (settled === search) return;
-    setSent(settled);
     navigate({ to: '.', search: (before) => ({ ...before, search: settled || undefined }), replace: true });
   }, [settled]);
   return [text, setText] as const;

@@ -1,0 +1,297 @@
+import type { Page } from '@playwright/test';
+import { expect, gate, look, test } from '../../../../tests/browser/fixtures.ts';
+import { query } from '../../../../tests/support/postgres.ts';
+
+const list = (page: Page) => page.getByRole('region', { name: 'List of notes' });
+const row = (page: Page, title: string) => list(page).getByRole('link', { name: title });
+
+/** Leaves the table with these notes alone, the first one the newest. */
+async function only(databaseUrl: string, notes: { title: string; body?: string }[]) {
+  await query(databaseUrl, 'TRUNCATE notes RESTART IDENTITY');
+  for (const { title, body = '' } of notes.toReversed()) {
+    await query(databaseUrl, 'INSERT INTO notes (title, body) VALUES ($1, $2)', [title, body]);
+  }
+}
+
+const SOME = [
+  { title: 'Release checklist', body: 'Tag the version, then watch the error rate for an hour.' },
+  { title: 'Ideas for the offsite', body: 'A walk along the river. No slides.' },
+  { title: 'On-call hand-over', body: 'Nothing burns. The disk of db-2 is at 71 %.' },
+  { title: 'Reading list', body: 'Designing Data-Intensive Applications\nThe Art of PostgreSQL' },
+  { title: 'A title that is rather long, as titles are when nobody has thought about them yet' },
+];
+
+test.beforeEach(({ backend }) => only(backend.databaseUrl, SOME));
+
+test('shows the list, and a note beside it or after it', async ({ page }) => {
+  await page.goto('/notes');
+  await expect(row(page, 'Release checklist')).toBeVisible();
+  await expect(page).toHaveTitle(/^Notes/);
+  await look(page, 'notes-list');
+  await row(page, 'Release checklist').click();
+  await expect(page.getByLabel('Title')).toHaveValue('Release checklist');
+  await expect(page).toHaveURL(/\/notes\/\d+$/);
+  await expect(page).toHaveTitle(/^Release checklist/);
+  await look(page, 'note-open');
+
+  await page.setViewportSize({ width: 360, height: 740 });
+  await expect(list(page)).toBeHidden();
+  await page.getByRole('region', { name: 'Note' }).getByRole('link', { name: 'Notes' }).click();
+  await expect(row(page, 'Release checklist')).toBeVisible();
+});
+
+test('an empty list says what to do, and the first note is created in place', async ({ page, backend }) => {
+  await only(backend.databaseUrl, []);
+  await page.goto('/notes');
+  await expect(page.getByRole('heading', { name: 'No notes yet' })).toBeVisible();
+  await look(page, 'notes-empty');
+  await page.getByRole('button', { name: 'Write the first note' }).click();
+  await expect(page.getByLabel('Title of the new note')).toBeFocused();
+  await look(page, 'notes-new');
+  await page.keyboard.type('First');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/notes\/1$/);
+  await expect(row(page, 'First')).toBeVisible();
+  await expect(page.getByLabel('Text')).toBeFocused();
+});
+
+test('is worked by keyboard alone: new, write, save, search, go through, delete, undo', async ({
+  page,
+  backend,
+}) => {
+  await page.goto('/notes');
+  await expect(row(page, 'Release checklist')).toBeVisible();
+  await page.keyboard.press('n');
+  await page.keyboard.type('Written by keyboard');
+  await page.keyboard.press('Enter');
+  await expect(page.getByLabel('Text')).toBeFocused();
+  await page.keyboard.type('No mouse was touched.');
+  await expect(page.getByText('Not saved yet')).toBeVisible();
+  await page.keyboard.press('Control+s');
+  await expect(page.getByText('Saved just now')).toBeVisible();
+  const { rows } = await query(
+    backend.databaseUrl,
+    `SELECT body, version FROM notes WHERE title = 'Written by keyboard'`,
+  );
+  expect(rows).toEqual([{ body: 'No mouse was touched.', version: 2 }]);
+
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await expect(page).toHaveURL(/\/notes$/);
+  await expect(row(page, 'Written by keyboard')).toBeFocused();
+  await page.keyboard.press('/');
+  await expect(page.getByRole('searchbox', { name: 'Search notes' })).toBeFocused();
+  await page.keyboard.type('read');
+  await expect(page).toHaveURL(/\?search=read$/);
+  await expect(list(page).getByRole('listitem')).toHaveCount(1);
+  await page.keyboard.press('Escape');
+  await expect(list(page).getByRole('listitem')).toHaveCount(6);
+  await expect(page.getByRole('searchbox')).toHaveValue('');
+  await page.keyboard.press('ArrowDown');
+  await expect(row(page, 'Written by keyboard')).toBeFocused();
+  await page.keyboard.press('ArrowDown');
+  await expect(row(page, 'Release checklist')).toBeFocused();
+  await page.keyboard.press('End');
+  await expect(row(page, 'A title that is rather long')).toBeFocused();
+  await page.keyboard.press('Home');
+
+  await page.keyboard.press('Delete');
+  await expect(row(page, 'Written by keyboard')).toHaveCount(0);
+  await expect(row(page, 'Release checklist')).toBeFocused();
+  await expect(page.getByText('Deleted “Written by keyboard”')).toBeVisible();
+  // While it has the focus, it stays.
+  await page.getByRole('button', { name: 'Undo' }).focus();
+  await look(page, 'notes-deleted');
+  await page.getByRole('button', { name: 'Undo' }).press('Enter');
+  await expect(list(page).getByRole('listitem').first()).toContainText('Written by keyboard');
+});
+
+test('undo is offered for 8 s', async ({ page }) => {
+  await page.clock.install();
+  await page.goto('/notes/1');
+  await page.getByRole('button', { name: 'Delete this note' }).click();
+  await expect(page.getByText(/^Deleted “A title/)).toBeVisible();
+  await page.mouse.move(5, 5);
+  await page.clock.runFor(7_500);
+  await expect(page.getByRole('button', { name: 'Undo' })).toBeVisible();
+  await page.clock.runFor(1_000);
+  await expect(page.getByRole('button', { name: 'Undo' })).toBeHidden();
+});
+
+test('searches as one types: no request a letter, an address to share, and a way out of nothing found', async ({
+  page,
+}) => {
+  await page.goto('/notes');
+  await expect(row(page, 'Release checklist')).toBeVisible();
+  const asked: string[] = [];
+  page.on('request', (request) => {
+    const search = new URL(request.url()).searchParams.get('search');
+    if (request.url().includes('/api/notes') && search) asked.push(search);
+  });
+  await page.getByRole('searchbox').pressSequentially('postgresql', { delay: 30 });
+  await expect(list(page).getByRole('listitem')).toHaveCount(1);
+  await expect(row(page, 'Reading list')).toBeVisible();
+  expect(asked).toEqual(['postgresql']);
+
+  await page.reload();
+  await expect(page.getByRole('searchbox')).toHaveValue('postgresql');
+  await expect(list(page).getByRole('listitem')).toHaveCount(1);
+  await page.getByRole('searchbox').fill('zeppelin');
+  await expect(page.getByRole('heading', { name: 'Nothing has the words “zeppelin”' })).toBeVisible();
+  await look(page, 'notes-nothing-found');
+});
+
+test.describe('when something goes wrong', () => {
+  test.use({ failedRequests: true });
+
+  test('a conflict shows both versions, and either can stay', async ({ page, backend }) => {
+    const change = (body: string) =>
+      query(
+        backend.databaseUrl,
+        `UPDATE notes SET body = $1, version = version + 1, updated_at = now() WHERE title = 'Reading list'`,
+        [body],
+      );
+    await page.goto('/notes/2');
+    const text = page.getByLabel('Text');
+    await text.fill('Mine');
+    await change('Theirs\nwith a second line');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(page.getByRole('alert')).toContainText('Somebody else saved this note');
+    await expect(page.getByRole('region', { name: 'Theirs, on the server' })).toContainText(
+      'with a second line',
+    );
+    await expect(page.getByLabel('Text')).toHaveValue('Mine');
+    await look(page, 'note-conflict');
+    await page.getByLabel('Text').fill('Mine\nwith a second line');
+    await page.getByRole('button', { name: 'Save mine over theirs' }).click();
+    await expect(page.getByText('Saved just now')).toBeVisible();
+    const { rows } = await query(
+      backend.databaseUrl,
+      `SELECT body, version FROM notes WHERE title = 'Reading list'`,
+    );
+    expect(rows).toEqual([{ body: 'Mine\nwith a second line', version: 3 }]);
+
+    await text.fill('Mine again');
+    await change('Theirs again');
+    await page.keyboard.press('Control+s');
+    await page.getByRole('button', { name: 'Take theirs, discard mine' }).click();
+    await expect(text).toHaveValue('Theirs again');
+  });
+
+  test('a refused note leaves the list again, and its title stays in the box', async ({ page }) => {
+    await page.goto('/notes?new=true');
+    const box = page.getByLabel('Title of the new note');
+    await expect(row(page, 'Release checklist')).toBeVisible();
+    // What no page lets through, a stranger's script or an older page may send: the server's own refusal is shown.
+    await box.evaluate((input: HTMLInputElement) => {
+      input.removeAttribute('maxlength');
+      input.closest('form')?.setAttribute('novalidate', '');
+    });
+    await box.fill('x'.repeat(201));
+    await box.press('Enter');
+    await expect(box).toHaveAttribute('aria-invalid', 'true');
+    await expect(box).toHaveValue('x'.repeat(201));
+    await expect(list(page).getByRole('listitem')).toHaveCount(SOME.length);
+    await look(page, 'notes-refused');
+  });
+
+  test('a deleted note of a shared address can be restored', async ({ page, backend }) => {
+    await query(backend.databaseUrl, 'UPDATE notes SET deleted_at = now() WHERE id = 2');
+    await page.goto('/notes/2');
+    await expect(page.getByRole('heading', { name: 'This note does not exist' })).toBeVisible();
+    await look(page, 'note-gone');
+    await page.getByRole('button', { name: 'Restore it' }).click();
+    await expect(page.getByLabel('Title')).toHaveValue('Reading list');
+    await expect(row(page, 'Reading list')).toBeVisible();
+  });
+
+  test('without a database it says so, and works again when asked again', async ({ page, backend }) => {
+    const way = await gate(backend.databaseUrl);
+    await way.open();
+    await using server = await backend.start({ DATABASE_URL: way.url });
+    await server.ready();
+    way.close();
+    await page.goto(`${server.url}/notes`);
+    await expect(page.getByRole('alert')).toBeVisible({ timeout: 20_000 });
+    await look(page, 'notes-error');
+    await way.open();
+    await expect(async () => {
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await expect(row(page, 'Release checklist')).toBeVisible({ timeout: 500 });
+    }).toPass();
+    way.close();
+  });
+
+  test('what was typed and sent survives ten seconds without a server', async ({ page, backend }) => {
+    let server = await backend.start();
+    await server.ready();
+    await page.goto(`${server.url}/notes/2`);
+    await expect(page.getByLabel('Title')).toHaveValue('Reading list');
+    await server.end('SIGKILL');
+    await expect(page.getByText('The server cannot be reached.')).toBeVisible();
+    await page.getByLabel('Text').fill('Typed while the server was away');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(page.getByText('Waiting for the server')).toBeVisible();
+    await look(page, 'note-waiting');
+    await page.waitForTimeout(5_000);
+    server = await backend.start({ PORT: String(server.port) });
+    await expect(page.getByText('Saved just now')).toBeVisible();
+    const { rows } = await query(backend.databaseUrl, 'SELECT body FROM notes WHERE id = 2');
+    expect(rows).toEqual([{ body: 'Typed while the server was away' }]);
+    await server.end();
+  });
+});
+
+test('an unsaved text survives another screen and a reload', async ({ page }) => {
+  await page.goto('/notes/2');
+  await page.getByLabel('Text').fill('Not saved');
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.goBack();
+  await expect(page.getByLabel('Text')).toHaveValue('Not saved');
+  await page.reload();
+  await expect(page.getByLabel('Text')).toHaveValue('Not saved');
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await expect(page.getByLabel('Text')).toHaveValue(/^Designing/);
+});
+
+test('on a slow network the shape comes first, and nothing jumps when the words arrive', async ({ page }) => {
+  await page.route('**/api/notes**', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await route.continue();
+  });
+  await page.goto('/notes/2');
+  await expect(list(page).locator('[aria-busy=true]')).toBeVisible();
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.waitForTimeout(400);
+  await page.screenshot({ path: 'screenshots/notes-loading-1440.png' });
+  await expect(page.getByLabel('Title')).toHaveValue('Reading list');
+  await expect(row(page, 'Reading list')).toBeVisible();
+});
+
+test('100,000 notes scroll with no frame over 50 ms', async ({ page, backend }) => {
+  await query(
+    backend.databaseUrl,
+    `INSERT INTO notes (title, body) SELECT 'Note ' || n, 'The text of note ' || n FROM generate_series(1, 100000) n`,
+  );
+  await page.goto('/notes');
+  await expect(list(page).getByRole('listitem').first()).toContainText('Note 100000');
+  const { frames, reached } = await page.evaluate(async () => {
+    const scroller = document.querySelector('[data-scroll-restoration-id=notes]') as HTMLElement;
+    const frames: number[] = [];
+    let last = performance.now();
+    const end = last + 10_000;
+    while (last < end) {
+      scroller.scrollTop += 3_000;
+      const now = await new Promise<number>(requestAnimationFrame);
+      frames.push(now - last);
+      last = now;
+    }
+    return { frames: frames.slice(5).sort((one, other) => other - one), reached: scroller.scrollTop / 72 };
+  });
+  test.info().annotations.push({
+    type: 'scrolling',
+    description: `${frames.length} frames, ${Math.round(reached)} notes, slowest ${frames.slice(0, 5)} ms`,
+  });
+  expect(reached).toBeGreaterThan(5_000);
+  expect(frames[0]).toBeLessThan(50);
+});
