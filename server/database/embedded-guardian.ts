@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -65,107 +65,139 @@ const RESTARTS_PER_MINUTE = 5;
  */
 export async function runPostgresGuardian(argv: string[]): Promise<void> {
   const options = JSON.parse(argv[0] ?? '{}') as GuardianOptions;
-  process.title = 'flightline-postgres-guardian';
-  await fs.mkdir(options.dataDir, { recursive: true });
+  const { dataDir } = options;
+  process.title = 'postgres-guardian';
+  await fs.mkdir(dataDir, { recursive: true });
 
   // The one lock among Node's own modules that the kernel takes back from a killed process. Waits for a guardian that is stopping.
-  const lock = new DatabaseSync(join(options.dataDir, 'guardian.lock'), { timeout: 15_000 });
+  const lock = new DatabaseSync(join(dataDir, 'guardian.lock'), { timeout: 15_000 });
   try {
     lock.exec('BEGIN EXCLUSIVE');
   } catch {
     return;
   }
 
-  const owners = new Set<Socket>();
-  let leaving = false;
-  let leave = (): void => {};
-  const left = new Promise<void>((resolve) => {
-    leave = () => {
-      leaving = true;
-      resolve();
-    };
-  });
-  let patience = options.graceMs;
-  let timer: NodeJS.Timeout | undefined;
-  const linger = (milliseconds: number) => {
-    clearTimeout(timer);
-    timer = setTimeout(leave, milliseconds);
-  };
-  let standing: GuardianMessage | undefined;
-  const send = (socket: Socket, message: GuardianMessage) => socket.write(`${JSON.stringify(message)}\n`);
-  const untold: GuardianMessage[] = [];
-  const tell = (message: GuardianMessage) => {
-    if (!('log' in message)) standing = message;
-    else if (owners.size === 0) untold.push(message);
-    for (const owner of owners) send(owner, message);
-  };
-  const log = (message: string) => tell({ log: message });
+  const owners = new Owners(options.graceMs);
+  const addressFile = join(dataDir, 'guardian.json');
+  await writePrivately(addressFile, (await owners.admit()) satisfies GuardianAddress);
+  // biome-ignore lint/plugin: this is a process of its own, whose main function this is.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, owners.leave);
 
-  const token = randomBytes(24).toString('base64url');
-  const door = createServer((socket) => {
+  const guarding = guard(options, owners).catch((error: Error) => {
+    console.error(error.message);
+    owners.fail(error.message);
+  });
+  await owners.left;
+  await fs.rm(addressFile, { force: true });
+  await guarding;
+  owners.dismiss();
+  lock.close();
+}
+
+/** Keeps PostgreSQL running until the owners have left. */
+async function guard(options: GuardianOptions, owners: Owners): Promise<void> {
+  const log = (message: string) => owners.tell({ log: message });
+  const home = await prepare(options, log);
+  const { settings, server } = home;
+  const ends: number[] = [];
+  while (!owners.leaving) {
+    const postmaster = await start(home, options, log);
+    owners.tell({
+      ready: { port: settings.port as number, password: settings.password, version: server.version },
+    });
+    await Promise.race([postmaster.exited, owners.left]);
+    if (owners.leaving) return postmaster.stop();
+    ends.push(Date.now());
+    if (ends.filter((at) => at > Date.now() - 60_000).length > RESTARTS_PER_MINUTE) {
+      throw new Error(
+        `PostgreSQL keeps ending by itself. What it said: ${join(options.dataDir, 'postgres.log')}`,
+      );
+    }
+    log('The embedded PostgreSQL ended by itself; starting it again');
+  }
+}
+
+/** Those who want PostgreSQL to run: a connection each. */
+class Owners {
+  /** Resolves when nobody wants it any more. */
+  readonly left: Promise<void>;
+  leaving = false;
+  readonly leave: () => void;
+  readonly #sockets = new Set<Socket>();
+  readonly #token = randomBytes(24).toString('base64url');
+  readonly #door = createServer((socket) => this.#meet(socket));
+  readonly #graceMs: number;
+  #grace: NodeJS.Timeout | undefined;
+  #state: GuardianMessage | undefined;
+  readonly #untold: GuardianMessage[] = [];
+
+  constructor(graceMs: number) {
+    this.#graceMs = graceMs;
+    const left = Promise.withResolvers<void>();
+    this.left = left.promise;
+    this.leave = () => {
+      this.leaving = true;
+      clearTimeout(this.#grace);
+      this.#door.close();
+      left.resolve();
+    };
+  }
+
+  async admit(): Promise<GuardianAddress> {
+    await new Promise<void>((resolve) => this.#door.listen(0, '127.0.0.1', resolve));
+    this.#wait(this.#graceMs);
+    return { pid: process.pid, port: (this.#door.address() as AddressInfo).port, token: this.#token };
+  }
+
+  /** Tells everybody. Who comes later hears the latest state, and the first one what was logged before. */
+  tell(message: GuardianMessage): void {
+    if (!('log' in message)) this.#state = message;
+    else if (this.#sockets.size === 0) this.#untold.push(message);
+    for (const socket of this.#sockets) send(socket, message);
+  }
+
+  /** PostgreSQL cannot run. Whoever asks first hears why; the next start tries again. */
+  fail(reason: string): void {
+    this.tell({ failed: reason });
+    if (this.#sockets.size > 0) this.leave();
+    else this.#wait(2_000);
+  }
+
+  dismiss(): void {
+    for (const socket of this.#sockets) socket.end();
+  }
+
+  #meet(socket: Socket): void {
     socket.on('error', () => {});
     readLines(socket, (line) => {
-      if (line === token && !leaving) {
-        owners.add(socket);
-        clearTimeout(timer);
+      if (line === this.#token && !this.leaving) {
+        this.#sockets.add(socket);
+        clearTimeout(this.#grace);
         send(socket, { hello: true });
-        for (const message of untold.splice(0)) send(socket, message);
-        if (standing) send(socket, standing);
-      } else if (line === 'release' && owners.has(socket)) {
-        if (owners.size === 1) return leave();
-        owners.delete(socket);
+        for (const message of this.#untold.splice(0)) send(socket, message);
+        if (this.#state) send(socket, this.#state);
+        if (this.#state && 'failed' in this.#state) this.leave();
+      } else if (line === 'release' && this.#sockets.has(socket)) {
+        if (this.#sockets.size === 1) return this.leave();
+        this.#sockets.delete(socket);
         socket.end();
       } else {
         socket.destroy();
       }
     });
     socket.once('close', () => {
-      if (owners.delete(socket) && owners.size === 0 && !leaving) linger(patience);
+      if (this.#sockets.delete(socket) && this.#sockets.size === 0) this.#wait(this.#graceMs);
     });
-  });
-  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
-  const { port } = door.address() as { port: number };
-  const addressFile = join(options.dataDir, 'guardian.json');
-  await writePrivately(addressFile, { pid: process.pid, port, token } satisfies GuardianAddress);
-  linger(patience);
-  // biome-ignore lint/plugin: this is a process of its own, whose main function this is.
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, leave);
+  }
 
-  const guard = async () => {
-    const home = await prepare(options, log);
-    const restarts: number[] = [];
-    while (!leaving) {
-      const postmaster = await start(home, options, log);
-      const { settings, server } = home;
-      tell({
-        ready: { port: settings.port as number, password: settings.password, version: server.version },
-      });
-      await Promise.race([postmaster.exited, left]);
-      if (leaving) return postmaster.stop();
-      restarts.push(Date.now());
-      if (restarts.filter((at) => at > Date.now() - 60_000).length > RESTARTS_PER_MINUTE) {
-        throw new Error(
-          `PostgreSQL keeps ending by itself. What it said: ${join(options.dataDir, 'postgres.log')}`,
-        );
-      }
-      log('The embedded PostgreSQL ended by itself; starting it again');
-    }
-  };
-  const guarding = guard().catch((error: Error) => {
-    console.error(error.message);
-    tell({ failed: error.message });
-    // An owner that is about to ask should hear the reason; the next start should try again.
-    patience = 0;
-    if (owners.size === 0) linger(2_000);
-  });
+  #wait(milliseconds: number): void {
+    clearTimeout(this.#grace);
+    if (!this.leaving) this.#grace = setTimeout(this.leave, milliseconds);
+  }
+}
 
-  await left;
-  clearTimeout(timer);
-  door.close();
-  await fs.rm(addressFile, { force: true });
-  await guarding;
-  for (const owner of owners) owner.end();
-  lock.close();
+function send(socket: Socket, message: GuardianMessage): void {
+  socket.write(`${JSON.stringify(message)}\n`);
 }
 
 /** Calls `onLine` for every whole line that arrives. */
@@ -309,7 +341,7 @@ async function settle(dataDir: string, id: string, account: Account | undefined)
   const parent = await fs.access('/var/tmp').then(() => '/var/tmp', tmpdir);
   const home = join(
     parent,
-    `flightline-postgres-${createHash('sha256').update(`${dataDir}\0${id}`).digest('hex').slice(0, 16)}`,
+    `embedded-postgres-${createHash('sha256').update(`${dataDir}\0${id}`).digest('hex').slice(0, 16)}`,
   );
   await fs.mkdir(home, { mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;

@@ -286,9 +286,10 @@ async function endByPid(pid: number, exited?: Promise<void>): Promise<void> {
   }
 }
 
+/** For a process that is not our child. One that has ended but was not yet collected by its parent has no command line. */
 async function pollUntilGone(pid: number): Promise<void> {
   const end = Date.now() + 15_000;
-  while (alive(pid) && Date.now() < end) await delay(20);
+  while (alive(pid) && (await commandLine(pid)) && Date.now() < end) await delay(20);
 }
 
 function alive(pid: number): boolean {
