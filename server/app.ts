@@ -12,7 +12,7 @@ import { diskCheck, eventLoopCheck, memoryCheck } from './monitoring/standard-ch
 import { accessLog } from './plugins/access-log.ts';
 import { client } from './plugins/client.ts';
 import { probes } from './plugins/probes.ts';
-import { answerBrokenConnection, problems, sendError } from './plugins/problems.ts';
+import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
 import { requestContext, requestId } from './plugins/request-context.ts';
 import { securityHeaders } from './plugins/security-headers.ts';
 import { startupHold } from './plugins/startup-hold.ts';
@@ -54,7 +54,7 @@ export async function createApp(
     // Draining answers until the last connection is gone; refusing is the load balancer's to do.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
-    frameworkErrors: (error, request, reply) => void sendError(error, request as never, reply as never),
+    frameworkErrors: (error, request, reply) => sendEarlyError(error, request as never, reply as never),
     clientErrorHandler: answerBrokenConnection(() => requestId({ headers: {} } as IncomingMessage)),
   });
   app.setValidatorCompiler(validatorCompiler);

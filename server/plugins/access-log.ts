@@ -3,6 +3,7 @@
  *
  * It stands early so that refusals of later plugins are logged as well. Probes are logged at `debug`.
  */
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { pathOf } from '../lib/problem.ts';
 
@@ -13,24 +14,29 @@ declare module 'fastify' {
   }
 }
 
+/** Writes the line of one request. */
+export function logAccess(request: FastifyRequest, reply: FastifyReply): void {
+  const { config, url: route } = request.routeOptions;
+  const level = config?.quiet === true ? 'debug' : 'info';
+  request.server.log[level](
+    {
+      requestId: request.id,
+      method: request.method,
+      path: pathOf(request.url),
+      route,
+      status: reply.statusCode,
+      durationMs: Math.round(reply.elapsedTime * 100) / 100,
+      traceId: request.trace?.traceId,
+      ...(reply.raw.writableFinished ? undefined : { aborted: true }),
+    },
+    'request',
+  );
+}
+
 export const accessLog = fp(async (app) => {
   const { log } = app;
   app.addHook('onResponse', (request, reply, done) => {
-    const { config, url: route } = request.routeOptions;
-    const level = config.quiet === true ? 'debug' : 'info';
-    log[level](
-      {
-        requestId: request.id,
-        method: request.method,
-        path: pathOf(request.url),
-        route,
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 100) / 100,
-        traceId: request.trace?.traceId,
-        ...(reply.raw.writableFinished ? undefined : { aborted: true }),
-      },
-      'request',
-    );
+    logAccess(request, reply);
     done();
   });
   // A client that goes away before its answer never reaches onResponse with a finished answer; say that it left.

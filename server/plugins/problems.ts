@@ -15,6 +15,7 @@ import {
   pathOf,
   problemDocument,
 } from '../lib/problem.ts';
+import { logAccess } from './access-log.ts';
 
 /** What Fastify's own errors are to the caller: the kind, and words for the person who reads them. */
 const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
@@ -56,8 +57,14 @@ export const problems = fp(async (app: FastifyInstance) => {
   });
 });
 
-/** For errors from before a route is found (Fastify's `frameworkErrors`). */
-export function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** For errors from before a route is found (Fastify's `frameworkErrors`): no hook has run, and none will. */
+export function sendEarlyError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.setHeader('x-request-id', request.id);
+  reply.raw.once('finish', () => logAccess(request, reply));
+  sendError(error, request, reply);
+}
+
+function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const answer = answerTo(error, request);
   if (answer.kind === 'internal') request.log.error({ err: error }, 'request failed');
   return send(reply, request, answer);
@@ -75,6 +82,9 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
       detail: 'The database is unreachable. Nothing was lost; try again in a moment.',
       headers: { 'retry-after': String(unavailable.retryAfterSeconds) },
     };
+  }
+  if (request.raw.destroyed && !request.raw.complete) {
+    return { kind: 'bad-request', detail: 'The body ended before it was complete.', headers: {} };
   }
   if (error.validation !== undefined) {
     const where = error.validationContext ?? 'body';
