@@ -52,17 +52,21 @@ export async function client(app: FastifyInstance, { folder }: { folder: string 
   });
 }
 
+/** A dot in the last part, or at the beginning of any: `logo.png`, `.env`, `.git/config`. */
+const FILE = /\.[^/]*$|(?:^|\/)\./;
+
 /** Whether an address is for the client's router: it is asked for as a page, names no file and is not the API's. */
 function isPage(request: FastifyRequest): boolean {
   const path = (request.params as { '*': string })['*'];
-  if (path === 'api' || path.startsWith('api/') || extname(path) !== '') return false;
+  if (path === 'api' || path.startsWith('api/') || FILE.test(path)) return false;
   return request.headers.accept?.includes('text/html') ?? false;
 }
 
 function send(file: File, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.headers({ etag: file.etag, 'cache-control': file.cacheControl });
   const known = request.headers['if-none-match']?.split(/\s*,\s*/) ?? [];
-  if (known.some((tag) => tag === file.etag || tag === `W/${file.etag}`)) return reply.code(304).send();
+  if (known.some((tag) => tag === '*' || tag === file.etag || tag === `W/${file.etag}`))
+    return reply.code(304).send();
   return reply.type(file.type).send(file.body);
 }
 

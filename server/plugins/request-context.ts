@@ -26,6 +26,8 @@ export interface Trace {
 const REQUEST_ID = /^[\w.:+/=-]{8,128}$/;
 const TRACEPARENT =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+/** Later versions may append fields; version 00 has exactly these. */
+const LENGTH_OF_VERSION_00 = 55;
 
 /** The id of a request: the caller's `X-Request-Id` when it is well-formed, else a new one. */
 export function requestId(request: IncomingMessage): string {
@@ -37,6 +39,7 @@ export function requestId(request: IncomingMessage): string {
 export function readTraceparent(header: string | undefined): Trace | undefined {
   const parts = header === undefined ? null : TRACEPARENT.exec(header);
   if (parts === null) return undefined;
+  if (parts[0].startsWith('00') && parts[0].length > LENGTH_OF_VERSION_00) return undefined;
   return { traceId: parts[1] as string, parentId: parts[2] as string, flags: parts[3] as string };
 }
 
