@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { migrate } from '../../server/database/migrator.ts';
 import { databaseUrl, query, startTestPostgres } from './postgres.ts';
 
 const migrations = resolve(import.meta.dirname, '../../drizzle');
@@ -42,18 +42,10 @@ async function migratedTemplate(client: pg.Client, server: string): Promise<stri
   return name;
 }
 
-/** The one place where tests apply the migrations for everybody else. */
 async function migrateInto(url: string): Promise<void> {
-  const migrator = resolve(import.meta.dirname, '../../server/database/migrator.ts');
-  if (!existsSync(migrator)) return;
-  const { migrate } = await import(migrator);
   const quiet = { debug() {}, info() {}, warn: console.warn, error: console.error };
-  await migrate({
-    connection: { connectionString: url },
-    folder: migrations,
-    log: quiet,
-    directUrlConfigured: false,
-  });
+  const connection = { connectionString: url };
+  await migrate({ connection, folder: migrations, log: quiet, directUrlConfigured: false });
   await query(url, 'ANALYZE');
 }
 
