@@ -32,7 +32,8 @@ const tasks = {
   dev: { packages: 'all', configured: true, run: (node, args) => developServer(root, node, args) },
   build: { packages: 'shipped', run: (node, args) => build(root, node, { quiet: false, args }) },
 
-  test: { packages: 'all', run: program(bin.vitest, 'run') },
+  // Some tests start the server as it is shipped.
+  test: { packages: 'all', build: true, run: program(bin.vitest, 'run') },
   'test:e2e': { packages: 'all', build: true, run: program(bin.playwright, 'test') },
   'test:template': {
     packages: 'all',

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
-import { ConfigError, loadConfig } from '../server/config.ts';
+import { ConfigError, type DatabaseConnection, loadConfig } from '../server/config.ts';
 import { startEmbeddedPostgres } from '../server/database/embedded.ts';
 
 // The terminal and the launcher send them to the program as well; this process only outlives it.
@@ -17,7 +17,8 @@ let child: ReturnType<typeof spawn> | undefined;
 
 try {
   const { config } = loadConfig();
-  const embedded = config.database.embedded
+  const { database } = config;
+  const embedded = database.embedded
     ? await startEmbeddedPostgres({
         dataDir: join(config.dataDir, 'postgres'),
         database: packageJson.name,
@@ -27,7 +28,10 @@ try {
   try {
     child = spawn(process.execPath, process.argv.slice(2), {
       stdio: 'inherit',
-      env: { ...process.env, ...(embedded && { DATABASE_URL: embedded.url }) },
+      env: {
+        ...process.env,
+        DATABASE_URL: embedded?.url ?? addressOf(database.direct ?? database.connection),
+      },
     });
     const [code] = await once(child, 'exit');
     process.exitCode = code ?? 1;
@@ -38,4 +42,19 @@ try {
   if (!(error instanceof ConfigError)) throw error;
   console.error(error.message);
   process.exitCode = 78;
+}
+
+/** The configured database as one address, wherever its parts were configured. */
+function addressOf(connection: DatabaseConnection | undefined): string {
+  // The configuration is refused where there is neither this nor the embedded one.
+  const { host, port, user, password = '', database, ssl } = connection as DatabaseConnection;
+  const [login, secret, name] = [user, password, database].map(encodeURIComponent);
+  // pg reads a socket's folder from the query.
+  const place = host.startsWith('/')
+    ? `localhost:${port}`
+    : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const url = new URL(`postgresql://${login}:${secret}@${place}/${name}`);
+  if (host.startsWith('/')) url.searchParams.set('host', host);
+  if (ssl) url.searchParams.set('sslmode', ssl.rejectUnauthorized ? 'verify-full' : 'no-verify');
+  return url.href;
 }
