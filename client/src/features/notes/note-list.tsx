@@ -1,13 +1,14 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
-import type { NoteSummary } from '#contracts/notes.ts';
+import { type KeyboardEvent, useEffect, useMemo, useState } from 'react';
+import { flushSync } from 'react-dom';
+import type { NotePage, NoteSummary } from '#contracts/notes.ts';
 import { Button } from '@/components/button.tsx';
 import { EmptyState } from '@/components/empty-state.tsx';
 import { ErrorNote, ErrorState } from '@/components/error-state.tsx';
 import { Skeleton } from '@/components/skeleton.tsx';
 import { ago, exactly } from '@/lib/format.ts';
+import { useRowsInSight } from '@/lib/use-rows-in-sight.ts';
 import { notesQuery, useDeleteNote } from './notes-queries.ts';
 
 /** The height of a row in pixels. It is the same for each, so that any number of them is placed without measuring. */
@@ -16,6 +17,17 @@ const ROW_PX = 72;
 /** The next page is asked for while this many rows are still below: some screens ahead of a fast finger. */
 const ROWS_AHEAD = 50;
 
+/** The notes of all pages by their place, without copying 100,000 of them whenever a page arrives. */
+function indexOf(pages: NotePage[]) {
+  let count = 0;
+  const ends = pages.map(({ items }) => (count += items.length));
+  const noteAt = (index: number) => {
+    const page = ends.findIndex((end) => index < end);
+    return pages[page]?.items[index - (ends[page - 1] ?? 0)];
+  };
+  return { count, noteAt };
+}
+
 /** The list: only the rows in sight exist, however many there are. */
 export function NoteList({ search, onNew }: { search: string; onNew: () => void }) {
   const navigate = useNavigate();
@@ -23,33 +35,18 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
   const query = useInfiniteQuery(notesQuery(search));
   const remove = useDeleteNote();
   const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
-  const notes = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
-  const scroller = useRef<HTMLDivElement>(null);
+  const { count, noteAt } = useMemo(() => indexOf(query.data?.pages ?? []), [query.data]);
+  const { ref, scroller, first, end, reveal } = useRowsInSight(count, ROW_PX);
   const [active, setActive] = useState(0);
-  const current = Math.min(active, notes.length - 1);
+  const current = Math.min(active, count - 1);
   // Who comes back from a note finds the focus on its row.
   const [lastOpen, setLastOpen] = useState(openId);
   if (openId !== undefined && openId !== lastOpen) setLastOpen(openId);
 
-  const rows = useVirtualizer({
-    count: notes.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_PX,
-    overscan: 8,
-    useFlushSync: false,
-  });
-  const visible = rows.getVirtualItems();
-  const lastVisible = visible.at(-1)?.index ?? 0;
-
+  const wantsMore = hasNextPage && !isFetchingNextPage && !isFetchNextPageError && end >= count - ROWS_AHEAD;
   useEffect(() => {
-    if (
-      hasNextPage &&
-      !isFetchingNextPage &&
-      !isFetchNextPageError &&
-      lastVisible >= notes.length - ROWS_AHEAD
-    )
-      fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, lastVisible, notes.length, fetchNextPage]);
+    if (wantsMore) fetchNextPage();
+  }, [wantsMore, fetchNextPage]);
 
   // A search shows its first results, wherever the list before it had been scrolled to.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new search is a reason to scroll, not something that is read
@@ -61,20 +58,22 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
   const rowAt = (index: number) => scroller.current?.querySelector<HTMLElement>(`[data-note-row="${index}"]`);
 
   const focusRow = (index: number) => {
-    setActive(index);
-    rows.scrollToIndex(index);
-    // The row may only exist after the list has been drawn at its new place.
-    requestAnimationFrame(() => requestAnimationFrame(() => rowAt(index)?.focus()));
+    // At once, because a row that was out of sight can take the focus only when it has been drawn.
+    flushSync(() => {
+      setActive(index);
+      reveal(index);
+    });
+    rowAt(index)?.focus({ preventScroll: true });
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
-    const to = { ArrowDown: current + 1, ArrowUp: current - 1, Home: 0, End: notes.length - 1 }[event.key];
-    const note = notes[current];
-    if (to !== undefined) focusRow(Math.max(0, Math.min(to, notes.length - 1)));
+    const to = { ArrowDown: current + 1, ArrowUp: current - 1, Home: 0, End: count - 1 }[event.key];
+    const note = noteAt(current);
+    if (to !== undefined) focusRow(Math.max(0, Math.min(to, count - 1)));
     else if (event.key === 'Delete' && note && note.id > 0) {
       if (openId === String(note.id)) navigate({ to: '/notes', search: { search: search || undefined } });
       // The neighbour takes the focus while both exist, and keeps it when it moves up.
-      const neighbour = current < notes.length - 1 ? current + 1 : current - 1;
+      const neighbour = current < count - 1 ? current + 1 : current - 1;
       rowAt(neighbour)?.focus();
       setActive(Math.min(current, neighbour));
       remove.mutate(note);
@@ -98,7 +97,7 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
       </div>
     );
   }
-  if (notes.length === 0) {
+  if (count === 0) {
     return search ? (
       <EmptyState icon="search" title={`Nothing has the words “${search}”`}>
         <p>The last word may be a beginning. All others must be whole.</p>
@@ -114,28 +113,28 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
   }
   return (
     <div
-      ref={scroller}
+      ref={ref}
       data-scroll-restoration-id="notes"
       className={`min-h-0 grow overflow-y-auto overscroll-contain border-t transition-opacity ${query.isPlaceholderData ? 'opacity-60' : ''}`}
     >
       <p role="status" className="sr-only">
         {query.isPlaceholderData
           ? ''
-          : `${notes.length}${hasNextPage ? ' or more' : ''} notes${search ? ' found' : ''}`}
+          : `${count}${hasNextPage ? ' or more' : ''} notes${search ? ' found' : ''}`}
       </p>
-      <ul className="relative" style={{ height: rows.getTotalSize() }} onKeyDown={onKeyDown}>
-        {visible.map(({ index, start }) => {
-          const note = notes[index];
+      <ul className="relative" style={{ height: count * ROW_PX }} onKeyDown={onKeyDown}>
+        {Array.from({ length: end - first }, (_, offset) => {
+          const index = first + offset;
+          const note = noteAt(index);
           return (
             note && (
               <Row
                 key={note.id}
                 note={note}
                 index={index}
-                top={start}
                 search={search}
                 isCurrent={index === current}
-                total={hasNextPage ? -1 : notes.length}
+                total={hasNextPage ? -1 : count}
                 isReturn={openId === undefined && lastOpen === String(note.id)}
                 onFocus={setActive}
               />
@@ -156,7 +155,6 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
 type RowProps = {
   note: NoteSummary;
   index: number;
-  top: number;
   search: string;
   isCurrent: boolean;
   /** How many rows there are in all; -1 while that is not known. */
@@ -166,14 +164,14 @@ type RowProps = {
   onFocus: (index: number) => void;
 };
 
-function Row({ note, index, top, search, isCurrent, total, isReturn, onFocus }: RowProps) {
+function Row({ note, index, search, isCurrent, total, isReturn, onFocus }: RowProps) {
   const isSaving = note.id < 0;
   // Also its key: flush right, a longer word in the same element would count as moved.
   const when = isSaving ? 'Saving…' : ago(note.updatedAt);
   return (
     <li
       className="absolute inset-x-0 top-0"
-      style={{ height: ROW_PX, transform: `translateY(${top}px)` }}
+      style={{ height: ROW_PX, transform: `translateY(${index * ROW_PX}px)` }}
       aria-setsize={total}
       aria-posinset={index + 1}
     >

@@ -1,0 +1,55 @@
+import { useCallback, useRef, useState } from 'react';
+
+/** Rows kept above and below what is in sight, so that a flick shows no gap before they are drawn. */
+const AROUND = 8;
+
+/**
+ * Which rows of a scrolling list exist. All rows have one height, so a row's place is a product and the cost of
+ * scrolling does not depend on how many there are.
+ *
+ * @param count Rows in all.
+ * @param rowPx Height of a row in pixels.
+ * @returns `ref` for the element that scrolls; `first` and `end`, the rows to draw; `reveal`, which scrolls as far as a
+ *   row needs to be in sight, and no further.
+ */
+export function useRowsInSight(count: number, rowPx: number) {
+  const scroller = useRef<HTMLElement>(null);
+  const [{ first, end }, setRange] = useState({ first: 0, end: 0 });
+
+  const measure = useCallback(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const first = Math.max(0, Math.floor(element.scrollTop / rowPx) - AROUND);
+    const end = Math.ceil((element.scrollTop + element.clientHeight) / rowPx) + AROUND;
+    setRange((before) => (before.first === first && before.end === end ? before : { first, end }));
+  }, [rowPx]);
+
+  const ref = useCallback(
+    (element: HTMLElement | null) => {
+      if (!element) return;
+      scroller.current = element;
+      measure();
+      element.addEventListener('scroll', measure, { passive: true });
+      const sizes = new ResizeObserver(measure);
+      sizes.observe(element);
+      return () => {
+        sizes.disconnect();
+        element.removeEventListener('scroll', measure);
+        scroller.current = null;
+      };
+    },
+    [measure],
+  );
+
+  const reveal = (index: number) => {
+    const element = scroller.current;
+    if (!element) return;
+    const top = index * rowPx;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top + rowPx > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + rowPx - element.clientHeight;
+    measure();
+  };
+
+  return { ref, scroller, first: Math.min(first, count), end: Math.min(end, count), reveal };
+}
