@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { statfs } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../tests/support/server.ts';
+import { CheckFailure, HealthChecks } from './health-checks.ts';
+import { diskCheck, eventLoopCheck, httpCheck, memoryCheck, memoryLimit } from './standard-checks.ts';
+
+vi.mock('node:fs/promises', async (original) => ({ ...(await original<object>()), statfs: vi.fn() }));
+
+const run = (check: { run(signal: AbortSignal): unknown }) => check.run(new AbortController().signal);
+
+describe('memory', () => {
+  it('is degraded above nine tenths of the limit, and fine below or without one', () => {
+    const used = process.memoryUsage.rss();
+    expect(run(memoryCheck(used * 2))).toBeUndefined();
+    expect(run(memoryCheck(null))).toBeUndefined();
+    expect(run(memoryCheck(Math.round(used / 0.95)))).toEqual({
+      degraded: expect.stringMatching(/^9\d % of the memory limit is in use$/),
+    });
+  });
+
+  it.each([
+    [0, null],
+    [2 ** 63, null],
+    [256 * 2 ** 20, 256 * 2 ** 20],
+  ])('takes a limit of %d bytes for %d', (reported, limit) => {
+    const spy = vi.spyOn(process, 'constrainedMemory').mockReturnValue(reported);
+    expect(memoryLimit()).toBe(limit);
+    spy.mockRestore();
+  });
+});
+
+describe('the event loop', () => {
+  it('is degraded when it had no pause, and recovers', async () => {
+    const check = eventLoopCheck(0.9);
+    const until = performance.now() + 700;
+    while (performance.now() < until);
+    // Utilisation counts a turn when it has ended.
+    await sleep(1);
+    expect(run(check)).toEqual({
+      degraded: expect.stringMatching(/^the event loop was busy \d+ % of the time$/),
+    });
+    await sleep(50);
+    expect(run(check)).toBeUndefined();
+  });
+
+  it('is fine after a single long turn', async () => {
+    const check = eventLoopCheck(0.9);
+    const until = performance.now() + 150;
+    while (performance.now() < until);
+    await sleep(1);
+    expect(run(check)).toBeUndefined();
+  });
+});
+
+describe('the disk', () => {
+  const withFree = (bavail: number, blocks = 1_000) =>
+    vi.mocked(statfs).mockResolvedValue({ bavail, blocks, bsize: 2 ** 30 } as never);
+
+  it('is fine from 20 % free, and where the file system counts no blocks', async () => {
+    withFree(200);
+    expect(await run(diskCheck('/'))).toBeUndefined();
+    withFree(0, 0);
+    expect(await run(diskCheck('/'))).toBeUndefined();
+  });
+
+  it('is degraded under 20 %', async () => {
+    withFree(199);
+    expect(await run(diskCheck('/'))).toEqual({ degraded: '20 % of the disk is free (199.0 GiB)' });
+    withFree(100);
+    expect(await run(diskCheck('/'))).toMatchObject({ degraded: expect.stringMatching(/^10 %/) });
+  });
+
+  it('says so as an error under 10 %, and still lets traffic in', async () => {
+    withFree(99);
+    await expect(run(diskCheck('/'))).rejects.toThrow(CheckFailure);
+    const checks = new HealthChecks();
+    checks.register(diskCheck('/'));
+    expect(await checks.read()).toMatchObject({
+      disk: { status: 'failing', required: false, error: '10 % of the disk is free (99.0 GiB)' },
+    });
+  });
+
+  it('reads the real one', async () => {
+    const real = await vi.importActual<typeof import('node:fs/promises')>('node:fs/promises');
+    vi.mocked(statfs).mockImplementation(real.statfs as never);
+    // Whatever it finds, it is about this disk.
+    const found = await Promise.resolve(run(diskCheck('/'))).catch((error) => ({ degraded: error.message }));
+    if (found !== undefined)
+      expect(found).toEqual({ degraded: expect.stringContaining('of the disk is free') });
+  });
+});
+
+describe('another service', () => {
+  let server: Server;
+  let url: string;
+  let answer = 200;
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      if (request.url === '/hang') return;
+      response.writeHead(answer, { location: 'http://192.0.2.1/' }).end('x'.repeat(10_000));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it.each([200, 302, 404])('passes when it answers with %d', async (status) => {
+    answer = status;
+    expect(await run(httpCheck({ name: 'mail', url }))).toBeUndefined();
+  });
+
+  it.each([500, 503])('fails when it answers with %d', async (status) => {
+    answer = status;
+    await expect(run(httpCheck({ name: 'mail', url }))).rejects.toThrow(`it answers with ${status}`);
+  });
+
+  it('fails when nothing listens, and says nothing of where', async () => {
+    const closed = `http://user:hunter2@127.0.0.1:${await freePort()}/path`;
+    for (const where of [closed, 'http://no-such-host.invalid/']) {
+      const checks = new HealthChecks();
+      checks.register(httpCheck({ name: 'mail', url: where, required: true }));
+      expect(await checks.read()).toMatchObject({
+        mail: { status: 'failing', required: true, error: 'it cannot be reached' },
+      });
+    }
+  });
+
+  it('fails in its own time when there is no answer', async () => {
+    const checks = new HealthChecks();
+    checks.register(httpCheck({ name: 'mail', url: `${url}/hang`, timeoutMs: 100 }));
+    expect(await checks.read()).toMatchObject({
+      mail: { status: 'failing', error: 'no answer within 100 ms' },
+    });
+  });
+});
