@@ -275,24 +275,29 @@ test('100,000 notes scroll with no frame over 50 ms', async ({ page, backend }) 
   );
   await page.goto('/notes');
   await expect(list(page).getByRole('listitem').first()).toContainText('Note 100000');
-  const scroll = () =>
-    page.evaluate(async () => {
+  /** Milliseconds of the slowest frame in 3 s, while nothing happens or while the list scrolls by 40 rows a frame. */
+  const slowestFrame = (step: number) =>
+    page.evaluate(async (step) => {
       const scroller = document.querySelector('[data-scroll-restoration-id=notes]') as HTMLElement;
-      const frames: number[] = [];
-      let last = performance.now();
-      const end = last + 5_000;
-      while (last < end) {
-        scroller.scrollTop += 3_000;
+      let [slowest, last] = [0, performance.now()];
+      for (const end = last + 3_000; last < end; ) {
+        scroller.scrollTop += step;
         const now = await new Promise<number>(requestAnimationFrame);
-        frames.push(now - last);
+        slowest = Math.max(slowest, now - last);
         last = now;
       }
-      return { slowest: Math.max(...frames), row: scroller.scrollTop / 72 };
-    });
-  // A busy machine makes a frame late now and then. A list that does so itself does it each time.
-  let run = await scroll();
-  for (let again = 0; again < 3 && run.slowest >= 50; again += 1) run = await scroll();
-  test.info().annotations.push({ type: 'scrolling', description: JSON.stringify(run) });
-  expect(run.row).toBeGreaterThan(5_000);
-  expect(run.slowest).toBeLessThan(50);
+      return slowest;
+    }, step);
+
+  // Other work on the machine makes a frame late now and then; a list that does so itself does it each time.
+  const runs: { idle: number; scrolling: number }[] = [];
+  do runs.push({ idle: await slowestFrame(0), scrolling: await slowestFrame(3_000) });
+  while (runs.length < 4 && Math.min(...runs.map(({ scrolling }) => scrolling)) >= 50);
+  test.info().annotations.push({ type: 'slowest frame, ms', description: JSON.stringify(runs) });
+  expect(
+    await page.evaluate(() => document.querySelector('[data-scroll-restoration-id=notes]')?.scrollTop),
+  ).toBeGreaterThan(300_000);
+  const isBusy = runs.every(({ idle }) => idle >= 34);
+  test.skip(isBusy, 'This machine is too busy to measure frames: they are late even while nothing happens.');
+  expect(Math.min(...runs.map(({ scrolling }) => scrolling))).toBeLessThan(50);
 });
