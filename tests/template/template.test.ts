@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -119,6 +119,8 @@ async function copyRepository(): Promise<string> {
   await mkdir(parent, { recursive: true });
   const copy = await mkdtemp(join(parent, 'template-'));
   copies.push(copy);
+  // As a clone is: temporary folders are closed to the account that PostgreSQL runs under when we are root.
+  await chmod(copy, 0o755);
   for (const file of (await run(ROOT, 'git ls-files -z --cached --others --exclude-standard')).split('\0')) {
     if (file === '' || !existsSync(join(ROOT, file))) continue;
     await mkdir(dirname(join(copy, file)), { recursive: true });
