@@ -136,8 +136,9 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
       5_000,
       () => `Still there: ${all.filter(isAlive)}\n${output()}`,
     );
-    // Drained, not cut off.
-    expect(output()).toContain('draining');
+    // Drained, not cut off; and told once.
+    expect(output()).toContain('draining → stopped');
+    expect(output()).not.toContain('second time');
   });
 
   it('in production installs nothing, needs no packages, and starts no database of its own', async () => {
