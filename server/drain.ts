@@ -27,7 +27,7 @@ export async function drain(parts: {
     if (!running.app)
       port.handOver((_request, response) => response.writeHead(503, { 'retry-after': '1' }).end());
     const closed = port.stopListening();
-    const sweep = setInterval(() => port.server.closeIdleConnections(), SWEEP_MS);
+    const sweep = setInterval(() => port.closeIdleConnections(), SWEEP_MS);
     await closed;
     clearInterval(sweep);
   }

@@ -5,11 +5,18 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { type AddressInfo, createServer as createListener, type Server as Listener } from 'node:net';
+import {
+  type AddressInfo,
+  createServer as createListener,
+  type Server as Listener,
+  type Socket,
+} from 'node:net';
 import type { ListenAddress } from './config.ts';
 
 /** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
 const MOST_WAITING = 2_000;
+/** Long enough for the first request of a new connection to arrive, in milliseconds. */
+const SILENT_MS = 1_000;
 /** How an HTTP server of Node takes its connections; a plain listener would not. */
 const AS_HTTP = { allowHalfOpen: true, noDelay: true } as const;
 /** In development so many ports after the wanted one are tried. */
@@ -22,6 +29,8 @@ export interface OpenPort {
   insteadOf: number | undefined;
   /** Passes everything to the application from now on, first what has waited for it. */
   handOver(handler: RequestListener): void;
+  /** Closes connections that are between two requests, and those that have not said a word for a second. */
+  closeIdleConnections(): void;
   /** Takes no new connections. Open ones live on; resolves when the last one has ended. */
   stopListening(): Promise<void>;
 }
@@ -48,6 +57,13 @@ export async function openPort(
   // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
   const server = createServer({ connectionsCheckingInterval: 1_000, headersTimeout: 5_000 }, early);
 
+  // Node takes a connection without a first request, as browsers open in advance, for one in the middle of it.
+  const acceptedAt = new Map<Socket, number>();
+  server.on('connection', (socket) => {
+    acceptedAt.set(socket, performance.now());
+    socket.once('close', () => acceptedAt.delete(socket));
+  });
+
   const wanted = address.port;
   const last = mayMove && wanted !== 0 ? wanted + PORTS_TO_TRY : wanted;
   for (let port = wanted; ; port++) {
@@ -62,6 +78,11 @@ export async function openPort(
           const held = waiting ?? [];
           waiting = undefined;
           for (const [request, response] of held) if (!response.destroyed) handler(request, response);
+        },
+        closeIdleConnections() {
+          server.closeIdleConnections();
+          const before = performance.now() - SILENT_MS;
+          for (const [socket, at] of acceptedAt) if (socket.bytesRead === 0 && at < before) socket.destroy();
         },
         async stopListening() {
           await Promise.all(listeners.map(closed));

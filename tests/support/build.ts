@@ -1,0 +1,38 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from './server.ts';
+
+export interface CopiedBuild extends AsyncDisposable {
+  folder: string;
+  main: string;
+  /** Adds a migration after those there are. */
+  addMigration(name: string, sql: string): Promise<void>;
+}
+
+/** Copies `dist`, so that a test may have migrations of its own. */
+export async function copyBuild(migrations: Record<string, string> = {}): Promise<CopiedBuild> {
+  const folder = await mkdtemp(join(tmpdir(), 'build-'));
+  await cp(join(ROOT, 'dist'), folder, { recursive: true });
+  const journalFile = join(folder, 'drizzle', 'meta', '_journal.json');
+  const build: CopiedBuild = {
+    folder,
+    main: join(folder, 'server', 'main.js'),
+    async addMigration(name, sql) {
+      const journal = JSON.parse(await readFile(journalFile, 'utf8'));
+      const last = journal.entries.at(-1)?.when ?? 0;
+      journal.entries.push({
+        idx: journal.entries.length,
+        version: '7',
+        when: last + 1,
+        tag: name,
+        breakpoints: true,
+      });
+      await writeFile(journalFile, JSON.stringify(journal));
+      await writeFile(join(folder, 'drizzle', `${name}.sql`), sql);
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, maxRetries: 3 }),
+  };
+  for (const [name, sql] of Object.entries(migrations)) await build.addMigration(name, sql);
+  return build;
+}
