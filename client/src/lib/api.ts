@@ -121,9 +121,10 @@ async function send(method: string, address: string, headers: Headers, body: unk
   }
 
   const json = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '');
-  if (response.ok) return text === '' ? undefined : JSON.parse(text);
+  if (response.ok && text === '') return undefined;
   // A proxy that has lost its server answers in HTML: for the person in front of the screen that is "unreachable".
-  if (!json) throw unreachable(new Error(`${response.status} without a problem document`));
+  if (!json) throw unreachable(new Error(`${response.status} without JSON`));
+  if (response.ok) return JSON.parse(text);
   throw new ApiError(JSON.parse(text) as Problem, retryAfterMs(response));
 }
 

@@ -35,7 +35,7 @@ export function HomeScreen() {
         <StartupBoard connection={connection} />
       </section>
 
-      <div className="mt-8 grid gap-4 lg:grid-cols-3">
+      <div className="mt-8 grid grid-cols-1 gap-4 lg:grid-cols-3">
         {CARDS.map(({ title, lines }) => (
           <section key={title} aria-label={title} className="rounded-lg border bg-surface p-5">
             <h2 className="text-base">{title}</h2>

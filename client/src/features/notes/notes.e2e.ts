@@ -222,6 +222,39 @@ test.describe('when something goes wrong', () => {
     way.close();
   });
 
+  test('a read that is told to come later comes once more, a write does not', async ({ page }) => {
+    const asked: string[] = [];
+    await page.route('**/api/notes**', async (route) => {
+      const method = route.request().method();
+      asked.push(method);
+      if (method === 'GET' && asked.length > 1) return route.continue();
+      const problem = {
+        type: '/problems/unavailable',
+        title: 'Not available right now',
+        status: 503,
+        instance: '/api/notes',
+        requestId: 'asked-too-early',
+      };
+      return route.fulfill({
+        status: 503,
+        headers: { 'retry-after': '1', 'content-type': 'application/problem+json' },
+        body: JSON.stringify(problem),
+      });
+    });
+    await page.goto('/notes?new=true');
+    await expect(row(page, 'Release checklist')).toBeVisible();
+    expect(asked).toEqual(['GET', 'GET']);
+
+    const box = page.getByLabel('Title of the new note');
+    await box.fill('Kept');
+    await box.press('Enter');
+    await expect(page.getByRole('alert')).toContainText('asked-too-early');
+    await page.waitForTimeout(1_500);
+    expect(asked).toEqual(['GET', 'GET', 'POST']);
+    await expect(box).toHaveValue('Kept');
+    await expect(row(page, 'Kept')).toHaveCount(0);
+  });
+
   test('what was typed and sent survives ten seconds without a server', async ({ page, backend }) => {
     let server = await backend.start();
     await server.ready();

@@ -53,7 +53,7 @@ export function PiecesScreen() {
       <p className="max-w-prose text-muted">
         What screens are made of. Each is one file in client/src/components.
       </p>
-      <div className="grid gap-4 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
         <Piece name="Buttons">
           <Button kind="primary">Primary</Button>
           <Button>Secondary</Button>
