@@ -4,7 +4,7 @@ import { CARDS } from '../../client/src/features/home/cards.ts';
 import { ROOT } from '../support/server.ts';
 import { expect, gate, look, test } from './fixtures.ts';
 
-test('shows what the server did to become ready', async ({ page, server }) => {
+test('shows what the server did to become ready', { tag: '@pictures' }, async ({ page, server }) => {
   await page.goto('/');
   const { startup, version } = await (await fetch(`${server.url}/api/status`)).json();
   const rows = page.getByRole('region', { name: 'Start-up' }).getByRole('listitem');

@@ -65,7 +65,10 @@ export function Banners() {
     )
   );
   return (
-    <div role="status" className="pointer-events-none fixed inset-x-4 z-10 flex justify-center max-md:bottom-[calc(4.5rem+env(safe-area-inset-bottom))] md:top-3">
+    <div
+      role="status"
+      className="pointer-events-none fixed inset-x-4 z-10 flex justify-center max-md:bottom-[calc(4.5rem+env(safe-area-inset-bottom))] md:top-3"
+    >
       {banner}
     </div>
   );

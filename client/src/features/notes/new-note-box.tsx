@@ -32,7 +32,7 @@ export function NewNoteBox({ onClose }: { onClose: () => void }) {
   };
 
   return (
-    <div ref={input} className="border-y bg-surface px-4 py-3">
+    <div ref={input} className="border-t bg-surface px-4 py-3">
       <Form
         error={create.error}
         busy={create.isPending}

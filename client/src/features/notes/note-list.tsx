@@ -86,10 +86,10 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
   }
   if (query.isPending) {
     return (
-      <div aria-busy="true" className="px-4">
+      <div aria-busy="true" className="border-t px-4">
         {Array.from({ length: 8 }, (_, row) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: rows of a placeholder have nothing else
-          <div key={row} className="space-y-2.5 py-4">
+          <div key={row} className="flex h-18 flex-col justify-center gap-2.5">
             <Skeleton className="h-4 w-2/3" />
             <Skeleton className="h-3 w-full" />
           </div>

@@ -23,7 +23,7 @@ const SOME = [
 
 test.beforeEach(({ backend }) => only(backend.databaseUrl, SOME));
 
-test('shows the list, and a note beside it or after it', async ({ page }) => {
+test('shows the list, and a note beside it or after it', { tag: '@pictures' }, async ({ page }) => {
   await page.goto('/notes');
   await expect(row(page, 'Release checklist')).toBeVisible();
   await expect(page).toHaveTitle(/^Notes/);

@@ -1,0 +1,31 @@
+/**
+ * Makes the pictures of the README, `docs/images/`, by the browser tests that look at the same screens:
+ * `node scripts/screenshots.ts`, after `npm run build`. All other pictures of a test run lie in `screenshots/`.
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** Picture of the README → picture of the tests. */
+const PICTURES = { home: 'home-ready', notes: 'note-open' };
+
+const { status } = spawnSync(
+  process.execPath,
+  [join(ROOT, 'node_modules/@playwright/test/cli.js'), 'test', '--grep', '@pictures'],
+  { cwd: ROOT, stdio: 'inherit' },
+);
+if (status !== 0) {
+  console.error('The browser tests that make the pictures failed; docs/images is as it was.');
+  process.exit(1);
+}
+
+mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
+for (const [name, screen] of Object.entries(PICTURES)) {
+  for (const theme of ['light', 'dark']) {
+    const from = join(ROOT, 'screenshots', `${screen}-1440-${theme}.png`);
+    // The sample's pictures stop coming once the sample has been deleted.
+    if (existsSync(from)) copyFileSync(from, join(ROOT, 'docs/images', `${name}-${theme}.png`));
+  }
+}
