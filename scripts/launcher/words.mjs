@@ -1,4 +1,5 @@
 /** What the npm scripts say: a line that lives while something is being done, and one that stays. On standard error. */
+import { stopSignal } from './processes.mjs';
 
 const out = process.stderr;
 const colour = out.isTTY && !process.env.NO_COLOR;
@@ -33,7 +34,8 @@ export async function step(doing, done, work) {
     return result;
   } catch (error) {
     live?.stop();
-    say(`${colour ? `${red('✗')} ` : ''}${doing}: failed ${dim(`after ${seconds(began)}`)}`);
+    const how = stopSignal.aborted ? 'stopped' : 'failed';
+    say(`${colour ? `${red('✗')} ` : ''}${doing}: ${how} ${dim(`after ${seconds(began)}`)}`);
     throw error;
   }
 }

@@ -229,13 +229,14 @@ async function prepare({ dataDir }: GuardianOptions, log: (message: string) => v
   }
   const server = await findServer(home, account, log);
   const cluster = join(home, 'cluster');
-  const major = (await fs.readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => '')).trim();
+  const major = await majorVersion(cluster);
   if (!major) {
     log(`Creating a PostgreSQL ${server.version} cluster in ${cluster}`);
     await createCluster(server, cluster, settings.password, account);
   } else if (major !== String(Number.parseInt(server.version, 10))) {
-    throw new Error(otherMajor(cluster, dataDir, major, server));
+    throw new Error(otherMajor(cluster, join(dataDir, 'settings.json'), major, server));
   }
+  await takeOver(cluster, account);
   await endOrphan(cluster, log);
   return { cluster, server, account, settings };
 }
@@ -354,18 +355,41 @@ async function settle(dataDir: string, id: string, account: Account | undefined)
   return home;
 }
 
-function otherMajor(cluster: string, dataDir: string, major: string, server: ServerPrograms): string {
+/** The major version that wrote the cluster; empty where there is none. */
+async function majorVersion(cluster: string): Promise<string> {
+  try {
+    return (await fs.readFile(join(cluster, 'PG_VERSION'), 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new Error(
+      `The development database in ${cluster} cannot be read by this account (${(error as Error).message}). ` +
+        'Start as the account that created it, or delete that folder.',
+    );
+  }
+}
+
+/** PostgreSQL insists on owning its folder alone, which a copied clone, or `chmod -R` on one, has changed. */
+async function takeOver(cluster: string, account: Account | undefined): Promise<void> {
+  await fs.chmod(cluster, 0o700);
+  if (!account || (await fs.stat(cluster)).uid === account.uid) return;
+  for (const path of ['.', ...(await fs.readdir(cluster, { recursive: true }))]) {
+    await fs.lchown(join(cluster, path), account.uid, account.gid);
+  }
+}
+
+function otherMajor(cluster: string, settings: string, major: string, server: ServerPrograms): string {
   const installed = Number.parseInt(server.version, 10);
   return [
-    `The development database in ${cluster} was written by PostgreSQL ${major}, and the server installed here is ${installed}.`,
+    `The development database in ${cluster} was written by PostgreSQL ${major}, and the server here is ${installed}.`,
     'To start with an empty one, delete it:',
-    `  node -e "fs.rmSync(${JSON.stringify(dataDir).replaceAll('"', "'")}, { recursive: true })"`,
-    `To keep its data, move it with the programs of PostgreSQL ${major} (of the same user that owns the folder):`,
+    `  node -e "fs.rmSync('${cluster.replaceAll('\\', '/')}', { recursive: true })"`,
+    `To keep its data, save it first with a full PostgreSQL ${major}, as the user who owns that folder:`,
     `  pg_ctl -D "${cluster}" -o "-p 54329" -w start`,
-    `  pg_dumpall --no-role-passwords -h 127.0.0.1 -p 54329 -U postgres -f backup.sql   # password: settings.json in ${dataDir}`,
+    '  pg_dumpall --no-role-passwords -h 127.0.0.1 -p 54329 -U postgres -f backup.sql',
     `  pg_ctl -D "${cluster}" -m fast stop`,
-    'then delete the folder as above, start the application once more, and while it runs:',
-    '  psql "<the address it prints>" -f backup.sql',
+    'then delete it as above, start the application, and while it runs:',
+    '  psql -h 127.0.0.1 -p PORT -U postgres -f backup.sql postgres',
+    `PORT and the password, which is asked for both times, are in ${settings}.`,
   ].join('\n');
 }
 

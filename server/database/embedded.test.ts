@@ -243,6 +243,21 @@ test('refuses the data of another major version, with the commands that move it'
   await postgres.release();
 });
 
+test.runIf(process.getuid?.() === 0)('as root it takes over a folder that was copied as root', async () => {
+  const first = await start();
+  await first.release();
+  const copy = join(folder, 'copy');
+  await fs.cp(dataDir, copy, { recursive: true });
+  await fs.chmod(join(copy, 'cluster'), 0o755);
+  for (const path of ['cluster', 'cluster/PG_VERSION', 'cluster/base/1/PG_VERSION']) {
+    await fs.chown(join(copy, path), 0, 0);
+  }
+  const [postgres, original] = await Promise.all([start({ dataDir: copy }), start()]);
+  expect(postgres.port).not.toBe(original.port);
+  expect(await ask(postgres.url, 'SELECT answer FROM kept')).toBe(42);
+  await Promise.all([postgres.release(), original.release()]);
+});
+
 test.runIf(process.getuid?.() === 0)(
   'as root it runs under another account, also where that account cannot reach the clone',
   async () => {
