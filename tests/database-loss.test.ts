@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Status } from '#contracts/status.ts';
+import { answers, answersOf, toldToStrangers } from './support/answers.ts';
+import { copyBuild } from './support/build.ts';
+import { createDatabase, query } from './support/postgres.ts';
+import { startServer } from './support/server.ts';
+import { TcpProxy } from './support/tcp-proxy.ts';
+
+/** A database behind a proxy that fails on demand. */
+async function behindProxy() {
+  const database = await createDatabase();
+  const url = new URL(database.url);
+  const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  return { database, proxy, url: url.href };
+}
+
+const readyIs = async (url: string) => (await fetch(`${url}/ready`)).status;
+
+/** Asks `/ready` until it has this status. @returns how long that took, in milliseconds. */
+async function readyTurns(url: string, status: number, limitMs: number): Promise<number> {
+  const began = performance.now();
+  while (performance.now() - began < limitMs) {
+    if ((await readyIs(url)) === status) return performance.now() - began;
+    await sleep(50);
+  }
+  throw new Error(`/ready was not ${status} within ${limitMs} ms`);
+}
+
+const QUICK = { DB_CONNECT_TIMEOUT_MS: '1000', DB_STATEMENT_TIMEOUT_MS: '1000' };
+
+describe.concurrent('a database', () => {
+  it.each([
+    ['refuses', (proxy: TcpProxy) => proxy.refuse()],
+    ['swallows', (proxy: TcpProxy) => proxy.swallow()],
+  ])(
+    'that is lost because it %s: /ready says so after two failures, the rest stays, and recovery takes 5 s at most',
+    async (_how, lose) => {
+      const { proxy, url } = await behindProxy();
+      await using server = await startServer({ DATABASE_URL: url, ...QUICK });
+      await server.ready();
+      await lose(proxy);
+      const lost = performance.now();
+      // A passing result is good for 5 s; then comes one failure, and the second a second later.
+      await readyTurns(server.url, 503, 12_000);
+      expect(performance.now() - lost).toBeGreaterThan(3_000);
+      expect(await answersOf(server.url)).toEqual(answers(200, 503));
+      const told = await toldToStrangers(server.url);
+      expect(told).toMatch(/database: (it cannot be reached|no answer within 1000 ms)/);
+      expect(told).not.toMatch(new RegExp(`127\\.0\\.0\\.1|${proxy.port}|ECONN|postgres:`));
+      const began = performance.now();
+      for (let n = 0; n < 20; n++) expect((await fetch(`${server.url}/live`)).status).toBe(200);
+      expect(performance.now() - began).toBeLessThan(1_000);
+      await proxy.pass();
+      expect(await readyTurns(server.url, 200, 5_000)).toBeLessThan(5_000);
+      expect(await server.end()).toBe(0);
+      expect(server.log().map(({ msg }) => msg)).toContain('The database is back');
+      await proxy.stop();
+    },
+  );
+
+  it('that is lost for a moment: one failure does not turn /ready', async () => {
+    const { proxy, url } = await behindProxy();
+    await using server = await startServer({ DATABASE_URL: url, ...QUICK });
+    await server.ready();
+    proxy.cut();
+    const until = performance.now() + 7_000;
+    while (performance.now() < until) {
+      expect(await readyIs(server.url)).toBe(200);
+      await sleep(200);
+    }
+    await proxy.stop();
+  });
+
+  it.each(['refuses', 'swallows'])(
+    'that is away before the start, because it %s: the process waits, and is ready 5 s after it has come',
+    async (how) => {
+      const { proxy, url } = await behindProxy();
+      if (how === 'refuses') await proxy.refuse();
+      else proxy.swallow();
+      await using server = await startServer({ DATABASE_URL: url, ...QUICK });
+      await server.open();
+      await sleep(3_000);
+      expect(await answersOf(server.url)).toEqual(answers(503, 503));
+      await proxy.pass();
+      await readyTurns(server.url, 200, 5_000);
+      expect(await answersOf(server.url)).toEqual(answers(200, 200));
+      const warnings = server.log().filter(({ level }) => level === 'warn');
+      expect(warnings.length).toBeLessThan(3);
+      await proxy.stop();
+    },
+  );
+
+  it('that is not migrated, under MIGRATE_ON_START=false: a process waits for whoever migrates, then is ready without a restart', async () => {
+    const database = await createDatabase();
+    await using build = await copyBuild({ '9000_thing': 'create table thing (id int)' });
+    const env = { DATABASE_URL: database.url, MIGRATE_ON_START: 'false' };
+    const { main } = build;
+    await using server = await startServer(env, { main });
+    await server.open();
+    await sleep(300);
+    expect(await answersOf(server.url)).toEqual(answers(503, 503));
+    const status = (await (await fetch(`${server.url}/api/status`)).json()) as Status;
+    expect(status).toMatchObject({
+      state: 'migrating',
+      problem: expect.stringMatching(/^1 migrations? (is|are) pending; .*main\.js migrate/),
+    });
+
+    const run = async (...args: string[]) => {
+      await using migrate = await startServer(env, { main, args: ['migrate', ...args] });
+      return { code: await migrate.ended(), output: migrate.output() };
+    };
+    const before = await run('--status');
+    expect(before.code).toBe(0);
+    expect(before.output).toMatch(/^pending {2}9000_thing$/m);
+    expect(before.output).not.toMatch(/^applied .*9000/m);
+    const dry = await run('--dry-run');
+    expect(dry).toMatchObject({ code: 0, output: expect.stringContaining('create table thing (id int)') });
+    expect(dry.output).not.toContain('applied');
+    expect((await query(database.url, `select to_regclass('thing') as it`)).rows).toEqual([{ it: null }]);
+    expect(await readyIs(server.url)).toBe(503);
+
+    expect(await run()).toMatchObject({ code: 0, output: expect.stringMatching(/^applied {2}9000_thing/m) });
+    await readyTurns(server.url, 200, 3_000);
+    expect((await run('--status')).output).toMatch(/^applied {2}9000_thing$/m);
+    expect(await run('--dry-run')).toMatchObject({ code: 0, output: '-- nothing is pending\n' });
+    expect(await run('--nonsense')).toMatchObject({
+      code: expect.any(Number),
+      output: expect.stringContaining('Usage'),
+    });
+  });
+
+  it('that is lost under MIGRATE_ON_START=false: a process survives that while it waits', async () => {
+    const { database, proxy, url } = await behindProxy();
+    await using build = await copyBuild({ '9000_thing': 'create table thing (id int)' });
+    const env = { MIGRATE_ON_START: 'false', ...QUICK };
+    await using server = await startServer({ ...env, DATABASE_URL: url }, { main: build.main });
+    await server.open();
+    await readyTurns(server.url, 503, 1_000);
+    await proxy.refuse();
+    for (let n = 0; n < 10; n++) {
+      await sleep(300);
+      expect(await readyIs(server.url)).toBe(503);
+    }
+    expect(await toldToStrangers(server.url)).toContain('The database cannot be reached');
+    await using migrate = await startServer(
+      { DATABASE_URL: database.url },
+      { main: build.main, args: ['migrate'] },
+    );
+    expect(await migrate.ended()).toBe(0);
+    await proxy.pass();
+    await readyTurns(server.url, 200, 5_000);
+    await proxy.stop();
+  });
+
+  it('is asked nothing while nobody asks the server anything', async () => {
+    const database = await createDatabase();
+    await using server = await startServer({ DATABASE_URL: database.url, DB_IDLE_TIMEOUT_MS: '1000' });
+    await server.ready();
+    // The pool lets go of what it does not use.
+    await sleep(2_500);
+    // With no connection left, whoever asks anything opens a session. (PostgreSQL's own upkeep counts as transactions.)
+    const [, cluster = '', name = ''] = /^(.*)\/([^/]+)$/.exec(database.url) ?? [];
+    const counts = async () => {
+      const { rows } = await query(
+        `${cluster}/postgres`,
+        `select sessions, (select count(*) from pg_stat_activity where datname = $1) as open
+       from pg_stat_database where datname = $1`,
+        [name],
+      );
+      return rows[0];
+    };
+    const before = await counts();
+    expect(before.open).toBe('0');
+    const cpu = await processorTime(server.child.pid);
+    await sleep(10_000);
+    expect(await counts()).toEqual(before);
+    // Ten seconds of nothing cost next to nothing.
+    if (cpu !== undefined) {
+      const used = ((await processorTime(server.child.pid)) ?? 0) - cpu;
+      console.log(`an idle server used ${used * 10} ms of processor time in 10 s`);
+      expect(used * 10).toBeLessThan(200);
+    }
+  }, 25_000);
+});
+
+/** User and system time so far, in clock ticks of 10 ms; undefined where there is no /proc. */
+async function processorTime(pid: number | undefined): Promise<number | undefined> {
+  const { readFile } = await import('node:fs/promises');
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields && Number(fields[11]) + Number(fields[12]);
+}
