@@ -11,6 +11,7 @@ import type { ProbeSources } from './monitoring/probe-documents.ts';
 import { diskCheck, eventLoopCheck, memoryCheck } from './monitoring/standard-checks.ts';
 import { accessLog } from './plugins/access-log.ts';
 import { client } from './plugins/client.ts';
+import { handlerDeadline } from './plugins/handler-deadline.ts';
 import { probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
 import { requestContext, requestId } from './plugins/request-context.ts';
@@ -75,14 +76,12 @@ export async function createApp(
 
   // The API: held while starting, refused quickly while the database is away.
   await app.register(async (api) => {
-    api.addHook('onRoute', (route) => {
-      route.handlerTimeout ??= config.http.requestTimeoutMs;
-    });
     api.addHook('onRequest', (_request, reply, done) => {
       reply.raw.setHeader('cache-control', 'no-store');
       done();
     });
     await api.register(startupHold, { lifecycle, holdMs: config.startupHoldMs });
+    await api.register(handlerDeadline, { limitMs: config.http.requestTimeoutMs });
     await api.register(notes, { db: parts.database.db });
   });
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BaseLogger } from 'pino';
+import { apartFromRequests } from '../lib/request-work.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
 
 export type Logger = Pick<BaseLogger, 'debug' | 'info' | 'warn'>;
@@ -76,7 +77,7 @@ export class Availability {
    * @throws DatabaseUnavailableError, or the signal's reason when the caller stops waiting (the question goes on).
    */
   probe(signal?: AbortSignal): Promise<void> {
-    this.#flight ??= this.#ask().finally(() => {
+    this.#flight ??= apartFromRequests(this.#ask).finally(() => {
       this.#flight = undefined;
       this.#probeEnded = performance.now();
     });

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { assertStillWanted } from '../lib/request-work.ts';
 import { DatabaseUnavailableError, describeConnectError, endsSession } from './unavailable.ts';
 
 /** What all connections of one pool have in common, and to whom they report. */
@@ -120,6 +121,12 @@ export class DatabaseClient extends pg.Client {
     // Cursors and callbacks are the caller's own business; nothing of ours uses them.
     if (typeof config?.submit === 'function' || typeof (callback ?? values) === 'function') {
       return super.query(config, values, callback);
+    }
+    try {
+      // What has begun is always undone, whoever waits.
+      if (!/^\s*rollback/i.test(config?.text ?? config)) assertStillWanted();
+    } catch (error) {
+      return Promise.reject(error);
     }
     if (this.#statements++ === 0) this.silentSweeps = 0;
     return super.query(config, values).then(

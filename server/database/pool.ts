@@ -1,5 +1,6 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
+import { assertStillWanted } from '../lib/request-work.ts';
 import { Availability, type Logger } from './availability.ts';
 import { DatabaseClient, type SessionConfig, type SessionRules } from './client.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
@@ -190,6 +191,7 @@ class WatchedPool extends pg.Pool {
 
   /** @param trustedIdle A connection unused for this many milliseconds must answer first. */
   async #checkout(trustedIdle: number): Promise<Lent> {
+    assertStillWanted();
     if (!this.availability.available) await this.availability.admit();
     for (;;) {
       const client = await this.#acquire();
