@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lifecycle } from '../lifecycle.ts';
@@ -11,6 +12,7 @@ const lifecycle = new Lifecycle([]);
 const app = Fastify({ genReqId: requestId });
 beforeAll(async () => {
   await app.register(requestContext, { lifecycle });
+  app.get('/slow', () => sleep(50, 'done'));
   app.get('/', async (request) => outgoingHeaders(request));
 });
 afterAll(() => app.close());
@@ -81,6 +83,9 @@ describe('traceparent', () => {
 
 it('closes connections while draining', async () => {
   expect((await get()).headers.connection).toBe('keep-alive');
+  const slow = app.inject('/slow');
+  await sleep(20);
   lifecycle.to('draining');
+  expect((await slow).headers.connection).toBe('close');
   expect((await get()).headers.connection).toBe('close');
 });

@@ -63,9 +63,13 @@ export const requestContext = fp<{ lifecycle: Lifecycle }>(async (app, { lifecyc
   app.decorateRequest('trace', undefined);
   app.addHook('onRequest', (request, reply, done) => {
     reply.raw.setHeader('x-request-id', request.id);
-    if (draining) reply.raw.setHeader('connection', 'close');
     const { traceparent } = request.headers;
     if (typeof traceparent === 'string') request.trace = readTraceparent(traceparent);
+    done();
+  });
+  // When the answer goes out, not when the request comes in: the wish to stop may come between.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (draining) reply.header('connection', 'close');
     done();
   });
 });

@@ -1,0 +1,234 @@
+/** The sample as a caller meets it while its server starts, loses its database, or is told to stop. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { createDatabase, query } from '../../../tests/support/postgres.ts';
+import { openRaw, type RawConnection } from '../../../tests/support/raw-http.ts';
+import { freePort, startServer } from '../../../tests/support/server.ts';
+import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const create = (title: string) => ({ method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ title }) });
+
+async function behindProxy() {
+  const database = await createDatabase();
+  const url = new URL(database.url);
+  const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  return { database, proxy, url: url.href };
+}
+
+async function timed(url: string, init?: RequestInit) {
+  const began = performance.now();
+  const answer = await fetch(url, init);
+  const text = await answer.text();
+  return { status: answer.status, headers: answer.headers, text, ms: performance.now() - began };
+}
+
+/** Fetches as soon as somebody listens. */
+async function whenOpen(url: string, init?: RequestInit): Promise<Response> {
+  for (;;) {
+    try {
+      return await fetch(url, init);
+    } catch (error) {
+      if ((error as { cause?: { code?: string } }).cause?.code !== 'ECONNREFUSED') throw error;
+      await sleep(5);
+    }
+  }
+}
+
+describe.concurrent('while the server starts', () => {
+  it('200 requests sent the moment the port opens are answered, though the database comes 2 s later', async () => {
+    const { database, proxy, url } = await behindProxy();
+    await proxy.refuse();
+    const port = await freePort();
+    const address = `http://127.0.0.1:${port}/api/notes`;
+    const answers = Promise.all(
+      Array.from({ length: 200 }, (_, n) =>
+        n % 2 ? whenOpen(address, create(`early ${n}`)) : whenOpen(`${address}?limit=1`),
+      ),
+    );
+    await using server = await startServer({ DATABASE_URL: url, PORT: String(port) });
+    await server.open();
+    await sleep(2_000);
+    await proxy.pass();
+    const statuses = (await answers).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(100);
+    expect(statuses.filter((status) => status === 201)).toHaveLength(100);
+    expect((await query(database.url, 'select count(*)::int as n from notes')).rows).toEqual([{ n: 100 }]);
+    await proxy.stop();
+  });
+
+  it('a request is held for STARTUP_HOLD_MS, then refused with when to come back', async () => {
+    await using server = await startServer({
+      DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d`,
+      STARTUP_HOLD_MS: '1500',
+    });
+    await server.open();
+    const answer = await timed(`${server.url}/api/notes`);
+    expect(answer.status).toBe(503);
+    expect(answer.ms).toBeGreaterThan(1_400);
+    expect(answer.ms).toBeLessThan(3_500);
+    expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d?$/);
+    expect(JSON.parse(answer.text)).toMatchObject({ type: '/problems/unavailable', instance: '/api/notes' });
+    // What needs no database is not held.
+    expect((await timed(`${server.url}/api/status`)).ms).toBeLessThan(1_000);
+  });
+
+  it('who is held when it is told to stop gets an answer', async () => {
+    await using server = await startServer({
+      DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d`,
+    });
+    await server.open();
+    const held = timed(`${server.url}/api/notes`);
+    await sleep(300);
+    expect(await server.end()).toBe(0);
+    expect((await held).status).toBe(503);
+  });
+});
+
+describe.concurrent('while the database is lost', () => {
+  it.each([
+    ['refuses', (proxy: TcpProxy) => proxy.refuse()],
+    ['swallows', (proxy: TcpProxy) => proxy.swallow()],
+  ])(
+    'because it %s, requests are refused soon, then at once, and answered within 5 s of its return',
+    async (_, lose) => {
+      const { proxy, url } = await behindProxy();
+      await using server = await startServer({
+        DATABASE_URL: url,
+        DB_CONNECT_TIMEOUT_MS: '1000',
+        DB_STATEMENT_TIMEOUT_MS: '1000',
+      });
+      await server.ready();
+      const address = `${server.url}/api/notes`;
+      expect((await fetch(address, create('before'))).status).toBe(201);
+      await Promise.all(Array.from({ length: 20 }, () => fetch(address)));
+
+      await lose(proxy);
+      const first = await Promise.all(Array.from({ length: 50 }, () => timed(address)));
+      for (const { status, ms, headers, text } of first) {
+        expect(status).toBe(503);
+        expect(ms).toBeLessThan(4_500);
+        expect(headers.get('content-type')).toContain('application/problem+json');
+        expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+        expect(text).not.toMatch(/127\.0\.0\.1|ECONN|select/i);
+      }
+      const then = await Promise.all(Array.from({ length: 50 }, () => timed(address)));
+      for (const { status, ms } of then) {
+        expect(status).toBe(503);
+        expect(ms).toBeLessThan(1_000);
+      }
+      expect((await timed(address, create('meanwhile'))).status).toBe(503);
+      expect(server.log().filter(({ level }) => level === 'error')).toEqual([]);
+
+      await proxy.pass();
+      const returned = performance.now();
+      while ((await fetch(address)).status !== 200) {
+        expect(performance.now() - returned).toBeLessThan(5_000);
+        await sleep(100);
+      }
+      const { items } = await (await fetch(address)).json();
+      expect(items.map(({ title }: { title: string }) => title)).toEqual(['before']);
+      await proxy.stop();
+    },
+  );
+
+  it('for the time of a cut, no request hangs or fails in any other way, and the next ones find new connections', async () => {
+    const { proxy, url } = await behindProxy();
+    await using server = await startServer({ DATABASE_URL: url });
+    await server.ready();
+    const address = `${server.url}/api/notes`;
+    const crowd = () => Promise.all(Array.from({ length: 40 }, () => timed(address)));
+    await crowd();
+    const during = crowd();
+    proxy.cut();
+    for (const { status, ms } of await during) {
+      expect([200, 503]).toContain(status);
+      expect(ms).toBeLessThan(3_000);
+    }
+    await sleep(1_000);
+    for (const { status } of await crowd()) expect(status).toBe(200);
+    await proxy.stop();
+  });
+
+  it('the probes answer within 50 ms (p99) though it swallows everything and 200 callers wait', async () => {
+    const { proxy, url } = await behindProxy();
+    await using server = await startServer({ DATABASE_URL: url });
+    await server.ready();
+    proxy.swallow();
+    let waiting = true;
+    const callers = Array.from({ length: 200 }, async () => {
+      while (waiting) {
+        await (await fetch(`${server.url}/api/notes`)).arrayBuffer();
+        await sleep(20);
+      }
+    });
+    const took: Record<string, number[]> = { '/live': [], '/ready': [] };
+    const until = performance.now() + 5_000;
+    while (performance.now() < until) {
+      for (const [path, times] of Object.entries(took)) {
+        const began = performance.now();
+        await (await fetch(server.url + path)).arrayBuffer();
+        times.push(performance.now() - began);
+      }
+      await sleep(10);
+    }
+    waiting = false;
+    for (const [path, times] of Object.entries(took)) {
+      times.sort((a, b) => a - b);
+      const p99 = times[Math.floor(times.length * 0.99)] ?? Number.POSITIVE_INFINITY;
+      console.log(
+        `${path}: p99 ${p99.toFixed(1)} ms of ${times.length}, the database swallowing, 200 callers waiting`,
+      );
+      // Five times what is promised, because this process and others measure on the same cores.
+      expect(p99).toBeLessThan(250);
+    }
+    await proxy.pass();
+    await Promise.all(callers);
+    await proxy.stop();
+  });
+});
+
+describe.concurrent('when the server is told to stop', () => {
+  const body = JSON.stringify({ title: 'a slow upload' });
+  const head = `POST /api/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const upload = async (url: string): Promise<RawConnection> => {
+    const connection = await openRaw(url);
+    connection.socket.write(head + body.slice(0, 5));
+    await sleep(100);
+    return connection;
+  };
+
+  it('a request in flight is done and answered, with Connection: close, and the exit code is 0', async () => {
+    const database = await createDatabase();
+    await using server = await startServer({ DATABASE_URL: database.url });
+    await server.ready();
+    await using connection = await upload(server.url);
+    server.child.kill('SIGTERM');
+    await sleep(400);
+    connection.socket.write(body.slice(5));
+    const answer = await connection.answer();
+    expect([answer.status, answer.headers.get('connection')]).toEqual([201, 'close']);
+    expect(await server.ended()).toBe(0);
+    expect((await query(database.url, 'select title from notes')).rows).toEqual([{ title: 'a slow upload' }]);
+  });
+
+  it('during the delay new requests are still answered', async () => {
+    const database = await createDatabase();
+    await using server = await startServer({ DATABASE_URL: database.url, DRAIN_DELAY_MS: '800' });
+    await server.ready();
+    server.child.kill('SIGTERM');
+    await sleep(200);
+    const answer = await timed(`${server.url}/api/notes`, create('late'));
+    expect([answer.status, answer.headers.get('connection')]).toEqual([201, 'close']);
+    expect(await server.ended()).toBe(0);
+  });
+
+  it('one that never ends is given up when SHUTDOWN_TIMEOUT_MS has passed: exit code 1', async () => {
+    const database = await createDatabase();
+    await using server = await startServer({ DATABASE_URL: database.url, SHUTDOWN_TIMEOUT_MS: '600' });
+    await server.ready();
+    await using _stuck = await upload(server.url);
+    expect(await server.end()).toBe(1);
+  });
+});
