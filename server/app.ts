@@ -9,15 +9,20 @@ import type { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
 import { diskCheck, eventLoopCheck, memoryCheck } from './monitoring/standard-checks.ts';
+import { access } from './plugins/access.ts';
 import { accessLog } from './plugins/access-log.ts';
+import { allowedHosts } from './plugins/allowed-hosts.ts';
 import { client } from './plugins/client.ts';
+import { cors } from './plugins/cors.ts';
+import { crossSiteWrites } from './plugins/cross-site-writes.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
-import { probes } from './plugins/probes.ts';
+import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
 import { requestContext, requestId } from './plugins/request-context.ts';
 import { securityHeaders } from './plugins/security-headers.ts';
 import { startupHold } from './plugins/startup-hold.ts';
 import { status } from './plugins/status.ts';
+import { trustedProxies } from './plugins/trusted-proxies.ts';
 
 export interface AppParts {
   config: Config;
@@ -50,7 +55,7 @@ export async function createApp(
     // One line a request is written by a plugin of ours.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestId,
-    trustProxy: config.trustProxy === false ? false : config.trustProxy,
+    trustProxy: config.trustProxy,
     bodyLimit: config.http.bodyLimitBytes,
     // Draining answers until the last connection is gone; refusing is the load balancer's to do.
     return503OnClosing: false,
@@ -68,7 +73,13 @@ export async function createApp(
   await app.register(securityHeaders, {
     hsts: config.hsts,
     fromVite: 'serve' in clientFrom,
+    inReplitWorkspace: config.platform.replit === 'workspace',
   });
+  await app.register(trustedProxies, { trusted: config.trustProxy });
+  await app.register(allowedHosts, { hosts: config.allowedHosts, exempt: PROBE_PATHS });
+  await app.register(cors, { origins: config.corsOrigins });
+  await app.register(crossSiteWrites, { origins: [config.publicUrl ?? [], config.corsOrigins].flat() });
+  await app.register(access, { keys: config.internalApiKeys });
 
   // Answered in every state.
   await app.register(probes, probeSources);
@@ -77,7 +88,7 @@ export async function createApp(
   // The API: held while starting, refused quickly while the database is away.
   await app.register(async (api) => {
     api.addHook('onRequest', (_request, reply, done) => {
-      reply.raw.setHeader('cache-control', 'no-store');
+      reply.header('cache-control', 'no-store');
       done();
     });
     await api.register(startupHold, { lifecycle, holdMs: config.startupHoldMs });

@@ -48,6 +48,9 @@ beforeAll(async () => {
   throwing('/conflict', () => new ProblemError('conflict', 'There is one of that name.'));
   throwing('/changed', () => new ProblemError('precondition-failed', 'Read it again.'));
   throwing('/if-match', () => new ProblemError('precondition-required', 'Send If-Match.'));
+  throwing('/key', () => new ProblemError('unauthorized', 'Send a key.'));
+  throwing('/foreign', () => new ProblemError('cross-site', 'Not from there.'));
+  throwing('/elsewhere', () => new ProblemError('misdirected', 'Not under that name.'));
   throwing('/bug', () => new Error(INSIDE));
   throwing('/statement', () => Object.assign(new pg.DatabaseError(INSIDE, 1, 'error'), { code: '42P01' }));
   throwing('/text', () => 'thrown as it is');
@@ -78,6 +81,8 @@ const CASES: Case[] = [
   ['malformed-json', 400, '/things', post('')],
   ['malformed-json', 400, '/things', post('{"__proto__":{"size":1}}')],
   ['bad-request', 400, '/things/%zz'],
+  ['unauthorized', 401, '/key'],
+  ['cross-site', 403, '/foreign'],
   ['not-found', 404, '/nothing'],
   ['method-not-allowed', 405, '/things/1', { method: 'DELETE' }],
   ['method-not-allowed', 405, '/things', { method: 'OPTIONS' }],
@@ -87,6 +92,7 @@ const CASES: Case[] = [
   ['uri-too-long', 414, `/things/${'x'.repeat(21)}`],
   ['unsupported-media-type', 415, '/things', post('<size/>', { 'content-type': 'text/xml' })],
   ['unsupported-media-type', 415, '/things', post('x', { 'content-type': 'no media type' })],
+  ['misdirected', 421, '/elsewhere'],
   ['precondition-required', 428, '/if-match'],
   ['internal', 500, '/bug'],
   ['internal', 500, '/statement'],

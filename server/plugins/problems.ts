@@ -16,6 +16,7 @@ import {
   problemDocument,
 } from '../lib/problem.ts';
 import { logAccess } from './access-log.ts';
+import type {} from './security-headers.ts';
 
 /** What Fastify's own errors are to the caller: the kind, and words for the person who reads them. */
 const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
@@ -59,7 +60,7 @@ export const problems = fp(async (app: FastifyInstance) => {
 
 /** For errors from before a route is found (Fastify's `frameworkErrors`): no hook has run, and none will. */
 export function sendEarlyError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  reply.raw.setHeader('x-request-id', request.id);
+  reply.headers({ ...reply.server.securityHeaders, 'x-request-id': request.id });
   reply.raw.once('finish', () => logAccess(request, reply));
   sendError(error, request, reply);
 }

@@ -62,7 +62,7 @@ export const requestContext = fp<{ lifecycle: Lifecycle }>(async (app, { lifecyc
   });
   app.decorateRequest('trace', undefined);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.raw.setHeader('x-request-id', request.id);
+    reply.header('x-request-id', request.id);
     const { traceparent } = request.headers;
     if (typeof traceparent === 'string') request.trace = readTraceparent(traceparent);
     done();

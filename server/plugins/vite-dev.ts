@@ -23,6 +23,8 @@ export async function viteDev(
   app.addHook('onClose', () => vite.close());
   app.get('/*', (request, reply) => {
     reply.hijack();
+    // Vite answers past Fastify, so what the plugins have added is handed on.
+    for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '');
     vite.middlewares(request.raw, reply.raw, async () => {
       const path = request.url.split('?')[0] ?? '/';
       const isPage =

@@ -1,0 +1,103 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { access } from './access.ts';
+import { problems } from './problems.ts';
+
+const OLD = 'old-key-Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8o';
+const NEW = 'new-key-Yp8t4KwR6bNc1ZxA3mJdV9sLfGhQeUoT7i5u';
+
+let app: FastifyInstance;
+const logged: string[] = [];
+
+async function make(keys: string[]) {
+  const made = Fastify({ logger: { level: 'trace', stream: { write: (line) => logged.push(line) } } });
+  await made.register(problems);
+  await made.register(access, { keys });
+  made.get('/open', async ({ operatorKey }) => ({ operatorKey }));
+  made.get('/closed', { config: { access: 'operator' } }, async () => 'inside');
+  made.get('/metrics', async () => 'inside');
+  made.get('/api/monitoring/logs', async () => 'inside');
+  made.get('/api/monitoring/live', { config: { access: 'public' } }, async () => 'inside');
+  return made;
+}
+
+beforeAll(async () => {
+  app = await make([NEW, OLD]);
+});
+afterAll(() => app.close());
+
+describe('a route for operators', () => {
+  it.each([
+    { authorization: `Bearer ${NEW}` },
+    { authorization: `bearer ${OLD}` },
+    { 'x-api-key': NEW },
+    { 'x-api-key': OLD, authorization: 'Bearer of-something-else' },
+  ])('opens to %j', async (headers) => {
+    const answer = await app.inject({ url: '/closed', headers });
+    expect([answer.statusCode, answer.body]).toEqual([200, 'inside']);
+  });
+
+  it.each<[Record<string, string>, RegExp, string]>([
+    [{}, /Send a key of INTERNAL_API_KEY as Authorization: Bearer/, 'Bearer realm="operators"'],
+    [{ authorization: 'Basic dXNlcjpwYXNz' }, /Send a key/, 'Bearer realm="operators"'],
+    [{ authorization: 'Bearer' }, /Send a key/, 'Bearer realm="operators"'],
+    [{ 'x-api-key': '' }, /not one of those/, 'Bearer realm="operators", error="invalid_token"'],
+    [
+      { 'x-api-key': NEW.slice(0, -1) },
+      /not one of those/,
+      'Bearer realm="operators", error="invalid_token"',
+    ],
+    [{ 'x-api-key': `${NEW}x` }, /not one of/, 'Bearer realm="operators", error="invalid_token"'],
+    [
+      { authorization: `Bearer ${NEW.toLowerCase()}` },
+      /not one/,
+      'Bearer realm="operators", error="invalid_token"',
+    ],
+  ])('stays shut to %j', async (headers, detail, challenge) => {
+    const answer = await app.inject({ url: '/closed', headers });
+    expect(answer.statusCode).toBe(401);
+    expect(answer.headers['www-authenticate']).toBe(challenge);
+    expect(answer.headers['cache-control']).toBe('no-store');
+    expect(answer.json().detail).toMatch(detail);
+    expect(answer.body).not.toContain('inside');
+  });
+
+  it.each(['/metrics', '/api/monitoring/logs', '/api/monitoring/nothing', '/api/monitoring/logs?a=1'])(
+    'is what %s is, although it does not say so',
+    async (url) => {
+      expect((await app.inject(url)).statusCode).toBe(401);
+      const answer = await app.inject({ url, headers: { 'x-api-key': NEW } });
+      expect(answer.statusCode).toBe(url.endsWith('nothing') ? 404 : 200);
+    },
+  );
+
+  it('is shut to everybody where no key is set, and says what to set', async () => {
+    await using closed = await make([]);
+    for (const headers of [{}, { 'x-api-key': '' }, { 'x-api-key': NEW }]) {
+      const answer = await closed.inject({ url: '/closed', headers });
+      expect(answer.statusCode).toBe(401);
+      expect(answer.json().detail).toMatch(/no key is set. Set INTERNAL_API_KEY/);
+    }
+  });
+});
+
+it('leaves the others open, and tells them what they were shown', async () => {
+  expect((await app.inject('/api/monitoring/live')).statusCode).toBe(200);
+  const shown = async (headers: Record<string, string>) =>
+    (await app.inject({ url: '/open', headers })).json().operatorKey;
+  expect(await shown({})).toBe('absent');
+  expect(await shown({ 'x-api-key': 'no' })).toBe('wrong');
+  expect(await shown({ authorization: `Bearer ${OLD}` })).toBe('right');
+});
+
+it('writes no key to the log, right or wrong', () => {
+  expect(logged.length).toBeGreaterThan(10);
+  expect(logged.join('')).not.toMatch(/-key-|dXNlcjpwYXNz/);
+});
+
+it('refuses a level that nobody has defined', async () => {
+  await using other = await make([NEW]);
+  expect(() => other.get('/x', { config: { access: 'owner' as 'operator' } }, async () => null)).toThrow(
+    /asks for access 'owner'/,
+  );
+});

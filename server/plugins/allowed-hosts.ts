@@ -1,0 +1,40 @@
+/**
+ * Refuses requests under a `Host` that is not in `ALLOWED_HOSTS`: an address of somebody else's that leads here, by
+ * mistake or to make a browser believe that this server is theirs (DNS rebinding).
+ *
+ * It stands before the routes; probes are exempt, because those who ask them know an address and no name. Where nothing
+ * is set it adds nothing.
+ */
+import fp from 'fastify-plugin';
+import { ProblemError, pathOf } from '../lib/problem.ts';
+
+export interface AllowedHostsOptions {
+  /** Lower-case names, `*.` for any subdomain; empty: any host. */
+  hosts: readonly string[];
+  /** Paths that are answered under any host. */
+  exempt: ReadonlySet<string>;
+}
+
+export const allowedHosts = fp<AllowedHostsOptions>(async (app, { hosts, exempt }) => {
+  if (hosts.length === 0) return;
+  const exact = new Set(hosts);
+  const endings = hosts.filter((host) => host.startsWith('*.')).map((host) => host.slice(1));
+  app.addHook('onRequest', (request, _reply, done) => {
+    // An address of IPv6 stands in brackets; a name may end in a dot.
+    const host = request.hostname.toLowerCase().replace(/^\[(.*)\]$|\.$/, '$1');
+    if (
+      exact.has(host) ||
+      endings.some((ending) => host.endsWith(ending)) ||
+      exempt.has(pathOf(request.url))
+    ) {
+      done();
+      return;
+    }
+    done(
+      new ProblemError(
+        'misdirected',
+        `This server does not answer under this name. ALLOWED_HOSTS lists its names.`,
+      ),
+    );
+  });
+});

@@ -1,0 +1,45 @@
+/**
+ * Refuses writes that a page of another site makes in its visitor's name: those that carry cookies.
+ *
+ * Browsers say where a request comes from in `Sec-Fetch-Site` and `Origin`, and no page can change either, so no token
+ * is needed. A subdomain of the same site is another site here: who controls `blog.example.com` should not write to
+ * `app.example.com`. Without cookies nothing is done in anybody's name, so programs with a key are not concerned.
+ *
+ * It stands before the routes, and after CORS, so that a page of a listed origin may read the refusal of another rule.
+ */
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { ProblemError } from '../lib/problem.ts';
+
+export interface CrossSiteWritesOptions {
+  /** Origins that may write: `PUBLIC_URL` and `CORS_ORIGINS`. Pages of the host that was asked always may. */
+  origins: readonly string[];
+}
+
+export const crossSiteWrites = fp<CrossSiteWritesOptions>(async (app, { origins }) => {
+  const known = new Set(origins);
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { method, headers } = request;
+    if (method === 'GET' || method === 'HEAD' || headers.cookie === undefined || mayWrite(request, known)) {
+      done();
+      return;
+    }
+    done(
+      new ProblemError(
+        'cross-site',
+        `A page of ${headers.origin ?? 'another site'} may not write here in its visitor's name. ` +
+          'If it is one of yours, add its origin to CORS_ORIGINS.',
+      ),
+    );
+  });
+});
+
+function mayWrite(request: FastifyRequest, known: ReadonlySet<string>): boolean {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  if (origin !== undefined && known.has(origin)) return true;
+  if (site !== undefined) return site === 'same-origin' || site === 'none';
+  // Every browser of this decade sends one of the two with a write, so this is none.
+  if (origin === undefined) return true;
+  // Hosts are compared, without the scheme: a proxy that ends TLS may not have told us of it.
+  return URL.parse(origin)?.host === request.host;
+}

@@ -1,0 +1,27 @@
+/**
+ * Says once when a proxy stands in front that is not trusted: then every visitor seems to come from the proxy.
+ *
+ * Whether `X-Forwarded-*` is believed is decided by Fastify, by the address of the one who connects (`trustProxy` in
+ * app.ts); this adds nothing to a request but a look at one header, until it has spoken. It stands anywhere.
+ */
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+
+export const trustedProxies = fp<{ trusted: readonly string[] | false }>(
+  async (app: FastifyInstance, { trusted }) => {
+    let said = false;
+    app.addHook('onRequest', (request, _reply, done) => {
+      // The first of `ips` is the one who connects; the others are there only if it is believed.
+      if (!said && request.headers['x-forwarded-for'] && (request.ips?.length ?? 1) === 1) {
+        said = true;
+        const now = trusted ? `is ${trusted.join(',')}` : 'is not set';
+        app.log.warn(
+          { peer: request.ip },
+          `${request.ip} sends X-Forwarded-For and is not trusted: TRUST_PROXY ${now}. If it is your proxy, ` +
+            'all visitors share one rate limit; set TRUST_PROXY to its address or range.',
+        );
+      }
+      done();
+    });
+  },
+);
