@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { ROOT } from '../support/server.ts';
-import { expect, look, settle, test } from './fixtures.ts';
+import { expect, gate, look, settle, test } from './fixtures.ts';
 
 /** All script the home screen loads, compressed; both ways, because which one a visitor gets is the proxy's choice. */
 const BUDGET_BYTES = 110 * 1024;
@@ -38,29 +38,44 @@ test('nothing of the developers’ screens is part of the build', () => {
   }
 });
 
-test('the shell is painted without any script, within 200 ms of the first byte', async ({
-  browser,
-  server,
-}) => {
+test('the shell is painted without any script', async ({ browser, server }) => {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
   await page.goto(server.url);
   await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Home' })).toBeVisible();
   await context.close();
+});
 
-  const scripted = await browser.newPage();
-  await scripted.goto(server.url);
-  const paintedAfter = await scripted.evaluate(async () => {
-    const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
-    while (performance.getEntriesByName('first-contentful-paint').length === 0)
-      await new Promise(requestAnimationFrame);
-    return (
-      (performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0) -
-      (navigation?.responseStart ?? 0)
-    );
+test.describe('while the server is still starting', () => {
+  test.use({ failedRequests: true });
+
+  test('the shell is painted within 200 ms of the first byte', async ({ page, backend }) => {
+    const way = await gate(backend.databaseUrl);
+    await using server = await backend.start({ DATABASE_URL: way.url });
+    await server.open();
+    const times: number[] = [];
+    // The best of five: other work on the machine makes a paint late, nothing makes it early.
+    for (let load = 0; load < 5; load += 1) {
+      await page.goto(server.url);
+      times.push(
+        await page.evaluate(async () => {
+          const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+          let paint: PerformanceEntry | undefined;
+          while (paint === undefined) {
+            await new Promise(requestAnimationFrame);
+            [paint] = performance.getEntriesByName('first-contentful-paint');
+          }
+          return paint.startTime - (navigation?.responseStart ?? 0);
+        }),
+      );
+    }
+    test.info().annotations.push({
+      type: 'first paint after the first byte, ms',
+      description: times.map(Math.round).join(' '),
+    });
+    expect(Math.min(...times)).toBeLessThan(200);
   });
-  expect(paintedAfter).toBeLessThan(200);
-  await scripted.close();
 });
 
 test('an address without a screen says so, with one way out', async ({ page }) => {
@@ -171,6 +186,23 @@ test.describe(() => {
     expect(foreign).toEqual([]);
     await look(page, 'reskinned');
   });
+});
+
+test('a screen that opens takes the focus, and one that is come back to stands where it was left', async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 1024, height: 400 });
+  await page.goto('/no/such/screen');
+  await page.getByRole('link', { name: 'Go to the home screen' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
+  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await page.mouse.wheel(0, 300);
+  await expect(() => page.evaluate(() => scrollY).then((y) => expect(y).toBe(300))).toPass();
+  await page.goBack();
+  await expect(page.getByText('There is nothing at this address')).toBeFocused();
+  await page.goForward();
+  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(() => page.evaluate(() => scrollY).then((y) => expect(y).toBe(300))).toPass();
 });
 
 test('everything is reachable at 200 % zoom', async ({ page }) => {

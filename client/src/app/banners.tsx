@@ -4,6 +4,7 @@ import { Button } from '@/components/button.tsx';
 import { Icon, type IconName } from '@/components/icon.tsx';
 import { useConnection } from '@/lib/connection.ts';
 import { useNewVersion } from '@/lib/deployment.ts';
+import { asSentence } from '@/lib/format.ts';
 
 /** How long "Connected again" is shown, in milliseconds. */
 const GOOD_NEWS_MS = 2_500;
@@ -46,7 +47,7 @@ export function Banners() {
     </Banner>
   ) : status?.problem && !isHome ? (
     <Banner key="problem" icon="alert" tone="text-failing">
-      {status.problem}
+      {asSentence(status.problem)}
     </Banner>
   ) : (
     outdated && (

@@ -11,6 +11,10 @@ export function duration(ms: number) {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
+/** A text of the server as a sentence: `database: no answer` becomes `Database: no answer.` */
+export const asSentence = (text: string) =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/([^.!?])$/, '$1.');
+
 /** How long ago an ISO date was: `just now`, `5 minutes ago`, then the day. */
 export function ago(iso: string, now = Date.now()) {
   const date = new Date(iso);

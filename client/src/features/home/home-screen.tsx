@@ -3,7 +3,7 @@ import { CopyButton } from '@/components/copy-button.tsx';
 import { Icon } from '@/components/icon.tsx';
 import { ScreenHeading } from '@/components/screen-heading.tsx';
 import { type Connection, useConnection } from '@/lib/connection.ts';
-import { duration } from '@/lib/format.ts';
+import { asSentence, duration } from '@/lib/format.ts';
 import { CARDS, type Line } from './cards.ts';
 import { readyAfterMs, StartupBoard } from './startup-board.tsx';
 
@@ -11,7 +11,7 @@ import { readyAfterMs, StartupBoard } from './startup-board.tsx';
 function sentence({ reachable, status }: Connection) {
   if (!reachable) return 'The server cannot be reached. This page tries again every second.';
   if (!status) return 'Asking the server how it is.';
-  if (status.problem) return status.problem;
+  if (status.problem) return asSentence(status.problem);
   if (status.state === 'ready')
     return `Ready ${duration(readyAfterMs(status.startup))} after its process began. Version ${status.version}.`;
   if (status.state === 'starting' || status.state === 'migrating')

@@ -287,6 +287,21 @@ test('an unsaved text survives another screen and a reload', async ({ page }) =>
   await expect(page.getByLabel('Text')).toHaveValue(/^Designing/);
 });
 
+test('a screen that is slow to come shows a line of progress, and the one before stays until it is there', async ({
+  page,
+}) => {
+  await page.route('**/assets/notes-screen-*.js', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await route.continue();
+  });
+  await page.goto('/');
+  await page.getByRole('link', { name: 'Notes' }).click();
+  await expect(page.getByRole('progressbar', { name: 'Loading' })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Start-up' })).toBeVisible();
+  await expect(row(page, 'Reading list')).toBeVisible();
+  await expect(page.getByRole('progressbar')).toHaveCount(0);
+});
+
 test('on a slow network the shape comes first, and nothing jumps when the words arrive', async ({ page }) => {
   await page.route('**/api/notes**', async (route) => {
     await new Promise((resolve) => setTimeout(resolve, 2_500));
