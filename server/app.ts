@@ -13,6 +13,7 @@ import { access } from './plugins/access.ts';
 import { accessLog } from './plugins/access-log.ts';
 import { allowedHosts } from './plugins/allowed-hosts.ts';
 import { client } from './plugins/client.ts';
+import { connections } from './plugins/connections.ts';
 import { cors } from './plugins/cors.ts';
 import { crossSiteWrites } from './plugins/cross-site-writes.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
@@ -67,7 +68,9 @@ export async function createApp(
   app.setSerializerCompiler(serializerCompiler);
 
   // Every request, in this order.
+  const { maxConnections: most } = config.http;
   await app.register(requestContext, { lifecycle });
+  await app.register(connections, { server, most, alwaysAnswered: PROBE_PATHS });
   await app.register(accessLog);
   await app.register(problems);
   await app.register(securityHeaders, {

@@ -54,8 +54,16 @@ export async function openPort(
     if (waiting !== undefined && waiting.length < MOST_WAITING) waiting.push([request, response]);
     else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
   };
-  // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
-  const server = createServer({ connectionsCheckingInterval: 1_000, headersTimeout: 5_000 }, early);
+  const server = createServer(
+    {
+      // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
+      connectionsCheckingInterval: 1_000,
+      headersTimeout: 5_000,
+      // A body may take its time as long as it comes at all, which plugins/connections.ts sees to.
+      requestTimeout: 0,
+    },
+    early,
+  );
 
   // Node takes a connection without a first request, as browsers open in advance, for one in the middle of it.
   const acceptedAt = new Map<Socket, number>();

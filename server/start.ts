@@ -94,8 +94,6 @@ export async function start(parts: StartParts): Promise<void> {
     });
     running.app = app;
     server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
-    server.requestTimeout = config.http.requestTimeoutMs;
-    server.maxConnections = config.http.maxConnections;
     port.handOver(handler);
   });
   await Promise.all([reached, loaded]);
