@@ -17,6 +17,7 @@ const KINDS = {
   'too-large': [413, 'The body is too large'],
   'uri-too-long': [414, 'The address is too long'],
   'unsupported-media-type': [415, 'Unsupported media type'],
+  'range-not-satisfiable': [416, 'There are no such bytes'],
   misdirected: [421, 'This is not that host'],
   'precondition-required': [428, 'If-Match is missing'],
   'headers-too-large': [431, 'The headers are too large'],

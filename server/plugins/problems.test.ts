@@ -50,6 +50,7 @@ beforeAll(async () => {
   throwing('/if-match', () => new ProblemError('precondition-required', 'Send If-Match.'));
   throwing('/key', () => new ProblemError('unauthorized', 'Send a key.'));
   throwing('/foreign', () => new ProblemError('cross-site', 'Not from there.'));
+  throwing('/beyond', () => new ProblemError('range-not-satisfiable', 'It ends before that.'));
   throwing('/elsewhere', () => new ProblemError('misdirected', 'Not under that name.'));
   throwing('/bug', () => new Error(INSIDE));
   throwing('/statement', () => Object.assign(new pg.DatabaseError(INSIDE, 1, 'error'), { code: '42P01' }));
@@ -92,6 +93,7 @@ const CASES: Case[] = [
   ['uri-too-long', 414, `/things/${'x'.repeat(21)}`],
   ['unsupported-media-type', 415, '/things', post('<size/>', { 'content-type': 'text/xml' })],
   ['unsupported-media-type', 415, '/things', post('x', { 'content-type': 'no media type' })],
+  ['range-not-satisfiable', 416, '/beyond'],
   ['misdirected', 421, '/elsewhere'],
   ['precondition-required', 428, '/if-match'],
   ['internal', 500, '/bug'],
