@@ -72,10 +72,12 @@ export function askNow(): Promise<void> {
   return flight;
 }
 
+/** Whether nobody is there: nothing that a person did not ask for should be sent. */
+export const isIdle = () => document.visibilityState === 'hidden' || Date.now() - lastActive > IDLE_AFTER_MS;
+
 function schedule() {
   clearTimeout(timer);
-  const idle = document.visibilityState === 'hidden' || Date.now() - lastActive > IDLE_AFTER_MS;
-  if (idle) return;
+  if (isIdle()) return;
   const every =
     failures === 1
       ? CONFIRM_AFTER_MS

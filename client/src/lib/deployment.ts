@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { serverReachable, useConnection } from './connection.ts';
+import { isIdle, serverReachable, useConnection } from './connection.ts';
 
 /** How often the page looks for a newer build while somebody uses it, in milliseconds. */
 const LOOK_EVERY_MS = 60_000;
@@ -23,17 +23,17 @@ async function isOutdated() {
   }
 }
 
-/** True once a newer client has been deployed. Looks when the server comes back, when another process answers, and now and then. */
+/** True once a newer client has been deployed. Looks when another process answers, and now and then. */
 export function useNewVersion() {
   const { reachable, processes } = useConnection();
   const [outdated, setOutdated] = useState(false);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another process is a reason to look, not something that is read
   useEffect(() => {
     if (outdated || !reachable) return;
     const look = async () => {
-      if (document.visibilityState === 'visible' && (await isOutdated())) setOutdated(true);
+      if (!isIdle() && (await isOutdated())) setOutdated(true);
     };
-    look();
+    // The process that sent this page has nothing newer.
+    if (processes > 1) look();
     const timer = setInterval(look, LOOK_EVERY_MS);
     return () => clearInterval(timer);
   }, [reachable, processes, outdated]);

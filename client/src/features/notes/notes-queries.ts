@@ -23,8 +23,9 @@ import type {
 import { toast } from '@/components/toast.tsx';
 import { explain, request } from '@/lib/api.ts';
 
-/** Notes a page: one request for some screens of scrolling. */
-const PAGE_SIZE = 100;
+/** Notes in the first page, which somebody waits for, and in each further one, which is asked for some screens ahead. */
+const FIRST_PAGE = 40;
+const NEXT_PAGE = 100;
 
 type Lists = InfiniteData<NotePage, string | undefined>;
 
@@ -38,9 +39,8 @@ export const notesQuery = (search: string) =>
     queryFn: ({ pageParam, signal }) =>
       request<typeof listNotes>('GET', '/api/notes', {
         query: {
-          limit: PAGE_SIZE,
           ...(search ? { search } : {}),
-          ...(pageParam ? { cursor: pageParam } : {}),
+          ...(pageParam ? { cursor: pageParam, limit: NEXT_PAGE } : { limit: FIRST_PAGE }),
         },
         signal,
       }),
