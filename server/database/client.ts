@@ -122,29 +122,27 @@ export class DatabaseClient extends pg.Client {
     if (typeof config?.submit === 'function' || typeof (callback ?? values) === 'function') {
       return super.query(config, values, callback);
     }
-    try {
-      // What has begun is always undone, whoever waits.
-      if (!/^\s*rollback/i.test(config?.text ?? config)) assertStillWanted();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    if (this.#statements++ === 0) this.silentSweeps = 0;
-    return super.query(config, values).then(
-      (result) => {
+    return new Promise((resolve, reject) => {
+      // What has begun is always undone, whoever waits; and drizzle keeps a connection on which it could not begin.
+      if (!/^\s*(begin|rollback)/i.test(config?.text ?? config)) assertStillWanted();
+      if (this.#statements++ === 0) this.silentSweeps = 0;
+      super.query(config, values, (error, result) => {
+        if (error) return reject(this.#failed(error));
         this.#answered();
-        return result;
-      },
-      (error) => {
-        if (endsSession(error)) this.abandon(error.message);
-        if (this.#lost === undefined) {
-          this.#answered();
-          throw error;
-        }
-        this.#statements--;
-        this.#rules.onLost();
-        throw new DatabaseUnavailableError(`connection lost: ${this.#lost}`, { cause: error });
-      },
-    );
+        resolve(result);
+      });
+    });
+  }
+
+  #failed(error: Error): Error {
+    if (endsSession(error)) this.abandon(error.message);
+    if (this.#lost === undefined) {
+      this.#answered();
+      return error;
+    }
+    this.#statements--;
+    this.#rules.onLost();
+    return new DatabaseUnavailableError(`connection lost: ${this.#lost}`, { cause: error });
   }
 
   #answered(): void {

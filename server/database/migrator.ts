@@ -209,7 +209,10 @@ class Migrator {
   #refusePooler(): void {
     if (!this.#session.behindPooler) return;
     if (this.#options.directUrlConfigured) {
-      this.#options.log.warn('DATABASE_DIRECT_URL leads to a pooler: migrations need one in session mode');
+      this.#options.log.warn(
+        { migrations: 'pending' },
+        'DATABASE_DIRECT_URL leads to a pooler: migrations need one in session mode',
+      );
       return;
     }
     throw new MigrationError(
@@ -339,7 +342,7 @@ class Session extends DatabaseClient {
   constructor(connection: pg.ClientConfig, connectTimeoutMs: number) {
     super({
       ...connection,
-      application_name: `${connection.application_name ?? 'flightline'} migrations`,
+      application_name: connection.application_name ?? 'migrations',
       connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,

@@ -8,6 +8,7 @@ import {
   type TestDatabase,
 } from '../../tests/support/postgres.ts';
 import { announceForeignKey, TcpProxy } from '../../tests/support/tcp-proxy.ts';
+import { runAsWorkOf } from '../lib/request-work.ts';
 import { createDatabase, type Database, type DatabaseOptions } from './pool.ts';
 import { DatabaseUnavailableError, findUnavailable } from './unavailable.ts';
 
@@ -340,6 +341,21 @@ describe.concurrent('a full house', () => {
     await database.probe();
     expect(database.available).toBe(true);
     await running;
+  });
+
+  it('keeps no connection for a request that was given up while it waited', async ({ make }) => {
+    const database = make({ poolSize: 1 });
+    const held = await database.pool.connect();
+    let wanted = true;
+    const transaction = new Promise((resolve, reject) => {
+      runAsWorkOf({ wanted: () => wanted }, () => {
+        database.db.transaction((tx) => tx.execute(sql`select 1`)).then(resolve, reject);
+      });
+    });
+    wanted = false;
+    held.release();
+    await expect(transaction).rejects.toMatchObject({ cause: { kind: 'handler-timeout' } });
+    await database.pool.query('select 1');
   });
 
   it('is asked whether anyone is there when nothing is answered, and long statements go on', async ({

@@ -173,6 +173,10 @@ class WatchedPool extends pg.Pool {
     const client = await this.#checkout(TRUSTED_IDLE);
     try {
       return await client.query(text, values);
+    } catch (error) {
+      // Names the caller in place of the socket that brought the answer.
+      if (error instanceof Error) Error.captureStackTrace(error);
+      throw error;
     } finally {
       client.release();
     }
@@ -194,24 +198,21 @@ class WatchedPool extends pg.Pool {
     assertStillWanted();
     if (!this.availability.available) await this.availability.admit();
     for (;;) {
-      const client = await this.#acquire();
+      if (this.ending) throw new DatabaseUnavailableError('the pool is closed');
+      if (this.#room > 0) this.#room--;
+      else await this.#queueUp();
+      const client = await this.#take();
       const unused = Date.now() - client.usedAt;
-      if (unused < 0 || unused >= trustedIdle) {
-        if (!(await client.answers(SIGN_OF_LIFE))) {
-          client.release(true);
-          // What ended one connection ended those that are as old: ask none of them, open a new one.
-          this.#dropIdle();
-          continue;
-        }
-      }
-      return client;
+      if (unused >= 0 && unused < trustedIdle) return client;
+      if (await client.answers(SIGN_OF_LIFE)) return client;
+      client.release(true);
+      // What ended one connection ended those that are as old: ask none of them, open a new one.
+      this.#dropIdle();
     }
   }
 
-  async #acquire(): Promise<Lent> {
-    if (this.ending) throw new DatabaseUnavailableError('the pool is closed');
-    if (this.#room > 0) this.#room--;
-    else await this.#queueUp();
+  /** Takes a connection out of pg's pool, where there is room for it. */
+  #take(): Promise<Lent> {
     return new Promise((resolve, reject) => {
       super.connect((error, client) => {
         if (client) return resolve(this.#lend(client as unknown as Lent));
