@@ -148,10 +148,11 @@ describe('many at once', () => {
     }
   });
 
-  it('a holder that is killed: another takes over within 5 s', async ({ scene }) => {
+  it('a holder that is killed: another takes over within 5 s', async ({ scene, onTestFinished }) => {
     await scene.sql('CREATE TABLE patience AS SELECT 60 AS seconds');
     const folder = await scene.write(PATIENT);
     const holder = spawn(process.execPath, [CHILD, scene.url, folder]);
+    onTestFinished(() => void holder.kill('SIGKILL'));
     await expect.poll(() => scene.sql(sleepers), { timeout: 10_000 }).toHaveLength(1);
     const waiting: string[] = [];
     const successor = scene.run({ onWaiting: (why) => waiting.push(why) });
