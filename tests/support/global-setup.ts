@@ -13,16 +13,19 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   const postgres = await startTestPostgres();
   const client = new pg.Client(postgres.url);
   await client.connect();
-  try {
-    // Two runs at once share the cluster: one of them makes the template, the other waits and finds it.
-    await client.query(`SELECT pg_advisory_lock(hashtext('test template'))`);
-    await dropLeftovers(client);
-    provide('postgresUrl', postgres.url);
-    provide('migratedTemplate', await migratedTemplate(client, postgres.url));
-  } finally {
+  // Two runs at once share the cluster: one of them makes the template, the other waits and finds it.
+  await client.query(`SELECT pg_advisory_lock(hashtext('test template'))`);
+  await dropLeftovers(client);
+  const template = await migratedTemplate(client, postgres.url);
+  // As long as this session lasts, a run with other migrations leaves this template alone.
+  await client.query('SELECT pg_advisory_lock_shared(hashtext($1))', [template]);
+  await client.query(`SELECT pg_advisory_unlock(hashtext('test template'))`);
+  provide('postgresUrl', postgres.url);
+  provide('migratedTemplate', template);
+  return async () => {
     await client.end();
-  }
-  return () => postgres.release();
+    await postgres.release();
+  };
 }
 
 async function migratedTemplate(client: pg.Client, server: string): Promise<string> {
@@ -31,10 +34,14 @@ async function migratedTemplate(client: pg.Client, server: string): Promise<stri
     '^template_',
   ]);
   for (const { datname, datistemplate } of rows) {
-    if (datname === name && datistemplate) return name;
+    if (datname === name && datistemplate) continue;
+    const unused = await client.query('SELECT pg_try_advisory_lock(hashtext($1)) AS it', [datname]);
+    if (!unused.rows[0].it) continue;
     await client.query(`ALTER DATABASE ${datname} IS_TEMPLATE false`);
     await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
+    await client.query('SELECT pg_advisory_unlock(hashtext($1))', [datname]);
   }
+  if (rows.some(({ datname, datistemplate }) => datname === name && datistemplate)) return name;
   await client.query(`CREATE DATABASE ${name}`);
   await migrateInto(databaseUrl(server, name));
   // Only a finished one is a template; nobody may connect to it, because copying needs it unused.
