@@ -87,6 +87,7 @@ export class DatabaseClient extends pg.Client {
       clearTimeout(late);
       this.#rules.opening.delete(this);
     }
+    this.usedAt = Date.now();
     this.#rules.onAnswer();
     return this;
   }
@@ -96,7 +97,7 @@ export class DatabaseClient extends pg.Client {
    *
    * A pooler announces a key of its own in place of the backend's process id. Behind one, a setting would stay with
    * the server's connection and meet whoever gets it next; and as startup parameters poolers refuse them. The last
-   * one lets a backend whose client has gone stop its work; other platforms than Linux may refuse it.
+   * setting has a backend stop its work when its client has gone; servers on other platforms than Linux may refuse it.
    */
   async #beginSession(): Promise<void> {
     let behindPooler = this.#rules.poolerHint;

@@ -390,10 +390,12 @@ describe.concurrent('a full house', () => {
 });
 
 it('closes in time, even if a connection is never given back', async ({ make }) => {
-  const database = make();
+  const database = make({ poolSize: 1 });
   const client = await database.pool.connect();
   const running = timed(client.query('select pg_sleep(20)'));
+  const waiting = timed(database.pool.query('select 1'));
   expect((await timed(database.close())).ms).toBeLessThan(3_000);
+  expect(await waiting).toMatchObject({ error: { reason: 'the pool is closed' } });
   expect((await running).error).toBeInstanceOf(DatabaseUnavailableError);
   expect((await timed(database.pool.query('select 1'))).error).toMatchObject({
     reason: 'the pool is closed',

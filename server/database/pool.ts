@@ -185,6 +185,7 @@ class WatchedPool extends pg.Pool {
   async close(): Promise<void> {
     if (this.ending) return;
     clearInterval(this.#sweeper);
+    for (const waiter of this.#waiting) waiter.refuse(new DatabaseUnavailableError('the pool is closed'));
     const late = setTimeout(() => {
       for (const client of [...this.#lent, ...this.#settings.rules.opening])
         client.abandon('the pool was closed');
