@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Config } from './config.ts';
 import type { Database } from './database/pool.ts';
 import { notes } from './features/notes/routes.ts';
+import { postgresStore } from './features/rate-limits/postgres-store.ts';
 import { serializerCompiler, validatorCompiler } from './lib/schemas.ts';
 import type { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger } from './monitoring/logger.ts';
@@ -19,6 +20,7 @@ import { crossSiteWrites } from './plugins/cross-site-writes.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
 import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
+import { rateLimit, type SharedStore } from './plugins/rate-limit.ts';
 import { requestContext, requestId } from './plugins/request-context.ts';
 import { securityHeaders } from './plugins/security-headers.ts';
 import { startupHold } from './plugins/startup-hold.ts';
@@ -68,9 +70,8 @@ export async function createApp(
   app.setSerializerCompiler(serializerCompiler);
 
   // Every request, in this order.
-  const { maxConnections: most } = config.http;
   await app.register(requestContext, { lifecycle });
-  await app.register(connections, { server, most, alwaysAnswered: PROBE_PATHS });
+  await app.register(connections, { server, most: config.http.maxConnections, alwaysAnswered: PROBE_PATHS });
   await app.register(accessLog);
   await app.register(problems);
   await app.register(securityHeaders, {
@@ -86,6 +87,7 @@ export async function createApp(
 
   // Answered in every state.
   await app.register(probes, probeSources);
+  await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: sharedLimits(parts) });
   await app.register(status, { lifecycle, ...about });
 
   // The API: held while starting, refused quickly while the database is away.
@@ -109,4 +111,9 @@ export async function createApp(
 
   await app.ready();
   return { app, handler: app.routing };
+}
+
+/** Where the limits of all replicas are counted, if they are counted together. */
+function sharedLimits({ config, database }: AppParts): SharedStore | undefined {
+  return config.rateLimit.store === 'postgres' ? { store: postgresStore(database.db) } : undefined;
 }

@@ -20,6 +20,7 @@ const KINDS = {
   'range-not-satisfiable': [416, 'There are no such bytes'],
   misdirected: [421, 'This is not that host'],
   'precondition-required': [428, 'If-Match is missing'],
+  'too-many-requests': [429, 'Too many requests'],
   'headers-too-large': [431, 'The headers are too large'],
   internal: [500, 'Something failed here'],
   unavailable: [503, 'Not available right now'],

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { PROBE_RETRY_AFTER, type ProbeSources } from '../monitoring/probe-documents.ts';
 import { PROBES } from '../monitoring/probe-listener.ts';
 import type {} from './access.ts';
+import type {} from './rate-limit.ts';
 
 /** Where a probe answers: its short path, and its place among the rest of monitoring. */
 const pathsOf = (path: string) => (path === '/startup' ? [path] : [path, `/api/monitoring${path}`]);
@@ -17,7 +18,7 @@ export const PROBE_PATHS: ReadonlySet<string> = new Set(Object.keys(PROBES).flat
 export async function probes(app: FastifyInstance, sources: ProbeSources): Promise<void> {
   for (const [path, probe] of Object.entries(PROBES)) {
     for (const url of pathsOf(path)) {
-      app.get(url, { config: { quiet: true, access: 'public' } }, async (_request, reply) => {
+      app.get(url, { config: { quiet: true, access: 'public', limit: false } }, async (_request, reply) => {
         const { status, body } = await probe(sources);
         reply.code(status).header('cache-control', 'no-store');
         if (status === 503) reply.header('retry-after', PROBE_RETRY_AFTER);

@@ -52,6 +52,9 @@ beforeAll(async () => {
   throwing('/foreign', () => new ProblemError('cross-site', 'Not from there.'));
   throwing('/beyond', () => new ProblemError('range-not-satisfiable', 'It ends before that.'));
   throwing('/elsewhere', () => new ProblemError('misdirected', 'Not under that name.'));
+  throwing('/often', () => {
+    return new ProblemError('too-many-requests', 'Wait.', { headers: { 'retry-after': '9' } });
+  });
   throwing('/bug', () => new Error(INSIDE));
   throwing('/statement', () => Object.assign(new pg.DatabaseError(INSIDE, 1, 'error'), { code: '42P01' }));
   throwing('/text', () => 'thrown as it is');
@@ -96,6 +99,7 @@ const CASES: Case[] = [
   ['range-not-satisfiable', 416, '/beyond'],
   ['misdirected', 421, '/elsewhere'],
   ['precondition-required', 428, '/if-match'],
+  ['too-many-requests', 429, '/often'],
   ['internal', 500, '/bug'],
   ['internal', 500, '/statement'],
   ['internal', 500, '/text'],
@@ -152,7 +156,7 @@ describe('a problem', () => {
     expect(document.instance).toBe(path);
     expect(document.detail).toMatch(/\.$/);
     expect(JSON.stringify(document)).not.toMatch(/secret|10\.1\.2\.3|users/);
-    expect(answer.headers.get('retry-after') !== null).toBe(status === 503);
+    expect(answer.headers.get('retry-after') !== null).toBe([429, 503].includes(status));
   });
 
   it.each(RAW)('%s is answered with %d to %s, and the connection closed', async (kind, status, _, parts) => {

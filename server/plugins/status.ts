@@ -13,7 +13,7 @@ export async function status(
 ): Promise<void> {
   app.route({
     ...getStatus,
-    config: { quiet: true },
+    config: { quiet: true, limit: 'local' },
     handler(_request, reply): Status {
       reply.header('cache-control', 'no-store');
       const { state, problem } = lifecycle;
