@@ -63,7 +63,8 @@ export async function start(parts: StartParts): Promise<void> {
   const { config, log, port, probeSources, signal, running } = parts;
   const { lifecycle, checks } = probeSources;
 
-  const connection = config.database.connection ?? (await startEmbedded(parts));
+  // An embedded PostgreSQL tells its address once it runs; the application is loaded meanwhile, and serves its pages.
+  const connection = config.database.connection ?? startEmbedded(parts);
   const database = createDatabase({ ...config.database, connection, applicationName: about.name }, log);
   running.database = database;
   checks.register({
@@ -78,7 +79,10 @@ export async function start(parts: StartParts): Promise<void> {
     },
   });
 
-  const reached = lifecycle.step('database', () => reach(database, parts));
+  const reached = lifecycle.step('database', async () => {
+    await connection;
+    await reach(database, parts);
+  });
   const loaded = lifecycle.step('application', async () => {
     const { server } = port;
     const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(port) : { folder: BUILT_CLIENT };
@@ -100,7 +104,7 @@ export async function start(parts: StartParts): Promise<void> {
 
   await lifecycle.step(
     'migrations',
-    () => applyMigrations(connection, database, parts),
+    async () => applyMigrations(await connection, database, parts),
     (done) => done,
   );
   signal.throwIfAborted();
@@ -138,8 +142,11 @@ async function startEmbedded({ config, log, running, signal }: StartParts) {
 }
 
 const UNREACHABLE = 'The database cannot be reached. Trying again.';
-/** The longest pause between two attempts, in milliseconds: a database that returns is seen within 5 s. */
-const LONGEST_PAUSE_MS = 4_000;
+/**
+ * The longest pause between two attempts, in milliseconds. An attempt on a network that swallows packets takes 3 s, and
+ * a database that returns is to be seen within 5.
+ */
+const LONGEST_PAUSE_MS = 1_500;
 
 async function reach(database: Database, { probeSources, signal }: StartParts): Promise<void> {
   const { lifecycle } = probeSources;

@@ -6,8 +6,11 @@ import { DatabaseClient, type SessionConfig, type SessionRules } from './client.
 import { DatabaseUnavailableError } from './unavailable.ts';
 
 export interface DatabaseOptions {
-  /** Host, user, TLS and so on, fully resolved. Time-outs do not belong here: poolers refuse them. */
-  connection: pg.ClientConfig;
+  /**
+   * Host, user, TLS and so on, fully resolved; a promise where the server is being started, which the first who needs a
+   * connection awaits. Time-outs do not belong here: poolers refuse them.
+   */
+  connection: pg.ClientConfig | Promise<pg.ClientConfig>;
   poolSize: number;
   /** All times in milliseconds. A connection that nobody has used for this long is closed. */
   idleTimeoutMs: number;
@@ -95,6 +98,8 @@ class WatchedPool extends pg.Pool {
   readonly #idle = new Set<DatabaseClient>();
   readonly #lent = new Set<DatabaseClient>();
   readonly #waiting = new Set<Waiter>();
+  /** While the address is not known yet. */
+  #address: Promise<void> | undefined;
   /** How many more connections may be lent. */
   #room: number;
   #sweeper: NodeJS.Timeout | undefined;
@@ -115,8 +120,9 @@ class WatchedPool extends pg.Pool {
       onConnectFailed: (error, since) => this.#connectFailed(error, since),
       onLost: () => this.availability.suspect(),
     };
+    const { connection } = options;
     const settings: SessionConfig = {
-      ...options.connection,
+      ...(connection instanceof Promise ? {} : connection),
       application_name: options.applicationName,
       connectTimeoutMs: options.connectTimeoutMs,
       keepAlive: true,
@@ -130,6 +136,15 @@ class WatchedPool extends pg.Pool {
       Client: DatabaseClient as unknown as new () => pg.ClientBase,
     });
     this.#settings = settings;
+    if (connection instanceof Promise) {
+      this.#address = connection.then((known) => {
+        // pg's pool hands its options to each connection that it opens.
+        for (const target of [this.#settings, this.options]) Object.assign(target, known);
+        this.#address = undefined;
+      });
+      // Who asks for a connection is told; nobody else has to know.
+      this.#address.catch(() => {});
+    }
     this.#room = options.poolSize;
     this.#sweepLimit =
       options.statementTimeoutMs > 0 ? Math.ceil(options.statementTimeoutMs / SWEEP) + 1 : Infinity;
@@ -196,6 +211,7 @@ class WatchedPool extends pg.Pool {
 
   /** @param trustedIdle A connection unused for this many milliseconds must answer first. */
   async #checkout(trustedIdle: number): Promise<Lent> {
+    if (this.#address) await this.#address;
     assertStillWanted();
     if (!this.availability.available) await this.availability.admit();
     for (;;) {
@@ -293,6 +309,7 @@ class WatchedPool extends pg.Pool {
 
   /** One sign of life: over a connection of the pool; while something is wrong, over one of its own. */
   async #ask(): Promise<void> {
+    if (this.#address) await this.#address;
     const troubled = !this.availability.available || this.#silentSweeps >= SUSPICIOUS_SWEEPS;
     if (!troubled && this.#room > 0) return (await this.#checkout(0)).release();
     if (!troubled && this.availability.answeredRecently) return;

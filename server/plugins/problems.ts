@@ -80,7 +80,7 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
     request.log.debug({ reason: unavailable.reason }, 'the database is away');
     return {
       kind: 'unavailable',
-      detail: 'The database is unreachable. Nothing was lost; try again in a moment.',
+      detail: 'The database is unreachable. Try again in a moment.',
       headers: { 'retry-after': String(unavailable.retryAfterSeconds) },
     };
   }
