@@ -14,7 +14,7 @@ export default defineConfig({
   testMatch: ['tests/browser/*.e2e.ts', 'client/src/features/*/*.e2e.ts'],
   outputDir: 'test-results',
   workers: 2,
-  timeout: 60_000,
+  timeout: 120_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: 'list',

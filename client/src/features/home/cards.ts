@@ -1,4 +1,4 @@
-/** One line of a card: something to run, or something to look at. */
+/** One line of a card: something to run, something to look at, or something to know. */
 export type Line = {
   label: string;
   /** What to type in a terminal, exactly; `tests/browser/home.e2e.ts` holds each against the repository. */
@@ -36,10 +36,11 @@ export const CARDS: { title: string; lines: Line[] }[] = [
   {
     title: 'Ship it',
     lines: [
-      { label: 'Check everything', command: 'npm run check' },
-      { label: 'Test everything', command: 'npm test' },
+      { label: 'Test everything that needs no browser', command: 'npm test' },
       { label: 'Build one folder that needs no node_modules', command: 'npm run build' },
       { label: 'Run it, with DATABASE_URL set', command: 'node dist/server/main.js' },
+      { label: 'Or pack it', command: 'docker build -t my-app .' },
+      { label: 'On Replit: import the repository and press Publish.' },
     ],
   },
 ];
