@@ -9,5 +9,8 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Tests start servers and databases: a pool of forks keeps each file's processes its own.
     pool: 'forks',
+    // Most of them wait for time-outs and processes: more at once than there are cores to keep the whole under three minutes.
+    maxWorkers: 3,
+    maxConcurrency: 10,
   },
 });

@@ -15,11 +15,16 @@ const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
 const BOTH = hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
 
 const open: OpenPort[] = [];
+/** How many requests have come that have to wait. */
+let waiting = 0;
 async function start(hosts = ['127.0.0.1'], port = 0, mayMove = false): Promise<OpenPort> {
   const opened = await openPort(
     { hosts, port },
     (request, response) => {
-      if (request.url !== '/live') return false;
+      if (request.url !== '/live') {
+        waiting += 1;
+        return false;
+      }
       response.end('alive');
       return true;
     },
@@ -71,6 +76,7 @@ describe('a port', () => {
   it('refuses with Retry-After more than it can keep', async () => {
     const port = await start();
     const kept = 2_000;
+    waiting = 0;
     await using connection = await openRaw(`http://127.0.0.1:${port.port}`);
     // Pipelined requests are parsed one after the other, so many connections it is.
     const others = await Promise.all(
@@ -80,7 +86,7 @@ describe('a port', () => {
         return one;
       }),
     );
-    await sleep(200);
+    while (waiting < kept) await sleep(20);
     connection.socket.write(GET);
     const answer = await connection.answer();
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);

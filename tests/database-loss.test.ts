@@ -99,9 +99,10 @@ describe.concurrent('a database', () => {
     const { main } = build;
     await using server = await startServer(env, { main });
     await server.open();
-    await sleep(300);
+    const told = async () => (await (await fetch(`${server.url}/api/status`)).json()) as Status;
+    while ((await told()).problem === undefined) await sleep(30);
     expect(await answersOf(server.url)).toEqual(answers(503, 503));
-    const status = (await (await fetch(`${server.url}/api/status`)).json()) as Status;
+    const status = await told();
     expect(status).toMatchObject({
       state: 'migrating',
       problem: expect.stringMatching(/^1 migrations? (is|are) pending; .*main\.js migrate/),

@@ -11,6 +11,10 @@ const MOST_HELD = 1_000;
 async function holding(holdMs: number) {
   const lifecycle = new Lifecycle([]);
   const app = Fastify();
+  const seen = { requests: 0 };
+  app.server.on('request', () => {
+    seen.requests += 1;
+  });
   await app.register(problems);
   await app.register(async (api) => {
     await api.register(startupHold, { lifecycle, holdMs });
@@ -18,7 +22,7 @@ async function holding(holdMs: number) {
   });
   app.get('/page', async () => 'a page');
   const address = await app.listen({ port: 0, host: '127.0.0.1' });
-  return { app, lifecycle, address };
+  return { app, lifecycle, address, seen };
 }
 
 const GET = 'GET /thing HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -74,7 +78,7 @@ describe('a request that comes while starting', () => {
   });
 
   it('is refused at once past the bound, and who leaves makes room', async () => {
-    const { app, lifecycle, address } = await holding(20_000);
+    const { app, lifecycle, address, seen } = await holding(20_000);
     const connections: RawConnection[] = [];
     const ask = async () => {
       const connection = await openRaw(address);
@@ -83,7 +87,7 @@ describe('a request that comes while starting', () => {
       return connection;
     };
     for (let n = 0; n < MOST_HELD; n += 100) await Promise.all(Array.from({ length: 100 }, ask));
-    await sleep(100);
+    while (seen.requests < MOST_HELD) await sleep(10);
     const refused = await ask();
     expect((await refused.answer()).status).toBe(503);
 
