@@ -18,6 +18,7 @@ import { connections } from './plugins/connections.ts';
 import { cors } from './plugins/cors.ts';
 import { crossSiteWrites } from './plugins/cross-site-writes.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
+import { jsonBodies } from './plugins/json-bodies.ts';
 import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
 import { rateLimit, type SharedStore } from './plugins/rate-limit.ts';
@@ -74,6 +75,7 @@ export async function createApp(
   await app.register(connections, { server, most: config.http.maxConnections, alwaysAnswered: PROBE_PATHS });
   await app.register(accessLog);
   await app.register(problems);
+  await app.register(jsonBodies);
   await app.register(securityHeaders, {
     hsts: config.hsts,
     fromVite: 'serve' in clientFrom,
