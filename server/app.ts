@@ -13,7 +13,9 @@ import { diskCheck, eventLoopCheck, memoryCheck } from './monitoring/standard-ch
 import { access } from './plugins/access.ts';
 import { accessLog } from './plugins/access-log.ts';
 import { allowedHosts } from './plugins/allowed-hosts.ts';
+import { apiDescription } from './plugins/api-description.ts';
 import { client } from './plugins/client.ts';
+import { compression } from './plugins/compression.ts';
 import { connections } from './plugins/connections.ts';
 import { cors } from './plugins/cors.ts';
 import { crossSiteWrites } from './plugins/cross-site-writes.ts';
@@ -86,6 +88,11 @@ export async function createApp(
   await app.register(cors, { origins: config.corsOrigins });
   await app.register(crossSiteWrites, { origins: [config.publicUrl ?? [], config.corsOrigins].flat() });
   await app.register(access, { keys: config.internalApiKeys });
+  await app.register(compression);
+  await app.register(apiDescription, {
+    ...about,
+    clientFolder: 'folder' in clientFrom ? clientFrom.folder : undefined,
+  });
 
   // Answered in every state.
   await app.register(probes, probeSources);

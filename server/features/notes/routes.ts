@@ -13,6 +13,7 @@ export const notes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = async (a
 
   app.route({
     ...listNotes,
+    config: { compress: true },
     async handler({ query: { search = '', cursor, limit = 20 } }) {
       const words = toPrefixQuery(search);
       // What was typed holds no word at all: nothing can match, and all notes would be a lie.
@@ -42,6 +43,7 @@ export const notes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = async (a
 
   app.route({
     ...readNote,
+    config: { compress: true },
     async handler({ params: { id } }, reply) {
       const note = (await queries.read(id)) ?? missing(id);
       reply.header('etag', etagOf(note));

@@ -1,0 +1,79 @@
+import { Readable } from 'node:stream';
+import zlib from 'node:zlib';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compression } from './compression.ts';
+
+const LARGE = { items: Array.from({ length: 100 }, (_, id) => ({ id, title: 'A title like any other' })) };
+const TEXT = JSON.stringify(LARGE);
+const READ = { br: zlib.brotliDecompressSync, zstd: zlib.zstdDecompressSync, gzip: zlib.gunzipSync };
+
+let app: FastifyInstance;
+beforeAll(async () => {
+  app = Fastify();
+  await app.register(compression);
+  const config = { compress: true };
+  app.get('/large', { config }, async (_request, reply) => reply.header('etag', '"3"').send(LARGE));
+  app.get('/small', { config }, async () => ({ few: 'words' }));
+  app.get('/stream', { config }, async (_request, reply) =>
+    reply.type('text/csv').send(Readable.from([TEXT])),
+  );
+  app.get('/events', { config }, async (_request, reply) =>
+    reply.type('text/event-stream').send(Readable.from([`data: ${'x'.repeat(2_000)}\n\n`])),
+  );
+  app.get('/image', { config }, async (_request, reply) => reply.type('image/png').send(Buffer.alloc(2_000)));
+  app.get('/done', { config }, async (_request, reply) =>
+    reply.type('text/plain').header('content-encoding', 'gzip').send(zlib.gzipSync(TEXT)),
+  );
+  app.get('/empty', { config }, async (_request, reply) => reply.code(204).send());
+  app.get('/unasked', async () => LARGE);
+});
+afterAll(() => app.close());
+
+const get = (
+  url: string,
+  headers: Record<string, string> = { 'accept-encoding': 'gzip, deflate, br, zstd' },
+) => app.inject({ url, headers });
+
+it.each(['br', 'zstd', 'gzip'] as const)(
+  'a large answer and a stream are compressed with %s',
+  async (encoding) => {
+    for (const url of ['/large', '/stream']) {
+      const answer = await get(url, { 'accept-encoding': encoding });
+      expect(answer.headers).toMatchObject({ 'content-encoding': encoding, vary: 'accept-encoding' });
+      expect(answer.rawPayload.length).toBeLessThan(TEXT.length / 4);
+      expect(READ[encoding](answer.rawPayload).toString()).toBe(TEXT);
+    }
+  },
+);
+
+it('the tag of a compressed answer is weak, and strong for the same as it is', async () => {
+  expect((await get('/large')).headers.etag).toBe('W/"3"');
+  expect((await get('/large', {})).headers.etag).toBe('"3"');
+});
+
+describe('as they are stay', () => {
+  it.each([
+    ['small answers', '/small', 'gzip'],
+    ['answers of routes that did not ask', '/unasked', 'gzip'],
+    ['event streams', '/events', 'gzip'],
+    ['pictures', '/image', 'gzip'],
+    ['answers for who takes nothing else', '/large', 'identity'],
+    ['answers for who refuses what there is', '/large', 'gzip;q=0, br;q=0'],
+    ['answers for who writes nonsense', '/large', ';;,q=br'],
+    ['answers without a body', '/empty', 'gzip'],
+  ])('%s', async (_what, url, taken) => {
+    expect((await get(url, { 'accept-encoding': taken })).headers).not.toHaveProperty('content-encoding');
+  });
+
+  it('answers to who says so', async () => {
+    const answer = await get('/large', { 'accept-encoding': 'gzip', 'x-no-compression': '1' });
+    expect(answer.headers).not.toHaveProperty('content-encoding');
+    expect(answer.body).toBe(TEXT);
+  });
+
+  it('answers that are compressed already', async () => {
+    const { rawPayload } = await get('/done', { 'accept-encoding': 'br, gzip' });
+    expect(zlib.gunzipSync(rawPayload).toString()).toBe(TEXT);
+  });
+});
