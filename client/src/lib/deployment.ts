@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import { isIdle, serverReachable, useConnection } from './connection.ts';
+import { recall, remember } from './tab-memory.ts';
 
 /** How often the page looks for a newer build while somebody uses it, in milliseconds. */
 const LOOK_EVERY_MS = 60_000;
@@ -56,12 +57,14 @@ export async function loadPart<Module>(load: () => Promise<Module>): Promise<Mod
       return await load();
     } catch {
       const mark = `reloaded:${runningEntry}`;
-      if (sessionStorage.getItem(mark) !== null) {
+      const isSecondTime = recall(mark) !== undefined;
+      remember(mark, 'yes');
+      // Where the tab may remember nothing, the page would reload for ever.
+      if (isSecondTime || recall(mark) === undefined) {
         throw new Error('A file of this screen is missing on the server. Reload the page in a minute.', {
           cause: error,
         });
       }
-      sessionStorage.setItem(mark, '1');
       location.reload();
       return new Promise(() => {});
     }

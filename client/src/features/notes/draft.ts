@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { Note } from '#contracts/notes.ts';
+import { recall, remember } from '@/lib/tab-memory.ts';
 
 /** What somebody has typed and not saved, and the version of the note it began from. */
 export type Draft = { title: string; body: string; version: number };
@@ -7,8 +8,8 @@ export type Draft = { title: string; body: string; version: number };
 const keyOf = (id: number) => `note-draft:${id}`;
 
 function read(id: number): Draft | undefined {
-  const kept = sessionStorage.getItem(keyOf(id));
-  return kept === null ? undefined : (JSON.parse(kept) as Draft);
+  const kept = recall(keyOf(id));
+  return kept === undefined ? undefined : (JSON.parse(kept) as Draft);
 }
 
 /**
@@ -19,8 +20,7 @@ function read(id: number): Draft | undefined {
 export function useDraft(id: number) {
   const [draft, setDraft] = useState(() => read(id));
   useEffect(() => {
-    if (draft) sessionStorage.setItem(keyOf(id), JSON.stringify(draft));
-    else sessionStorage.removeItem(keyOf(id));
+    remember(keyOf(id), draft && JSON.stringify(draft));
   }, [id, draft]);
   return [draft, setDraft] as const;
 }

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { Button } from '@/components/button.tsx';
 import { Field } from '@/components/field.tsx';
 import { Form } from '@/components/form.tsx';
+import { recall, remember } from '@/lib/tab-memory.ts';
 import { useCreateNote } from './notes-queries.ts';
 
 const route = getRouteApi('/notes');
@@ -15,16 +16,16 @@ export function NewNoteBox({ onClose }: { onClose: () => void }) {
   const navigate = route.useNavigate();
   const create = useCreateNote();
   const input = useRef<HTMLDivElement>(null);
-  const [title, setTitle] = useState(() => sessionStorage.getItem(KEPT) ?? '');
+  const [title, setTitle] = useState(() => recall(KEPT) ?? '');
   useEffect(() => input.current?.querySelector('input')?.focus(), []);
-  useEffect(() => sessionStorage.setItem(KEPT, title), [title]);
+  useEffect(() => remember(KEPT, title), [title]);
 
   const submit = () => {
     create.mutate(
       { title: title.trim() },
       {
         onSuccess: (note) => {
-          sessionStorage.removeItem(KEPT);
+          remember(KEPT, undefined);
           navigate({ to: '/notes/$id', params: { id: String(note.id) } });
         },
       },

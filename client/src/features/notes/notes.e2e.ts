@@ -38,6 +38,7 @@ test('shows the list, and a note beside it or after it', { tag: '@pictures' }, a
   await expect(list(page)).toBeHidden();
   await page.getByRole('region', { name: 'Note' }).getByRole('link', { name: 'Notes' }).click();
   await expect(row(page, 'Release checklist')).toBeVisible();
+  await expect(page).toHaveTitle(/^Notes/);
 });
 
 test('an empty list says what to do, and the first note is created in place', async ({ page, backend }) => {
