@@ -237,7 +237,7 @@ async function prepare({ dataDir }: GuardianOptions, log: (message: string) => v
     throw new Error(otherMajor(cluster, join(dataDir, 'settings.json'), major, server));
   }
   await takeOver(cluster, account);
-  await endOrphan(cluster, log);
+  await endOrphan(server, cluster, log);
   return { cluster, server, account, settings };
 }
 

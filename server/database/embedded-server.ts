@@ -180,11 +180,15 @@ export async function startPostmaster(
  * Ends a PostgreSQL that a killed guardian left running on `cluster`, and removes a lock file whose process id has
  * since gone to another program: PostgreSQL would take that one for itself and refuse to start.
  */
-export async function endOrphan(cluster: string, log: (message: string) => void): Promise<void> {
+export async function endOrphan(
+  server: ServerPrograms,
+  cluster: string,
+  log: (message: string) => void,
+): Promise<void> {
   const lockFile = join(cluster, 'postmaster.pid');
   const pid = Number.parseInt(await fs.readFile(lockFile, 'utf8').catch(() => ''), 10);
-  // On Windows PostgreSQL recognises its own processes by itself, and there are no signals to send.
-  if (windows || !pid || !alive(pid)) return;
+  if (!pid || !alive(pid)) return;
+  if (windows) return stopThroughPgCtl(server, cluster);
   const command = await commandLine(pid);
   if (!command) return;
   if (!command.includes(cluster)) return fs.rm(lockFile, { force: true });
@@ -236,12 +240,13 @@ async function startThroughPgCtl(
   const exited = (async () => {
     while (alive(pid)) await delay(1_000);
   })();
-  const stop = async () => {
-    await run(pgCtl, ['stop', '-D', cluster, '-m', 'fast', '-w'], { windowsHide: true }).catch(
-      () => undefined,
-    );
-  };
-  return { pid, exited, stop };
+  return { pid, exited, stop: () => stopThroughPgCtl(server, cluster) };
+}
+
+async function stopThroughPgCtl(server: ServerPrograms, cluster: string): Promise<void> {
+  const stop = ['stop', '-D', cluster, '-m', 'fast', '-w'];
+  // Fails where it is gone already.
+  await run(program(server.folder, 'pg_ctl'), stop, { windowsHide: true }).catch(() => undefined);
 }
 
 /** Reads `postmaster.pid`, whose eighth line is PostgreSQL's own word on whether it is ready. */
