@@ -21,6 +21,7 @@ import { cors } from './plugins/cors.ts';
 import { crossSiteWrites } from './plugins/cross-site-writes.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
 import { jsonBodies } from './plugins/json-bodies.ts';
+import { OverloadFacts, overload } from './plugins/overload.ts';
 import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
 import { rateLimit, type SharedStore } from './plugins/rate-limit.ts';
@@ -76,6 +77,7 @@ export async function createApp(
   await app.register(requestContext, { lifecycle });
   await app.register(connections, { server, most: config.http.maxConnections, alwaysAnswered: PROBE_PATHS });
   await app.register(accessLog);
+  app.decorate('overload', new OverloadFacts());
   await app.register(problems);
   await app.register(jsonBodies);
   await app.register(securityHeaders, {
@@ -107,6 +109,7 @@ export async function createApp(
     });
     await api.register(startupHold, { lifecycle, holdMs: config.startupHoldMs });
     await api.register(handlerDeadline, { limitMs: config.http.requestTimeoutMs });
+    await api.register(overload, { waitedMs: () => parts.database.waitedMs() });
     await api.register(notes, { db: parts.database.db });
   });
 

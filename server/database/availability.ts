@@ -41,6 +41,11 @@ export class Availability {
     return this.#away === undefined;
   }
 
+  /** When the database last said anything (`performance.now()`). */
+  get lastAnswer(): number {
+    return this.#lastAnswer;
+  }
+
   /** Whether the database has said anything within the last five seconds. */
   get answeredRecently(): boolean {
     return performance.now() - this.#lastAnswer < RECENT;

@@ -38,6 +38,8 @@ export interface Database {
    * @throws DatabaseUnavailableError, or the signal's reason when that is aborted first.
    */
   probe(signal?: AbortSignal): Promise<void>;
+  /** How long the first of those who wait for a connection has waited while others were served, in milliseconds. */
+  waitedMs(): number;
   stats(): { total: number; idle: number; waiting: number; max: number };
   /** Ends every connection; one that is in use gets two seconds to be given back. */
   close(): Promise<void>;
@@ -66,6 +68,7 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
       return pool.pooler;
     },
     probe: (signal) => pool.availability.probe(signal),
+    waitedMs: () => pool.waitedMs,
     stats: () => ({
       total: pool.totalCount,
       idle: pool.idleCount,
@@ -79,6 +82,7 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
 type Lent = DatabaseClient & pg.PoolClient;
 
 interface Waiter {
+  since: number;
   enter(): void;
   refuse(error: DatabaseUnavailableError): void;
 }
@@ -161,6 +165,12 @@ class WatchedPool extends pg.Pool {
     this.on('remove', (client) => this.#idle.delete(client as unknown as Lent));
     // Some never give back what has failed: drizzle, when a transaction cannot even begin.
     this.on('connect', (client) => client.once('end', () => client.release()));
+  }
+
+  /** How long the first has waited while others were served: 0 where the database says nothing, which is no queue. */
+  get waitedMs(): number {
+    const [first] = this.#waiting;
+    return first ? Math.max(0, this.availability.lastAnswer - first.since) : 0;
   }
 
   /** How many wait for a connection. */
@@ -248,6 +258,7 @@ class WatchedPool extends pg.Pool {
         this.#waiting.delete(waiter);
       };
       const waiter: Waiter = {
+        since: performance.now(),
         enter: () => {
           end();
           resolve();

@@ -13,6 +13,10 @@ import { ProblemError } from '../lib/problem.ts';
 import { type RequestWork, runAsWorkOf } from '../lib/request-work.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** How many handlers are at work. */
+    handlersRunning(): number;
+  }
   interface FastifyRequest {
     /** What the route does for this request, from the moment when its handler may begin. */
     work: HandlerWork | undefined;
@@ -64,6 +68,7 @@ export const handlerDeadline = fp<{ limitMs: number }>(async (app, { limitMs }) 
     }
   };
 
+  app.decorate('handlersRunning', () => running.size);
   app.decorateRequest('work', undefined);
   app.addHook('preHandler', (request, reply, done) => {
     const work = new HandlerWork(reply);

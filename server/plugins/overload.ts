@@ -1,0 +1,201 @@
+/**
+ * Adds an early end to what could only be answered late: while there is more to do than can be done, a request is answered
+ * 503 with `Retry-After` before any work is put into it.
+ *
+ * It stands around the features alone. Probes, files and `/api/status` cost as little as a refusal does, and operators
+ * must be able to look at what is going on. Each sign of overload is looked at when a request comes, and each of them
+ * passes by itself: nothing is remembered that only a further request could end. `@fastify/under-pressure` is not used: it
+ * samples for ever, also in an idle process, and takes one frozen moment for overload.
+ */
+import { PerformanceObserver, performance } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import fp from 'fastify-plugin';
+import { ProblemError } from '../lib/problem.ts';
+import type {} from './access.ts';
+import type {} from './handler-deadline.ts';
+
+/** Handlers at work in one process; each holds some 10 to 20 kB. */
+const MOST_RUNNING = 2_000;
+/** Who has waited this long for a connection while others were served stands in a queue that grows. In milliseconds. */
+const LONG_WAIT_MS = 200;
+/** A burst, such as a cold start lets go at once, is worked off within this time; what lasts longer is overload. */
+const BURST_MS = 250;
+/** The event loop is looked at this often while requests come. */
+const SAMPLE_MS = 100;
+/** A loop that is this late, and does not rest, has more to do than it can. One late turn is not enough to say so. */
+const LATE_MS = 100;
+const BUSY_SHARE = 0.95;
+const LATE_SAMPLES = 3;
+/** Of the heap's limit, after a collection. Between the two, what was decided stays decided. */
+const FULL_SHARE = 0.9;
+const ROOMY_SHARE = 0.8;
+/** What a collection has found is worth this long: refusing leaves so little garbage that the next may be far away. */
+const HEAP_KNOWN_MS = 5_000;
+
+export type OverloadReason = 'in-flight' | 'database-queue' | 'event-loop' | 'memory';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    overload: OverloadFacts;
+  }
+}
+
+/** For monitoring, which sees the whole application and not only the features. */
+export class OverloadFacts {
+  /** Why requests are refused at this moment; undefined while they are not. */
+  reason: () => OverloadReason | undefined = () => undefined;
+  /** How many were refused, by reason. */
+  readonly shed = { 'in-flight': 0, 'database-queue': 0, 'event-loop': 0, memory: 0 };
+}
+
+export interface OverloadOptions {
+  /** How long the first of those who wait for a connection has waited while others were served, in milliseconds. */
+  waitedMs: () => number;
+  mostRunning?: number;
+  heap?: HeapWatch;
+}
+
+export const overload = fp<OverloadOptions>(
+  async (app, { waitedMs, mostRunning = MOST_RUNNING, heap = new HeapWatch() }) => {
+    const loop = new LoopWatch();
+    const queue = new QueueWatch(waitedMs);
+
+    const why = (now: number): OverloadReason | undefined => {
+      if (queue.tooLong(now)) return 'database-queue';
+      if (app.handlersRunning() >= mostRunning) return 'in-flight';
+      if (loop.late) return 'event-loop';
+      if (heap.full(now)) return 'memory';
+      return undefined;
+    };
+    app.overload.reason = () => why(performance.now());
+
+    app.addHook('onRequest', (request, _reply, done) => {
+      loop.look();
+      const reason = why(performance.now());
+      if (reason === undefined || request.operatorKey === 'right') {
+        done();
+        return;
+      }
+      app.overload.shed[reason]++;
+      done(
+        new ProblemError(
+          'unavailable',
+          'There is more to do than can be done. Try again in a moment.',
+          RETRY,
+        ),
+      );
+    });
+    app.addHook('onClose', async () => {
+      loop.stop();
+      heap.stop();
+    });
+  },
+);
+
+const RETRY = { headers: { 'retry-after': '1' } };
+
+/** Tells a queue that grows from a burst that is being worked off: by how long the first of it waits, not by its length. */
+class QueueWatch {
+  readonly #waitedMs: () => number;
+  #longSince: number | undefined;
+  #seenAt = 0;
+
+  constructor(waitedMs: () => number) {
+    this.#waitedMs = waitedMs;
+  }
+
+  tooLong(now: number): boolean {
+    const waited = this.#waitedMs();
+    // Without anyone to look, a frozen process among them, nothing is known of the time between.
+    const gap = now - this.#seenAt > BURST_MS;
+    this.#seenAt = now;
+    if (waited < LONG_WAIT_MS) {
+      this.#longSince = undefined;
+      return false;
+    }
+    if (this.#longSince === undefined || gap) this.#longSince = now;
+    return now - this.#longSince >= BURST_MS;
+  }
+}
+
+/** Looks at the event loop while requests come, and at no other time. */
+class LoopWatch {
+  late = false;
+  #wanted = false;
+  #timer: NodeJS.Timeout | undefined;
+  #lastAt = 0;
+  #last = performance.eventLoopUtilization();
+  #lateInRow = 0;
+
+  look(): void {
+    this.#wanted = true;
+    if (this.#timer !== undefined) return;
+    this.#lastAt = performance.now();
+    this.#last = performance.eventLoopUtilization();
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS).unref();
+  }
+
+  #sample(): void {
+    const now = performance.now();
+    const utilization = performance.eventLoopUtilization();
+    const lateMs = now - this.#lastAt - SAMPLE_MS;
+    const busy = performance.eventLoopUtilization(utilization, this.#last).utilization;
+    this.#lastAt = now;
+    this.#last = utilization;
+    this.#lateInRow = lateMs >= LATE_MS && busy >= BUSY_SHARE ? this.#lateInRow + 1 : 0;
+    this.late = this.#lateInRow >= LATE_SAMPLES;
+    if (!this.#wanted && !this.late) this.stop();
+    this.#wanted = false;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#lateInRow = 0;
+    this.late = false;
+  }
+}
+
+/** What is in use after a full collection: anything else says more about garbage than about need. */
+export class HeapWatch {
+  readonly #limit: number;
+  readonly #used: () => number;
+  readonly #observer: PerformanceObserver;
+  #full = false;
+  #knownAt = Number.NEGATIVE_INFINITY;
+
+  /** @param limit In bytes. @param used Bytes in use at this moment. */
+  constructor(
+    limit: number = getHeapStatistics().heap_size_limit,
+    used: () => number = () => getHeapStatistics().used_heap_size,
+  ) {
+    this.#limit = limit;
+    this.#used = used;
+    this.#observer = new PerformanceObserver((list) => {
+      const full = list.getEntries().some((entry) => (entry as GcEntry).detail.kind === MAJOR_COLLECTION);
+      if (full) this.collected(performance.now());
+    });
+    this.#observer.observe({ entryTypes: ['gc'] });
+  }
+
+  /** A full collection has ended. */
+  collected(now: number): void {
+    const share = this.#used() / this.#limit;
+    this.#full = share >= FULL_SHARE || (this.full(now) && share >= ROOMY_SHARE);
+    this.#knownAt = now;
+  }
+
+  full(now: number): boolean {
+    return this.#full && now - this.#knownAt < HEAP_KNOWN_MS;
+  }
+
+  stop(): void {
+    this.#observer.disconnect();
+  }
+}
+
+/** `perf_hooks.constants.NODE_PERFORMANCE_GC_MAJOR`: mark and compact. */
+const MAJOR_COLLECTION = 4;
+interface GcEntry extends PerformanceEntry {
+  detail: { kind: number };
+}
