@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { query } from '../../tests/support/postgres.ts';
 import { startEmbeddedPostgres } from './embedded.ts';
 
@@ -25,8 +25,11 @@ beforeAll(async () => {
 
 afterAll(() => fs.rm(folder, { recursive: true, force: true }));
 
-const start = (options: { dataDir?: string; signal?: AbortSignal } = {}) =>
-  startEmbeddedPostgres({
+/** What a test started; released after it, also when it fails. */
+const held: { release(): Promise<void> }[] = [];
+
+async function start(options: { dataDir?: string; signal?: AbortSignal } = {}) {
+  const postgres = await startEmbeddedPostgres({
     dataDir,
     database: 'app',
     graceMs: GRACE_MS,
@@ -34,6 +37,11 @@ const start = (options: { dataDir?: string; signal?: AbortSignal } = {}) =>
     log: (message) => logged.push(message),
     ...options,
   });
+  held.push(postgres);
+  return postgres;
+}
+
+afterEach(() => Promise.all(held.splice(0).map((postgres) => postgres.release())));
 
 /** Another process that holds the cluster, as an application does. */
 async function startOwner() {
@@ -103,7 +111,6 @@ test('listens on loopback only, asks for its password, and keeps that to itself'
       expect((await fs.stat(join(dataDir, file))).mode & 0o077, file).toBe(0);
     }
   }
-  await postgres.release();
 });
 
 test('survives a killed owner and is adopted by the next', async () => {
@@ -118,7 +125,6 @@ test('survives a killed owner and is adopted by the next', async () => {
   expect(await ask(next.url, `SELECT to_regclass('survived') IS NOT NULL`)).toBe(true);
   await delay(GRACE_MS + 300);
   expect(isAlive(pid)).toBe(true);
-  await next.release();
 });
 
 test('stops by itself when nobody comes after a killed owner', async () => {
@@ -153,7 +159,7 @@ test('a start that meets a stop waits for it and then starts', async () => {
 test('everything killed at once: the next start recovers the data', async () => {
   const owner = await startOwner();
   await query(owner.url, 'CREATE TABLE committed AS SELECT 7 AS n');
-  const guardian = await guardianPid(owner.url);
+  const guardian = await guardianPid();
   const pid = await postmasterPid();
   process.kill(guardian, 'SIGKILL');
   await owner.kill();
@@ -166,17 +172,14 @@ test('everything killed at once: the next start recovers the data', async () => 
   process.kill(await postmasterPid(), 'SIGKILL');
   await until(() => answers(next.url), 10_000);
   expect(await ask(next.url, 'SELECT n FROM committed')).toBe(7);
-  await next.release();
 });
 
 test('a killed guardian is replaced while its owner lives', async () => {
   const postgres = await start();
-  const before = await guardianPid(postgres.url);
-  process.kill(before, 'SIGKILL');
-  await until(
-    async () => (await answers(postgres.url)) && (await guardianPid(postgres.url)) !== before,
-    10_000,
-  );
+  const orphan = await postmasterPid();
+  process.kill(await guardianPid(), 'SIGKILL');
+  await until(() => !isAlive(orphan), 10_000);
+  await until(() => answers(postgres.url), 10_000);
   const pid = await postmasterPid();
   await postgres.release();
   expect(isAlive(pid)).toBe(false);
@@ -187,7 +190,6 @@ test('a lock file whose process id belongs to somebody else by now does not stop
   await fs.writeFile(file, `${process.pid}\n${dataDir}/cluster\n1\n1\n\n127.0.0.1\n1 1\nready\n`);
   const postgres = await start();
   expect(await ask(postgres.url, 'SELECT 1')).toBe(1);
-  await postgres.release();
 });
 
 test('a file that names a dead guardian, at a port that is a stranger by now, does not stop it', async () => {
@@ -197,7 +199,6 @@ test('a file that names a dead guardian, at a port that is a stranger by now, do
   await fs.writeFile(join(dataDir, 'guardian.json'), JSON.stringify({ port, token: 'x' }));
   const postgres = await start();
   expect(await ask(postgres.url, 'SELECT 1')).toBe(1);
-  await postgres.release();
   stranger.close();
 });
 
@@ -208,7 +209,6 @@ test('moves to another port when its own is taken, and says so', async () => {
   const postgres = await start();
   expect(postgres.port).not.toBe(port);
   expect(logged.join('\n')).toContain(`Port ${port} is taken`);
-  await postgres.release();
   stranger.close();
 });
 
@@ -240,7 +240,6 @@ test('refuses the data of another major version, with the commands that move it'
   await fs.writeFile(version, ours);
   const postgres = await start();
   expect(await ask(postgres.url, 'SELECT answer FROM kept')).toBe(42);
-  await postgres.release();
 });
 
 test.runIf(process.getuid?.() === 0)('as root it takes over a folder that was copied as root', async () => {
@@ -255,7 +254,6 @@ test.runIf(process.getuid?.() === 0)('as root it takes over a folder that was co
   const [postgres, original] = await Promise.all([start({ dataDir: copy }), start()]);
   expect(postgres.port).not.toBe(original.port);
   expect(await ask(postgres.url, 'SELECT answer FROM kept')).toBe(42);
-  await Promise.all([postgres.release(), original.release()]);
 });
 
 test.runIf(process.getuid?.() === 0)(
@@ -273,11 +271,8 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
-/** Who started PostgreSQL: what holds the other end of the owners' connections. */
-async function guardianPid(url: string): Promise<number> {
-  expect(await answers(url)).toBe(true);
-  const { pid } = JSON.parse(await fs.readFile(join(dataDir, 'guardian.json'), 'utf8')) as { pid: number };
-  return pid;
+async function guardianPid(): Promise<number> {
+  return (JSON.parse(await fs.readFile(join(dataDir, 'guardian.json'), 'utf8')) as { pid: number }).pid;
 }
 
 async function answers(url: string): Promise<boolean> {
