@@ -44,7 +44,7 @@ describe.concurrent('a database', () => {
       const lost = performance.now();
       // A passing result is good for 5 s; then comes one failure, and the second a second later.
       await readyTurns(server.url, 503, 12_000);
-      expect(performance.now() - lost).toBeGreaterThan(3_000);
+      expect(performance.now() - lost).toBeGreaterThan(5_500);
       expect(await answersOf(server.url)).toEqual(answers(200, 503));
       const told = await toldToStrangers(server.url);
       expect(told).toMatch(/database: (it cannot be reached|no answer within 1000 ms)/);
@@ -138,7 +138,7 @@ describe.concurrent('a database', () => {
     const env = { MIGRATE_ON_START: 'false', ...QUICK };
     await using server = await startServer({ ...env, DATABASE_URL: url }, { main: build.main });
     await server.open();
-    await readyTurns(server.url, 503, 1_000);
+    while (!(await toldToStrangers(server.url)).includes('pending')) await sleep(30);
     await proxy.refuse();
     for (let n = 0; n < 10; n++) {
       await sleep(300);
