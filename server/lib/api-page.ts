@@ -38,13 +38,13 @@ export function renderApiPage(api: OpenApi, styles: readonly string[]): string {
   );
   const groups = Object.entries(Object.groupBy(operations, ({ operation }) => operation.tags[0] ?? ''));
   // The features first: who comes here looks for them.
-  groups.sort(([a], [b]) => Number(OWN.includes(a)) - Number(OWN.includes(b)));
+  groups.sort(([a], [b]) => OWN.indexOf(a) - OWN.indexOf(b));
   const schemas = Object.entries(api.components.schemas);
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>API · ${api.info.title}</title>
+<title>API · ${titleOf(api.info.title)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
@@ -55,7 +55,7 @@ ${styles.map((href) => html`<link rel="stylesheet" href="${href}">`)}
 <body class="api">
 <a class="skip" href="#main">Skip to content</a>
 <header>
-<p class="home"><a href="/">${api.info.title}</a></p>
+<p class="home"><a href="/">${titleOf(api.info.title)}</a></p>
 <nav aria-label="API">
 ${groups.map(
   ([tag, list = []]) => html`<section><h2>${titleOf(tag)}</h2><ul>
@@ -71,7 +71,7 @@ ${list.map(
 </header>
 <main id="main" tabindex="-1">
 <h1>API</h1>
-<p class="lead">${api.info.title} ${api.info.version} · <a href="/api/openapi.json">openapi.json</a></p>
+<p class="lead">${titleOf(api.info.title)} ${api.info.version} · <a href="/api/openapi.json">openapi.json</a></p>
 <p>${inline(api.info.description)}</p>
 ${groups.map(
   ([tag, list = []]) => html`<section aria-labelledby="tag-${tag}"><h2 id="tag-${tag}">${titleOf(tag)}</h2>
@@ -88,10 +88,11 @@ ${schemas.map(
 `.text;
 }
 
-/** Groups that every copy of this server has. */
-const OWN = ['status', 'docs', 'openapi.json', 'monitoring', 'probes'];
+/** Groups that every copy of this server has, in their order; all others stand before them. */
+const OWN = ['status', 'probes', 'monitoring', 'description'];
 
-const titleOf = (tag: string) => tag.charAt(0).toUpperCase() + tag.slice(1);
+/** `my-app` as people read it: `My app`. */
+const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
 
 /** Lets a long path break at its slashes. */
 const breakable = (path: string) => path.split(/(?=\/)/).map((part) => html`${part}<wbr>`);
@@ -121,7 +122,7 @@ ${fine?.map(
     html`<h4>${status} <span>${description}</span></h4>${content && contentOf(content)}`,
 )}
 <details><summary>When it is refused</summary><dl class="refusals">
-${refused?.map(([status, answer]) => html`<div><dt>${status}</dt><dd>${answer.description}</dd></div>`)}
+${refused?.map(([status, answer]) => html`<div><dt>${status}</dt><dd>${inline(answer.description)}</dd></div>`)}
 </dl></details>
 </article>`;
 }

@@ -69,16 +69,20 @@ const ABOUT = `Errors are problem documents (RFC 9457): \`type\` is stable and f
 \`requestId\` is what to quote to an operator. The same id stands in \`X-Request-Id\`. An answer with \`Retry-After\` may be
 asked for again after that many seconds.`;
 
-/** What any route may answer besides what it says itself, in the words of whoever meets it. */
+/** What a route may answer, whether it says so itself or not, in the words of whoever meets it. */
 const REFUSALS: [status: number, when: (route: DescribedRoute) => boolean, description: string][] = [
+  [400, () => false, 'The request is not valid; `errors` says where'],
   [401, ({ operatorsOnly }) => operatorsOnly, 'The key is missing or not valid'],
   [
     403,
     ({ method }) => !['GET', 'HEAD'].includes(method),
     'A page of another site may not write with cookies',
   ],
+  [404, () => false, 'There is none'],
+  [412, () => false, 'It has been changed since; read it again'],
   [413, ({ schema }) => schema.body !== undefined, 'The body is too large'],
   [415, ({ schema }) => schema.body !== undefined, 'The body is not JSON'],
+  [428, () => false, 'Send If-Match with the ETag of what was read'],
   [429, ({ guarded }) => guarded, 'Too many requests; Retry-After says when to come again'],
   [500, () => true, 'Something failed here; the log has the cause under the request id'],
   [503, ({ guarded }) => guarded, 'Not available right now; Retry-After says when to come again'],
@@ -131,7 +135,7 @@ function operationOf(route: DescribedRoute, path: string, refer: (schema: Schema
     operationId: [method.toLowerCase(), ...words.map((word) => word.replace(/\W/g, ' ').trim())]
       .join(' ')
       .replace(/ +(.)/g, (_, letter: string) => letter.toUpperCase()),
-    tags: [words[0] === 'api' ? (words[1] ?? 'api') : 'probes'],
+    tags: [tagOf(words)],
     ...(schema.summary ? { summary: schema.summary } : {}),
     ...(schema.description ? { description: schema.description } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
@@ -141,6 +145,11 @@ function operationOf(route: DescribedRoute, path: string, refer: (schema: Schema
     responses: answersOf(route, refer),
     ...(route.operatorsOnly ? { security: [{ bearer: [] }, { apiKey: [] }] } : {}),
   };
+}
+
+function tagOf([first, second = 'api']: string[]): string {
+  if (first !== 'api') return 'probes';
+  return second === 'docs' || second === 'openapi.json' ? 'description' : second;
 }
 
 function parametersOf(place: Parameter['in'], object: Schema | undefined, refer: (schema: Schema) => Schema) {
