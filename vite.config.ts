@@ -28,10 +28,13 @@ const VENDOR = 'vendor';
  * times as large, and their frames are readable without it.
  */
 async function leaveOutVendorMap(): Promise<void> {
-  const file = here(`dist/server/${VENDOR}.js`);
-  const code = await readFile(file, 'utf8');
-  await writeFile(file, code.replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n'));
-  await rm(`${file}.map`);
+  const folder = here('dist/server');
+  const files = (await readdir(folder)).filter((name) => name.startsWith(VENDOR) && name.endsWith('.js'));
+  for (const file of files.map((name) => join(folder, name))) {
+    const code = await readFile(file, 'utf8');
+    await writeFile(file, code.replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n'));
+    await rm(`${file}.map`);
+  }
 }
 
 const { BROTLI_PARAM_QUALITY, ZSTD_c_compressionLevel } = zlib.constants;
@@ -113,12 +116,8 @@ export default defineConfig({
             chunkFileNames: '[name].js',
             // What start-up loads of packages in one file, apart from our code: see leaveOutVendorMap.
             codeSplitting: {
-              groups: [
-                {
-                  name: VENDOR,
-                  test: /node_modules\/(?!pino-pretty|rotating-file-stream|@fastify\/(compress|cors|static)\/)/,
-                },
-              ],
+              // By entry: what only some requests need (@fastify/static, compress, cors) waits in files of its own.
+              groups: [{ name: VENDOR, test: /node_modules/, entriesAware: true }],
             },
           },
         },
