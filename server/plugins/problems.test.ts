@@ -55,6 +55,10 @@ beforeAll(async () => {
   throwing('/often', () => {
     return new ProblemError('too-many-requests', 'Wait.', { headers: { 'retry-after': '9' } });
   });
+  throwing('/too-late', () => {
+    const cause = new ProblemError('handler-timeout', 'Too late.', { headers: { 'retry-after': '1' } });
+    return new Error('Failed query', { cause });
+  });
   throwing('/bug', () => new Error(INSIDE));
   throwing('/statement', () => Object.assign(new pg.DatabaseError(INSIDE, 1, 'error'), { code: '42P01' }));
   throwing('/text', () => 'thrown as it is');
@@ -105,6 +109,7 @@ const CASES: Case[] = [
   ['internal', 500, '/text'],
   ['unavailable', 503, '/away'],
   ['handler-timeout', 503, '/slow'],
+  ['handler-timeout', 503, '/too-late'],
 ];
 const RAW: [kind: string, status: number, what: string, parts: string[]][] = [
   ['bad-request', 400, 'what is not HTTP', ['HELO mail\r\n\r\n']],

@@ -72,8 +72,10 @@ function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyR
 }
 
 function answerTo(error: FastifyError, request: FastifyRequest): Answer {
-  if (error instanceof ProblemError) {
-    return { kind: error.kind, detail: error.message, headers: error.headers, errors: error.errors };
+  const problem = findProblem(error);
+  if (problem !== undefined) {
+    const { kind, message, headers, errors } = problem;
+    return { kind, detail: message, headers, errors };
   }
   const unavailable = findUnavailable(error);
   if (unavailable !== undefined) {
@@ -105,6 +107,14 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
     return { kind, detail, headers: kind === 'handler-timeout' ? { 'retry-after': '1' } : {} };
   }
   return { kind: 'internal', detail: 'The cause is in the log, under this request id.', headers: {} };
+}
+
+/** Drizzle wraps what is thrown where a query would have begun, as for a request that nobody waits for any more. */
+function findProblem(error: unknown): ProblemError | undefined {
+  for (let depth = 0; error instanceof Error && depth < 5; depth++, error = error.cause) {
+    if (error instanceof ProblemError) return error;
+  }
+  return undefined;
 }
 
 function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): FastifyReply {
