@@ -99,7 +99,7 @@ export async function createApp(
   // Answered in every state.
   await app.register(probes, probeSources);
   await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: sharedLimits(parts) });
-  await app.register(status, { lifecycle, ...about });
+  await app.register(status, { sources: probeSources, ...about });
 
   // The API: held while starting, refused quickly while the database is away.
   await app.register(async (api) => {

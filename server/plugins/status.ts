@@ -5,19 +5,29 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { getStatus, type Status } from '#contracts/status.ts';
-import type { Lifecycle } from '../lifecycle.ts';
+import { type ProbeSources, ready } from '../monitoring/probe-documents.ts';
 
 export async function status(
   app: FastifyInstance,
-  { lifecycle, name, version }: { lifecycle: Lifecycle; name: string; version: string },
+  { sources, name, version }: { sources: ProbeSources; name: string; version: string },
 ): Promise<void> {
+  const { lifecycle } = sources;
+  /** What `/ready` last found wrong. It is asked behind the answer, which waits for nothing. */
+  let notReady: string | undefined;
   app.route({
     ...getStatus,
     config: { quiet: true, limit: 'local' },
     handler(_request, reply): Status {
       reply.header('cache-control', 'no-store');
-      const { state, problem } = lifecycle;
-      return { name, version, state, ...(problem ? { problem } : {}), startup: [...lifecycle.startup] };
+      const { state, startup } = lifecycle;
+      const isReady = state === 'ready';
+      if (isReady) {
+        void ready(sources).then(({ body }) => {
+          notReady = body.error as string | undefined;
+        });
+      }
+      const problem = lifecycle.problem ?? (isReady ? notReady : undefined);
+      return { name, version, state, ...(problem ? { problem } : {}), startup: [...startup] };
     },
   });
 }
