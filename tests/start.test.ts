@@ -17,7 +17,7 @@ const { buildIsCurrent, sourceHash } = await launcher('build.mjs');
 
 /** A clone with everything current, as after a first `npm start`. Changing it changes nothing here. */
 let clone: string;
-const running = new Set<ChildProcess>();
+const started: ChildProcess[] = [];
 
 const CLONED = ['client', 'contracts', 'drizzle', 'scripts', 'server', 'dist'];
 const CLONED_FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'vite.config.ts', '.npmrc'];
@@ -34,8 +34,15 @@ beforeAll(async () => {
   if (!buildIsCurrent(clone)) await npm(['run', 'build']).ended;
 }, 60_000);
 
+/** Ends what a failing test left behind: npm, and where npm itself is gone, what it had started. */
 afterEach(() => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const { pid } of started.splice(0)) {
+    try {
+      process.kill(process.platform === 'win32' ? (pid as number) : -(pid as number), 'SIGTERM');
+    } catch {
+      // Nothing was left.
+    }
+  }
 });
 
 afterAll(() => fs.rm(clone, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
@@ -50,13 +57,10 @@ function npm(args: string[], env: Record<string, string> = {}) {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  running.add(child);
+  started.push(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const ended = once(child, 'exit').then(([code, signal]) => {
-    running.delete(child);
-    return (code ?? signal) as number | string;
-  });
+  const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
   return { child, ended, output: () => output };
 }
 
@@ -70,7 +74,7 @@ async function serving(args: string[], env: Record<string, string> = {}) {
     ask(path)
       .then(({ status }) => status)
       .catch(() => 0);
-  const ready = (limitMs = 20_000) =>
+  const ready = (limitMs = 30_000) =>
     until(
       async () => (await status('/ready')) === 200,
       limitMs,
@@ -113,7 +117,7 @@ async function parentOf(pid: number): Promise<number> {
 
 const postgresFile = (name: string) => join(clone, '.data/postgres', name);
 
-describe.skipIf(process.platform === 'win32')('npm start', () => {
+describe.skipIf(process.platform === 'win32')('npm start', { timeout: 60_000 }, () => {
   it.each([
     ['Ctrl-C', (npm: number) => process.kill(-npm, 'SIGINT')],
     ['kill -TERM on npm', (npm: number) => process.kill(npm, 'SIGTERM')],
@@ -133,7 +137,7 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
     await ended;
     await until(
       () => !all.some(isAlive),
-      5_000,
+      10_000,
       () => `Still there: ${all.filter(isAlive)}\n${output()}`,
     );
     // Drained, not cut off; and told once.
@@ -174,20 +178,20 @@ describe.skipIf(process.platform === 'win32')('npm run dev', () => {
     const source = await fs.readFile(file, 'utf8');
 
     await fs.writeFile(file, `${source}\nexport const changed = true;\n`);
-    await until(() => /drain\.ts changed/.test(output()) && !isAlive(first), 10_000, output);
+    await until(() => /drain\.ts changed/.test(output()) && !isAlive(first), 20_000, output);
     await ready();
     expect(await pid()).not.toBe(first);
 
     await fs.writeFile(file, `${source}\nexport const broken = ;\n`);
-    await until(() => /starts again when a file changes/.test(output()), 10_000, output);
+    await until(() => /starts again when a file changes/.test(output()), 20_000, output);
     await fs.writeFile(file, source);
     await ready();
     const last = await pid();
 
     process.kill(-(child.pid as number), 'SIGINT');
     await ended;
-    await until(() => !isAlive(last) && !existsSync(postgresFile('guardian.json')), 5_000, output);
-  }, 40_000);
+    await until(() => !isAlive(last) && !existsSync(postgresFile('guardian.json')), 10_000, output);
+  }, 90_000);
 });
 
 describe('what is current', () => {
