@@ -138,7 +138,7 @@ describe.concurrent('a database', () => {
     const env = { MIGRATE_ON_START: 'false', ...QUICK };
     await using server = await startServer({ ...env, DATABASE_URL: url }, { main: build.main });
     await server.open();
-    while (!(await toldToStrangers(server.url)).includes('pending')) await sleep(30);
+    while (!(await toldToStrangers(server.url)).includes('main.js migrate')) await sleep(30);
     await proxy.refuse();
     for (let n = 0; n < 10; n++) {
       await sleep(300);
