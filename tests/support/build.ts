@@ -1,6 +1,6 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ROOT } from './server.ts';
 
 export interface CopiedBuild extends AsyncDisposable {
@@ -19,7 +19,10 @@ export async function copyBuild(migrations: Record<string, string> = {}): Promis
     folder,
     main: join(folder, 'server', 'main.js'),
     async addMigration(name, sql) {
-      const journal = JSON.parse(await readFile(journalFile, 'utf8'));
+      // A project without tables has no journal yet.
+      await mkdir(dirname(journalFile), { recursive: true });
+      const text = await readFile(journalFile, 'utf8').catch(() => '');
+      const journal = text ? JSON.parse(text) : { version: '7', dialect: 'postgresql', entries: [] };
       const last = journal.entries.at(-1)?.when ?? 0;
       journal.entries.push({
         idx: journal.entries.length,
