@@ -8,7 +8,5 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    // What comes after a step that failed would fail for its sake.
-    bail: 1,
   },
 });
