@@ -14,6 +14,9 @@ import { openRaw } from './support/raw-http.ts';
 import { freePort, ROOT, startServer } from './support/server.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
 
+/** Many processes at once: on a busy machine each takes its time. */
+const PATIENT = { timeout: 60_000 };
+
 const MAIN = join(ROOT, 'dist', 'server', 'main.js');
 const SLOW = `create table slow_thing (id int); --> statement-breakpoint\nselect pg_sleep(30);`;
 /** pg_advisory_lock's key of the migrator. */
@@ -63,7 +66,7 @@ async function migratingSlowly() {
   return { database, recorded, server };
 }
 
-describe.concurrent('the state', () => {
+describe.concurrent('the state', PATIENT, () => {
   it('starting: the page and the probes answer while the database refuses, and say nothing of where it is', async () => {
     const port = await freePort();
     await using server = await startServer({
@@ -170,7 +173,7 @@ describe.concurrent('the state', () => {
   });
 });
 
-describe.concurrent('a process ends', () => {
+describe.concurrent('a process ends', PATIENT, () => {
   it('with 78 and every mistake in its configuration at once', async () => {
     await using server = await startServer({ PORT: '0', LOG_LEVEL: 'loud', DB_POOL_SIZE: 'many' });
     expect(await server.ended()).toBe(78);

@@ -7,6 +7,9 @@ import { createDatabase } from './support/postgres.ts';
 import { openRaw, sendRaw } from './support/raw-http.ts';
 import { type SpawnedServer, startServer } from './support/server.ts';
 
+/** Many processes at once: on a busy machine each takes its time. */
+const PATIENT = { timeout: 60_000 };
+
 async function ready(env: Record<string, string> = {}) {
   const database = await createDatabase();
   const server = await startServer({ DATABASE_URL: database.url, ...env });
@@ -17,7 +20,7 @@ async function ready(env: Record<string, string> = {}) {
 const requests = (server: SpawnedServer) => server.log().filter(({ msg }) => msg === 'request');
 const SECRET = 'hunter2-do-not-log';
 
-describe.concurrent('the log of a server', () => {
+describe.concurrent('the log of a server', PATIENT, () => {
   it('has one line a request, which says who asked what and how it went', async () => {
     await using server = await ready();
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';

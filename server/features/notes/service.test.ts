@@ -6,6 +6,9 @@ import { openRaw, type RawConnection } from '../../../tests/support/raw-http.ts'
 import { freePort, startServer } from '../../../tests/support/server.ts';
 import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
 
+/** Many processes at once: on a busy machine each takes its time. */
+const PATIENT = { timeout: 60_000 };
+
 const JSON_TYPE = { 'content-type': 'application/json' };
 const create = (title: string) => ({ method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ title }) });
 
@@ -36,7 +39,7 @@ async function whenOpen(url: string, init?: RequestInit): Promise<Response> {
   }
 }
 
-describe.concurrent('while the server starts', () => {
+describe.concurrent('while the server starts', PATIENT, () => {
   it('200 requests sent the moment the port opens are answered, though the database comes 2 s later', async () => {
     const { database, proxy, url } = await behindProxy();
     await proxy.refuse();
@@ -86,7 +89,7 @@ describe.concurrent('while the server starts', () => {
   });
 });
 
-describe.concurrent('while the database is lost', () => {
+describe.concurrent('while the database is lost', PATIENT, () => {
   it.each([
     ['refuses', (proxy: TcpProxy) => proxy.refuse()],
     ['swallows', (proxy: TcpProxy) => proxy.swallow()],
@@ -189,7 +192,7 @@ describe.concurrent('while the database is lost', () => {
   });
 });
 
-describe.concurrent('when the server is told to stop', () => {
+describe.concurrent('when the server is told to stop', PATIENT, () => {
   const body = JSON.stringify({ title: 'a slow upload' });
   const head = `POST /api/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
   const upload = async (url: string): Promise<RawConnection> => {
