@@ -110,6 +110,8 @@ test.describe('a deployment under an open page', () => {
       loads += 1;
     });
     await page.keyboard.press('Control+k');
+    await expect(() => expect(loads).toBe(1)).toPass();
+    await expect(page.getByText(/^Ready \d/)).toBeVisible();
     await expect(page.getByText('A new version is ready.')).toBeHidden();
     await page.keyboard.press('Control+k');
     await expect(page.getByRole('dialog', { name: 'Commands' })).toBeVisible();

@@ -27,6 +27,7 @@ export const CARDS: { title: string; lines: Line[] }[] = [
   {
     title: 'Look inside',
     lines: [
+      { label: 'The API, described', href: '/api/docs' },
       { label: 'Is it healthy, check by check', href: '/health' },
       { label: 'Is it ready for traffic', href: '/ready' },
       { label: 'Is the process alive', href: '/live' },

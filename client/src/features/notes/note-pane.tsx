@@ -167,7 +167,7 @@ function Editor({ note }: { note: Note }) {
           icon="trash"
           label="Delete this note"
           onClick={() => {
-            discard();
+            // What was not saved stays in the tab, for who undoes this.
             navigate({ to: '/notes', search: { search } });
             const { body: text, ...rest } = note;
             remove.mutate({ ...rest, excerpt: text.slice(0, 140) });
