@@ -50,7 +50,7 @@ describe('before a first deployment', () => {
     expect(await app.text('/')).toContain('My app');
   });
 
-  it('takes a table of its own as its first migration', async () => {
+  it('takes a table of its own', async () => {
     const folder = join(copy, 'server/features/visits');
     await mkdir(folder);
     await writeFile(
