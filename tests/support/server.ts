@@ -27,6 +27,12 @@ export interface SpawnedServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** A test that runs out of time cannot end what it has started. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 async function statusOf(url: string): Promise<number> {
   try {
     const response = await fetch(url);
@@ -64,6 +70,8 @@ export async function startServer(
     env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), RATE_LIMIT_MAX: '100000', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
   const exit = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
