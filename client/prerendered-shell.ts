@@ -3,28 +3,40 @@ import { runnerImport } from 'vite';
 
 /**
  * Writes the shell (navigation and an empty page) into `index.html` at build time, rendered from the same components
- * that take over in the browser. The first paint then needs the style sheet only, and no script.
+ * that take over in the browser. The first paint then needs the style sheet only, and no script: the scripts are asked
+ * for at once, but give way to it on a slow network.
  */
-export function prerenderedShell(): Plugin {
+export function prerenderedShell(): Plugin[] {
   let config: ResolvedConfig;
-  return {
-    name: 'prerendered-shell',
-    apply: 'build',
-    configResolved(resolved) {
-      config = resolved;
-    },
-    transformIndexHtml: {
-      order: 'pre',
-      async handler(html) {
-        const { module } = await runnerImport<{ renderShell: () => string }>('/src/app/render-shell.tsx', {
-          configFile: false,
-          root: config.root,
-          mode: 'production',
-          resolve: { alias: config.resolve.alias },
-          define: config.define ?? {},
-        });
-        return html.replace('<!--shell-->', module.renderShell());
+  return [
+    {
+      name: 'prerendered-shell',
+      apply: 'build',
+      configResolved(resolved) {
+        config = resolved;
+      },
+      transformIndexHtml: {
+        order: 'pre',
+        async handler(html) {
+          const { module } = await runnerImport<{ renderShell: () => string }>('/src/app/render-shell.tsx', {
+            configFile: false,
+            root: config.root,
+            mode: 'production',
+            resolve: { alias: config.resolve.alias },
+            define: config.define ?? {},
+          });
+          return html.replace('<!--shell-->', module.renderShell());
+        },
       },
     },
-  };
+    {
+      name: 'scripts-after-styles',
+      apply: 'build',
+      transformIndexHtml: {
+        order: 'post',
+        handler: (html) =>
+          html.replace(/<(script type="module"|link rel="modulepreload")/g, '<$1 fetchpriority="low"'),
+      },
+    },
+  ];
 }
