@@ -6,6 +6,7 @@ import type { Database } from './database/pool.ts';
 import { notes } from './features/notes/routes.ts';
 import { postgresStore } from './features/rate-limits/postgres-store.ts';
 import { serializerCompiler, validatorCompiler } from './lib/schemas.ts';
+import { trustOf } from './lib/trust.ts';
 import type { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
@@ -24,6 +25,7 @@ import { jsonBodies } from './plugins/json-bodies.ts';
 import { OverloadFacts, overload } from './plugins/overload.ts';
 import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
+import { quickFiles } from './plugins/quick-files.ts';
 import { rateLimit, type SharedStore } from './plugins/rate-limit.ts';
 import { requestContext, requestId } from './plugins/request-context.ts';
 import { securityHeaders } from './plugins/security-headers.ts';
@@ -54,6 +56,7 @@ export async function createApp(
 ): Promise<{ app: FastifyInstance; handler: RequestListener }> {
   const { config, log, checks, probeSources, server, about, clientFrom } = parts;
   const { lifecycle } = probeSources;
+  const trusts = trustOf(config.trustProxy);
 
   const app = Fastify({
     // The port has been open since before this file was loaded.
@@ -62,7 +65,7 @@ export async function createApp(
     // One line a request is written by a plugin of ours.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestId,
-    trustProxy: config.trustProxy,
+    trustProxy: config.trustProxy && trusts,
     bodyLimit: config.http.bodyLimitBytes,
     // Draining answers until the last connection is gone; refusing is the load balancer's to do.
     return503OnClosing: false,
@@ -85,7 +88,7 @@ export async function createApp(
     fromVite: 'serve' in clientFrom,
     inReplitWorkspace: config.platform.replit === 'workspace',
   });
-  await app.register(trustedProxies, { trusted: config.trustProxy });
+  await app.register(trustedProxies, { ranges: config.trustProxy, trusts });
   await app.register(allowedHosts, { hosts: config.allowedHosts, exempt: PROBE_PATHS });
   await app.register(cors, { origins: config.corsOrigins });
   await app.register(crossSiteWrites, { origins: [config.publicUrl ?? [], config.corsOrigins].flat() });
@@ -122,7 +125,8 @@ export async function createApp(
   checks.register(diskCheck(config.log.file ? '.' : tmpdir()));
 
   await app.ready();
-  return { app, handler: app.routing };
+  const anyHost = config.allowedHosts.length === 0;
+  return { app, handler: quickFiles(app, { lifecycle, anyHost, hsts: config.hsts, trusts }) };
 }
 
 /** Where the limits of all replicas are counted, if they are counted together. */

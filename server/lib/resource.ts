@@ -6,7 +6,7 @@ export const ENCODINGS = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
 export type Encoding = keyof typeof ENCODINGS;
 
 /** One form of a resource: its bytes in one encoding, and the headers that go with them. */
-interface Form {
+export interface Form {
   body: Buffer;
   etag: string;
   headers: Record<string, string>;
@@ -122,7 +122,8 @@ export function acceptedEncodings(header: string): ReadonlySet<string> {
   return taken;
 }
 
-function chooseForm({ identity, encoded }: Resource, header: string | undefined): Form {
+/** @returns The smallest form that the client takes. */
+export function chooseForm({ identity, encoded }: Resource, header: string | undefined): Form {
   if (header === undefined || encoded.length === 0) return identity;
   const taken = acceptedEncodings(header);
   for (const [encoding, form] of encoded) if (taken.has(encoding)) return form;

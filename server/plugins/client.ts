@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import { ProblemError } from '../lib/problem.ts';
 import { ENCODINGS, type Encoding, makeResource, type Resource, sendResource } from '../lib/resource.ts';
 
@@ -53,8 +54,17 @@ export interface ClientOptions {
   mostInMemory?: number;
 }
 
-/** @throws Error naming the remedy when there is no built client. */
-export async function client(app: FastifyInstance, options: ClientOptions): Promise<void> {
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The files that are in memory, by path; none where Vite serves them. */
+    files?: ReadonlyMap<string, Resource>;
+  }
+}
+
+/**
+ * @throws Error naming the remedy when there is no built client.
+ */
+async function addClient(app: FastifyInstance, options: ClientOptions): Promise<void> {
   const { folder, largestInMemory = 1024 ** 2, mostInMemory = 64 * 1024 ** 2 } = options;
   const { inMemory, onDisk } = await sortFiles(await listFiles(folder), largestInMemory, mostInMemory);
   const resources = new Map(
@@ -68,7 +78,9 @@ export async function client(app: FastifyInstance, options: ClientOptions): Prom
   const quiet = { config: { quiet: true } };
   // A colon in a file's name is no parameter.
   const pattern = (url: string) => encodeURI(url).replaceAll(':', '::');
-  for (const [url, resource] of [...resources, ['/', page] as const]) {
+  resources.set('/', page);
+  app.decorate('files', resources);
+  for (const [url, resource] of resources) {
     app.get(pattern(url), quiet, (request, reply) => sendResource(resource, request, reply));
   }
   if (onDisk.length > 0) {
@@ -94,6 +106,8 @@ export async function client(app: FastifyInstance, options: ClientOptions): Prom
     return reply;
   });
 }
+
+export const client = fp(addClient);
 
 /** Longer than any address that a person or a router of ours makes. */
 const LONGEST_PATH = 2_000;

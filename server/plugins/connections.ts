@@ -28,6 +28,8 @@ export interface ConnectionsOptions {
 
 /** What became of connections, for monitoring. */
 export interface ConnectionFacts {
+  /** Notes a request that is answered without a hook. @returns Whether there is room for its connection. */
+  begin(request: IncomingMessage, response: ServerResponse): boolean;
   readonly open: number;
   /** How many were let go, by reason. */
   readonly closed: Readonly<Record<'slow-body' | 'slow-read' | 'idle' | 'no-room', number>>;
@@ -189,7 +191,21 @@ export const connections = fp<ConnectionsOptions>(async (app, { server, most, al
   // Node drops what is beyond this number without a word; one more is let in, to be refused.
   server.maxHeadersCount = MOST_HEADERS + 1;
 
+  const begin = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const socket: Tracked = request.socket;
+    // One that was open before the application was loaded is met here first.
+    const connection = socket[CONNECTION] ?? (socket.destroyed === false ? track(socket) : undefined);
+    if (connection) {
+      connection.request = request;
+      connection.response = response;
+      connection.usedAt = performance.now();
+      sweeper ??= setInterval(sweep, SWEEP_MS).unref();
+    }
+    return open.size <= most;
+  };
+
   app.decorate('connections', {
+    begin,
     get open() {
       return open.size;
     },
@@ -197,18 +213,10 @@ export const connections = fp<ConnectionsOptions>(async (app, { server, most, al
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    const socket: Tracked = raw.socket;
-    // One that was open before the application was loaded is met here first.
-    const connection = socket[CONNECTION] ?? (socket.destroyed === false ? track(socket) : undefined);
-    if (connection) {
-      connection.request = raw;
-      connection.response = reply.raw;
-      connection.usedAt = performance.now();
-      sweeper ??= setInterval(sweep, SWEEP_MS).unref();
-    }
+    const hasRoom = begin(raw, reply.raw);
     if (raw.rawHeaders.length > 2 * MOST_HEADERS) {
       done(new ProblemError('headers-too-large', `A request may have ${MOST_HEADERS} headers.`));
-    } else if (open.size > most && !alwaysAnswered.has(pathOf(raw.url ?? ''))) {
+    } else if (!hasRoom && !alwaysAnswered.has(pathOf(raw.url ?? ''))) {
       closed['no-room']++;
       reply.header('connection', 'close');
       done(

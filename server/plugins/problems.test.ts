@@ -66,7 +66,7 @@ beforeAll(async () => {
     const cause = new DatabaseUnavailableError('connect ECONNREFUSED 10.1.2.3:5432');
     return new Error('Failed query', { cause });
   });
-  app.get('/slow', { handlerTimeout: 50 }, () => sleep(1_000, null, { ref: false }));
+  app.get('/slow', { handlerTimeout: 50 }, () => sleep(60_000, null, { ref: false }));
   await app.ready();
   server.on('request', app.routing);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,6 +1,7 @@
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../config.ts';
+import { trustOf } from '../lib/trust.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { problems } from './problems.ts';
 import { trustedProxies } from './trusted-proxies.ts';
@@ -19,8 +20,9 @@ async function seen(env: Record<string, string>, remoteAddress: string, headers:
   );
   const warned: string[] = [];
   const stream = { write: (line: string) => warned.push(JSON.parse(line).msg) };
-  const app = Fastify({ trustProxy: config.trustProxy, logger: { level: 'warn', stream } });
-  await app.register(trustedProxies, { trusted: config.trustProxy });
+  const trusts = trustOf(config.trustProxy);
+  const app = Fastify({ trustProxy: config.trustProxy && trusts, logger: { level: 'warn', stream } });
+  await app.register(trustedProxies, { ranges: config.trustProxy, trusts });
   app.get('/', async ({ ip, protocol, host }) => ({ ip, protocol, host }));
   const ask = () => app.inject({ url: '/', remoteAddress, headers: { host: 'own', ...headers } });
   const { ip, protocol, host } = (await ask()).json();
@@ -58,6 +60,16 @@ describe('the address that is held to be the client', () => {
       1,
     ],
     ['knows IPv4 inside IPv6', PROXY, `::ffff:${PRIVATE}`, xff(REAL), REAL, 0],
+    ['knows ranges of IPv6, and no zones', { TRUST_PROXY: 'fe80::/10' }, 'fe80::1%eth0', xff(REAL), REAL, 0],
+    ['knows single addresses', { TRUST_PROXY: '10.0.0.2' }, '10.0.0.3', xff(SPOOFED), '10.0.0.3', 1],
+    [
+      'takes what is no address for a stranger',
+      PROXY,
+      PRIVATE,
+      xff('10.0.0.9', 'unknown', '10.0.0.8'),
+      'unknown',
+      0,
+    ],
     ['knows the named sets', { TRUST_PROXY: 'loopback' }, '::1', xff(REAL), REAL, 0],
     ['reads true as the private ranges', { TRUST_PROXY: 'true' }, STRANGER, xff(SPOOFED), STRANGER, 1],
     ["is what Replit's proxy says", REPLIT, PRIVATE, xff(SPOOFED, REAL), REAL, 0],

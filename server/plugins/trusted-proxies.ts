@@ -7,21 +7,24 @@
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 
-export const trustedProxies = fp<{ trusted: readonly string[] | false }>(
-  async (app: FastifyInstance, { trusted }) => {
-    let said = false;
-    app.addHook('onRequest', (request, _reply, done) => {
-      // The first of `ips` is the one who connects; the others are there only if it is believed.
-      if (!said && request.headers['x-forwarded-for'] && (request.ips?.length ?? 1) === 1) {
-        said = true;
-        const now = trusted ? `is ${trusted.join(',')}` : 'is not set';
-        app.log.warn(
-          { peer: request.ip },
-          `${request.ip} sends X-Forwarded-For and is not trusted: TRUST_PROXY ${now}. If it is your proxy, ` +
-            'all visitors share one rate limit; set TRUST_PROXY to its address or range.',
-        );
-      }
-      done();
-    });
-  },
-);
+export interface TrustedProxiesOptions {
+  /** `TRUST_PROXY`, and what it makes of an address. */
+  ranges: readonly string[] | false;
+  trusts: (address: string | undefined) => boolean;
+}
+
+export const trustedProxies = fp<TrustedProxiesOptions>(async (app: FastifyInstance, { ranges, trusts }) => {
+  let said = false;
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!said && request.headers['x-forwarded-for'] && !trusts(request.socket.remoteAddress)) {
+      said = true;
+      const now = ranges ? `is ${ranges.join(',')}` : 'is not set';
+      app.log.warn(
+        { peer: request.ip },
+        `${request.ip} sends X-Forwarded-For and is not trusted: TRUST_PROXY ${now}. If it is your proxy, ` +
+          'all visitors share one rate limit; set TRUST_PROXY to its address or range.',
+      );
+    }
+    done();
+  });
+});
