@@ -218,7 +218,7 @@ function Editor({ note }: { note: Note }) {
             maxLength={20_000}
             placeholder="Write something"
             onChange={(event) => edit({ body: event.target.value })}
-            className="-mx-2 mt-2 min-h-64 grow resize-none rounded-md bg-transparent px-2 py-1 transition-colors hover:bg-hover focus:bg-transparent text-base max-md:text-[16px]"
+            className="-mx-2 mt-2 min-h-64 max-w-[66ch] grow resize-none rounded-md bg-transparent px-2 py-1 transition-colors hover:bg-hover focus:bg-transparent text-base max-md:text-[16px]"
           />
         </div>
       )}
