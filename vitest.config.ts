@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['{client/src,contracts,server,scripts,tests}/**/*.test.{ts,tsx}'],
     exclude: ['tests/template/**'],
     globalSetup: ['tests/support/global-setup.ts'],
+    // Waiting costs nothing where what is waited for comes soon; a busy machine may take its time.
+    expect: { poll: { timeout: 10_000 } },
     testTimeout: 20_000,
     hookTimeout: 30_000,
     // Tests start servers and databases: a pool of forks keeps each file's processes its own.

@@ -161,8 +161,9 @@ test('everything killed at once: the next start recovers the data', async () => 
   await query(owner.url, 'CREATE TABLE committed AS SELECT 7 AS n');
   const guardian = await guardianPid();
   const pid = await postmasterPid();
-  process.kill(guardian, 'SIGKILL');
+  // The owner first: while it lives it would replace a killed guardian.
   await owner.kill();
+  process.kill(guardian, 'SIGKILL');
   // PostgreSQL itself is still there, and nobody's. The next start ends it and takes its place.
   expect(isAlive(pid)).toBe(true);
   const next = await start();

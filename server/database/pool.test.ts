@@ -189,14 +189,14 @@ describe.concurrent('the database is away', () => {
     expect(database.available).toBe(true);
     const first = await timed(database.pool.query('select 1'));
     expect(first.error).toBeInstanceOf(DatabaseUnavailableError);
-    expect(first.ms).toBeLessThan(1_000);
+    expect(first.ms).toBeLessThan(5_000);
     expect(database.available).toBe(false);
     const others = await Promise.all(
       Array.from({ length: 50 }, () => timed(database.pool.query('select 1'))),
     );
     for (const { ms, error } of others) {
       expect(error).toMatchObject({ name: 'DatabaseUnavailableError', retryAfterSeconds: 2 });
-      expect(ms).toBeLessThan(500);
+      expect(ms).toBeLessThan(2_000);
     }
     await sleep(600);
     await proxy.pass();
