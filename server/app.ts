@@ -22,7 +22,7 @@ import { cors } from './plugins/cors.ts';
 import { crossSiteWrites } from './plugins/cross-site-writes.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
 import { jsonBodies } from './plugins/json-bodies.ts';
-import { OverloadFacts, overload } from './plugins/overload.ts';
+import { OverloadFacts, overload, refuseAtTheDoor } from './plugins/overload.ts';
 import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
 import { quickFiles } from './plugins/quick-files.ts';
@@ -126,7 +126,13 @@ export async function createApp(
 
   await app.ready();
   const anyHost = config.allowedHosts.length === 0;
-  return { app, handler: quickFiles(app, { lifecycle, anyHost, hsts: config.hsts, trusts }) };
+  const handler = quickFiles(app, { lifecycle, anyHost, hsts: config.hsts, trusts });
+  const never = ['/api/status', '/api/monitoring/', '/api/docs', '/api/openapi.json'];
+  const headers = app.securityHeaders;
+  return {
+    app,
+    handler: refuseAtTheDoor(handler, app.overload, { features: '/api/', never, headers, requestId }),
+  };
 }
 
 /** Where the limits of all replicas are counted, if they are counted together. */

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -7,7 +10,7 @@ import { createDatabase } from '../../tests/support/postgres.ts';
 import { createDatabase as createPool } from '../database/pool.ts';
 import { access } from './access.ts';
 import { handlerDeadline } from './handler-deadline.ts';
-import { HeapWatch, OverloadFacts, type OverloadOptions, overload } from './overload.ts';
+import { HeapWatch, OverloadFacts, type OverloadOptions, overload, refuseAtTheDoor } from './overload.ts';
 import { problems } from './problems.ts';
 
 const KEY = 'k'.repeat(43);
@@ -35,6 +38,16 @@ async function make(
   return { app, url: await app.listen({ port: 0, host: '127.0.0.1' }) };
 }
 
+async function listening(handler: RequestListener): Promise<AddressInfo> {
+  const server = createServer(handler).listen(0, '127.0.0.1');
+  ends.push(async () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, 'listening');
+  return server.address() as AddressInfo;
+}
+
 const statusOf = async (url: string, init?: RequestInit) => {
   const answer = await fetch(url, init);
   await answer.body?.cancel();
@@ -57,6 +70,32 @@ it('refuses where too many handlers are at work, but neither probes nor operator
   expect(await Promise.all(waiting)).toEqual([200, 200, 200]);
   expect(await statusOf(url)).toBe(200);
   expect(app.overload.shed).toMatchObject({ 'in-flight': 2 });
+});
+
+it('refuses at the door what the application would refuse, in the same words, and nothing else', async () => {
+  const { app, url } = await make(() => {}, { mostRunning: 0 });
+  const { port } = await listening(
+    refuseAtTheDoor(app.routing, app.overload, {
+      features: '/',
+      never: ['/live'],
+      headers: { 'x-content-type-options': 'nosniff' },
+      requestId: () => 'the-id',
+    }),
+  );
+  const door = `http://127.0.0.1:${port}`;
+  const atTheDoor = await fetch(`${door}/?secret`);
+  const inside = await fetch(url);
+  expect(atTheDoor.status).toBe(503);
+  for (const name of ['retry-after', 'content-type', 'cache-control']) {
+    expect(atTheDoor.headers.get(name), name).toBe(inside.headers.get(name));
+  }
+  expect(atTheDoor.headers.get('x-content-type-options')).toBe('nosniff');
+  expect(await atTheDoor.json()).toEqual({ ...(await inside.json()), requestId: 'the-id' });
+  expect((await fetch(door, { method: 'HEAD' })).status).toBe(503);
+  expect(await statusOf(`${door}/live`)).toBe(200);
+  expect(await statusOf(door, { headers: { 'x-api-key': KEY } })).toBe(200);
+  expect(await statusOf(door, { headers: { authorization: `Bearer ${KEY}` } })).toBe(200);
+  expect(app.overload.shed['in-flight']).toBe(3);
 });
 
 it('gets a place back from a client that goes away', async () => {

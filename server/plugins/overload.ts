@@ -7,10 +7,11 @@
  * passes by itself: nothing is remembered that only a further request could end. `@fastify/under-pressure` is not used: it
  * samples for ever, also in an idle process, and takes one frozen moment for overload.
  */
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import fp from 'fastify-plugin';
-import { ProblemError } from '../lib/problem.ts';
+import { PROBLEM_MEDIA_TYPE, ProblemError, pathOf, problemDocument } from '../lib/problem.ts';
 import type {} from './access.ts';
 import type {} from './handler-deadline.ts';
 
@@ -77,13 +78,7 @@ export const overload = fp<OverloadOptions>(
         return;
       }
       app.overload.shed[reason]++;
-      done(
-        new ProblemError(
-          'unavailable',
-          'There is more to do than can be done. Try again in a moment.',
-          RETRY,
-        ),
-      );
+      done(new ProblemError('unavailable', DETAIL, { headers: { 'retry-after': RETRY_AFTER } }));
     });
     app.addHook('onClose', async () => {
       loop.stop();
@@ -92,7 +87,59 @@ export const overload = fp<OverloadOptions>(
   },
 );
 
-const RETRY = { headers: { 'retry-after': '1' } };
+const DETAIL = 'There is more to do than can be done. Try again in a moment.';
+const RETRY_AFTER = '1';
+
+/**
+ * Refuses before the application is even asked, where it is certain what it would say: a flood of refusals must leave time
+ * for what was let in. Such a refusal is counted, and leaves no line in the log.
+ *
+ * @param handler The application.
+ * @param parts.features What the addresses of features begin with, and those among them that are never refused.
+ * @param parts.headers Sent along with every refusal.
+ * @param parts.requestId As for every other request.
+ */
+export function refuseAtTheDoor(
+  handler: RequestListener,
+  facts: OverloadFacts,
+  parts: {
+    features: string;
+    never: readonly string[];
+    headers: Readonly<Record<string, string>>;
+    requestId: (request: IncomingMessage) => string;
+  },
+): RequestListener {
+  const { features, never, requestId } = parts;
+  const always = Object.entries({
+    ...parts.headers,
+    'cache-control': 'no-store',
+    'content-type': PROBLEM_MEDIA_TYPE,
+    'retry-after': RETRY_AFTER,
+  }).flat();
+  return (request, response) => {
+    const { url = '', headers } = request;
+    const reason = url.startsWith(features) ? facts.reason() : undefined;
+    if (
+      reason === undefined ||
+      // An operator, perhaps; and a body wants to be read, and watched for being slow.
+      headers.authorization !== undefined ||
+      headers['x-api-key'] !== undefined ||
+      headers['content-length'] !== undefined ||
+      headers['transfer-encoding'] !== undefined ||
+      never.some((address) => url.startsWith(address))
+    ) {
+      handler(request, response);
+      return;
+    }
+    facts.shed[reason]++;
+    const id = requestId(request);
+    const document = problemDocument('unavailable', DETAIL, { instance: pathOf(url), requestId: id });
+    const body = JSON.stringify(document);
+    const length = String(Buffer.byteLength(body));
+    response.writeHead(503, [...always, 'x-request-id', id, 'content-length', length]);
+    response.end(request.method === 'HEAD' ? undefined : body);
+  };
+}
 
 /** Tells a queue that grows from a burst that is being worked off: by how long the first of it waits, not by its length. */
 class QueueWatch {
