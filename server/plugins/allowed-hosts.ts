@@ -22,11 +22,8 @@ export const allowedHosts = fp<AllowedHostsOptions>(async (app, { hosts, exempt 
   app.addHook('onRequest', (request, _reply, done) => {
     // An address of IPv6 stands in brackets; a name may end in a dot.
     const host = request.hostname.toLowerCase().replace(/^\[(.*)\]$|\.$/, '$1');
-    if (
-      exact.has(host) ||
-      endings.some((ending) => host.endsWith(ending)) ||
-      exempt.has(pathOf(request.url))
-    ) {
+    const isOurs = exact.has(host) || endings.some((ending) => host.endsWith(ending));
+    if ((isOurs && hasOneHost(request.raw.rawHeaders)) || exempt.has(pathOf(request.url))) {
       done();
       return;
     }
@@ -38,3 +35,12 @@ export const allowedHosts = fp<AllowedHostsOptions>(async (app, { hosts, exempt 
     );
   });
 });
+
+/** Node reads the first of two `Host` headers; a proxy may have read the other (RFC 9112, 3.2). */
+function hasOneHost(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts++;
+  }
+  return hosts === 1;
+}

@@ -172,7 +172,7 @@ export function answerBrokenConnection(newId: () => string) {
     const document = problemDocument(kind, undefined, { instance: '', requestId });
     const body = JSON.stringify(document);
     socket.end(
-      `HTTP/1.1 ${document.status} ${document.title}\r\nConnection: close\r\nCache-Control: no-store\r\n` +
+      `HTTP/1.1 ${document.status} ${document.title}\r\nConnection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n` +
         `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
