@@ -124,8 +124,7 @@ function isPage(request: FastifyRequest): boolean {
   const path = (request.params as { '*': string })['*'];
   if (path.length > LONGEST_PATH)
     throw new ProblemError('uri-too-long', 'No address here is as long as this one.');
-  // `*` asks about the server and not about a page (OPTIONS *).
-  if (request.url === '*' || path === 'api' || path.startsWith('api/') || extname(path) !== '') return false;
+  if (path === 'api' || path.startsWith('api/') || extname(path) !== '') return false;
   if (HOSTILE.test(path) || HOSTILE.test(request.url.split('?', 1)[0] as string)) return false;
   return request.headers.accept?.includes('text/html') ?? false;
 }
