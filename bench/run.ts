@@ -5,9 +5,16 @@
  * ratio of the medians.
  */
 import { idleSuite } from './idle.ts';
+import { overloadSuite } from './overload.ts';
+import { slowClientsSuite } from './slow-clients.ts';
 import { startSuite } from './start.ts';
 
-const suites: Record<string, () => Promise<void>> = { start: startSuite, idle: idleSuite };
+const suites: Record<string, () => Promise<void>> = {
+  start: startSuite,
+  idle: idleSuite,
+  overload: overloadSuite,
+  'slow-clients': slowClientsSuite,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in suites));
