@@ -90,7 +90,7 @@ export default defineConfig({
                   test: /node_modules\/(react|react-dom|scheduler|@tanstack\/(history|router-core|react-router|store|react-store))\//,
                 },
                 // One file of shared pieces compresses better and arrives sooner than a dozen.
-                { name: 'shared', test: /client\/src\/(components|lib)\//, minShareCount: 2 },
+                { name: 'shared', test: /client\/src\/(app|components|lib)\//, minShareCount: 2 },
               ],
             },
           },

@@ -5,7 +5,14 @@
  * It stands before the routes, because a handler set later would not hold for those registered earlier.
  */
 import type { Socket } from 'node:net';
-import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  ConnectionError,
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchemaValidationError,
+} from 'fastify';
 import fp from 'fastify-plugin';
 import { findUnavailable } from '../database/unavailable.ts';
 import {
@@ -97,7 +104,7 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
       headers: {},
       errors: error.validation.map((fault) => ({
         path: `${where}${fault.instancePath}`,
-        message: fault.message ?? 'is not valid',
+        message: inWords(fault),
       })),
     };
   }
@@ -107,6 +114,31 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
     return { kind, detail, headers: kind === 'handler-timeout' ? { 'retry-after': '1' } : {} };
   }
   return { kind: 'internal', detail: 'The cause is in the log, under this request id.', headers: {} };
+}
+
+/** What a person reads beside the field. The validator's own words are for whoever wrote the schema. */
+function inWords({ keyword, params, message }: FastifySchemaValidationError): string {
+  const { limit } = params;
+  switch (keyword) {
+    case 'maxLength':
+      return `has more than ${limit} characters`;
+    case 'minLength':
+      return limit === 1 ? 'is empty' : `has fewer than ${limit} characters`;
+    case 'pattern':
+      return 'has characters that are not possible here, or none that count';
+    case 'required':
+      return `misses ${params.missingProperty}`;
+    case 'additionalProperties':
+      return `has something unknown: ${params.additionalProperty}`;
+    case 'maximum':
+      return `is more than ${limit}`;
+    case 'minimum':
+      return `is less than ${limit}`;
+    case 'type':
+      return `is not of the type ${params.type}`;
+    default:
+      return message ?? 'is not valid';
+  }
 }
 
 /** Drizzle wraps what is thrown where a query would have begun, as for a request that nobody waits for any more. */
