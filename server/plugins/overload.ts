@@ -21,6 +21,8 @@ const MOST_RUNNING = 2_000;
 const LONG_WAIT_MS = 200;
 /** A burst, such as a cold start lets go at once, is worked off within this time; what lasts longer is overload. */
 const BURST_MS = 250;
+/** For so long after a refusal no burst is believed in. */
+const AFTERMATH_MS = 2_000;
 /** The event loop is looked at this often while requests come. */
 const SAMPLE_MS = 100;
 /** A loop that is this late, and does not rest, has more to do than it can. One late turn is not enough to say so. */
@@ -145,6 +147,7 @@ export function refuseAtTheDoor(
 class QueueWatch {
   readonly #waitedMs: () => number;
   #longSince: number | undefined;
+  #refusedAt = Number.NEGATIVE_INFINITY;
   #seenAt = 0;
 
   constructor(waitedMs: () => number) {
@@ -160,8 +163,12 @@ class QueueWatch {
       this.#longSince = undefined;
       return false;
     }
-    if (this.#longSince === undefined || gap) this.#longSince = now;
-    return now - this.#longSince >= BURST_MS;
+    // Right after an overload there are no bursts: what comes is the rest of it.
+    const again = now - this.#refusedAt < AFTERMATH_MS;
+    if (this.#longSince === undefined || gap) this.#longSince = again ? now - BURST_MS : now;
+    if (now - this.#longSince < BURST_MS) return false;
+    this.#refusedAt = now;
+    return true;
   }
 }
 
