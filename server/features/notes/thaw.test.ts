@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createDatabase, query, type TestDatabase } from './support/postgres.ts';
-import { startServer } from './support/server.ts';
+import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { startServer } from '../../../tests/support/server.ts';
 
 /** `FROZEN_SECONDS=60` for the whole night. */
 const FROZEN_MS = Number(process.env.FROZEN_SECONDS ?? 4) * 1_000;
