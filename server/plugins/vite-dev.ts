@@ -21,7 +21,7 @@ export async function viteDev(
     server: { middlewareMode: true, hmr: { server }, allowedHosts: true },
   });
   app.addHook('onClose', () => vite.close());
-  app.get('/*', (request, reply) => {
+  app.get('/*', { config: { quiet: true } }, (request, reply) => {
     reply.hijack();
     // Vite answers past Fastify, so what the plugins have added is handed on.
     for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '');
