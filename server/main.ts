@@ -6,6 +6,7 @@
  */
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { about, BUNDLED } from './about.ts';
 import { ConfigError, loadConfig, readListenAddress } from './config.ts';
 import { drain } from './drain.ts';
@@ -136,6 +137,8 @@ async function serve(fromSources: boolean): Promise<void> {
     );
     const settings = await lifecycle.step('configuration', () => loadConfig());
     shutdown = settings.config.shutdown;
+    // Whoever has been knocking is answered before the long work of loading.
+    await sleep(1);
     // Loaded only now: everything from here on happens behind an open port.
     const { start, startLog } = await import('./start.ts');
     probeSources.environment = settings.config.environment;

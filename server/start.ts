@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ClientConfig } from 'pg';
 import { about, BUILT_CLIENT, BUNDLED, MAIN, MIGRATIONS, ROOT } from './about.ts';
-import { createApp } from './app.ts';
 import type { Config, LoadedConfig } from './config.ts';
 import { type MigrateOptions, migrate, migrationStatus } from './database/migrator.ts';
 import { createDatabase, type Database } from './database/pool.ts';
@@ -84,6 +83,10 @@ export async function start(parts: StartParts): Promise<void> {
     await reach(database, parts);
   });
   const loaded = lifecycle.step('application', async () => {
+    // Loading is work in one piece: before it, the database's first answers and probes that knock get their turn.
+    await breathe();
+    const { createApp } = await import('./app.ts');
+    await breathe();
     const { server } = port;
     const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(port) : { folder: BUILT_CLIENT };
     const { app, handler } = await createApp({
