@@ -101,7 +101,7 @@ export async function createApp(
 
   // Answered in every state.
   await app.register(probes, probeSources);
-  await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: sharedLimits(parts) });
+  await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: await sharedLimits(parts, app) });
   await app.register(status, { sources: probeSources, ...about });
 
   // The API: held while starting, refused quickly while the database is away.
@@ -136,6 +136,14 @@ export async function createApp(
 }
 
 /** Where the limits of all replicas are counted, if they are counted together. */
-function sharedLimits({ config, database }: AppParts): SharedStore | undefined {
-  return config.rateLimit.store === 'postgres' ? { store: postgresStore(database.db) } : undefined;
+async function sharedLimits(
+  { config, database, log }: AppParts,
+  app: FastifyInstance,
+): Promise<SharedStore | undefined> {
+  if (config.rateLimit.store === 'postgres') return { store: postgresStore(database.db) };
+  if (config.rateLimit.store !== 'redis' || config.redisUrl === undefined) return undefined;
+  const { connectRedis } = await import('./plugins/redis-store.ts');
+  const redis = connectRedis(config.redisUrl, log as FastifyBaseLogger);
+  app.addHook('onClose', () => redis.disconnect());
+  return { redis };
 }

@@ -234,7 +234,7 @@ export const SETTINGS = {
     ...integer(1, 1_000_000_000),
     default: 300,
     aliases: ['RATE_LIMIT_MAX_REQUESTS'],
-    doc: 'Requests that one client may make in a window.',
+    doc: 'Requests to the API that one client may make in a window; writes get a fifth of it, operators ten times as many.',
   },
   RATE_LIMIT_WINDOW_MS: {
     group: 'Requests',
@@ -265,7 +265,7 @@ export const SETTINGS = {
     group: 'Requests',
     ...milliseconds(),
     default: 30_000,
-    doc: 'How long a request may take; streams are exempt.',
+    doc: 'How long a handler may take to begin its answer, once the request has arrived; streams that have begun are exempt.',
   },
   KEEP_ALIVE_TIMEOUT_MS: {
     group: 'Requests',

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createDatabase, type TestDatabase } from '../../tests/support/postgres.ts';
+import { freePort, startServer } from '../../tests/support/server.ts';
+
+const installed = spawnSync('redis-server', ['--version']).status === 0;
+let database: TestDatabase;
+let redisPort: number;
+let redis: ChildProcess | undefined;
+
+async function startRedis(): Promise<void> {
+  const args = ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  redis = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise<void>((resolve) => {
+    redis?.stdout?.on('data', (chunk) => String(chunk).includes('Ready to accept') && resolve());
+  });
+}
+async function stopRedis(): Promise<void> {
+  redis?.kill('SIGKILL');
+  if (redis) await once(redis, 'exit');
+  redis = undefined;
+}
+
+beforeAll(async () => {
+  database = await createDatabase();
+  redisPort = await freePort();
+  if (installed) await startRedis();
+});
+afterAll(async () => {
+  await stopRedis();
+  await database.drop();
+});
+
+// Where there is no Redis there is nothing real to test against; .ci/run installs one.
+it.runIf(installed)('two replicas count together, and each for itself while Redis is away', async () => {
+  const env = {
+    DATABASE_URL: database.url,
+    RATE_LIMIT_STORE: 'redis',
+    REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+    RATE_LIMIT_MAX: '20',
+    RATE_LIMIT_WINDOW_MS: '3000',
+  };
+  await using one = await startServer(env);
+  await using other = await startServer(env);
+  await Promise.all([one.ready(), other.ready()]);
+  const ask = async (count: number) => {
+    const statuses: number[] = [];
+    for (let asked = 0; asked < count; asked++) {
+      const answer = await fetch(`${(asked % 2 ? one : other).url}/api/nothing`);
+      await answer.body?.cancel();
+      statuses.push(answer.status);
+    }
+    return statuses;
+  };
+  // Until the connection stands, each counts for itself: begin with what is not counted twice.
+  await sleep(300);
+  const together = await ask(60);
+  expect(together.filter((status) => status === 404).length).toBe(20);
+  expect(together.filter((status) => status === 429).length).toBe(40);
+
+  await stopRedis();
+  // The window that is used up stays used up; the next one is each replica's own.
+  await sleep(3_100);
+  const apart = await ask(60);
+  expect(apart.filter((status) => status === 404).length).toBe(40);
+  expect(apart.filter((status) => status === 429).length).toBe(20);
+  expect(`${one.output()}${other.output()}`).toContain('the store of rate limits is away');
+
+  await startRedis();
+  await sleep(3_500);
+  const again = await ask(60);
+  expect(again.filter((status) => status === 404).length).toBe(20);
+});
