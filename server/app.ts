@@ -10,6 +10,7 @@ import { trustOf } from './lib/trust.ts';
 import type { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
+import { requestLog } from './monitoring/request-log.ts';
 import { diskCheck, eventLoopCheck, memoryCheck } from './monitoring/standard-checks.ts';
 import { access } from './plugins/access.ts';
 import { accessLog } from './plugins/access-log.ts';
@@ -64,6 +65,7 @@ export async function createApp(
     loggerInstance: log as FastifyBaseLogger,
     // One line a request is written by a plugin of ours.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    childLoggerFactory: requestLog,
     genReqId: requestId,
     trustProxy: config.trustProxy && trusts,
     bodyLimit: config.http.bodyLimitBytes,

@@ -6,6 +6,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { pathOf } from '../lib/problem.ts';
+import type { Logger } from '../monitoring/logger.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,8 +18,11 @@ declare module 'fastify' {
 /** Writes the line of one request. */
 export function logAccess(request: FastifyRequest, reply: FastifyReply): void {
   const { config, url: route } = request.routeOptions;
+  const { log } = request.server;
   const level = config?.quiet === true ? 'debug' : 'info';
-  request.server.log[level](
+  // pino would find out as well, after the line has been put together.
+  if (!(log as Logger).isLevelEnabled(level)) return;
+  log[level](
     {
       requestId: request.id,
       method: request.method,

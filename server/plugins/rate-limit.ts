@@ -37,7 +37,10 @@ export interface RateLimitFacts {
 }
 
 /** Where several processes count together. */
-export type SharedStore = Pick<RateLimitPluginOptions, 'store' | 'redis' | 'nameSpace'>;
+export type SharedStore = Pick<RateLimitPluginOptions, 'store' | 'redis' | 'nameSpace'> & {
+  /** The longest that a request waits for it, in milliseconds; then the local window decides. */
+  timeoutMs?: number;
+};
 
 export interface RateLimitOptions {
   /** Requests that one client may make in a window. Writes get a fifth of it, operators ten times as many. */
@@ -54,7 +57,6 @@ const OPERATORS_FACTOR = 10;
 const MOST_FAILURES = 10;
 /** About 15 MB, in each of the few windows. */
 const MOST_CLIENTS = 100_000;
-/** The longest that a request waits for the shared store, in milliseconds; then the local window decides. */
 const STORE_TIMEOUT_MS = 50;
 /** After so many failures in a row, the store is left alone for a while. */
 const FAILURES_TO_LEAVE = 3;
@@ -239,7 +241,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
   }
 
   /** Asks the shared store, for a moment only, and leaves it alone while it does not answer. */
-  async function sharedCounter(options: SharedStore) {
+  async function sharedCounter({ timeoutMs = STORE_TIMEOUT_MS, ...options }: SharedStore) {
     const { default: plugin } = await import('@fastify/rate-limit');
     await app.register(plugin, { ...options, global: false });
     const counters = new Map<Limit, ReturnType<typeof app.createRateLimit>>();
@@ -266,9 +268,9 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
         let timer: NodeJS.Timeout | undefined;
         try {
           const late = new Promise<never>((_, reject) => {
-            const tooLate = () => reject(new Error(`no answer within ${STORE_TIMEOUT_MS} ms`));
+            const tooLate = () => reject(new Error(`no answer within ${timeoutMs} ms`));
             // An answer that has come while this process was busy or frozen is read first.
-            timer = setTimeout(setImmediate, STORE_TIMEOUT_MS, tooLate);
+            timer = setTimeout(setImmediate, timeoutMs, tooLate);
           });
           const counted = await Promise.race([counterOf(limit)(request), late]);
           if (counted.isAllowed)

@@ -7,6 +7,9 @@ import type { FastifyInstance } from 'fastify';
 import { getStatus, type Status } from '#contracts/status.ts';
 import { type ProbeSources, ready } from '../monitoring/probe-documents.ts';
 
+/** A page that watches need not know sooner, in milliseconds. */
+const ASK_EVERY_MS = 1_000;
+
 export async function status(
   app: FastifyInstance,
   { sources, name, version }: { sources: ProbeSources; name: string; version: string },
@@ -14,6 +17,7 @@ export async function status(
   const { lifecycle } = sources;
   /** What `/ready` last found wrong. It is asked behind the answer, which waits for nothing. */
   let notReady: string | undefined;
+  let askedAt = Number.NEGATIVE_INFINITY;
   app.route({
     ...getStatus,
     config: { quiet: true, limit: 'local' },
@@ -21,7 +25,9 @@ export async function status(
       reply.header('cache-control', 'no-store');
       const { state, startup } = lifecycle;
       const isReady = state === 'ready';
-      if (isReady) {
+      const now = performance.now();
+      if (isReady && now - askedAt >= ASK_EVERY_MS) {
+        askedAt = now;
         void ready(sources).then(({ body }) => {
           notReady = body.error as string | undefined;
         });
