@@ -24,6 +24,9 @@ export async function startLog(
 ): Promise<ServerLogger> {
   const logger = await createLogger(config.log, process.stdout.isTTY);
   for (const warning of warnings) logger.log.warn(warning);
+  if (config.internalApiKeys.length === 0) {
+    logger.log.info('INTERNAL_API_KEY is unset: what is for operators stays closed');
+  }
   lifecycle.onTransition(({ from, to, lastedMs }) => {
     logger.log.info({ from, to, lastedMs: Math.round(lastedMs) }, `${from} → ${to}`);
   });
