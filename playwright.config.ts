@@ -17,6 +17,8 @@ export default defineConfig({
   timeout: 120_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
+  // On a shared machine a browser may be unlucky; what is wrong fails three times.
+  retries: process.env.CI ? 2 : 0,
   reporter: 'list',
   use: {
     launchOptions: {

@@ -7,6 +7,8 @@ export default defineConfig({
     globalSetup: ['tests/support/global-setup.ts'],
     // Waiting costs nothing where what is waited for comes soon; a busy machine may take its time.
     expect: { poll: { timeout: 10_000 } },
+    // On a shared machine a test of processes and clocks may be unlucky; one that is wrong fails three times.
+    retry: process.env.CI ? 2 : 0,
     testTimeout: 20_000,
     hookTimeout: 30_000,
     // Tests start servers and databases: a pool of forks keeps each file's processes its own.
