@@ -7,11 +7,14 @@ import { promisify } from 'node:util';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as drizzleMigrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createDatabase, query } from '../../tests/support/postgres.ts';
 import { announceForeignKey, TcpProxy } from '../../tests/support/tcp-proxy.ts';
 import { MigrationError } from './migration-files.ts';
 import { type MigrateOptions, type MigrationReport, migrate, migrationStatus } from './migrator.ts';
+
+/** `expect.poll` loses its test where several run at once. */
+const WITHIN = { timeout: 10_000, interval: 50 };
 
 const CHILD = resolve(import.meta.dirname, '../../tests/support/migrate-process.ts');
 
@@ -153,10 +156,10 @@ describe('many at once', () => {
     const folder = await scene.write(PATIENT);
     const holder = spawn(process.execPath, [CHILD, scene.url, folder]);
     onTestFinished(() => void holder.kill('SIGKILL'));
-    await expect.poll(() => scene.sql(sleepers), { timeout: 10_000 }).toHaveLength(1);
+    await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toHaveLength(1), WITHIN);
     const waiting: string[] = [];
     const successor = scene.run({ onWaiting: (why) => waiting.push(why) });
-    await expect.poll(() => waiting).toHaveLength(1);
+    await vi.waitFor(async () => expect(await (() => waiting)()).toHaveLength(1), WITHIN);
     expect(waiting[0]).toMatch(/another process is migrating \(backend \d+/);
     await scene.sql(impatient);
     holder.kill('SIGKILL');
@@ -363,7 +366,7 @@ describe.concurrent('a migration', () => {
     await scene.sql('CREATE TABLE patience AS SELECT 60 AS seconds');
     await scene.write(PATIENT);
     const migrating = scene.run({ connection });
-    await expect.poll(() => scene.sql(sleepers)).toHaveLength(1);
+    await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toHaveLength(1), WITHIN);
     await scene.sql(impatient);
     proxy.cut();
     expect(await migrating).toMatchObject({ applied: ['0000_patient'] });
@@ -377,7 +380,7 @@ describe.concurrent('told to stop', () => {
     await scene.write(PATIENT);
     const stop = new AbortController();
     const migrating = scene.run({ signal: stop.signal });
-    await expect.poll(() => scene.sql(sleepers)).toHaveLength(1);
+    await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toHaveLength(1), WITHIN);
     const started = performance.now();
     stop.abort(new Error('SIGTERM'));
     await expect(migrating).rejects.toThrow('SIGTERM');

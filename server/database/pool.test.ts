@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   createDatabase as createTestDatabase,
   query,
@@ -11,6 +11,9 @@ import { announceForeignKey, TcpProxy } from '../../tests/support/tcp-proxy.ts';
 import { runAsWorkOf } from '../lib/request-work.ts';
 import { createDatabase, type Database, type DatabaseOptions } from './pool.ts';
 import { DatabaseUnavailableError, findUnavailable } from './unavailable.ts';
+
+/** `expect.poll` loses its test where several run at once. */
+const WITHIN = { timeout: 10_000, interval: 50 };
 
 let own: TestDatabase;
 let direct: pg.ClientConfig & { host: string; port: number };
@@ -124,8 +127,8 @@ describe.concurrent('a direct connection', () => {
   it('is closed when nobody has used it for a while', async ({ proxy, make }) => {
     const database = make({ idleTimeoutMs: 100 });
     await database.pool.query('select 1');
-    await expect.poll(() => database.stats().total).toBe(0);
-    await expect.poll(() => proxy.connections).toBe(0);
+    await vi.waitFor(async () => expect(await (() => database.stats().total)()).toBe(0), WITHIN);
+    await vi.waitFor(async () => expect(await (() => proxy.connections)()).toBe(0), WITHIN);
   });
 
   it('is not handed on in the middle of a transaction', async ({ make }) => {
@@ -212,12 +215,12 @@ describe.concurrent('the database is away', () => {
   }) => {
     const database = make();
     const running = Array.from({ length: 5 }, () => timed(database.db.execute(sql`select pg_sleep(20)`)));
-    await expect.poll(statementsRunning, { timeout: 10_000 }).toBe(5);
+    await vi.waitFor(async () => expect(await statementsRunning()).toBe(5), WITHIN);
     await proxy.refuse();
     for (const { error } of await Promise.all(running)) {
       expect(findUnavailable(error)?.reason).toMatch(/^connection lost/);
     }
-    await expect.poll(() => database.available).toBe(false);
+    await vi.waitFor(async () => expect(await (() => database.available)()).toBe(false), WITHIN);
     expect(database.stats()).toEqual({ total: 0, idle: 0, waiting: 0, max: 10 });
     await proxy.pass();
     expect(await untilBack(database, 1_000)).toBeLessThan(5_000);
@@ -284,7 +287,7 @@ describe.concurrent('connections die', () => {
     const database = make();
     const pid = await pidOf(database);
     await query(own.url, 'select pg_terminate_backend($1)', [pid]);
-    await expect.poll(() => database.stats().total).toBe(0);
+    await vi.waitFor(async () => expect(await (() => database.stats().total)()).toBe(0), WITHIN);
     expect(await pidOf(database)).not.toBe(pid);
     expect(lines.some((line) => line.includes('An idle database connection was closed'))).toBe(true);
   });
