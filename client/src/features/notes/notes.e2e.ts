@@ -217,7 +217,9 @@ test.describe('when something goes wrong', () => {
     await look(page, 'notes-error');
     await way.open();
     await expect(async () => {
-      await page.getByRole('button', { name: 'Try again' }).click();
+      const again = page.getByRole('button', { name: 'Try again' });
+      // It is gone as soon as the notes are there, which may be while it is being looked for.
+      if (await again.isVisible()) await again.click({ timeout: 500 }).catch(() => {});
       await expect(row(page, 'Release checklist')).toBeVisible({ timeout: 500 });
     }).toPass();
     way.close();
