@@ -69,6 +69,22 @@ export const Figures = Type.Object(
 );
 export type Figures = Static<typeof Figures>;
 
+/** The figures, and what they are figures of: what one looks at first. */
+export const Now = Type.Intersect([
+  Type.Object({
+    instance,
+    state: Type.String({ description: 'starting, migrating, ready, draining or stopped' }),
+    ready: Type.Boolean({ description: 'As /ready says' }),
+    since: Type.String({
+      format: 'date-time',
+      description: 'When `ready` last changed; at first: the start',
+    }),
+    problem: Type.Optional(Type.String({ description: 'Why it is not ready, in words for a stranger' })),
+  }),
+  Figures,
+]);
+export type Now = Static<typeof Now>;
+
 const column = (description: string) => Type.Array(nullable(Type.Number()), { description });
 
 /** The last hour at most as columns: element `i` of each belongs to `times[i]`. Null: nothing was measured then. */
@@ -276,13 +292,22 @@ export const LogLevelNow = Type.Object(
 );
 export type LogLevelNow = Static<typeof LogLevelNow>;
 
-/** One event of the stream: `figures` every 2 s, `alerts` when one changed, `log` for each line that was asked for. */
+/**
+ * The events of the stream, by name. All that one stream says comes from one process, so a screen that draws nothing but
+ * what its stream brought never mixes two.
+ */
 export interface StreamEvents {
   /** First of all, and again after a reconnect. */
   hello: { instance: string; heartbeatMs: number };
-  figures: Figures & { instance: string; state: string; ready: boolean; problem?: string };
+  /** At once, then every 2 s. */
+  figures: Now;
+  /** At first the whole window that was asked for, then each further step as it ends (columns of one element, or a few). */
+  history: History;
+  /** At first, and when one changed. */
   alerts: { instance: string; alerts: Alert[] };
+  /** At first, and when there is another. */
   errors: { instance: string; errors: ErrorGroup[] };
+  /** Where lines were asked for: the last 200 of them at first, then each. `missed`: those between that could not be kept. */
   log: { instance: string; lines: LogLine[]; missed: number };
   /** This process is about to stop: connect again, another will answer. */
   reconnect: { instance: string };
@@ -299,7 +324,7 @@ export const readFigures = {
   url: '/api/monitoring/metrics',
   schema: {
     summary: 'How this process is now',
-    response: { 200: Type.Intersect([Type.Object({ instance }), Figures]), ...operators },
+    response: { 200: Now, ...operators },
   },
 } as const;
 
@@ -458,6 +483,8 @@ export const readStream = {
       {
         /** Lines of the log of at least this level come as well. */
         log: Type.Optional(Type.Unsafe<LogLevel>(LogLevel)),
+        /** How much of the history comes first; 15 minutes where nothing is said. */
+        window: Type.Optional(Window),
       },
       { additionalProperties: false },
     ),
