@@ -1,0 +1,15 @@
+import { index, integer, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+
+/** Alerts that nobody wants to be told of for a while. Few rows, ended ones among them until the next is written. */
+export const silences = pgTable(
+  'silences',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    /** The name of a rule, or `*` for all. */
+    alert: text().notNull(),
+    comment: text().notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+    expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
+  },
+  (table) => [index('silences_expires_at').on(table.expiresAt)],
+);
