@@ -3,19 +3,34 @@ ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
-# Packages first: this layer changes with the lock file only.
+# Packages first: this layer changes with the lock file only. Another registry, or an authority to trust:
+# docker build --secret id=npmrc,src=$HOME/.npmrc .
 COPY package.json package-lock.json .npmrc ./
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts
+RUN --mount=type=cache,target=/root/.npm --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    npm ci --omit=dev --ignore-scripts
 COPY . .
-RUN npm run build
+RUN npm run build && chown -R node dist/server
+# V8's compile cache holds for the user and the path that made it, and a read-only file system takes none: made here.
+USER node
+RUN node scripts/warm-up.mjs && chmod -R a+rX dist/server/.compile-cache
 
 FROM ${NODE_IMAGE}
-ENV NODE_ENV=production
+ARG NODE_IMAGE
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version=${VERSION} \
+      org.opencontainers.image.revision=${REVISION} \
+      org.opencontainers.image.base.name=${NODE_IMAGE}
+# By itself V8 takes at least 259 MB for its heap, also where the container has less, and is killed without a word. A share
+# of the container's limit leaves the rest to buffers, the client's files and Node itself.
+ENV NODE_ENV=production NODE_OPTIONS=--max-old-space-size-percentage=50
 WORKDIR /app
-COPY --from=build /app/dist ./dist
+# Owned by root: the server can read itself, and change nothing of it.
+COPY --from=build --chown=root:root /app/dist ./dist
 USER node
 EXPOSE 5000
+STOPSIGNAL SIGTERM
 # Alive, not ready: a database that is away is no reason to restart the process.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 5000}/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "dist/server/main.js"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "dist/server/healthcheck.js"]
+# Without a shell, so that node is process 1 and gets the signals. `docker run <image> migrate` applies migrations and ends.
+ENTRYPOINT ["node", "dist/server/main.js"]

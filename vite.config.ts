@@ -108,7 +108,7 @@ export default defineConfig({
         sourcemap: true,
         copyPublicDir: false,
         rolldownOptions: {
-          input: { main: here('server/main.ts') },
+          input: { main: here('server/main.ts'), healthcheck: here('server/healthcheck.ts') },
           // CommonJS starts faster than ES modules, and V8's compile cache serves it whole.
           output: {
             format: 'cjs',
