@@ -401,12 +401,12 @@ export const createSilence = {
     body: Type.Object(
       {
         alert: Type.String({ minLength: 1, maxLength: 100 }),
-        comment: Type.String({ minLength: 1, maxLength: 500 }),
+        comment: Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\u0000]*$' }),
         minutes: Type.Integer({ minimum: 1, maximum: 7 * 24 * 60 }),
       },
       { additionalProperties: false },
     ),
-    response: { 201: Silence, ...operators, 503: Problem },
+    response: { 201: Silence, 400: Problem, ...operators, 503: Problem },
   },
 } as const;
 
@@ -415,8 +415,8 @@ export const deleteSilence = {
   url: '/api/monitoring/silences/:id',
   schema: {
     summary: 'End a silence',
-    params: Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }),
-    response: { 204: Type.Null(), ...operators, 404: Problem, 503: Problem },
+    params: Type.Object({ id: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }) }),
+    response: { 204: Type.Null(), 400: Problem, ...operators, 404: Problem, 503: Problem },
   },
 } as const;
 
