@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { about, BUNDLED } from './about.ts';
 import { ConfigError, loadConfig, readListenAddress } from './config.ts';
-import { drain } from './drain.ts';
+import { drain, stillOpen } from './drain.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger } from './monitoring/logger.ts';
@@ -21,6 +21,9 @@ const OLDEST_NODE = 24;
 
 /** Exit codes (see docs/runbook.md). */
 const EXIT = { clean: 0, failed: 1, migration: 70, configuration: 78 } as const;
+
+/** After an error that nothing caught, requests in flight get this long to finish, in milliseconds. */
+const CRASH_GRACE_MS = 1_000;
 
 /** The start-up work, in the order in which it is shown. */
 const STARTUP_STEPS = ['port', 'configuration', 'application', 'database', 'migrations'];
@@ -105,8 +108,40 @@ async function serve(fromSources: boolean): Promise<void> {
     else console.error(`${what}:`, error instanceof Error && error.cause ? error.message : error);
     return end(code);
   };
-  process.on('uncaughtException', (error) => fail(error, 'an error that nothing caught'));
-  process.on('unhandledRejection', (error) => fail(error, 'a promise was rejected and nothing handled it'));
+  /** Drains once, whoever asks; a limit that comes later and ends sooner holds as well. */
+  const stopServing = (delayMs: number, limitMs: number, limit: string): void => {
+    setTimeout(() => {
+      const open = stillOpen(running);
+      log?.error(
+        open.details,
+        `not everything had ended after ${limit}: stopping all the same, with ${open.summary}`,
+      );
+      end(EXIT.failed);
+    }, limitMs);
+    if (stop.signal.aborted) return;
+    lifecycle.to('draining');
+    port?.closeAfterAnswers();
+    stop.abort();
+    // What start-up is doing ends first, so that nothing begins behind the drain.
+    started
+      .catch(() => {})
+      .then(() => drain({ port, running, log, delayMs }))
+      .then(() => end(crashed ? EXIT.failed : EXIT.clean));
+  };
+
+  // The state of the process is unknown from here on, so it must end; other people's requests are not to blame.
+  let crashed = false;
+  const onCrash = (error: unknown, what: string): void => {
+    if (lifecycle.startingUp) fail(error, what);
+    log?.fatal({ err: error }, what);
+    flush();
+    if (!crashed) stopServing(0, CRASH_GRACE_MS, `${CRASH_GRACE_MS} ms, the time after such an error`);
+    crashed = true;
+  };
+  process.on('uncaughtException', (error) => onCrash(error, 'an error that nothing caught'));
+  process.on('unhandledRejection', (error) =>
+    onCrash(error, 'a promise was rejected and nothing handled it'),
+  );
 
   const onSignal = (signal: string): void => {
     if (stop.signal.aborted) {
@@ -114,20 +149,8 @@ async function serve(fromSources: boolean): Promise<void> {
       end(EXIT.failed);
     }
     log?.info({ signal }, 'told to stop');
-    lifecycle.to('draining');
-    stop.abort();
-    setTimeout(() => {
-      log?.error(
-        `not everything had ended after SHUTDOWN_TIMEOUT_MS=${shutdown.timeoutMs}: stopping all the same`,
-      );
-      end(EXIT.failed);
-    }, shutdown.timeoutMs);
-    // What start-up is doing ends first, so that nothing begins behind the drain.
-    const delayMs = lifecycle.started ? shutdown.drainDelayMs : 0;
-    started
-      .catch(() => {})
-      .then(() => drain({ port, running, log, delayMs }))
-      .then(() => end(EXIT.clean));
+    const { drainDelayMs, timeoutMs } = shutdown;
+    stopServing(lifecycle.started ? drainDelayMs : 0, timeoutMs, `SHUTDOWN_TIMEOUT_MS=${timeoutMs}`);
   };
 
   const startUp = async (): Promise<void> => {
@@ -155,6 +178,10 @@ async function serve(fromSources: boolean): Promise<void> {
   };
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
+  process.on('SIGUSR2', async () => {
+    const { writeHeapReport } = await import('./monitoring/heap.ts');
+    if (log) await writeHeapReport(log);
+  });
   // The launcher holds a channel to this process: when it is gone, so is whoever wanted the server.
   // It may go while we end at its word: that is no second wish.
   process.on('disconnect', () => {

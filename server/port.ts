@@ -29,6 +29,8 @@ export interface OpenPort {
   insteadOf: number | undefined;
   /** Passes everything to the application from now on, first what has waited for it. */
   handOver(handler: RequestListener): void;
+  /** Makes every answer from now on the last one of its connection, and has it say so. */
+  closeAfterAnswers(): void;
   /** Closes connections that are between two requests, and those that have not said a word for a second. */
   closeIdleConnections(): void;
   /** Takes no new connections. Open ones live on; resolves when the last one has ended. */
@@ -86,6 +88,12 @@ export async function openPort(
           const held = waiting ?? [];
           waiting = undefined;
           for (const [request, response] of held) if (!response.destroyed) handler(request, response);
+        },
+        closeAfterAnswers() {
+          // Before any other listener, whoever answers: Node adds the header by itself.
+          server.prependListener('request', (_request, response) => {
+            response.shouldKeepAlive = false;
+          });
         },
         closeIdleConnections() {
           server.closeIdleConnections();

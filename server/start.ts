@@ -9,6 +9,7 @@ import { createDatabase, type Database } from './database/pool.ts';
 import { findUnavailable } from './database/unavailable.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { CheckFailure } from './monitoring/health-checks.ts';
+import { reportWhenOutOfMemory } from './monitoring/heap.ts';
 import { createLogger, type Logger, type ServerLogger } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
 import type { OpenPort } from './port.ts';
@@ -64,6 +65,7 @@ export interface StartParts {
 export async function start(parts: StartParts): Promise<void> {
   const { config, log, port, probeSources, signal, running } = parts;
   const { lifecycle, checks } = probeSources;
+  reportWhenOutOfMemory();
 
   // An embedded PostgreSQL tells its address once it runs; the application is loaded meanwhile, and serves its pages.
   const connection = config.database.connection ?? startEmbedded(parts);

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -308,27 +308,92 @@ describe.concurrent('a process ends', PATIENT, () => {
   it.each([
     ['uncaughtException', `throw new Error('nobody caught this')`],
     ['unhandledRejection', `Promise.reject(new Error('nobody caught this'))`],
-  ])('with 1 for an %s, which is in the log', async (_what, code) => {
-    const database = await createDatabase();
-    const folder = await mkdtemp(join(tmpdir(), 'preload-'));
-    await writeFile(
-      join(folder, 'preload.cjs'),
-      `process.on('SIGUSR2', () => { setImmediate(() => { ${code} }); });`,
-    );
-    await using server = await startServer({
-      DATABASE_URL: database.url,
-      NODE_OPTIONS: `--require ${join(folder, 'preload.cjs')}`,
-    });
+  ])('with 1 for an %s, which is in the log, after the requests in flight', async (_what, code) => {
+    await using crashing = await preload(code);
+    await using server = await startServer({ DATABASE_URL: crashing.database.url, ...crashing.env });
     await server.ready();
-    expect(await server.end('SIGUSR2')).toBe(1);
-    expect(server.log().map(({ msg }) => msg)).toContain('ready → stopped');
+    await using inFlight = await openRaw(server.url);
+    inFlight.socket.write('GET /api/status HTTP/1.1\r\n');
+    await sleep(50);
+    server.child.kill('SIGWINCH');
+    await until('the error in the log', async () => server.output().includes('nobody caught this'));
+    inFlight.socket.write('Host: x\r\n\r\n');
+    const answer = await inFlight.answer();
+    expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
+    expect(await server.ended()).toBe(1);
+    expect(server.log().map(({ msg }) => msg)).toContain('draining → stopped');
     expect(server.log().find(({ level }) => level === 'fatal')).toMatchObject({
       err: { message: 'nobody caught this', stack: expect.stringContaining('preload.cjs') },
     });
-    await rm(folder, { recursive: true });
   });
 
-  it('with 0 when the process that started it is gone', async () => {
+  it('with 1 soon after an uncaught error, whatever is still under way, and says what that was', async () => {
+    await using crashing = await preload(`throw new Error('nobody caught this')`);
+    await using server = await startServer({ DATABASE_URL: crashing.database.url, ...crashing.env });
+    await server.ready();
+    await using endless = await openRaw(server.url);
+    endless.socket.write(
+      'POST /api/nothing?secret=x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n',
+    );
+    endless.socket.write('Content-Length: 9\r\n\r\n');
+    await sleep(100);
+    expect(await server.end('SIGWINCH')).toBe(1);
+    const last = server.log().findLast(({ level }) => level === 'error');
+    expect(last?.msg).toMatch(/1 connections, 1 requests .*: POST \/api\/nothing for \d+ ms$/);
+    expect(last?.requests).toEqual([
+      { method: 'POST', path: '/api/nothing', ageMs: expect.any(Number), begun: false },
+    ]);
+  });
+
+  it('from exhausted memory only after it has been said, with the figures, and with a report', async () => {
+    const leak = 'globalThis.kept = []; setInterval(() => kept.push(new Array(50_000).fill({})), 5)';
+    await using leaking = await preload(leak);
+    await using server = await startServer({
+      DATABASE_URL: leaking.database.url,
+      NODE_OPTIONS: `${leaking.env.NODE_OPTIONS} --max-old-space-size=80 --max-semi-space-size=1 --report-directory=${leaking.folder}`,
+    });
+    await server.ready();
+    expect(await server.end('SIGWINCH')).not.toBe(0);
+    expect(server.log().find(({ msg }) => String(msg).includes('the heap is nearly full'))).toMatchObject({
+      level: 'warn',
+      usedMiB: expect.any(Number),
+      limitMiB: expect.any(Number),
+      spacesMiB: { old_space: expect.any(Number) },
+    });
+    const [file = ''] = (await readdir(leaking.folder)).filter((name) => name.endsWith('.json'));
+    const report = JSON.parse(await readFile(join(leaking.folder, file), 'utf8'));
+    expect(report.javascriptHeap.usedMemory).toBeGreaterThan(0);
+    expect(report.environmentVariables).toBeUndefined();
+  });
+});
+
+describe.concurrent('a running process', PATIENT, () => {
+  it('collects garbage on SIGUSR2, and writes a report that holds the heap before and after', async () => {
+    const littering =
+      'globalThis.kept = Array.from({ length: 500_000 }, () => ({})); process.on("SIGUSR2", () => { kept = 0 })';
+    await using littered = await preload(littering);
+    await using server = await startServer({
+      DATABASE_URL: littered.database.url,
+      NODE_OPTIONS: `${littered.env.NODE_OPTIONS} --report-directory=${littered.folder}`,
+    });
+    await server.ready();
+    server.child.kill('SIGWINCH');
+    await sleep(300);
+    server.child.kill('SIGUSR2');
+    const said = await until('the report', async () => server.log().find(({ file }) => file));
+    const report = JSON.parse(await readFile(said.file as string, 'utf8'));
+    const [before, after] = [report.heapBeforeCollection, report.heapAfterCollection];
+    expect(before.usedMiB - after.usedMiB).toBeGreaterThan(5);
+    expect(said).toMatchObject({ before, after });
+    expect(report.libuv.length).toBeGreaterThan(0);
+    expect(report.environmentVariables).toBeUndefined();
+    expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+    expect(await server.end()).toBe(0);
+  });
+});
+
+describe.concurrent('a process whose parent', PATIENT, () => {
+  it('is gone ends with 0', async () => {
     const database = await createDatabase();
     const port = await freePort();
     const child = fork(MAIN, {
@@ -347,6 +412,20 @@ describe.concurrent('a process ends', PATIENT, () => {
     expect(await ended).toEqual([0, null]);
   });
 });
+
+/** A database, and a folder with a file that has a server do something when it is sent SIGWINCH. */
+async function preload(code: string) {
+  const database = await createDatabase();
+  const folder = await mkdtemp(join(tmpdir(), 'preload-'));
+  const file = join(folder, 'preload.cjs');
+  await writeFile(file, `process.on('SIGWINCH', () => { setImmediate(() => { ${code} }); });`);
+  return {
+    database,
+    folder,
+    env: { NODE_OPTIONS: `--require ${file}` },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
 
 async function blockPort() {
   const { createServer } = await import('node:net');

@@ -31,6 +31,8 @@ export interface ConnectionFacts {
   /** Notes a request that is answered without a hook. @returns Whether there is room for its connection. */
   begin(request: IncomingMessage, response: ServerResponse): boolean;
   readonly open: number;
+  /** Requests that came and whose answer has not gone out, the oldest first. `begun`: a part of it has. */
+  unanswered(): { method: string; path: string; ageMs: number; begun: boolean }[];
   /** How many were let go, by reason. */
   readonly closed: Readonly<Record<'slow-body' | 'slow-read' | 'idle' | 'no-room', number>>;
 }
@@ -208,6 +210,18 @@ export const connections = fp<ConnectionsOptions>(async (app, { server, most, al
     begin,
     get open() {
       return open.size;
+    },
+    unanswered() {
+      const now = performance.now();
+      return [...open]
+        .filter((connection) => connection.working)
+        .sort((a, b) => a.usedAt - b.usedAt)
+        .map(({ request, response, usedAt }) => ({
+          method: request?.method ?? '',
+          path: pathOf(request?.url ?? ''),
+          ageMs: Math.round(now - usedAt),
+          begun: response?.headersSent === true,
+        }));
     },
     closed,
   });

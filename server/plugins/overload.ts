@@ -12,6 +12,7 @@ import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import fp from 'fastify-plugin';
 import { PROBLEM_MEDIA_TYPE, ProblemError, pathOf, problemDocument } from '../lib/problem.ts';
+import { heapFigures } from '../monitoring/heap.ts';
 import type {} from './access.ts';
 import type {} from './handler-deadline.ts';
 
@@ -32,6 +33,8 @@ const LATE_SAMPLES = 3;
 /** Of the heap's limit, after a collection. Between the two, what was decided stays decided. */
 const FULL_SHARE = 0.9;
 const ROOMY_SHARE = 0.8;
+/** From here on it is said, once for each approach. */
+const NEARLY_FULL_SHARE = 0.85;
 /** What a collection has found is worth this long: refusing leaves so little garbage that the next may be far away. */
 const HEAP_KNOWN_MS = 5_000;
 
@@ -60,6 +63,11 @@ export interface OverloadOptions {
 
 export const overload = fp<OverloadOptions>(
   async (app, { waitedMs, mostRunning = MOST_RUNNING, heap = new HeapWatch() }) => {
+    heap.onNearlyFull = () =>
+      app.log.warn(
+        heapFigures(),
+        'the heap is nearly full after a collection: see Memory in docs/runbook.md',
+      );
     const loop = new LoopWatch();
     const queue = new QueueWatch(waitedMs);
 
@@ -216,7 +224,11 @@ export class HeapWatch {
   readonly #used: () => number;
   readonly #observer: PerformanceObserver;
   #full = false;
+  #said = false;
   #knownAt = Number.NEGATIVE_INFINITY;
+
+  /** Told once for each time that little room is left. */
+  onNearlyFull: () => void = () => {};
 
   /** @param limit In bytes. @param used Bytes in use at this moment. */
   constructor(
@@ -235,6 +247,8 @@ export class HeapWatch {
   /** A full collection has ended. */
   collected(now: number): void {
     const share = this.#used() / this.#limit;
+    if (share >= NEARLY_FULL_SHARE && !this.#said) this.onNearlyFull();
+    this.#said = share >= (this.#said ? ROOMY_SHARE : NEARLY_FULL_SHARE);
     this.#full = share >= FULL_SHARE || (this.full(now) && share >= ROOMY_SHARE);
     this.#knownAt = now;
   }

@@ -1,0 +1,68 @@
+/** What a process that runs out of memory leaves behind for whoever looks into it. */
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Logger } from './logger.ts';
+
+const mib = (bytes: number): number => Math.round((bytes / 2 ** 20) * 10) / 10;
+
+/** The heap at this moment, in MiB, as it stands in the log; the larger of its spaces by name. */
+export function heapFigures() {
+  const { used_heap_size, heap_size_limit, external_memory } = getHeapStatistics();
+  const spaces = getHeapSpaceStatistics()
+    .map(({ space_name, space_used_size }) => [space_name, mib(space_used_size)] as const)
+    .filter(([, used]) => used >= 1);
+  return {
+    usedMiB: mib(used_heap_size),
+    limitMiB: mib(heap_size_limit),
+    outsideMiB: mib(external_memory),
+    spacesMiB: Object.fromEntries(spaces),
+  };
+}
+
+/** Where reports go: the folder of `NODE_OPTIONS=--report-directory=…`, else that for temporary files. */
+const reportFolder = (): string => process.report.directory || tmpdir();
+
+/**
+ * Has Node write a diagnostic report when the heap is exhausted, which ends the process in the middle of whatever it does;
+ * standard error then names the file. No report names environment variables or remote addresses.
+ */
+export function reportWhenOutOfMemory(): void {
+  // Names of servers would be looked up while nothing is answered; variables hold secrets.
+  const silent = { excludeEnv: true, excludeNetwork: true };
+  Object.assign(process.report, silent, { directory: reportFolder(), reportOnFatalError: true });
+}
+
+/**
+ * Collects garbage and writes a diagnostic report that holds the heap before and after.
+ *
+ * What is left after a collection is what is kept: two reports an hour apart tell a leak from a busy moment. It takes some
+ * tenths of a second, in which nothing is answered.
+ */
+export async function writeHeapReport(log: Logger): Promise<void> {
+  const before = heapFigures();
+  collectGarbage();
+  const after = heapFigures();
+  const time = new Date().toISOString().replaceAll(':', '-');
+  const file = join(reportFolder(), `report-${time}-${process.pid}.json`);
+  const report = { heapBeforeCollection: before, heapAfterCollection: after, ...process.report.getReport() };
+  try {
+    await writeFile(file, JSON.stringify(report, null, 1), { mode: 0o600 });
+    log.info({ file, before, after }, 'garbage collected, report written');
+  } catch (error) {
+    log.error(
+      { err: error, before, after },
+      `the report could not be written to ${file}: name a writable folder in NODE_OPTIONS=--report-directory=…`,
+    );
+  }
+}
+
+function collectGarbage(): void {
+  // Node hides the collector from scripts; a context made under this flag has it.
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  setFlagsFromString('--no-expose-gc');
+  collect();
+}
