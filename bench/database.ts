@@ -1,0 +1,195 @@
+import { join } from 'node:path';
+import { and, desc, eq, isNull, lt } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../server/database/embedded.ts';
+import { migrate } from '../server/database/migrator.ts';
+import { createDatabase } from '../server/database/pool.ts';
+import { NoteQueries } from '../server/features/notes/queries.ts';
+import { notes } from '../server/features/notes/table.ts';
+import { ROOT } from '../tests/support/server.ts';
+import { middle } from './contender.ts';
+
+const ROWS = (process.env.BENCH_ROWS ?? '1000,100000').split(',').map(Number);
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
+const ROUND_MS = 1_000;
+/** Statements under way at once, as many as the default pool has connections. */
+const AT_ONCE = 20;
+const PAGE = 20;
+
+type Query = 'one row' | 'page of 20' | 'insert';
+type Contender = Record<Query, (id: number) => Promise<unknown>>;
+
+const COLUMNS = 'id, title, body, version, created_at as "createdAt", updated_at as "updatedAt"';
+const SUMMARY = `id, title, left(body, 140) as excerpt, version, created_at as "createdAt", updated_at as "updatedAt"`;
+
+/** The feature's own queries beside hand-written named statements and beside drizzle as its documentation shows it. */
+export async function databaseSuite(): Promise<void> {
+  const postgres = await startEmbeddedPostgres({
+    dataDir: join(ROOT, '.data/bench-postgres'),
+    database: 'database_suite',
+    durable: false,
+    log: () => {},
+  });
+  const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as never;
+  await migrate({
+    connection: { connectionString: postgres.url },
+    directUrlConfigured: false,
+    folder: join(ROOT, 'drizzle'),
+    log,
+  });
+  const database = createDatabase(
+    {
+      connection: { connectionString: postgres.url },
+      poolSize: AT_ONCE,
+      idleTimeoutMs: 10_000,
+      connectTimeoutMs: 8_000,
+      statementTimeoutMs: 30_000,
+      preparedStatements: true,
+      applicationName: 'bench',
+    },
+    log,
+  );
+  const pool = new pg.Pool({ connectionString: postgres.url, max: AT_ONCE });
+  // The embedded server closes what is still open when it ends.
+  pool.on('error', () => {});
+  const contenders = {
+    'pg, named statements': byHand(pool),
+    'drizzle, plain': plain(drizzle({ client: pool })),
+    'this server': own(new NoteQueries(database.db)),
+  };
+  try {
+    for (const rows of ROWS) {
+      await fill(pool, rows);
+      console.log(
+        `${rows.toLocaleString('en')} rows, ${AT_ONCE} at a time: statements a second · processor time of the client for each`,
+      );
+      for (const query of ['one row', 'page of 20', 'insert'] as const)
+        await compare(query, rows, contenders);
+      await pages(contenders['this server'], rows);
+      console.log('');
+    }
+  } finally {
+    await pool.query('truncate notes restart identity');
+    await pool.end();
+    await database.close();
+    await postgres.release();
+  }
+}
+
+function byHand(pool: pg.Pool): Contender {
+  const named = (name: string, text: string, values: unknown[]) => pool.query({ name, text, values });
+  return {
+    'one row': (id) =>
+      named('one', `select ${COLUMNS} from notes where id = $1 and deleted_at is null`, [id]),
+    'page of 20': (id) =>
+      named(
+        'page',
+        `select ${SUMMARY} from notes where deleted_at is null and id < $1 order by id desc limit $2`,
+        [id, PAGE],
+      ),
+    insert: () =>
+      named('insert', `insert into notes (title, body) values ($1, $2) returning ${COLUMNS}`, ['a', 'b']),
+  };
+}
+
+function plain(db: ReturnType<typeof drizzle>): Contender {
+  return {
+    'one row': (id) =>
+      db
+        .select()
+        .from(notes)
+        .where(and(eq(notes.id, id), isNull(notes.deletedAt))),
+    'page of 20': (id) =>
+      db
+        .select()
+        .from(notes)
+        .where(and(isNull(notes.deletedAt), lt(notes.id, id)))
+        .orderBy(desc(notes.id))
+        .limit(PAGE),
+    insert: () => db.insert(notes).values({ title: 'a', body: 'b' }).returning(),
+  };
+}
+
+function own(queries: NoteQueries): Contender {
+  return {
+    'one row': (id) => queries.read(id),
+    'page of 20': (id) => queries.list({ words: undefined, before: id, limit: PAGE }),
+    insert: () => queries.create({ title: 'a', body: 'b' }),
+  };
+}
+
+async function fill(pool: pg.Pool, rows: number): Promise<void> {
+  await pool.query('truncate notes restart identity');
+  await pool.query(
+    `insert into notes (title, body) select 'note ' || n, repeat('word ', 20) || n from generate_series(1, $1::int) n`,
+    [rows],
+  );
+  await pool.query('vacuum analyze notes');
+}
+
+/** What a round showed: statements a second, and processor time of this process for each, in microseconds. */
+interface Round {
+  rate: number;
+  cpu: number;
+}
+
+async function compare(query: Query, rows: number, contenders: Record<string, Contender>): Promise<void> {
+  const rounds = new Map(Object.keys(contenders).map((name) => [name, [] as Round[]]));
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [name, contender] of Object.entries(contenders)) {
+      const one = await drive(contender[query], rows);
+      // The first round warms up: plans, connections, V8.
+      if (round > 0) rounds.get(name)?.push(one);
+    }
+  }
+  const figures = [...rounds].map(([name, all]) => ({
+    name,
+    rate: middle(all.map(({ rate }) => rate)),
+    cpu: middle(all.map(({ cpu }) => cpu)),
+  }));
+  const [first] = figures;
+  for (const { name, rate, cpu } of figures) {
+    const share = (rate.median / (first?.rate.median ?? 0)).toFixed(2);
+    const cpuShare = ((first?.cpu.median ?? 0) / cpu.median).toFixed(2);
+    console.log(
+      `  ${query.padEnd(12)}${name.padEnd(24)}${rate.median.toFixed(0).padStart(7)} ± ${rate.spread.toFixed(0).padEnd(6)}${share}` +
+        `   ${cpu.median.toFixed(0).padStart(4)} µs ${cpuShare}`,
+    );
+  }
+}
+
+async function drive(run: (id: number) => Promise<unknown>, rows: number): Promise<Round> {
+  const began = performance.now();
+  const cpu = process.cpuUsage();
+  let done = 0;
+  const worker = async () => {
+    while (performance.now() - began < ROUND_MS) {
+      await run(1 + Math.floor(Math.random() * rows));
+      done++;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  const { user, system } = process.cpuUsage(cpu);
+  return { rate: (done / (performance.now() - began)) * 1_000, cpu: (user + system) / done };
+}
+
+/** The first page beside one far behind it: a keyset costs the same everywhere. */
+async function pages(contender: Contender, rows: number): Promise<void> {
+  const far = Math.min(10_000, Math.floor(rows / PAGE));
+  const times = { first: [] as number[], far: [] as number[] };
+  for (let i = 0; i < 400; i++) {
+    for (const [name, before] of [
+      ['first', Number.MAX_SAFE_INTEGER],
+      ['far', rows + 1 - (far - 1) * PAGE],
+    ] as const) {
+      const began = performance.now();
+      await contender['page of 20'](before);
+      if (i >= 100) times[name].push(performance.now() - began);
+    }
+  }
+  const [first, behind] = [middle(times.first).median, middle(times.far).median];
+  console.log(
+    `  page 1 against page ${far.toLocaleString('en')}: ${first.toFixed(2)} ms, ${behind.toFixed(2)} ms, ${(behind / first).toFixed(2)} times`,
+  );
+}
