@@ -17,7 +17,10 @@ export interface ListenAddress {
   /** Whether the port was chosen by someone, so that it must not be moved. */
   portGiven: boolean;
   hostGiven: boolean;
-  /** Whether a taken port may be exchanged for the next free one: in development, where nobody chose it. */
+  /**
+   * Whether a taken port may be exchanged for the next free one: in development, where nobody chose it. Not in a Replit
+   * workspace, whose preview shows the one port that `.replit` names.
+   */
   mayMove: boolean;
 }
 
@@ -254,12 +257,13 @@ class Reading {
     const given = (name: Name) =>
       this.settings.find((setting) => setting.name === name)?.origin !== 'default';
     const portGiven = given('PORT');
+    const { environment, platform } = this.context;
     return {
       hosts: this.values.HOST,
       port: this.values.PORT,
       portGiven,
       hostGiven: given('HOST'),
-      mayMove: !portGiven && this.context.environment === 'development',
+      mayMove: !portGiven && environment === 'development' && !platform.replit,
     };
   }
 
