@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import packageJson from '../package.json' with { type: 'json' };
 
-/** The application's own name and version, from `package.json`. */
-export const about: { readonly name: string; readonly version: string } = {
+/** The application's own name and version, from `package.json`; and the name of this process among others that run it. */
+export const about: { readonly name: string; readonly version: string; readonly instance: string } = {
   name: packageJson.name,
   version: packageJson.version,
+  instance: `${hostname()}-${randomBytes(3).toString('hex')}`,
 };
 
 /** Vite sets this in the build; plain Node knows nothing of it. */
