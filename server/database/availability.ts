@@ -19,6 +19,8 @@ const RECENT = 5_000;
  * probing, so an idle process lets a managed database sleep.
  */
 export class Availability {
+  /** How often the database was needed and not to be had, since start: attempts to connect, statements, refusals. */
+  failures = 0;
   readonly #ask: () => Promise<void>;
   readonly #onAway: (error: DatabaseUnavailableError) => void;
   readonly #log: Logger;
@@ -64,6 +66,7 @@ export class Availability {
    */
   failed(error: DatabaseUnavailableError, since: number): void {
     if (this.#lastAnswer >= since) return;
+    this.failures++;
     if (this.#away) {
       this.#away.reason = error.reason;
       return;
@@ -89,6 +92,12 @@ export class Availability {
     return signal ? abortable(this.#flight, signal) : this.#flight;
   }
 
+  /** A connection ended under a statement. */
+  lost(): void {
+    this.failures++;
+    this.suspect();
+  }
+
   /** Something looked wrong: asks, and leaves the conclusion to whoever looks at `available` next. */
   suspect(): void {
     this.probe().catch(() => {});
@@ -103,7 +112,9 @@ export class Availability {
       const settled = this.#flight.catch(() => {}).then(() => grace.abort());
       await Promise.race([settled, sleep(PROBE_GRACE, undefined, { signal: grace.signal }).catch(() => {})]);
     }
-    if (this.#away) throw new DatabaseUnavailableError(this.#away.reason);
+    if (!this.#away) return;
+    this.failures++;
+    throw new DatabaseUnavailableError(this.#away.reason);
   }
 
   #returned(since: number): void {

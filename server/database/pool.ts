@@ -30,6 +30,8 @@ export interface Database {
   readonly pool: pg.Pool;
   /** False from a failed attempt to connect until the database answers again. */
   readonly available: boolean;
+  /** How often it was needed and not to be had, since start. */
+  readonly failures: number;
   /** Whether a pooler stands between; unknown before the first connection. */
   readonly pooler: boolean | undefined;
   /**
@@ -63,6 +65,9 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
     pool,
     get available() {
       return pool.availability.available;
+    },
+    get failures() {
+      return pool.availability.failures;
     },
     get pooler() {
       return pool.pooler;
@@ -122,7 +127,7 @@ class WatchedPool extends pg.Pool {
         this.availability.answered();
       },
       onConnectFailed: (error, since) => this.#connectFailed(error, since),
-      onLost: () => this.availability.suspect(),
+      onLost: () => this.availability.lost(),
     };
     const { connection } = options;
     const settings: SessionConfig = {
