@@ -1,25 +1,16 @@
 import { type Static, Type } from 'typebox';
 
 /** Where the process stands in its life. `not ready` is not among them: a ready process may have a failing check. */
-export const LifecycleState = Type.Union([
-  Type.Literal('starting'),
-  Type.Literal('migrating'),
-  Type.Literal('ready'),
-  Type.Literal('draining'),
-  Type.Literal('stopped'),
-]);
+const STATES = ['starting', 'migrating', 'ready', 'draining', 'stopped'] as const;
+export const LifecycleState = Type.Unsafe<(typeof STATES)[number]>({ type: 'string', enum: STATES });
 export type LifecycleState = Static<typeof LifecycleState>;
 
+const STEP_STATES = ['pending', 'running', 'done', 'failed'] as const;
 /** One piece of start-up work. Times are milliseconds since the process was created. */
 export const StartupStep = Type.Object({
   step: Type.String({ description: 'port, configuration, application, database, migrations, …' }),
-  status: Type.Union([
-    Type.Literal('pending'),
-    Type.Literal('running'),
-    Type.Literal('done'),
-    Type.Literal('failed'),
-  ]),
-  startedAtMs: Type.Union([Type.Number(), Type.Null()], { description: 'Null while pending' }),
+  status: Type.Unsafe<(typeof STEP_STATES)[number]>({ type: 'string', enum: STEP_STATES }),
+  startedAtMs: Type.Unsafe<number | null>({ type: ['number', 'null'], description: 'Null while pending' }),
   durationMs: Type.Optional(Type.Number({ description: 'Present once done or failed' })),
   note: Type.Optional(Type.String({ description: 'What the step did, as "2 applied"' })),
 });

@@ -12,6 +12,7 @@ import {
   type Socket,
 } from 'node:net';
 import type { ListenAddress } from './config.ts';
+import { QuickResponse } from './lib/quick-response.ts';
 
 /** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
 const MOST_WAITING = 2_000;
@@ -63,6 +64,7 @@ export async function openPort(
       headersTimeout: 5_000,
       // A body may take its time as long as it comes at all, which plugins/connections.ts sees to.
       requestTimeout: 0,
+      ServerResponse: QuickResponse,
     },
     early,
   );

@@ -13,6 +13,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { clientKey } from '../lib/client-key.ts';
 import { ProblemError } from '../lib/problem.ts';
+import { sendLine } from '../lib/quick-response.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type {} from './access.ts';
 
@@ -303,8 +304,8 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
 });
 
 function announce(reply: FastifyReply, limit: Limit, remaining: number, endsInMs: number): void {
-  reply.header('ratelimit-policy', limit.policy);
-  reply.header('ratelimit', `"${limit.name}";r=${remaining};t=${Math.ceil(endsInMs / 1_000)}`);
+  sendLine(reply, 'ratelimit-policy', limit.policy);
+  sendLine(reply, 'ratelimit', `"${limit.name}";r=${remaining};t=${Math.ceil(endsInMs / 1_000)}`);
 }
 
 const hasCredentials = ({ headers, routeOptions }: FastifyRequest) =>

@@ -7,6 +7,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { sendLine } from '../lib/quick-response.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 
 declare module 'fastify' {
@@ -29,10 +30,27 @@ const TRACEPARENT =
 /** Later versions may append fields; version 00 has exactly these. */
 const LENGTH_OF_VERSION_00 = 55;
 
+/** The last digits of ids: so many ids share what stands before them. */
+const LAST_DIGITS = Array.from({ length: 0x1000 }, (_, i) => i.toString(16).padStart(3, '0'));
+let shared = '';
+let used = LAST_DIGITS.length;
+
+/**
+ * A random UUID of which the last three digits count. As unlike those of other processes as any other, and nobody guesses
+ * an id who has not seen one of its neighbours; but it takes a fifth of the time.
+ */
+function newId(): string {
+  if (used === LAST_DIGITS.length) {
+    shared = randomUUID().slice(0, -3);
+    used = 0;
+  }
+  return shared + LAST_DIGITS[used++];
+}
+
 /** The id of a request: the caller's `X-Request-Id` when it is well-formed, else a new one. */
 export function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
 }
 
 /** @returns The trace of a `traceparent` header (W3C Trace Context, level 1), or undefined when it is malformed. */
@@ -62,7 +80,7 @@ export const requestContext = fp<{ lifecycle: Lifecycle }>(async (app, { lifecyc
   });
   app.decorateRequest('trace', undefined);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
+    sendLine(reply, 'x-request-id', request.id);
     const { traceparent } = request.headers;
     if (typeof traceparent === 'string') request.trace = readTraceparent(traceparent);
     done();

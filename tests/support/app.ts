@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { createApp } from '../../server/app.ts';
 import { loadConfig } from '../../server/config.ts';
 import { createDatabase, type Database } from '../../server/database/pool.ts';
+import { QuickResponse } from '../../server/lib/quick-response.ts';
 import { Lifecycle } from '../../server/lifecycle.ts';
 import { HealthChecks } from '../../server/monitoring/health-checks.ts';
 
@@ -41,7 +42,7 @@ export async function createTestApp(databaseUrl: string, env: Record<string, str
   const database = createDatabase({ ...config.database, connection, applicationName: 'test' }, log);
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
-  const server = createServer();
+  const server = createServer({ ServerResponse: QuickResponse });
   const { app, handler } = await createApp({
     config,
     log,
