@@ -39,6 +39,13 @@ const tasks = {
     packages: 'all',
     run: program(bin.vitest, 'run', '--config', 'vitest.template.config.ts'),
   },
+  'test:reliability': {
+    packages: 'all',
+    build: true,
+    run: program(bin.vitest, 'run', '--config', 'vitest.reliability.config.ts'),
+  },
+  // Asks a deployment from outside: nothing of this clone is needed.
+  'test:smoke': { packages: 'none', run: program('scripts/smoke.ts') },
   check: { packages: 'all', run: check },
   typecheck: { packages: 'all', run: program(bin.tsc) },
   bench: { packages: 'all', build: true, run: program('bench/run.ts') },

@@ -1,0 +1,52 @@
+/** What this suite promises, row by row, as docs/reliability.md shows it. */
+export const ROWS = {
+  rolling: [
+    '20 rolling restarts of two replicas behind a proxy that reads `/ready`, 200 requests/s, reads and writes',
+    '0 failed requests',
+  ],
+  expand: ['Rolling update to a release that adds a column, under the same load', '0 failed requests'],
+  slow: [
+    'SIGTERM during a request of 10 s (`SHUTDOWN_TIMEOUT_MS=25000`)',
+    'it ends 200 with `Connection: close`; exit 1 s after it or less',
+  ],
+  probes: ['SIGTERM: what `/ready` and `/live` say', '`/ready` 503 within 100 ms, `/live` 200'],
+  idle: [
+    'SIGTERM with 500 idle keep-alive connections',
+    'they stay open for the delay; exit within the delay + 1 s',
+  ],
+  endless: [
+    'A handler that never ends',
+    'forced exit within the deadline ± 500 ms; what was open is in the log',
+  ],
+  second: ['Second SIGTERM', 'exit 1 within 200 ms'],
+  crash: ['An uncaught error, with requests in flight', 'they are answered; exit 1 within 1.5 s'],
+  stopped: [
+    'Database stopped for 60 s under load',
+    'no restart, `/live` 100 %, every error a problem document within 2.5 s (connect limit 2 s), recovery within 5 s',
+  ],
+  swallowing: [
+    'Database swallowing packets, 1,000 clients waiting',
+    '`/live` and `/ready`: p99 50 ms or less',
+  ],
+  backends: [
+    'Every database backend killed, 20 times, under load',
+    'no exit; errors only for requests in flight',
+  ],
+  frozen: [
+    'SIGSTOP for 60 s, database connections closed meanwhile',
+    'first request within 2.5 s; nothing shed, no alert',
+  ],
+  migration: ['`kill -9` of a replica in mid-migration', 'successor ready within 5 s, each migration once'],
+  alter: ['An `ALTER` behind a 30 s reader', "others' queries delayed by 1 s at most"],
+  pooler: [
+    'PgBouncer in transaction mode between',
+    'the application works; migrations refuse by name without `DATABASE_DIRECT_URL`',
+  ],
+  disk: ['Disk full for logs', 'keeps serving, says so'],
+  clock: ['Clock stepped by an hour, forwards and back', 'keeps serving'],
+  descriptors: ['File descriptors exhausted', 'sheds, recovers, says so'],
+  soak: ["5 minutes' soak at high load", 'memory slope zero within noise, no growing handles'],
+  ledger: ['Every committed write acknowledged by the API during all of the above', 'present afterwards'],
+} as const satisfies Record<string, readonly [fault: string, mustHold: string]>;
+
+export type Row = keyof typeof ROWS;
