@@ -87,6 +87,17 @@ export class HealthChecks {
     return Object.fromEntries(entries.map((entry) => [entry.check.name, resultOf(entry)]));
   }
 
+  /**
+   * What is known without asking: results that are not older than this.
+   *
+   * @param notOlderThanMs Results that nobody has renewed for longer than this are left out.
+   */
+  recent(notOlderThanMs: number): Record<string, CheckResult> {
+    const age = (entry: Entry) => Math.abs(Date.now() - entry.at);
+    const entries = [...this.#entries.values()].filter((entry) => entry.result && age(entry) <= notOlderThanMs);
+    return Object.fromEntries(entries.map((entry) => [entry.check.name, resultOf(entry)]));
+  }
+
   /** Runs the check, or joins the run that is under way. Never rejects. */
   #refresh(entry: Entry): Promise<void> {
     entry.flight ??= this.#run(entry).finally(() => {
