@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +7,9 @@ import packageJson from '../package.json' with { type: 'json' };
 export const about: { readonly name: string; readonly version: string; readonly instance: string } = {
   name: packageJson.name,
   version: packageJson.version,
-  instance: `${hostname()}-${randomBytes(3).toString('hex')}`,
+  instance: `${hostname()}-${Math.floor(Math.random() * 0x1_000_000)
+    .toString(16)
+    .padStart(6, '0')}`,
 };
 
 /** Vite sets this in the build; plain Node knows nothing of it. */

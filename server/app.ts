@@ -23,6 +23,7 @@ import { cors } from './plugins/cors.ts';
 import { crossSiteWrites } from './plugins/cross-site-writes.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
 import { jsonBodies } from './plugins/json-bodies.ts';
+import { metrics, observeBroken } from './plugins/metrics.ts';
 import { OverloadFacts, overload, refuseAtTheDoor } from './plugins/overload.ts';
 import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
@@ -42,7 +43,7 @@ export interface AppParts {
   probeSources: ProbeSources;
   /** The server whose port is open already. */
   server: Server;
-  about: { name: string; version: string };
+  about: { name: string; version: string; instance: string };
   /** The built client; or, in development, how Vite serves it. */
   clientFrom: { folder: string } | { serve(app: FastifyInstance): Promise<void> };
 }
@@ -55,11 +56,11 @@ export interface AppParts {
 export async function createApp(
   parts: AppParts,
 ): Promise<{ app: FastifyInstance; handler: RequestListener }> {
-  const { config, log, checks, probeSources, server, about, clientFrom } = parts;
+  const { config, log, database, checks, probeSources, server, about, clientFrom } = parts;
   const { lifecycle } = probeSources;
   const trusts = trustOf(config.trustProxy);
 
-  const app = Fastify({
+  const app: FastifyInstance = Fastify({
     // The port has been open since before this file was loaded.
     serverFactory: () => server,
     loggerInstance: log as FastifyBaseLogger,
@@ -73,7 +74,10 @@ export async function createApp(
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (error, request, reply) => sendEarlyError(error, request as never, reply as never),
-    clientErrorHandler: answerBrokenConnection(() => requestId({ headers: {} } as IncomingMessage)),
+    clientErrorHandler: answerBrokenConnection(
+      () => requestId({ headers: {} } as IncomingMessage),
+      (status, socket) => observeBroken(app, status, socket),
+    ),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -81,8 +85,9 @@ export async function createApp(
   // Every request, in this order.
   await app.register(requestContext, { lifecycle });
   await app.register(connections, { server, most: config.http.maxConnections, alwaysAnswered: PROBE_PATHS });
-  await app.register(accessLog);
   app.decorate('overload', new OverloadFacts());
+  await app.register(metrics, { enabled: config.metrics.enabled, instance: about.instance, database });
+  await app.register(accessLog);
   await app.register(problems);
   await app.register(jsonBodies);
   await app.register(securityHeaders, {

@@ -42,7 +42,7 @@ export const MEMORY_LIMIT: number | null = memoryLimit();
 export class ProcessSamples {
   /** The latest; undefined before the first. */
   latest: ProcessSample | undefined;
-  /** Garbage collections since start, by kind. */
+  /** Garbage collections since the first request, by kind. */
   readonly collections = {
     minor: new Durations(GC_BUCKETS),
     major: new Durations(GC_BUCKETS),
@@ -50,27 +50,17 @@ export class ProcessSamples {
     weakcb: new Durations(GC_BUCKETS),
   };
   #delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
-  readonly #observer: PerformanceObserver;
+  #observer: PerformanceObserver | undefined;
   #at = performance.now();
   #cpu = process.cpuUsage();
   #loop = performance.eventLoopUtilization();
   #gcMs = 0;
 
-  constructor() {
-    this.#observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) {
-        const { kind } = (entry as unknown as { detail: { kind: number } }).detail;
-        this.#gcMs += entry.duration;
-        this.collections[KINDS[kind] ?? 'minor'].add(entry.duration);
-      }
-    });
-    this.#observer.observe({ entryTypes: ['gc'] });
-  }
-
   /** From here on there are samples. */
   start(): void {
     this.#delay ??= monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#delay.enable();
+    this.#observer ??= this.#observeCollections();
     this.#begin();
   }
 
@@ -81,7 +71,7 @@ export class ProcessSamples {
   /** Ends for good. */
   close(): void {
     this.stop();
-    this.#observer.disconnect();
+    this.#observer?.disconnect();
   }
 
   /**
@@ -107,6 +97,18 @@ export class ProcessSamples {
       gcMsPerSecond: (gcMs / elapsedMs) * 1_000,
     };
     return this.latest;
+  }
+
+  #observeCollections(): PerformanceObserver {
+    const observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        const { kind } = (entry as unknown as { detail: { kind: number } }).detail;
+        this.#gcMs += entry.duration;
+        this.collections[KINDS[kind] ?? 'minor'].add(entry.duration);
+      }
+    });
+    observer.observe({ entryTypes: ['gc'] });
+    return observer;
   }
 
   #begin(): void {

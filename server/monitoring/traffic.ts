@@ -113,6 +113,8 @@ class Step {
  */
 export class Traffic {
   readonly instance: string;
+  /** False where ENABLE_METRICS says so: then nothing is counted, and only the process itself can be looked at. */
+  readonly enabled: boolean;
   readonly routes = new Routes();
   readonly samples = new ProcessSamples();
   readonly slowRequests = new Slowest<SlowRequest>(MOST_SLOW);
@@ -140,7 +142,9 @@ export class Traffic {
   #lastTick = 0;
   #closed = false;
 
-  constructor(sources: TrafficSources) {
+  /** @param enabled Whether anybody will call `observe`. */
+  constructor(sources: TrafficSources, enabled = true) {
+    this.enabled = enabled;
     this.instance = sources.instance;
     this.#sources = sources;
     this.#step = new Step(Math.floor(this.#startedAt / STEP_MS));

@@ -8,6 +8,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ProblemError, pathOf } from '../lib/problem.ts';
 
@@ -31,6 +32,15 @@ export interface ConnectionFacts {
   /** Notes a request that is answered without a hook. @returns Whether there is room for its connection. */
   begin(request: IncomingMessage, response: ServerResponse): boolean;
   readonly open: number;
+  /** How many of them have an answer under way. */
+  readonly working: number;
+  /**
+   * Told of each request that came to the application and whose connection ended before its answer was out, with how long
+   * that took in milliseconds. No hook sees all of these.
+   */
+  onAbandoned: (request: FastifyRequest, response: ServerResponse, ms: number) => void;
+  /** The request that a connection is at work on; from here on nobody is told if it is abandoned. */
+  takeRequest(socket: Socket): FastifyRequest | undefined;
   /** Requests that came and whose answer has not gone out, the oldest first. `begun`: a part of it has. */
   unanswered(): { method: string; path: string; ageMs: number; begun: boolean }[];
   /** How many were let go, by reason. */
@@ -48,6 +58,8 @@ class Connection {
   readonly socket: Socket;
   request: IncomingMessage | undefined;
   response: ServerResponse | undefined;
+  /** The same request as the application knows it, if it came that far. */
+  known: FastifyRequest | undefined;
   /** When it last began a request or was opened (`performance.now()`). */
   usedAt = performance.now();
   /** Bytes of answers that the system has taken. */
@@ -136,7 +148,13 @@ export const connections = fp<ConnectionsOptions>(async (app, { server, most, al
     const connection = new Connection(socket);
     socket[CONNECTION] = connection;
     open.add(connection);
-    socket.once('close', () => open.delete(connection));
+    socket.once('close', () => {
+      open.delete(connection);
+      const { known, response, usedAt } = connection;
+      if (known && response?.writableFinished === false) {
+        facts.onAbandoned(known, response, performance.now() - usedAt);
+      }
+    });
     return connection;
   };
 
@@ -147,7 +165,7 @@ export const connections = fp<ConnectionsOptions>(async (app, { server, most, al
       const why = connection.measure();
       if (why) letGo(connection, why);
       else if (!connection.idle) working = true;
-      else connection.request = connection.response = undefined;
+      else connection.request = connection.response = connection.known = undefined;
     }
     if (working) return;
     clearInterval(sweeper);
@@ -193,23 +211,36 @@ export const connections = fp<ConnectionsOptions>(async (app, { server, most, al
   // Node drops what is beyond this number without a word; one more is let in, to be refused.
   server.maxHeadersCount = MOST_HEADERS + 1;
 
-  const begin = (request: IncomingMessage, response: ServerResponse): boolean => {
+  const begin = (request: IncomingMessage, response: ServerResponse, known?: FastifyRequest): boolean => {
     const socket: Tracked = request.socket;
     // One that was open before the application was loaded is met here first.
     const connection = socket[CONNECTION] ?? (socket.destroyed === false ? track(socket) : undefined);
     if (connection) {
       connection.request = request;
       connection.response = response;
+      connection.known = known;
       connection.usedAt = performance.now();
       sweeper ??= setInterval(sweep, SWEEP_MS).unref();
     }
     return open.size <= most;
   };
 
-  app.decorate('connections', {
+  const facts: ConnectionFacts = {
     begin,
     get open() {
       return open.size;
+    },
+    get working() {
+      let working = 0;
+      for (const connection of open) if (connection.working) working++;
+      return working;
+    },
+    onAbandoned: () => {},
+    takeRequest(socket: Tracked) {
+      const connection = socket[CONNECTION];
+      const known = connection?.working ? connection.known : undefined;
+      if (connection) connection.known = undefined;
+      return known;
     },
     unanswered() {
       const now = performance.now();
@@ -224,10 +255,11 @@ export const connections = fp<ConnectionsOptions>(async (app, { server, most, al
         }));
     },
     closed,
-  });
+  };
+  app.decorate('connections', facts);
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    const hasRoom = begin(raw, reply.raw);
+    const hasRoom = begin(raw, reply.raw, request);
     if (raw.rawHeaders.length > 2 * MOST_HEADERS) {
       done(new ProblemError('headers-too-large', `A request may have ${MOST_HEADERS} headers.`));
     } else if (!hasRoom && !alwaysAnswered.has(pathOf(raw.url ?? ''))) {

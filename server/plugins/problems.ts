@@ -23,6 +23,7 @@ import {
   problemDocument,
 } from '../lib/problem.ts';
 import { logAccess } from './access-log.ts';
+import { observeEarly } from './metrics.ts';
 import type {} from './security-headers.ts';
 
 /** What Fastify's own errors are to the caller: the kind, and words for the person who reads them. */
@@ -68,7 +69,10 @@ export const problems = fp(async (app: FastifyInstance) => {
 /** For errors from before a route is found (Fastify's `frameworkErrors`): no hook has run, and none will. */
 export function sendEarlyError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   reply.headers({ ...reply.server.securityHeaders, 'x-request-id': request.id });
-  reply.raw.once('finish', () => logAccess(request, reply));
+  reply.raw.once('finish', () => {
+    logAccess(request, reply);
+    observeEarly(request, reply);
+  });
   sendError(error, request, reply);
 }
 
@@ -192,8 +196,12 @@ const CONNECTION: Record<string, ProblemKind> = {
  * Answers what could not be parsed as a request (Fastify's `clientErrorHandler`), then closes the connection.
  *
  * @param newId Makes the request id: there is no request to take one from.
+ * @param onAnswer Told of each answer.
  */
-export function answerBrokenConnection(newId: () => string) {
+export function answerBrokenConnection(
+  newId: () => string,
+  onAnswer: (status: number, socket: Socket) => void = () => {},
+) {
   return (error: ConnectionError, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
       socket.destroy();
@@ -203,6 +211,7 @@ export function answerBrokenConnection(newId: () => string) {
     const requestId = newId();
     const document = problemDocument(kind, undefined, { instance: '', requestId });
     const body = JSON.stringify(document);
+    onAnswer(document.status, socket);
     socket.end(
       `HTTP/1.1 ${document.status} ${document.title}\r\nConnection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n` +
         `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +

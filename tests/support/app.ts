@@ -50,7 +50,7 @@ export async function createTestApp(databaseUrl: string, env: Record<string, str
     checks,
     probeSources: { lifecycle, checks, version: '0', environment: 'test' },
     server,
-    about: { name: 'test', version: '0' },
+    about: { name: 'test', version: '0', instance: 'test-000000' },
     clientFrom: { folder },
   });
   lifecycle.to('ready');
