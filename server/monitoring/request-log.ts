@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify';
-import type { Bindings } from 'pino';
+import { type Bindings, type DestinationStream, type Logger, symbols } from 'pino';
 
 type Line = Parameters<FastifyBaseLogger['info']>;
 
@@ -55,3 +55,84 @@ class RequestLog {
 /** Fastify's `childLoggerFactory`. */
 export const requestLog: NonNullable<FastifyServerOptions['childLoggerFactory']> = (parent, bindings) =>
   new RequestLog(parent, bindings) as unknown as FastifyBaseLogger;
+
+/** What is logged of each request when its answer has gone out. */
+export interface AccessLine {
+  requestId: string;
+  method: string;
+  path: string;
+  /** The pattern that matched. */
+  route: string | undefined;
+  status: number;
+  durationMs: number;
+  traceId: string | undefined;
+  /** True where the client left before its answer was complete; else not there. */
+  aborted: true | undefined;
+}
+
+type AccessLevel = 'info' | 'debug';
+const LEVELS = { info: 30, debug: 20 };
+const MESSAGE = 'request';
+
+/** What pino keeps of itself on a logger. It names these in `pino.symbols`, and does not describe them. */
+interface Insides {
+  [symbols.asJsonSym](fields: object, message: string, level: number, time: string): string;
+  [symbols.streamSym]: DestinationStream & { lastLevel?: number };
+}
+
+const quoted = JSON.stringify;
+
+/** The line that pino would write, put together for these fields alone: it takes a tenth of the time. */
+function asText(level: AccessLevel, time: string, line: AccessLine): string {
+  const { requestId, method, path, route, status, durationMs, traceId, aborted } = line;
+  return (
+    `{"level":"${level}"${time},"requestId":${quoted(requestId)},"method":"${method}","path":${quoted(path)}` +
+    `${route === undefined ? '' : `,"route":${quoted(route)}`},"status":${status},"durationMs":${durationMs}` +
+    `${traceId === undefined ? '' : `,"traceId":"${traceId}"`}${aborted ? ',"aborted":true' : ''},"msg":"${MESSAGE}"}\n`
+  );
+}
+
+const SAMPLE: AccessLine = {
+  requestId: 'sample-1',
+  method: 'GET',
+  path: '/a "b"',
+  route: '/*',
+  status: 200,
+  durationMs: 0.25,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  aborted: true,
+};
+
+/**
+ * How a logger's access lines are written: by the quick way where that gives the very line that pino gives, and through pino
+ * where the logger has been given other fields, forms or redactions than it had when this was written.
+ *
+ * The line goes where pino writes its own, so that there is one order, one buffer and one tail.
+ */
+export function accessLines(log: Logger): (level: AccessLevel, line: AccessLine) => void {
+  const insides = log as unknown as Partial<Insides>;
+  const stream = insides[symbols.streamSym];
+  const time = ',"time":"2026-01-01T00:00:00.000Z"';
+  const asPino = (level: AccessLevel) => insides[symbols.asJsonSym]?.(SAMPLE, MESSAGE, LEVELS[level], time);
+  const isAlike = (['info', 'debug'] as const).every(
+    (level) => asPino(level) === asText(level, time, SAMPLE),
+  );
+  if (stream === undefined || !isAlike) {
+    return (level, line) => log[level](line, MESSAGE);
+  }
+
+  let saidAt = 0;
+  let said = '';
+  const clock = () => {
+    const now = Date.now();
+    if (now !== saidAt) {
+      saidAt = now;
+      said = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return said;
+  };
+  return (level, line) => {
+    stream.lastLevel = LEVELS[level];
+    stream.write(asText(level, clock(), line));
+  };
+}

@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { pathOf } from '../lib/problem.ts';
 import type { Logger } from '../monitoring/logger.ts';
+import { accessLines } from '../monitoring/request-log.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -15,26 +16,30 @@ declare module 'fastify' {
   }
 }
 
+const writers = new WeakMap<object, ReturnType<typeof accessLines>>();
+
 /** Writes the line of one request. */
 export function logAccess(request: FastifyRequest, reply: FastifyReply): void {
   const { config, url: route } = request.routeOptions;
-  const { log } = request.server;
+  const log = request.server.log as Logger;
   const level = config?.quiet === true ? 'debug' : 'info';
-  // pino would find out as well, after the line has been put together.
-  if (!(log as Logger).isLevelEnabled(level)) return;
-  log[level](
-    {
-      requestId: request.id,
-      method: request.method,
-      path: pathOf(request.url),
-      route,
-      status: reply.statusCode,
-      durationMs: Math.round(reply.elapsedTime * 100) / 100,
-      traceId: request.trace?.traceId,
-      ...(reply.raw.writableFinished ? undefined : { aborted: true }),
-    },
-    'request',
-  );
+  // Before the line is put together.
+  if (!log.isLevelEnabled(level)) return;
+  let write = writers.get(log);
+  if (write === undefined) {
+    write = accessLines(log);
+    writers.set(log, write);
+  }
+  write(level, {
+    requestId: request.id,
+    method: request.method,
+    path: pathOf(request.url),
+    route,
+    status: reply.statusCode,
+    durationMs: Math.round(reply.elapsedTime * 100) / 100,
+    traceId: request.trace?.traceId,
+    aborted: reply.raw.writableFinished ? undefined : true,
+  });
 }
 
 export const accessLog = fp(async (app) => {
