@@ -7,6 +7,13 @@
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The first that sent `X-Forwarded-For` and is not trusted; undefined where none has. */
+    untrustedProxy: string | undefined;
+  }
+}
+
 export interface TrustedProxiesOptions {
   /** `TRUST_PROXY`, and what it makes of an address. */
   ranges: readonly string[] | false;
@@ -14,10 +21,10 @@ export interface TrustedProxiesOptions {
 }
 
 export const trustedProxies = fp<TrustedProxiesOptions>(async (app: FastifyInstance, { ranges, trusts }) => {
-  let said = false;
+  app.decorate('untrustedProxy', undefined);
   app.addHook('onRequest', (request, _reply, done) => {
-    if (!said && request.headers['x-forwarded-for'] && !trusts(request.socket.remoteAddress)) {
-      said = true;
+    if (!app.untrustedProxy && request.headers['x-forwarded-for'] && !trusts(request.socket.remoteAddress)) {
+      app.untrustedProxy = request.ip;
       const now = ranges ? `is ${ranges.join(',')}` : 'is not set';
       app.log.warn(
         { peer: request.ip },
