@@ -58,10 +58,7 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
     ({ config: { allowedHosts } }) =>
       allowedHosts.length > 0
         ? pass(`Answers to ${allowedHosts.join(', ')} alone.`)
-        : warn(
-            'Answers under any Host.',
-            'Set PUBLIC_URL to the address that visitors use, or ALLOWED_HOSTS.',
-          ),
+        : warn('Answers under any Host.', 'Set ALLOWED_HOSTS to the names that visitors use.'),
   ],
   database: ['The database', databaseFinding],
   'database-tls': ['TLS to the database', databaseTlsFinding],
