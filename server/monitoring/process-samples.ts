@@ -64,7 +64,9 @@ export class ProcessSamples {
     this.#begin();
   }
 
+  /** What was is over: nobody shall read it an hour later. */
   stop(): void {
+    this.latest = undefined;
     this.#delay?.disable();
   }
 

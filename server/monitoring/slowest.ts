@@ -40,11 +40,11 @@ export class Slowest<Item extends { at: number; ms: number }> {
     this.bar = items.at(-1)?.ms ?? 0;
   }
 
-  /** Slowest first. @param now Milliseconds since 1970. */
-  list(now: number): Item[] {
+  /** Slowest first. @param now Milliseconds since 1970. @param wanted Which of them; all, where nothing is said. */
+  list(now: number, wanted: (item: Item) => boolean = () => true): Item[] {
     return this.#segments
       .flatMap(({ items }) => items)
-      .filter(({ at }) => now - at < HOUR_MS)
+      .filter((item) => now - item.at < HOUR_MS && wanted(item))
       .sort((a, b) => b.ms - a.ms)
       .slice(0, this.#most);
   }
