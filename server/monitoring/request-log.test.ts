@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { type DestinationStream, pino } from 'pino';
-import { describe, expect, it } from 'vitest';
-import { type AccessLine, accessLines } from './request-log.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { type AccessLine, accessLines, requestLog } from './request-log.ts';
 
 /** As logger.ts makes it. */
 const OPTIONS = {
@@ -82,4 +84,24 @@ describe('a line of access', () => {
     log.info(LINE, 'request');
     expect(lines[0]).toBe(lines[1]);
   });
+});
+
+it('hides what stands behind the ? of an address that is answered twice', async () => {
+  const lines: string[] = [];
+  const app = Fastify({
+    loggerInstance: loggerInto(lines).log as FastifyBaseLogger,
+    childLoggerFactory: requestLog,
+    disableRequestLogging: true,
+  });
+  // As the deadline of a handler does: an answer from outside, and the handler's own behind it.
+  app.get('/twice', async (_request, reply) => {
+    reply.send('first');
+    await sleep(10);
+    return 'second';
+  });
+  await app.inject('/twice?token=a-secret"%20(GET)?and=more');
+  await vi.waitFor(() => expect(lines.join()).toContain('FST_ERR_REP_ALREADY_SENT'));
+  expect(lines.join()).toContain('in \\"/twice\\" (GET)?');
+  expect(lines.join()).not.toMatch(/secret|more/);
+  await app.close();
 });

@@ -38,6 +38,7 @@ class RequestLog {
     this.#own.error(...line);
   }
   warn(...line: Line): void {
+    hideQuery((line[0] as { err?: Error & { code?: string } } | undefined)?.err);
     this.#own.warn(...line);
   }
   info(...line: Line): void {
@@ -50,6 +51,18 @@ class RequestLog {
     this.#own.trace(...line);
   }
   silent(): void {}
+}
+
+/**
+ * Fastify's warning of a handler that answers once more, as one does that ends after its deadline, quotes the whole address.
+ * What stands behind its `?` may be anybody's secret, and no line of ours has it. The error was made for this line alone.
+ */
+function hideQuery(error: (Error & { code?: string }) | undefined): void {
+  if (error?.code !== 'FST_ERR_REP_ALREADY_SENT') return;
+  const query = /\?.*(?=" \([A-Z-]+\)\?)/s.exec(error.message)?.[0];
+  if (query === undefined) return;
+  error.message = error.message.replace(query, '');
+  error.stack = error.stack?.replace(query, '');
 }
 
 /** Fastify's `childLoggerFactory`. */
