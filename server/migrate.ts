@@ -1,6 +1,7 @@
 import { about, MIGRATIONS } from './about.ts';
 import { loadConfig } from './config.ts';
-import { type MigrateOptions, migrate, migrationStatus } from './database/migrator.ts';
+import { migrationStatus } from './database/migration-status.ts';
+import { type MigrateOptions, migrate } from './database/migrator.ts';
 
 const USAGE = 'Usage: main.js migrate [--dry-run | --status]';
 
@@ -32,17 +33,20 @@ export async function migrateCommand(args: string[], signal: AbortSignal): Promi
     log: { debug() {}, info() {}, warn: (_fields: unknown, message?: string) => console.error(message) },
     signal,
     onWaiting: (why) => console.error(`Waiting: ${why}`),
+    onAdopted: (name, ran) => console.log(`adopted  ${name}  (its tables were there; ${ran} statements run)`),
     onApplied: (name, ms) => console.log(`applied  ${name}  (${Math.round(ms)} ms)`),
   };
   if (mode === undefined) {
-    const { applied, alreadyApplied } = await migrate(options);
-    console.log(`${applied.length} applied, ${alreadyApplied} were in place.`);
+    const { applied, adopted, alreadyApplied } = await migrate(options);
+    const taken = adopted.length > 0 ? `${adopted.length} adopted, ` : '';
+    console.log(`${taken}${applied.length} applied, ${alreadyApplied} were in place.`);
     return;
   }
   const { entries, problem } = await migrationStatus(options);
-  for (const { name, state, sql } of entries) {
-    if (mode === '--status') console.log(`${state.padEnd(8)} ${name}`);
-    else if (state === 'pending') console.log(`-- ${name}\n${sql}\n`);
+  for (const { name, state, sql, inPlace } of entries) {
+    const remark = inPlace ? '  (its tables are there: recorded, and only what changes rows will run)' : '';
+    if (mode === '--status') console.log(`${state.padEnd(8)} ${name}${remark}`);
+    else if (state === 'pending') console.log(`-- ${name}${remark}\n${sql}\n`);
   }
   if (mode === '--dry-run' && !entries.some(({ state }) => state === 'pending'))
     console.log('-- nothing is pending');

@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import type { ClientConfig } from 'pg';
 import { about, BUILT_CLIENT, BUNDLED, MAIN, MIGRATIONS, ROOT } from './about.ts';
 import type { Config, LoadedConfig } from './config.ts';
-import { type MigrateOptions, migrate, migrationStatus } from './database/migrator.ts';
+import { migrationStatus } from './database/migration-status.ts';
+import { type MigrateOptions, migrate } from './database/migrator.ts';
 import { createDatabase, type Database } from './database/pool.ts';
 import { findUnavailable } from './database/unavailable.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -195,9 +196,10 @@ async function applyMigrations(
     },
   };
   if (!config.database.migrateOnStart) return waitForMigrations(options, parts);
-  const { applied, alreadyApplied } = await migrate(options);
+  const { applied, adopted, alreadyApplied } = await migrate(options);
   lifecycle.problem = undefined;
-  return applied.length > 0 ? `${applied.length} applied` : `${alreadyApplied} in place`;
+  if (applied.length + adopted.length === 0) return `${alreadyApplied} in place`;
+  return `${adopted.length > 0 ? `${adopted.length} adopted, ` : ''}${applied.length} applied`;
 }
 
 /** With `MIGRATE_ON_START=false` somebody else migrates: it is looked at again whenever somebody asks for readiness. */

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,100 +7,16 @@ import { promisify } from 'node:util';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as drizzleMigrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
-import { describe, expect, test, vi } from 'vitest';
-import { createDatabase, query } from '../../tests/support/postgres.ts';
-import { announceForeignKey, TcpProxy } from '../../tests/support/tcp-proxy.ts';
-import { MigrationError } from './migration-files.ts';
-import { type MigrateOptions, type MigrationReport, migrate, migrationStatus } from './migrator.ts';
+import { describe, expect, vi } from 'vitest';
+import { type Files, it, refusal } from '../../tests/support/migration-scene.ts';
+import { announceForeignKey } from '../../tests/support/tcp-proxy.ts';
+import { migrationStatus } from './migration-status.ts';
+import type { MigrationReport } from './migrator.ts';
 
 /** `expect.poll` loses its test where several run at once. */
 const WITHIN = { timeout: 10_000, interval: 50 };
 
 const CHILD = resolve(import.meta.dirname, '../../tests/support/migrate-process.ts');
-
-/** Migrations as tests write them: their text, in order; the name and the date follow from the place. */
-type Files = Record<string, string>;
-
-interface Scene {
-  url: string;
-  lines: string[];
-  /** Makes the folder hold exactly these files. */
-  write(files: Files, when?: number[]): Promise<string>;
-  options(more?: Partial<MigrateOptions>): MigrateOptions;
-  run(more?: Partial<MigrateOptions>): Promise<MigrationReport>;
-  sql(text: string): Promise<Record<string, unknown>[]>;
-  /** A proxy before the database, and a connection through it. */
-  proxied(fromServer?: (chunk: Buffer) => Buffer): Promise<{ proxy: TcpProxy; connection: pg.ClientConfig }>;
-}
-
-/** Each test has an empty database and a folder of its own. */
-const it = test.extend<{ scene: Scene }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads the names of what a fixture needs from its parameter.
-  scene: async ({}, use) => {
-    const database = await createDatabase('empty');
-    const folder = await mkdtemp(join(tmpdir(), 'migrations-'));
-    const proxies: TcpProxy[] = [];
-    const lines: string[] = [];
-    const log = (fields: object | string, message = '') => {
-      lines.push(`${typeof fields === 'string' ? fields : JSON.stringify(fields)} ${message}`);
-    };
-    const options = (more?: Partial<MigrateOptions>): MigrateOptions => ({
-      connection: { connectionString: database.url },
-      folder,
-      log: { debug: log, info: log, warn: log },
-      directUrlConfigured: false,
-      ...more,
-    });
-    await use({
-      url: database.url,
-      lines,
-      options,
-      run: (more) => migrate(options(more)),
-      sql: async (text) => (await query(database.url, text)).rows,
-      write: async (files, when) => {
-        await rm(folder, { recursive: true });
-        await mkdir(join(folder, 'meta'), { recursive: true });
-        const names = Object.keys(files);
-        const entries = names.map((tag, idx) => ({
-          idx,
-          version: '7',
-          when: when?.[idx] ?? 1_700_000_000_000 + Number.parseInt(tag, 10) * 1_000,
-          tag,
-          breakpoints: true,
-        }));
-        const journal = { version: '7', dialect: 'postgresql', entries };
-        await writeFile(join(folder, 'meta', '_journal.json'), JSON.stringify(journal));
-        for (const name of names) await writeFile(join(folder, `${name}.sql`), files[name] ?? '');
-        return folder;
-      },
-      proxied: async (fromServer) => {
-        const { hostname, port, username, password, pathname } = new URL(database.url);
-        const proxy = await TcpProxy.start({ host: hostname, port: Number(port) }, fromServer);
-        proxies.push(proxy);
-        const connection = {
-          host: '127.0.0.1',
-          port: proxy.port,
-          user: username,
-          password: decodeURIComponent(password),
-          database: pathname.slice(1),
-        };
-        return { proxy, connection };
-      },
-    });
-    await Promise.all(proxies.map((proxy) => proxy.stop()));
-    await rm(folder, { recursive: true });
-    await database.drop();
-  },
-});
-
-const refusal = async (promise: Promise<unknown>): Promise<MigrationError> => {
-  const error = await promise.then(
-    () => new Error('it was not refused'),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(MigrationError);
-  return error as MigrationError;
-};
 
 const THREE: Files = {
   '0000_tables':

@@ -1,26 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import type { Adoption } from './adopt.ts';
 import type { Logger } from './availability.ts';
-import { DatabaseClient } from './client.ts';
+import { journalError, sqlError } from './migration-errors.ts';
+import { BREAKPOINT, type Migration, MigrationError, readMigrations } from './migration-files.ts';
+import { CREATE_JOURNAL, type History, inspect, JOURNAL, nameOfRecorded } from './migration-history.ts';
 import {
-  BREAKPOINT,
-  compareHistory,
-  type History,
-  type Migration,
-  MigrationError,
-  nameOfRecorded,
-  readMigrations,
-} from './migration-files.ts';
-import { findUnavailable } from './unavailable.ts';
-
-export interface MigrationSource {
-  /** A direct connection: the lock lives as long as its session. */
-  connection: pg.ClientConfig;
-  /** The folder with `meta/_journal.json` and the SQL files; may be empty or absent. */
-  folder: string;
-  /** An open pool of the same database, on which to look first: the usual start then opens no second connection. */
-  look?: Pick<pg.Pool, 'query'>;
-}
+  isContention,
+  passingReason,
+  pause,
+  type Session,
+  sayOnce,
+  withSession,
+} from './migration-session.ts';
+import type { MigrationSource } from './migration-status.ts';
 
 export interface MigrateOptions extends MigrationSource {
   log: Logger;
@@ -31,23 +23,22 @@ export interface MigrateOptions extends MigrationSource {
   /** Told each new reason for not getting on. */
   onWaiting?(why: string): void;
   onApplied?(name: string, ms: number): void;
+  /** Told each migration whose tables somebody else had made. `ran`: how many of its statements were run. */
+  onAdopted?(name: string, ran: number): void;
 }
 
-export interface MigrationReport {
-  /** Names of those that this call applied. */
+/** What one call has done, by name. */
+interface Done {
   applied: string[];
+  /** Their tables were there, made by somebody else: recorded, and only what changes rows was run. */
+  adopted: string[];
+}
+
+export interface MigrationReport extends Done {
   alreadyApplied: number;
   /** Recorded by a newer release: a rollback has happened. */
   ahead: string[];
   tookMs: number;
-}
-
-export interface MigrationEntry {
-  name: string;
-  hash: string;
-  state: 'applied' | 'pending' | 'ahead';
-  /** What would run, for one that is pending. */
-  sql?: string;
 }
 
 /**
@@ -59,21 +50,10 @@ const HELD_BY = `select pid, application_name from pg_locks join pg_stat_activit
   where locktype = 'advisory' and granted and objsubid = 1 and (classid::bigint << 32) + objid::bigint = ${LOCK_KEY}
     and pg_locks.database = (select oid from pg_database where datname = current_database())`;
 
-const JOURNAL = 'drizzle.__drizzle_migrations';
-/** Exactly what drizzle-orm's own migrator makes. */
-const CREATE_JOURNAL = `create schema if not exists drizzle;
-  create table if not exists ${JOURNAL} (id serial primary key, hash text not null, created_at bigint)`;
-
 /** Whoever queues behind a statement that waits for a lock waits as long as it does: at most this, in milliseconds. */
 const LOCK_TIMEOUT = 500;
-/** The first attempt may have to wake a sleeping server. In milliseconds. */
-const FIRST_CONNECT = 8_000;
-const NEXT_CONNECT = 3_000;
-
-/** lock_not_available, deadlock_detected, serialization_failure: the same statement may succeed a moment later. */
-const CONTENTION = new Set(['55P03', '40P01', '40001']);
-/** Insufficient resources, errors of the system, operator intervention other than a cancelled statement; read-only. */
-const NOT_THE_MIGRATION = /^(53|58|57P|25006)/;
+/** Already there, or no longer there: a table, a column, a schema, a function, or anything else. */
+const IS_DONE = new Set(['42P07', '42701', '42P06', '42723', '42710', '42P01', '42703', '42883', '42704']);
 
 const IDENTIFIER = String.raw`(?:"(?:[^"]|"")+"|[^\s"().;,]+)`;
 const CONCURRENT_INDEX = new RegExp(
@@ -94,7 +74,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   const started = performance.now();
   const { signal = new AbortController().signal, log } = options;
   const migrations = await readMigrations(options.folder);
-  const applied: string[] = [];
+  const done: Done = { applied: [], adopted: [] };
   const waiting = sayOnce((why) => {
     log.info({ reason: why }, 'Migrations are waiting');
     options.onWaiting?.(why);
@@ -106,9 +86,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       if (!history || history.pending.length > 0) {
         history = await withSession(
           options.connection,
-          attempt === 0 ? FIRST_CONNECT : NEXT_CONNECT,
           signal,
-          (session) => new Migrator(session, migrations, options, signal, waiting).run(applied),
+          (session) => new Migrator(session, migrations, options, signal, waiting).run(done),
+          attempt,
         );
       }
       const ahead = history.ahead.map(nameOfRecorded);
@@ -118,39 +98,34 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
           'The database has migrations that this release does not know, as after a rollback',
         );
       }
-      const alreadyApplied = history.applied.length - applied.length;
-      return { applied, alreadyApplied, ahead, tookMs: Math.round(performance.now() - started) };
+      const alreadyApplied = history.applied.length - done.applied.length - done.adopted.length;
+      return { ...done, alreadyApplied, ahead, tookMs: Math.round(performance.now() - started) };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const why = passingReason(error);
-      if (!why) throw asMigrationError(error);
+      if (!why) throw journalError(error);
       waiting(why);
     }
     await pause(attempt, signal);
   }
 }
 
-/**
- * What is applied, what is pending and with what SQL, changing nothing and waiting for nobody.
- *
- * @throws DatabaseUnavailableError, or MigrationError when the folder itself is malformed; a wrong history is returned
- *   as `problem`.
- */
-export async function migrationStatus(
-  source: MigrationSource,
-): Promise<{ entries: MigrationEntry[]; problem?: MigrationError }> {
-  const migrations = await readMigrations(source.folder);
-  const look = (session: Pick<pg.Pool, 'query'>) => compareWith(session, migrations);
-  const history = await (source.look
-    ? look(source.look)
-    : withSession(source.connection, FIRST_CONNECT, new AbortController().signal, look));
-  const entries = migrations.map(({ name, hash, sql }): MigrationEntry => {
-    const pending = history.pending.some((migration) => migration.name === name);
-    return pending ? { name, hash, state: 'pending', sql } : { name, hash, state: 'applied' };
+/** What is to be done about one migration: all of it, or what is left when somebody else has made its tables. */
+interface Work {
+  migration: Migration;
+  adopted: boolean;
+  statements: { text: string; at: number; treatment?: 'run' | 'try' }[];
+}
+
+/** Everything, in the pieces that drizzle-kit has cut. */
+function allOf(migration: Migration): Work {
+  let at = 0;
+  const pieces = migration.sql.split(BREAKPOINT).map((text) => {
+    const piece = { text, at };
+    at += text.length + BREAKPOINT.length;
+    return piece;
   });
-  for (const row of history.ahead)
-    entries.push({ name: nameOfRecorded(row), hash: row.hash, state: 'ahead' });
-  return history.problem ? { entries, problem: history.problem } : { entries };
+  return { migration, adopted: false, statements: pieces.filter(({ text }) => text.trim()) };
 }
 
 class Migrator {
@@ -160,6 +135,8 @@ class Migrator {
   readonly #signal: AbortSignal;
   readonly #waiting: (why: string) => void;
   #lockedBy: number | undefined;
+  /** What to say beside an error of the database. */
+  #remark: string | undefined;
 
   constructor(
     session: Session,
@@ -175,8 +152,8 @@ class Migrator {
     this.#waiting = waiting;
   }
 
-  /** @param applied Takes the name of each migration as it is applied: a later failure does not undo it. */
-  async run(applied: string[]): Promise<History> {
+  /** @param done Takes the name of each migration as it is done: a later failure does not undo it. */
+  async run(done: Done): Promise<History> {
     let history = await inspect(this.#session, this.#migrations);
     if (history.pending.length === 0) return history;
     this.#refusePooler();
@@ -190,15 +167,13 @@ class Migrator {
       if (history.pending.length === 0) return history;
     }
     try {
-      await this.#session.query(CREATE_JOURNAL);
       history = await inspect(this.#session, this.#migrations);
-      for (const migration of history.pending) {
+      const adopted = await this.#adopt(history);
+      await this.#session.query(CREATE_JOURNAL);
+      for (const work of [...adopted, ...history.pending.slice(adopted.length).map(allOf)]) {
         const started = performance.now();
-        await this.#apply(migration);
-        const ms = Math.round(performance.now() - started);
-        applied.push(migration.name);
-        this.#options.log.info({ migration: migration.name, ms }, 'Migration applied');
-        this.#options.onApplied?.(migration.name, ms);
+        await this.#patiently(work.migration.name, () => this.#do(work));
+        this.#tell(work, Math.round(performance.now() - started), done);
       }
       return { ...history, applied: this.#migrations, pending: [] };
     } finally {
@@ -240,37 +215,79 @@ class Migrator {
     return false;
   }
 
-  async #apply(migration: Migration): Promise<void> {
+  /** The first of the pending migrations, as far as somebody else has made their tables. */
+  async #adopt(history: History): Promise<Work[]> {
+    let adoption: Adoption = { adopted: [] };
+    await this.#patiently('The look at the tables', async () => {
+      // Loaded where something is pending, which is not the usual start.
+      const { findAdoption } = await import('./adopt.ts');
+      adoption = await findAdoption(this.#session, history);
+    });
+    const { adopted, unknown } = adoption;
+    if (unknown) this.#remark = `Whether somebody else had made its tables could not be seen: ${unknown}.`;
+    if (adopted.length > 0) {
+      this.#remark =
+        'Somebody else had changed the tables before, so it may have met newer ones than it was written for.';
+    }
+    return adopted.map((one) => ({ ...one, adopted: true }));
+  }
+
+  #tell({ migration, adopted, statements }: Work, ms: number, done: Done): void {
+    const { log, onApplied, onAdopted } = this.#options;
+    const { name } = migration;
+    if (adopted) {
+      done.adopted.push(name);
+      const fields = { migration: name, ms, statementsRun: statements.length };
+      log.info(fields, 'Migration adopted: somebody else had made its tables');
+      onAdopted?.(name, statements.length);
+    } else {
+      done.applied.push(name);
+      log.info({ migration: name, ms }, 'Migration applied');
+      onApplied?.(name, ms);
+    }
+  }
+
+  /** Again and again, as long as nothing but the locks of others stands in the way. */
+  async #patiently(what: string, work: () => Promise<void>): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       this.#signal.throwIfAborted();
       try {
-        await (migration.transaction ? this.#inTransaction(migration) : this.#alone(migration));
-        return;
+        return await work();
       } catch (error) {
-        if (!CONTENTION.has((error as pg.DatabaseError).code ?? '')) throw error;
-        this.#waiting(
-          `${migration.name} needs a lock that other transactions hold: ${(error as Error).message}`,
-        );
+        if (!isContention(error)) throw error;
+        this.#waiting(`${what} needs a lock that other transactions hold: ${(error as Error).message}`);
       }
       await pause(attempt, this.#signal);
     }
   }
 
-  async #inTransaction(migration: Migration): Promise<void> {
+  async #do({ migration, statements }: Work): Promise<void> {
+    if (!migration.transaction && statements.length > 0) return this.#alone(migration);
     await this.#session.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;
       set local lock_timeout = ${LOCK_TIMEOUT}`);
     try {
       await this.#assertLocked();
-      let offset = 0;
-      for (const statements of migration.sql.split(BREAKPOINT)) {
-        if (statements.trim()) await this.#runSql(migration, { text: statements }, offset);
-        offset += statements.length + BREAKPOINT.length;
+      for (const { text, at, treatment } of statements) {
+        if (treatment === 'try') await this.#try(migration, text, at);
+        else await this.#runSql(migration, { text }, at);
       }
       await this.#record(migration);
       await this.#session.query('commit');
     } catch (error) {
       await this.#session.query('rollback').catch(() => {});
       throw error;
+    }
+  }
+
+  /** Runs what somebody else may have done, where that is not seen by comparing tables. */
+  async #try(migration: Migration, text: string, at: number): Promise<void> {
+    await this.#session.query('savepoint before_trying');
+    try {
+      await this.#runSql(migration, { text }, at);
+    } catch (error) {
+      const { cause } = error as Error;
+      if (!(cause instanceof pg.DatabaseError) || !IS_DONE.has(cause.code ?? '')) throw error;
+      await this.#session.query('rollback to savepoint before_trying');
     }
   }
 
@@ -310,9 +327,9 @@ class Migrator {
     try {
       await this.#session.query(query);
     } catch (error) {
-      const passing = passingReason(error) || CONTENTION.has((error as pg.DatabaseError).code ?? '');
+      const passing = passingReason(error) || isContention(error);
       if (passing || this.#signal.aborted || !(error instanceof pg.DatabaseError)) throw error;
-      throw sqlError(migration, error, offset);
+      throw sqlError(migration, error, offset, this.#remark);
     }
   }
 
@@ -331,149 +348,4 @@ class Migrator {
   async #record({ hash, when }: Migration): Promise<void> {
     await this.#session.query(`insert into ${JOURNAL} (hash, created_at) values ($1, $2)`, [hash, when]);
   }
-}
-
-/** The one direct connection of a migration. */
-class Session extends DatabaseClient {
-  behindPooler = false;
-  readonly #connection: pg.ClientConfig;
-  #lastResort: NodeJS.Timeout | undefined;
-
-  constructor(connection: pg.ClientConfig, connectTimeoutMs: number) {
-    super({
-      ...connection,
-      application_name: connection.application_name ?? 'migrations',
-      connectTimeoutMs,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 5_000,
-      rules: {
-        statementTimeoutMs: 0,
-        checkInterval: '1s',
-        poolerHint: false,
-        preparedStatements: false,
-        opening: new Set(),
-        onSession: (behindPooler) => {
-          this.behindPooler = behindPooler;
-        },
-        onAnswer: () => {},
-        onConnectFailed: () => {},
-        onLost: () => {},
-      },
-    });
-    this.#connection = connection;
-  }
-
-  /** Has the server cancel what runs, so that it is rolled back before this returns from `query`. */
-  async cancel(): Promise<void> {
-    if (!this.busy || this.behindPooler) return this.abandon('told to stop');
-    this.#lastResort = setTimeout(() => this.abandon('told to stop'), 2_000);
-    const other = new Session(this.#connection, 1_500);
-    try {
-      await other.connect();
-      await other.query('select pg_cancel_backend($1)', [
-        (this as unknown as { processID: number }).processID,
-      ]);
-    } catch {
-      // The last resort stands.
-    }
-    await other.leave();
-  }
-
-  async leave(): Promise<void> {
-    clearTimeout(this.#lastResort);
-    if (!this.lost) await Promise.race([this.end(), sleep(500, undefined, { ref: false })]);
-    this.abandon('left');
-  }
-}
-
-async function withSession<T>(
-  connection: pg.ClientConfig,
-  connectTimeoutMs: number,
-  signal: AbortSignal,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = new Session(connection, connectTimeoutMs);
-  const stop = () => void session.cancel();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    await session.connect();
-    return await work(session);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    await session.leave();
-  }
-}
-
-/** @throws MigrationError for a history that forbids to go on. */
-async function inspect(session: Pick<pg.Pool, 'query'>, migrations: Migration[]): Promise<History> {
-  const history = await compareWith(session, migrations);
-  if (history.problem) throw history.problem;
-  return history;
-}
-
-async function compareWith(session: Pick<pg.Pool, 'query'>, migrations: Migration[]): Promise<History> {
-  const { rows } = await session.query(`select to_regclass('${JOURNAL}') is not null as exists`);
-  if (!rows[0].exists) return compareHistory(migrations, []);
-  const recorded = await session.query(`select hash, created_at from ${JOURNAL} order by created_at, id`);
-  return compareHistory(
-    migrations,
-    recorded.rows.map(({ hash, created_at }) => ({ hash, when: Number(created_at) })),
-  );
-}
-
-/** Why to try again, for an error that is not the migration's fault. */
-function passingReason(error: unknown): string | undefined {
-  const unavailable = findUnavailable(error);
-  if (unavailable) return unavailable.reason;
-  if (error instanceof pg.DatabaseError && NOT_THE_MIGRATION.test(error.code ?? '')) return error.message;
-  return undefined;
-}
-
-function asMigrationError(error: unknown): unknown {
-  if (!(error instanceof pg.DatabaseError)) return error;
-  return new MigrationError(
-    'sql',
-    undefined,
-    `The journal of migrations, ${JOURNAL}, cannot be used: ${error.message} (${error.code}). ` +
-      'The user of DATABASE_URL needs the right to create a schema in this database: grant create on database … to …;',
-    error,
-  );
-}
-
-/** @param offset Where in the file the text begins that was sent. */
-function sqlError(migration: Migration, error: pg.DatabaseError, offset: number): MigrationError {
-  const at = error.position
-    ? offset + Number(error.position) - 1
-    : offset + migration.sql.slice(offset).search(/\S/);
-  const line = migration.sql.slice(0, at).split('\n').length;
-  const lines = [
-    `The migration ${migration.name}.sql failed at line ${line}: ${error.message} (${error.code})`,
-    `  ${migration.sql.split('\n')[line - 1]?.trim()}`,
-  ];
-  if (error.detail) lines.push(`Detail: ${error.detail}`);
-  if (error.where) lines.push(`Where: ${error.where}`);
-  if (error.hint) lines.push(`Hint: ${error.hint}`);
-  lines.push(
-    migration.transaction
-      ? 'Nothing of it was kept, and it is not recorded: correct the file, then start again.'
-      : 'It runs outside a transaction and is not recorded: see what it left, make the statement one that may run twice (if not exists), then start again.',
-  );
-  return new MigrationError('sql', migration.name, lines.join('\n'), error);
-}
-
-function sayOnce(say: (why: string) => void): (why: string) => void {
-  let said: string | undefined;
-  return (why) => {
-    if (why !== said) say(why);
-    said = why;
-  };
-}
-
-/**
- * Waits before the next attempt: longer each time, up to `most`, and never as long as another process does. A second
- * and a half at most, and three for the attempt itself, are below the five in which a return has to be noticed.
- */
-async function pause(attempt: number, signal: AbortSignal, first = 250, most = 1_500): Promise<void> {
-  const ms = Math.min(most, first * 2 ** attempt) * (0.5 + Math.random() / 2);
-  await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

@@ -1,0 +1,241 @@
+/**
+ * Adopts tables that somebody else has made.
+ *
+ * Some platforms compare the development database with the production database at every deployment, and change
+ * production's tables themselves: without the journal of migrations, and without rows. The next start then finds
+ * migrations pending whose work is done. Which ones those are is found by rehearsing the migrations in an empty schema,
+ * in a transaction that is rolled back, and by comparing what PostgreSQL says of both: so nothing has to be interpreted
+ * here, and what was written by hand counts like what was generated.
+ *
+ * Compared is only what the pending migrations change. What else is there, such as an index that an operator added, is
+ * nobody's business here.
+ */
+import pg from 'pg';
+import { type Catalogue, differing, readCatalogue } from './catalogue.ts';
+import { type Migration, MigrationError } from './migration-files.ts';
+import type { History } from './migration-history.ts';
+import { isContention, passingReason, type Session } from './migration-session.ts';
+import {
+  makesTableWithRows,
+  type Statement,
+  shapesSchema,
+  splitStatements,
+  type Treatment,
+  treatmentOf,
+} from './sql-statements.ts';
+
+/** A migration whose tables are there. */
+export interface Adopted {
+  migration: Migration;
+  /** What is to run all the same: what changes rows, and what is not compared. */
+  statements: (Statement & { treatment: 'run' | 'try' })[];
+}
+
+export interface Adoption {
+  /** The first of the pending migrations; usually none. */
+  adopted: Adopted[];
+  /** Why nothing could be compared. */
+  unknown?: string;
+}
+
+/** Set before the name of each schema of the rehearsal, and taken out of what PostgreSQL says of it. */
+const PREFIX = 'adopt_rehearsal_';
+/** The rehearsal touches empty tables of its own alone; in milliseconds. */
+const STATEMENT_TIMEOUT = 10_000;
+const LOCK_TIMEOUT = 500;
+
+/**
+ * Finds out which of the pending migrations the database holds already. It changes nothing.
+ *
+ * @param session Must hold the migrations' lock, unless the answer is only to be shown.
+ * @throws MigrationError `schema` where the tables are neither as the journal says nor as a later migration makes them.
+ */
+export async function findAdoption(
+  session: Session,
+  { applied, pending }: Pick<History, 'applied' | 'pending'>,
+): Promise<Adoption> {
+  const compares = ({ sql }: Migration) => splitStatements(sql).some((one) => treatmentOf(one) === 'compare');
+  if (!pending.some(compares)) return { adopted: [] };
+  await session.query(`begin; set local statement_timeout = ${STATEMENT_TIMEOUT};
+    set local lock_timeout = ${LOCK_TIMEOUT}; set local idle_in_transaction_session_timeout = 0`);
+  try {
+    const place = await findPlace(session, [...applied, ...pending]);
+    await session.query(`set local search_path to ${place.path('')}`);
+    const live = await readCatalogue(session, place.schemas, place.usual);
+    if (live.size === 0) return { adopted: [] };
+    return decide(live, pending, await rehearse(session, place, applied, pending));
+  } catch (error) {
+    const readOnly = (error as pg.DatabaseError).code === '25006';
+    const tryAgain = isContention(error) || (passingReason(error) && !readOnly);
+    if (!(error instanceof pg.DatabaseError) || tryAgain) throw error;
+    return { adopted: [], unknown: error.message };
+  } finally {
+    await session.query('rollback').catch(() => {});
+  }
+}
+
+/** Where the migrations work. */
+interface Place {
+  /** The schema that a name without one means. */
+  usual: string;
+  schemas: string[];
+  extensions: string[];
+  /** For `search_path`: the usual schema, and those that extensions brought. */
+  path(prefix: string): string;
+}
+
+const NAME = '("(?:[^"]|"")+"|[\\w$]+)';
+const CREATE_SCHEMA = new RegExp(`^create\\s+schema\\s+(?:if\\s+not\\s+exists\\s+)?${NAME}`, 'i');
+
+async function findPlace(session: Session, migrations: Migration[]): Promise<Place> {
+  const { rows } = await session.query(`select current_schema() as usual,
+    array(select extname::text from pg_extension) as extensions,
+    array(select distinct nspname::text from pg_extension join pg_namespace n on n.oid = extnamespace
+      where nspname <> 'pg_catalog') as brought`);
+  const { usual, extensions, brought } = rows[0];
+  const schemas = new Set<string>([usual, 'public']);
+  for (const { bare } of migrations.flatMap(({ sql }) => splitStatements(sql))) {
+    const [, name] = CREATE_SCHEMA.exec(bare) ?? [];
+    if (name)
+      schemas.add(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase());
+  }
+  return {
+    usual,
+    schemas: [...schemas],
+    extensions,
+    path: (prefix) => [prefix + usual, ...brought].map((name) => pg.escapeIdentifier(name)).join(', '),
+  };
+}
+
+interface Rehearsal {
+  /** What is there before the first of the pending migrations, and after each of them. */
+  states: Catalogue[];
+  /** Names of all that the pending ones change. */
+  changed: Set<string>;
+  /** Statements whose effect the catalogue does not show. */
+  unseen: Set<string>;
+}
+
+async function rehearse(
+  session: Session,
+  place: Place,
+  applied: Migration[],
+  pending: Migration[],
+): Promise<Rehearsal> {
+  const { schemas, usual } = place;
+  for (const name of new Set([usual, 'public']))
+    await session.query(`create schema ${pg.escapeIdentifier(PREFIX + name)}`);
+  await session.query(`set local search_path to ${place.path(PREFIX)}`);
+  for (const { sql } of applied) {
+    for (const statement of splitStatements(sql)) await perform(session, statement, place);
+  }
+  let state = await readCatalogue(session, schemas, usual, PREFIX);
+  const rehearsal: Rehearsal = { states: [state], changed: new Set(), unseen: new Set() };
+  for (const { sql } of pending) {
+    for (const statement of splitStatements(sql)) {
+      if (!(await perform(session, statement, place))) continue;
+      const before = state;
+      state = await readCatalogue(session, schemas, usual, PREFIX);
+      const names = differing(before, state);
+      if (names.length === 0) rehearsal.unseen.add(statement.text);
+      if (treatmentOf(statement) === 'compare') for (const name of names) rehearsal.changed.add(name);
+    }
+    rehearsal.states.push(state);
+  }
+  return rehearsal;
+}
+
+/** @returns Whether the statement had a part to play. */
+async function perform(
+  session: Session,
+  statement: Statement,
+  { schemas, extensions }: Place,
+): Promise<boolean> {
+  if (!shapesSchema(statement)) return false;
+  const [, extension] =
+    /^create\s+extension\s+(?:if\s+not\s+exists\s+)?"?([\w-]+)/i.exec(statement.bare) ?? [];
+  if (extensions.includes(extension ?? '') || /^(alter|drop)\s+extension\b/i.test(statement.bare))
+    return false;
+  // Only outside a transaction; and what is empty needs no patience.
+  const text = statement.text.replace(/\bconcurrently\b/i, '');
+  await session.query(moved(text, schemas));
+  return true;
+}
+
+/** The same statement for the rehearsal's schemas, wherever it names one. */
+function moved(text: string, schemas: string[]): string {
+  return schemas.reduce((sql, name) => {
+    const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    const written = `(?:"${escaped}"|(?<!")\\b${escaped}\\b(?!"))`;
+    const named = new RegExp(
+      `(?<![\\w".])${written}(?=\\s*\\.)|(?<=\\bschema\\s+(?:if\\s+(?:not\\s+)?exists\\s+)?)${written}`,
+      'gi',
+    );
+    return sql.replace(named, () => pg.escapeIdentifier(PREFIX + name));
+  }, text);
+}
+
+function decide(live: Catalogue, pending: Migration[], { states, changed, unseen }: Rehearsal): Adoption {
+  const differences = states.map((state) => differing(live, state).filter((name) => changed.has(name)));
+  const reached = differences.findIndex((names) => names.length === 0);
+  if (reached < 0) throw mismatch(live, pending, states, differences);
+  const adopted = pending.slice(0, reached).map((migration): Adopted => {
+    const statements = splitStatements(migration.sql);
+    if (statements.some(makesTableWithRows)) throw unclear(migration);
+    const treatment = (one: Statement): Treatment => {
+      const usual = treatmentOf(one);
+      return usual === 'compare' && unseen.has(one.text) ? 'try' : usual;
+    };
+    return {
+      migration,
+      statements: statements.flatMap((one) => {
+        const how = treatment(one);
+        return how === 'compare' ? [] : [{ ...one, treatment: how }];
+      }),
+    };
+  });
+  return { adopted };
+}
+
+const MOST_SHOWN = 20;
+
+function mismatch(
+  live: Catalogue,
+  pending: Migration[],
+  states: Catalogue[],
+  differences: string[][],
+): MigrationError {
+  const fewest = Math.min(...differences.map(({ length }) => length));
+  const nearest = differences.findIndex(({ length }) => length === fewest);
+  const state = states[nearest] as Catalogue;
+  const names = differences[nearest] as string[];
+  const lines = names.slice(0, MOST_SHOWN).map((name) => {
+    const [is, should] = [live.get(name), state.get(name)];
+    if (is === undefined) return `  missing    ${shown(name, should)}`;
+    if (should === undefined) return `  unexpected ${shown(name, is)}`;
+    return `  different  ${name}: is ${is}; should be ${should}`;
+  });
+  if (names.length > MOST_SHOWN) lines.push(`  … and ${names.length - MOST_SHOWN} more`);
+  const after = pending[nearest - 1];
+  const where = after ? `as ${after.name} leaves them` : 'as the recorded migrations leave them';
+  return new MigrationError(
+    'schema',
+    after?.name,
+    [
+      `Somebody else has changed the tables: they are neither what the recorded migrations made, nor what any of the pending ones makes. Nearest is ${where}, and there they differ in this:`,
+      ...lines,
+      'Nothing was changed. Bring the tables to one of those states by SQL of your own, or restore a backup, then start again; see docs/deploying.md, "When the tables do not match".',
+    ].join('\n'),
+  );
+}
+
+const shown = (name: string, text: string | undefined) => (text === 'there' ? name : `${name}: ${text}`);
+
+function unclear({ name }: Migration): MigrationError {
+  return new MigrationError(
+    'schema',
+    name,
+    `The tables of ${name}.sql are there already, made by somebody else; but it fills one of them as it creates it (create table … as), so it cannot be told whether its rows are there. ` +
+      'Drop that table, so that the migration can make it, or put the rows in by hand and write create table if not exists … as.',
+  );
+}

@@ -1,0 +1,47 @@
+import pg from 'pg';
+import { type Migration, MigrationError } from './migration-files.ts';
+import { JOURNAL } from './migration-history.ts';
+
+/** What goes wrong outside of any migration concerns the journal, if it is the database that says so. */
+export function journalError(error: unknown): unknown {
+  if (!(error instanceof pg.DatabaseError)) return error;
+  return new MigrationError(
+    'sql',
+    undefined,
+    `The journal of migrations, ${JOURNAL}, cannot be used: ${error.message} (${error.code}). ` +
+      'The user of DATABASE_URL needs the right to create a schema in this database: grant create on database … to …;',
+    error,
+  );
+}
+
+/**
+ * An error of the database, with the line of the file that it is about.
+ *
+ * @param offset Where in the file the text begins that was sent.
+ * @param remark What else is worth knowing.
+ */
+export function sqlError(
+  migration: Migration,
+  error: pg.DatabaseError,
+  offset: number,
+  remark: string | undefined,
+): MigrationError {
+  const at = error.position
+    ? offset + Number(error.position) - 1
+    : offset + migration.sql.slice(offset).search(/\S/);
+  const line = migration.sql.slice(0, at).split('\n').length;
+  const lines = [
+    `The migration ${migration.name}.sql failed at line ${line}: ${error.message} (${error.code})`,
+    `  ${migration.sql.split('\n')[line - 1]?.trim()}`,
+  ];
+  if (error.detail) lines.push(`Detail: ${error.detail}`);
+  if (error.where) lines.push(`Where: ${error.where}`);
+  if (error.hint) lines.push(`Hint: ${error.hint}`);
+  if (remark) lines.push(remark);
+  lines.push(
+    migration.transaction
+      ? 'Nothing of it was kept, and it is not recorded: correct the file, then start again.'
+      : 'It runs outside a transaction and is not recorded: see what it left, make the statement one that may run twice (if not exists), then start again.',
+  );
+  return new MigrationError('sql', migration.name, lines.join('\n'), error);
+}

@@ -1,0 +1,79 @@
+import { BREAKPOINT } from './migration-files.ts';
+
+/** One statement of a migration. */
+export interface Statement {
+  text: string;
+  /** Without comments and without what is in strings, so that words in them mislead nobody. */
+  bare: string;
+  /** Where it begins in the file. */
+  at: number;
+}
+
+const OPAQUE =
+  /--[^\n]*|\/\*[\s\S]*?\*\/|\be'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$(?:[a-z_]\w*)?\$)[\s\S]*?\1|;/gi;
+
+/** The statements of a migration, cut where a semicolon or drizzle-kit's mark ends one; those that are all comment left out. */
+export function splitStatements(sql: string): Statement[] {
+  const statements: Statement[] = [];
+  let offset = 0;
+  for (const chunk of sql.split(BREAKPOINT)) {
+    let begin = 0;
+    let bare = '';
+    let seen = 0;
+    const cut = (end: number) => {
+      bare += chunk.slice(seen, end);
+      const text = chunk.slice(begin, end);
+      const at = offset + begin + Math.max(text.search(/\S/), 0);
+      if (bare.trim()) statements.push({ text: text.trim(), bare: bare.trim(), at });
+      bare = '';
+      begin = seen = end + 1;
+    };
+    for (const { 0: token, index } of chunk.matchAll(OPAQUE)) {
+      if (token === ';') {
+        cut(index);
+        continue;
+      }
+      const comment = token.startsWith('--') || token.startsWith('/*');
+      bare += chunk.slice(seen, index) + (comment ? ' ' : token.startsWith('"') ? token : "''");
+      seen = index + token.length;
+    }
+    cut(chunk.length);
+    offset += chunk.length + BREAKPOINT.length;
+  }
+  return statements;
+}
+
+/**
+ * What becomes of a statement whose effect somebody else may have brought about already.
+ *
+ * - `compare`: what it makes can be seen in the catalogue, so it is left out where that is there
+ * - `try`: it makes something that is not compared; run it, and let it find that its work is done
+ * - `run`: it changes rows, or says itself that it may run twice
+ */
+export type Treatment = 'compare' | 'try' | 'run';
+
+const CHANGES_SCHEMA = /^(create|alter|drop)\b(?!\s+(global\s+|local\s+)?temp)/i;
+const MAY_RUN_TWICE = /\bif\s+(not\s+)?exists\b|^create\s+or\s+replace\b/i;
+const COMPARED =
+  /^\w+\s+((unlogged|unique|materialized|recursive|foreign)\s+)*(table|index|view|type|sequence|schema|policy)\b/i;
+
+export function treatmentOf({ bare }: Statement): Treatment {
+  if (!CHANGES_SCHEMA.test(bare) || MAY_RUN_TWICE.test(bare)) return 'run';
+  return COMPARED.test(bare) ? 'compare' : 'try';
+}
+
+/** Belongs to the whole server, so that it cannot be tried in a schema of its own. */
+const BEYOND_SCHEMAS =
+  /^\w+\s+(role|user|group|database|tablespace|system|publication|subscription|server|foreign\s+data|event\s+trigger)\b/i;
+
+/** Whether a statement has a part in what the schema looks like. */
+export function shapesSchema({ bare }: Statement): boolean {
+  return (CHANGES_SCHEMA.test(bare) && !BEYOND_SCHEMAS.test(bare)) || /^do\b/i.test(bare);
+}
+
+/** `create table … as select`: whether its rows are there cannot be seen from its columns. */
+export function makesTableWithRows({ bare }: Statement): boolean {
+  return /^create\s+(unlogged\s+)?table\b[^(]*(\([^)]*\)\s*)?\bas\s+(select|with|table|values|execute)\b/i.test(
+    bare,
+  );
+}
