@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['{client/src,contracts,server,scripts,tests}/**/*.test.{ts,tsx}'],
-    exclude: ['tests/template/**', 'tests/reliability/**'],
+    exclude: ['tests/template/**', 'tests/reliability/**', 'tests/packaging/**'],
     globalSetup: ['tests/support/global-setup.ts'],
     // Waiting costs nothing where what is waited for comes soon; a busy machine may take its time.
     expect: { poll: { timeout: 10_000 } },

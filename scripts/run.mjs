@@ -39,6 +39,11 @@ const tasks = {
     packages: 'all',
     run: program(bin.vitest, 'run', '--config', 'vitest.template.config.ts'),
   },
+  'test:packaging': {
+    packages: 'all',
+    build: true,
+    run: program(bin.vitest, 'run', '--config', 'vitest.packaging.config.ts'),
+  },
   'test:reliability': {
     packages: 'all',
     build: true,
