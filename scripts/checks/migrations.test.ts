@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkMigrations, splitStatements } from './migrations.ts';
+import { checkMigrations } from './migrations.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 let root: string;
@@ -116,15 +116,4 @@ describe('migrations', () => {
       expect.stringContaining('no snapshot drizzle/meta/0001_snapshot.json'),
     ]);
   });
-});
-
-it('statements are told apart, whatever stands in strings, comments and function bodies', () => {
-  const sql = `select 'it''s; here', E'it\\'s; there', "a;b" /* one; two */ from c; -- three; four
-    create function f() returns int as $body$ begin; return 1; end $body$ language plpgsql;;
-    select $1;`;
-  expect(splitStatements(sql)).toEqual([
-    `select '', '', "a b"   from c`,
-    `create function f() returns int as '' language plpgsql`,
-    'select $1',
-  ]);
 });

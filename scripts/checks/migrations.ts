@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { type Migration, MigrationError, readMigrations } from '../../server/database/migration-files.ts';
+import { splitStatements } from '../../server/database/sql-statements.ts';
 
 /**
  * Everything that is wrong with a project's migrations, as sentences; nothing if they are well-formed and make exactly
@@ -37,7 +38,7 @@ const TRANSACTION_CONTROL = /^(begin|start\s+transaction|commit|end|rollback|abo
 
 function checkSql({ name, sql, transaction }: Migration): string[] {
   const file = `drizzle/${name}.sql`;
-  const statements = splitStatements(sql);
+  const statements = splitStatements(sql).map(({ bare }) => bare);
   const problems: string[] = [];
   if (sql.includes('\r')) {
     problems.push(`${file} has CR line endings: it would be recorded under another hash. Save it with LF.`);
@@ -65,20 +66,6 @@ function checkSql({ name, sql, transaction }: Migration): string[] {
     );
   }
   return problems;
-}
-
-/** Statements, cut where a semicolon is one: comments, strings and quoted names are emptied of what would mislead. */
-export function splitStatements(sql: string): string[] {
-  const opaque =
-    /--[^\n]*|\/\*[\s\S]*?\*\/|\be'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|("(?:[^"]|"")*")|(\$(?:[a-z_]\w*)?\$)[\s\S]*?\2/gi;
-  return sql
-    .replace(
-      opaque,
-      (text, identifier) => identifier?.replaceAll(';', ' ') ?? (/^(--|\/\*)/.test(text) ? ' ' : "''"),
-    )
-    .split(';')
-    .map((statement) => statement.trim())
-    .filter((statement) => statement !== '');
 }
 
 /** drizzle-kit compares the tables with the newest snapshot, so each must follow from the one before. */
