@@ -151,7 +151,9 @@ export const Performance = Type.Object(
   {
     instance,
     window: Window,
-    seconds: Type.Number({ description: 'How much of the window this process has seen' }),
+    seconds: Type.Number({
+      description: 'What it covers: the whole minutes of the window that this process has seen, and this one',
+    }),
     total: Type.Omit(RouteFigures, ['method', 'route']),
     routes: Type.Array(RouteFigures, { description: 'Most requests first' }),
     distribution: Type.Array(Type.Object({ upToMs: Type.Number(), requests: Type.Integer() }), {
@@ -324,17 +326,39 @@ export const readFigures = {
   url: '/api/monitoring/metrics',
   schema: {
     summary: 'How this process is now',
-    response: { 200: Now, ...operators },
+    response: { 200: Now, ...operators, 404: Problem },
   },
+} as const;
+
+/** What is measured since the process began, for Prometheus. */
+const scraped = {
+  response: {
+    200: Type.String({ description: "Prometheus' text format" }),
+    ...operators,
+    404: Problem,
+  },
+} as const;
+
+/** Where scrapers look for it. */
+export const scrape = {
+  method: 'GET',
+  url: '/metrics',
+  schema: { summary: "Metrics for a scraper that has the operators' key", ...scraped },
+} as const;
+
+export const readPrometheus = {
+  method: 'GET',
+  url: '/api/monitoring/metrics/prometheus',
+  schema: { summary: 'The same metrics beside the rest of monitoring', ...scraped },
 } as const;
 
 export const readHistory = {
   method: 'GET',
   url: '/api/monitoring/history',
   schema: {
-    summary: 'How it was, over the last hour at most',
+    summary: 'How it was, over the last hour at most; 15 minutes where nothing is said',
     querystring: Type.Object({ window: Type.Optional(Window) }, { additionalProperties: false }),
-    response: { 200: History, ...operators },
+    response: { 200: History, ...operators, 404: Problem },
   },
 } as const;
 
@@ -342,7 +366,8 @@ export const readPerformance = {
   method: 'GET',
   url: '/api/monitoring/performance',
   schema: {
-    summary: 'Rate, errors and durations by route; with `route` (as `GET /api/notes/:id`) of one alone',
+    summary:
+      'Rate, errors and durations by route, over 5 minutes where nothing is said; with `route` (as `GET /api/notes/:id`) of one alone',
     querystring: windowQuery,
     response: { 200: Performance, ...operators, 404: Problem },
   },

@@ -23,7 +23,7 @@ import { cors } from './plugins/cors.ts';
 import { crossSiteWrites } from './plugins/cross-site-writes.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
 import { jsonBodies } from './plugins/json-bodies.ts';
-import { metrics, observeBroken } from './plugins/metrics.ts';
+import { metrics, observeBroken, observeRefused } from './plugins/metrics.ts';
 import { OverloadFacts, overload, refuseAtTheDoor } from './plugins/overload.ts';
 import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
@@ -86,7 +86,8 @@ export async function createApp(
   await app.register(requestContext, { lifecycle });
   await app.register(connections, { server, most: config.http.maxConnections, alwaysAnswered: PROBE_PATHS });
   app.decorate('overload', new OverloadFacts());
-  await app.register(metrics, { enabled: config.metrics.enabled, instance: about.instance, database });
+  const { enabled } = config.metrics;
+  await app.register(metrics, { enabled, instance: about.instance, database, probeSources });
   await app.register(accessLog);
   await app.register(problems);
   await app.register(jsonBodies);
@@ -138,7 +139,13 @@ export async function createApp(
   const headers = app.securityHeaders;
   return {
     app,
-    handler: refuseAtTheDoor(handler, app.overload, { features: '/api/', never, headers, requestId }),
+    handler: refuseAtTheDoor(handler, app.overload, {
+      features: '/api/',
+      never,
+      headers,
+      requestId,
+      onRefused: (request, ms) => observeRefused(app, request, ms),
+    }),
   };
 }
 

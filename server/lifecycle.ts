@@ -36,6 +36,8 @@ export class Lifecycle {
 
   /** Why the process is not ready, in words that tell a stranger nothing about hosts or credentials. */
   problem: string | undefined;
+  /** How many migrations there are of each kind; undefined before they were looked at. */
+  migrations: { applied: number; pending: number } | undefined;
 
   /** @param steps Names of the start-up work, in the order it is shown. */
   constructor(steps: readonly string[]) {

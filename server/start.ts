@@ -198,6 +198,7 @@ async function applyMigrations(
   if (!config.database.migrateOnStart) return waitForMigrations(options, parts);
   const { applied, adopted, alreadyApplied } = await migrate(options);
   lifecycle.problem = undefined;
+  lifecycle.migrations = { applied: applied.length + adopted.length + alreadyApplied, pending: 0 };
   if (applied.length + adopted.length === 0) return `${alreadyApplied} in place`;
   return `${adopted.length > 0 ? `${adopted.length} adopted, ` : ''}${applied.length} applied`;
 }
@@ -222,6 +223,7 @@ async function waitForMigrations(
     const { entries, problem } = status;
     if (problem) throw problem;
     const pending = entries.filter((entry) => entry.state === 'pending').length;
+    lifecycle.migrations = { applied: entries.length - pending, pending };
     if (pending === 0) return `${entries.length} in place`;
     if (!said) {
       said = true;

@@ -18,6 +18,16 @@ export interface SessionRules {
   /** @param since When the attempt began (`performance.now()`). */
   onConnectFailed(error: DatabaseUnavailableError, since: number): void;
   onLost(): void;
+  /** Told of each statement that was sent, if anybody wants to know. */
+  observer?: DatabaseObserver | undefined;
+}
+
+/** Who measures the database. All times in milliseconds. */
+export interface DatabaseObserver {
+  /** @param text As it was sent, with placeholders. @param ms Until it was answered, or failed. */
+  query(text: string, ms: number, failed: boolean): void;
+  /** @param ms Until a connection was lent, or refused. */
+  acquire(ms: number): void;
 }
 
 export interface SessionConfig extends pg.ClientConfig {
@@ -127,7 +137,12 @@ export class DatabaseClient extends pg.Client {
       // What has begun is always undone, whoever waits; and drizzle keeps a connection on which it could not begin.
       if (!/^\s*(begin|rollback)/i.test(config?.text ?? config)) assertStillWanted();
       if (this.#statements++ === 0) this.silentSweeps = 0;
+      const { observer } = this.#rules;
+      const began = observer && performance.now();
       super.query(config, values, (error, result) => {
+        if (began !== undefined) {
+          observer?.query(config?.text ?? config, performance.now() - began, Boolean(error));
+        }
         if (error) return reject(this.#failed(error));
         this.#answered();
         resolve(result);

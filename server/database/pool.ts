@@ -2,7 +2,7 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import { assertStillWanted } from '../lib/request-work.ts';
 import { Availability, type Logger } from './availability.ts';
-import { DatabaseClient, type SessionConfig, type SessionRules } from './client.ts';
+import { DatabaseClient, type DatabaseObserver, type SessionConfig, type SessionRules } from './client.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
 
 export interface DatabaseOptions {
@@ -43,6 +43,8 @@ export interface Database {
   /** How long the first of those who wait for a connection has waited while others were served, in milliseconds. */
   waitedMs(): number;
   stats(): { total: number; idle: number; waiting: number; max: number };
+  /** Has each statement and each wait for a connection measured from now on. */
+  observe(observer: DatabaseObserver): void;
   /** Ends every connection; one that is in use gets two seconds to be given back. */
   close(): Promise<void>;
 }
@@ -80,6 +82,7 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
       waiting: pool.queued,
       max: options.poolSize,
     }),
+    observe: (observer) => pool.observe(observer),
     close: () => pool.close(),
   };
 }
@@ -185,7 +188,7 @@ class WatchedPool extends pg.Pool {
 
   // biome-ignore lint/suspicious/noExplicitAny: pg's declarations have an overload for each form of a call.
   override connect(callback?: (...result: any[]) => void): any {
-    const lent = this.#checkout(TRUSTED_IDLE);
+    const lent = this.#borrow();
     if (!callback) return lent;
     lent.then((client) => callback(undefined, client, client.release), callback);
   }
@@ -200,7 +203,7 @@ class WatchedPool extends pg.Pool {
   }
 
   async #query(text: string, values?: unknown[]): Promise<pg.QueryResult> {
-    const client = await this.#checkout(TRUSTED_IDLE);
+    const client = await this.#borrow();
     try {
       return await client.query(text, values);
     } catch (error) {
@@ -210,6 +213,10 @@ class WatchedPool extends pg.Pool {
     } finally {
       client.release();
     }
+  }
+
+  observe(observer: DatabaseObserver): void {
+    this.#settings.rules.observer = observer;
   }
 
   async close(): Promise<void> {
@@ -222,6 +229,17 @@ class WatchedPool extends pg.Pool {
     }, CLOSE_GRACE);
     await this.end();
     clearTimeout(late);
+  }
+
+  /** A connection for a statement of the application. */
+  #borrow(): Promise<Lent> {
+    const lent = this.#checkout(TRUSTED_IDLE);
+    const { observer } = this.#settings.rules;
+    if (observer === undefined) return lent;
+    const began = performance.now();
+    const measured = () => observer.acquire(performance.now() - began);
+    lent.then(measured, measured);
+    return lent;
   }
 
   /** @param trustedIdle A connection unused for this many milliseconds must answer first. */

@@ -42,8 +42,11 @@ const TYPES: Record<string, string> = {
 };
 
 /** Vite puts a hash of the content into the names under assets/; everything else is asked for again each time. */
-const cacheControlOf = (url: string) =>
-  url.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache';
+const isHashed = (url: string) => url.startsWith('/assets/');
+const cacheControlOf = (url: string) => (isHashed(url) ? 'public, max-age=31536000, immutable' : 'no-cache');
+
+/** What the requests for a file are counted under: there are many files, and each build gives them other names. */
+export const countedAs = (url: string): string => (isHashed(url) ? '/assets/*' : '/*');
 
 export interface ClientOptions {
   /** The client as Vite built it. */
@@ -75,13 +78,13 @@ async function addClient(app: FastifyInstance, options: ClientOptions): Promise<
     throw new Error(`There is no built client: ${join(folder, 'index.html')} is missing. Run: npm run build`);
   }
 
-  const quiet = { config: { quiet: true } };
+  const quiet = (url: string) => ({ config: { quiet: true, countedAs: countedAs(url) } });
   // A colon in a file's name is no parameter.
   const pattern = (url: string) => encodeURI(url).replaceAll(':', '::');
   resources.set('/', page);
   app.decorate('files', resources);
   for (const [url, resource] of resources) {
-    app.get(pattern(url), quiet, (request, reply) => sendResource(resource, request, reply));
+    app.get(pattern(url), quiet(url), (request, reply) => sendResource(resource, request, reply));
   }
   if (onDisk.length > 0) {
     // Loaded only where it is needed: it would be a tenth of the start.
@@ -93,7 +96,7 @@ async function addClient(app: FastifyInstance, options: ClientOptions): Promise<
       preCompressed: true,
     });
     for (const { url } of onDisk) {
-      app.get(pattern(url), quiet, (_request, reply) =>
+      app.get(pattern(url), quiet(url), (_request, reply) =>
         reply
           .headers({ 'cache-control': cacheControlOf(url), 'content-type': typeOf(url) })
           .sendFile(url.slice(1)),

@@ -6,12 +6,17 @@
  * knows of the clients that leave. What is answered without a hook is counted by who answers it (`problems.ts`,
  * `quick-files.ts`, `overload.ts`), so that whatever was sent is counted once.
  */
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { IFastifyMetrics } from 'fastify-metrics';
 import fp from 'fastify-plugin';
 import type { Database } from '../database/pool.ts';
 import { pathOf } from '../lib/problem.ts';
+import { Metrics } from '../monitoring/metrics.ts';
+import type { ProbeSources } from '../monitoring/probe-documents.ts';
 import { type Route, type Sizes, UNKNOWN_ROUTE } from '../monitoring/routes.ts';
+import { lifecycleMetrics, processMetrics, trafficMetrics } from '../monitoring/standard-metrics.ts';
 import { Traffic, type TrafficSources } from '../monitoring/traffic.ts';
 import type {} from './connections.ts';
 import type {} from './overload.ts';
@@ -34,6 +39,8 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     traffic: Traffic;
+    /** What is scraped; whoever has something to tell adds it before the application is ready. */
+    metricsRegistry: Metrics;
   }
 }
 
@@ -41,10 +48,13 @@ export interface MetricsOptions {
   enabled: boolean;
   /** The name of this process. */
   instance: string;
-  database: Database;
+  database: Pick<Database, 'stats' | 'observe' | 'failures'>;
+  /** For the metrics of its life; absent where it has none, as in tests. */
+  probeSources?: ProbeSources;
 }
 
-export const metrics = fp<MetricsOptions>(async (app, { enabled, instance, database }) => {
+export const metrics = fp<MetricsOptions>(async (app, options) => {
+  const { enabled, instance, database, probeSources } = options;
   const sum = (counts: Readonly<Record<string, number>>) =>
     Object.values(counts).reduce((total, count) => total + count, 0);
   const sources: TrafficSources = {
@@ -58,10 +68,27 @@ export const metrics = fp<MetricsOptions>(async (app, { enabled, instance, datab
     }),
   };
   const traffic = new Traffic(sources, enabled);
+  const registry = new Metrics(loadRegistry);
   app.decorate('traffic', traffic);
+  app.decorate('metricsRegistry', registry);
   app.addHook('onClose', async () => traffic.close());
   if (!enabled) return;
 
+  registry.add(
+    ...trafficMetrics(traffic, {
+      connections: () => app.connections,
+      shed: () => app.overload.shed,
+      rateLimited: () => app.rateLimits.refused,
+      pool: () => database.stats(),
+      databaseFailures: () => database.failures,
+    }),
+    ...processMetrics(traffic),
+  );
+  if (probeSources) registry.add(...lifecycleMetrics(probeSources));
+  database.observe({
+    query: (text, ms, failed) => traffic.observeQuery(text, ms, failed),
+    acquire: (ms) => traffic.observeAcquire(ms),
+  });
   const { routes } = traffic;
   app.addHook('onRoute', (options) => {
     const { config, method, url } = options;
@@ -81,6 +108,24 @@ export const metrics = fp<MetricsOptions>(async (app, { enabled, instance, datab
     count(traffic, request, status, ms);
   };
 });
+
+/**
+ * A registry of `fastify-metrics`' client, with nothing in it.
+ *
+ * The package is loaded by the first scrape, and its own metrics are not used: its hook costs a request more than all of
+ * ours, its defaults run a timer ten times a second in an idle process, and some of their names are faulted by promtool.
+ */
+async function loadRegistry() {
+  const [{ default: Fastify }, loaded] = await Promise.all([import('fastify'), import('fastify-metrics')]);
+  // A CommonJS package: from the sources its exports are what Node takes for the default.
+  const { default: outer } = loaded;
+  const plugin = (outer as unknown as { default?: typeof outer }).default ?? outer;
+  const host = Fastify();
+  const none = { enabled: false };
+  await host.register(plugin, { endpoint: null, defaultMetrics: none, routeMetrics: none });
+  const { client } = (host as unknown as { metrics: IFastifyMetrics }).metrics;
+  return new client.Registry();
+}
 
 /** Counts what was answered, and how large it was. */
 function observe(traffic: Traffic, request: FastifyRequest, reply: FastifyReply): void {
@@ -128,7 +173,13 @@ export function observeBroken(app: FastifyInstance, status: number, socket: Sock
   else traffic.observe(traffic.routes.of('', UNKNOWN_ROUTE), status, 0, false);
 }
 
-function addSize(sizes: Sizes, length: unknown): void {
+/** Counts what was refused at the door, before anybody looked for its route. */
+export function observeRefused({ traffic }: FastifyInstance, request: IncomingMessage, ms: number): void {
+  if (traffic.enabled) traffic.observe(traffic.routes.of(request.method ?? '', '/api/*'), 503, ms);
+}
+
+/** @param length In bytes; what is no number is unknown, and not counted. */
+export function addSize(sizes: Sizes, length: unknown): void {
   const bytes = Number(length);
   if (!(bytes >= 0)) return;
   sizes.count++;

@@ -80,6 +80,7 @@ it('refuses at the door what the application would refuse, in the same words, an
       never: ['/live'],
       headers: { 'x-content-type-options': 'nosniff' },
       requestId: () => 'the-id',
+      onRefused: () => {},
     }),
   );
   const door = `http://127.0.0.1:${port}`;

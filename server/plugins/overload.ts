@@ -108,6 +108,7 @@ const RETRY_AFTER = '1';
  * @param parts.features What the addresses of features begin with, and those among them that are never refused.
  * @param parts.headers Sent along with every refusal.
  * @param parts.requestId As for every other request.
+ * @param parts.onRefused Told of each refusal, with how long it took in milliseconds.
  */
 export function refuseAtTheDoor(
   handler: RequestListener,
@@ -117,9 +118,10 @@ export function refuseAtTheDoor(
     never: readonly string[];
     headers: Readonly<Record<string, string>>;
     requestId: (request: IncomingMessage) => string;
+    onRefused: (request: IncomingMessage, ms: number) => void;
   },
 ): RequestListener {
-  const { features, never, requestId } = parts;
+  const { features, never, requestId, onRefused } = parts;
   const always = Object.entries({
     ...parts.headers,
     'cache-control': 'no-store',
@@ -141,6 +143,7 @@ export function refuseAtTheDoor(
       handler(request, response);
       return;
     }
+    const came = performance.now();
     facts.shed[reason]++;
     const id = requestId(request);
     const document = problemDocument('unavailable', DETAIL, { instance: pathOf(url), requestId: id });
@@ -148,6 +151,7 @@ export function refuseAtTheDoor(
     const length = String(Buffer.byteLength(body));
     response.writeHead(503, [...always, 'x-request-id', id, 'content-length', length]);
     response.end(request.method === 'HEAD' ? undefined : body);
+    onRefused(request, performance.now() - came);
   };
 }
 

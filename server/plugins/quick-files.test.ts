@@ -10,6 +10,8 @@ import { trustOf } from '../lib/trust.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { client } from './client.ts';
 import { connections } from './connections.ts';
+import { metrics } from './metrics.ts';
+import { OverloadFacts } from './overload.ts';
 import { problems } from './problems.ts';
 import { quickFiles } from './quick-files.ts';
 import { requestContext, requestId } from './request-context.ts';
@@ -45,6 +47,10 @@ beforeAll(async () => {
   app = Fastify({ serverFactory: () => quick, genReqId: requestId, trustProxy: trusts });
   await app.register(requestContext, { lifecycle });
   await app.register(connections, { server: quick, most: 100, alwaysAnswered: new Set<string>() });
+  app.decorate('overload', new OverloadFacts());
+  const none = { max: 0, total: 0, idle: 0, waiting: 0 };
+  const database = { stats: () => none, observe: () => {}, failures: 0 };
+  await app.register(metrics, { enabled: true, instance: 'test', database });
   await app.register(problems);
   await app.register(securityHeaders, { hsts: HSTS, fromVite: false, inReplitWorkspace: false });
   app.addHook('onRequest', (_request, _reply, done) => {

@@ -9,8 +9,10 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { chooseForm, type Form } from '../lib/resource.ts';
 import type { Lifecycle } from '../lifecycle.ts';
-import type {} from './client.ts';
+import type { Route } from '../monitoring/routes.ts';
+import { countedAs } from './client.ts';
 import type {} from './connections.ts';
+import { addSize } from './metrics.ts';
 import { requestId } from './request-context.ts';
 import type {} from './security-headers.ts';
 
@@ -32,7 +34,7 @@ type Block = string[];
 /** @returns A listener that answers such requests, and hands on all others. */
 export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): RequestListener {
   const { lifecycle, anyHost, hsts, trusts } = options;
-  const { routing, connections, files } = app;
+  const { routing, connections, files, traffic } = app;
   // Who reads every request in the log wants these as well.
   const everyRequestIsLogged = ['debug', 'trace'].includes(app.log.level);
   if (files === undefined || !anyHost || everyRequestIsLogged) return routing;
@@ -58,6 +60,8 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     }
   }
 
+  const counted = new Map([...files.keys()].map((url) => [url, traffic.routes.of('GET', countedAs(url))]));
+
   return (request, response) => {
     const resource = request.method === 'GET' ? files.get(request.url as string) : undefined;
     if (resource === undefined || !isPlain(request) || lifecycle.state === 'draining') {
@@ -69,6 +73,7 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     const ready = blocks.get(form);
     const tag = headers['if-none-match'];
     const isSimple = ready !== undefined && (tag === undefined || tag === form.etag);
+    const came = traffic.enabled ? performance.now() : 0;
     // While an earlier answer on this connection is still being read, the reader may be a slow one.
     if (!isSimple || socket.writableLength > 0 || !connections.begin(request, response)) {
       routing(request, response);
@@ -81,6 +86,10 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     block[block.length - 1] = requestId(request);
     if (tag === undefined) response.writeHead(200, block).end(form.body);
     else response.writeHead(304, block).end();
+    if (!traffic.enabled) return;
+    const route = counted.get(request.url as string) as Route;
+    traffic.observe(route, response.statusCode, performance.now() - came);
+    if (tag === undefined) addSize(route.sent, form.body.length);
   };
 }
 
