@@ -22,6 +22,8 @@ export interface ListenAddress {
    * workspace, whose preview shows the one port that `.replit` names.
    */
   mayMove: boolean;
+  /** A port for scrapers, on the same addresses. */
+  metricsPort?: number | undefined;
 }
 
 export interface Config {
@@ -251,8 +253,8 @@ class Reading {
   }
 
   listenAddress(): ListenAddress {
-    this.read('HOST');
-    this.read('PORT');
+    for (const name of ['HOST', 'PORT', 'METRICS_PORT'] as const) this.read(name);
+    const { PORT, METRICS_PORT } = this.values;
     // One that was refused counts as not given; the refusal is told by loadConfig.
     const given = (name: Name) =>
       this.settings.find((setting) => setting.name === name)?.origin !== 'default';
@@ -260,10 +262,12 @@ class Reading {
     const { environment, platform } = this.context;
     return {
       hosts: this.values.HOST,
-      port: this.values.PORT,
+      port: PORT,
       portGiven,
       hostGiven: given('HOST'),
       mayMove: !portGiven && environment === 'development' && !platform.replit,
+      // One that is PORT as well is refused by loadConfig.
+      metricsPort: METRICS_PORT === PORT ? undefined : METRICS_PORT,
     };
   }
 

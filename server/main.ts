@@ -155,9 +155,14 @@ async function serve(fromSources: boolean): Promise<void> {
 
   const startUp = async (): Promise<void> => {
     const address = readListenAddress();
-    port = await lifecycle.step('port', () =>
-      openPort(address, probeListener(probeSources), address.mayMove),
-    );
+    const early = probeListener(probeSources);
+    const { hosts, mayMove, metricsPort: scraped } = address;
+    let metricsPort: OpenPort | undefined;
+    await lifecycle.step('port', async () => {
+      port = await openPort(address, early, mayMove);
+      if (scraped !== undefined)
+        metricsPort = await openPort({ hosts, port: scraped }, early, false, 'METRICS_PORT');
+    });
     const settings = await lifecycle.step('configuration', () => loadConfig());
     shutdown = settings.config.shutdown;
     // Whoever has been knocking is answered before the long work of loading.
@@ -170,6 +175,7 @@ async function serve(fromSources: boolean): Promise<void> {
       config: settings.config,
       log,
       port: port as OpenPort,
+      metricsPort,
       probeSources,
       signal: stop.signal,
       fromSources,

@@ -44,12 +44,14 @@ export interface OpenPort {
  * @param address Where to listen: one server behind every address, so that limits and drains see all connections.
  * @param answerEarly Answers what needs no application (the probes); returns false for everything else, which waits.
  * @param mayMove Take the next free port when the wanted one is taken.
+ * @param setting What names the port, for whoever has to change it.
  * @throws Error with a remedy when the port cannot be opened.
  */
 export async function openPort(
   address: Pick<ListenAddress, 'hosts' | 'port'>,
   answerEarly: (request: IncomingMessage, response: ServerResponse) => boolean,
   mayMove: boolean,
+  setting: 'PORT' | 'METRICS_PORT' = 'PORT',
 ): Promise<OpenPort> {
   let waiting: [IncomingMessage, ServerResponse][] | undefined = [];
   const early: RequestListener = (request, response) => {
@@ -108,7 +110,9 @@ export async function openPort(
       };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || port >= last) {
-        throw new Error(whyNot(error as NodeJS.ErrnoException, address.hosts, port), { cause: error });
+        throw new Error(whyNot(error as NodeJS.ErrnoException, address.hosts, port, setting), {
+          cause: error,
+        });
       }
     }
   }
@@ -168,17 +172,22 @@ const portOf = (listener: Listener) => (listener.address() as AddressInfo).port;
 
 const closed = (listener: Listener) => new Promise((resolve) => listener.close(resolve));
 
-function whyNot(error: NodeJS.ErrnoException, hosts: readonly string[], port: number): string {
+function whyNot(
+  error: NodeJS.ErrnoException,
+  hosts: readonly string[],
+  port: number,
+  setting: string,
+): string {
   const where = hosts.map((host) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(' and ');
   switch (error.code) {
     case 'EADDRINUSE':
-      return `Port ${port} is taken (${where}). Stop what uses it, or set PORT to another one.`;
+      return `Port ${port} is taken (${where}). Stop what uses it, or set ${setting} to another one.`;
     case 'EACCES':
-      return `Port ${port} may not be opened by this user (${where}). Set PORT to one above 1023.`;
+      return `Port ${port} may not be opened by this user (${where}). Set ${setting} to one above 1023.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `This machine has no address ${hosts.join(', ')}. Set HOST to one it has, or to 0.0.0.0 for all of them.`;
     default:
-      return `Cannot listen on ${where}: ${error.message}. HOST and PORT decide where.`;
+      return `Cannot listen on ${where}: ${error.message}. HOST and ${setting} decide where.`;
   }
 }

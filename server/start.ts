@@ -12,6 +12,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import { CheckFailure } from './monitoring/health-checks.ts';
 import { reportWhenOutOfMemory } from './monitoring/heap.ts';
 import { createLogger, type Logger, type ServerLogger } from './monitoring/logger.ts';
+import { metricsListener } from './monitoring/metrics-listener.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
 import type { OpenPort } from './port.ts';
 
@@ -47,6 +48,8 @@ export interface StartParts {
   config: Config;
   log: Logger;
   port: OpenPort;
+  /** A port for scrapers, which answers to the end of the process. */
+  metricsPort: OpenPort | undefined;
   probeSources: ProbeSources;
   /** Aborted when the process is told to stop. */
   signal: AbortSignal;
@@ -108,6 +111,8 @@ export async function start(parts: StartParts): Promise<void> {
     running.app = app;
     server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
     port.handOver(handler);
+    const measured = config.metrics.enabled ? app.metricsRegistry : undefined;
+    parts.metricsPort?.handOver(metricsListener(measured, probeSources));
   });
   await Promise.all([reached, loaded]);
 
