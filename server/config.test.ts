@@ -120,6 +120,13 @@ describe('defaults', () => {
     expect(readListenAddress({ NODE_ENV, ...env }, folder, inContainer).hosts.join()).toBe(hosts);
   });
 
+  test('a taken port is exchanged in development alone, and never where a preview shows just one', () => {
+    const mayMove = (env: Env) => readListenAddress(env, folder, false).mayMove;
+    expect(mayMove({ NODE_ENV: 'development' })).toBe(true);
+    expect(mayMove({ NODE_ENV: 'development', REPL_ID: 'x' })).toBe(false);
+    expect(mayMove({ NODE_ENV: 'production' })).toBe(false);
+  });
+
   test.each([
     [{}, 0, 8000],
     [{ KUBERNETES_SERVICE_HOST: '10.0.0.1' }, 5000, 25_000],

@@ -4,13 +4,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, existsSync } from 'node:fs';
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { constants } from 'node:fs';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../support/postgres.ts';
 import { freePort, ROOT, startServer } from '../support/server.ts';
+import { copyFiles, environment, run } from '../support/working-copy.ts';
 
 const README = await readFile(join(ROOT, 'README.md'), 'utf8');
 const copies: string[] = [];
@@ -113,19 +114,10 @@ async function tableOf(url: string): Promise<string | null> {
   return rows[0].name;
 }
 
-/** What is or may come under version control, as it lies in the working tree, in a repository of its own with its packages. */
+/** The working tree in a repository of its own, with its packages. */
 async function copyRepository(): Promise<string> {
-  const parent = join(ROOT, '.data');
-  await mkdir(parent, { recursive: true });
-  const copy = await mkdtemp(join(parent, 'template-'));
+  const copy = await copyFiles();
   copies.push(copy);
-  // As a clone is: temporary folders are closed to the account that PostgreSQL runs under when we are root.
-  await chmod(copy, 0o755);
-  for (const file of (await run(ROOT, 'git ls-files -z --cached --others --exclude-standard')).split('\0')) {
-    if (file === '' || !existsSync(join(ROOT, file))) continue;
-    await mkdir(dirname(join(copy, file)), { recursive: true });
-    await copyFile(join(ROOT, file), join(copy, file));
-  }
   await linkPackages(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
   await run(copy, 'git init -q');
   await run(copy, 'git add -A');
@@ -189,28 +181,6 @@ function apply(text: string, difference: string[], path: string): string {
     }
   }
   return lines.join('\n');
-}
-
-/** The environment of a person at a terminal: nothing of this test run, and no database but the embedded one. */
-function environment(): NodeJS.ProcessEnv {
-  const foreign =
-    /^(VITEST|NODE_ENV$|NODE_OPTIONS$|NODE_V8|DEV$|PROD$|TEST$|MODE$|SSR$|npm_|PG|DATABASE_|PORT$)/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
-}
-
-/** @returns What the command wrote. @throws Error with all of it when the command fails. */
-async function run(folder: string, command: string): Promise<string> {
-  const child = spawn(command, {
-    cwd: folder,
-    env: environment(),
-    shell: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`\`${command}\` ended with code ${code}:\n${output}`);
-  return output;
 }
 
 interface Started extends AsyncDisposable {
