@@ -26,6 +26,8 @@ export interface ServerLogger {
 /** Lines wait this long at most, in milliseconds, so that many requests share one write. */
 const BUFFER_MS = 100;
 const BUFFER_BYTES = 64 * 1024;
+/** A file that could not be written is tried again after this time, when there is something to write. In milliseconds. */
+const FILE_RETRY_MS = 5_000;
 const WARN = 40;
 
 /** What must never be read in a log, wherever an object that holds it is logged. */
@@ -61,9 +63,10 @@ export async function createLogger(options: LogOptions, terminal: boolean): Prom
     output,
   );
   if (file) {
-    file.onFault((err) =>
-      log.error({ err }, 'LOG_FILE cannot be written; the log is on standard output alone'),
-    );
+    file.onChange((err) => {
+      if (err) log.error({ err }, 'LOG_FILE cannot be written; the log is on standard output alone');
+      else log.warn('LOG_FILE is written again; what is missing in it was on standard output');
+    });
   }
   return { log, flush: () => output.flushSync() };
 }
@@ -88,47 +91,49 @@ type Sink = Pick<DestinationStream, 'write'> & { flushSync?(): void };
 /**
  * The log's file: a stream that rotates, and what it has not taken yet, because nothing waits for a stream when a process
  * exits. One write is under way at a time, which Node finishes before it exits; `flushSync` appends what is behind it.
+ *
+ * A file that cannot be written, as on a full disk, is tried again with a later line; the lines between are on standard
+ * output alone.
  */
 class LogFile implements Sink {
-  readonly #stream: Writable;
   readonly #path: string;
+  readonly #create: () => Writable;
+  #stream: Writable;
   #queued = '';
   #writing = false;
   #failure: Error | undefined;
-  #onFault: ((error: Error) => void) | undefined;
+  #triedAgainAt = 0;
+  #onChange: ((failure: Error | undefined) => void) | undefined;
 
-  /** Resolves when the file is open, or cannot be opened: then `onFault` tells. */
+  /** Resolves when the file is open, or cannot be opened: then `onChange` tells. */
   static async open(path: string, maxBytes: number, count: number): Promise<LogFile> {
     const { createStream } = await import('rotating-file-stream');
-    const stream = createStream(basename(path), {
-      path: resolve(dirname(path)),
-      size: `${maxBytes}B`,
-      maxFiles: count,
-    });
-    const file = new LogFile(stream, path);
-    await once(stream, 'open').catch(() => {});
+    const options = { path: resolve(dirname(path)), size: `${maxBytes}B`, maxFiles: count };
+    const file = new LogFile(path, () => createStream(basename(path), options));
+    await once(file.#stream, 'open').catch(() => {});
     return file;
   }
 
-  private constructor(stream: Writable, path: string) {
-    this.#stream = stream;
+  private constructor(path: string, create: () => Writable) {
     this.#path = path;
-    stream.on('error', (error) => {
-      if (this.#failure) return;
-      this.#failure = error;
-      this.#queued = '';
-      this.#onFault?.(error);
-    });
+    this.#create = create;
+    this.#stream = this.#begin();
   }
 
-  /** @param listener Told once that nothing more is written. */
-  onFault(listener: (error: Error) => void): void {
-    this.#onFault = listener;
+  /** @param listener Told once when nothing more is written, and why; and with nothing when it is written again. */
+  onChange(listener: (failure: Error | undefined) => void): void {
+    this.#onChange = listener;
     if (this.#failure) listener(this.#failure);
   }
 
   write(lines: string): void {
-    if (this.#failure) return;
+    if (this.#failure) {
+      if (performance.now() < this.#triedAgainAt) return;
+      this.#triedAgainAt = performance.now() + FILE_RETRY_MS;
+      this.#stream = this.#begin();
+      // The last line may have been cut in the middle.
+      this.#queued = '\n';
+    }
     this.#queued += lines;
     // A turn later: lines that are followed by the end of the process are appended by flushSync instead.
     if (!this.#writing) setImmediate(() => this.#next());
@@ -142,12 +147,30 @@ class LogFile implements Sink {
     appendFileSync(this.#path, lines);
   }
 
+  #begin(): Writable {
+    return this.#create().on('error', (error) => {
+      this.#writing = false;
+      this.#queued = '';
+      this.#triedAgainAt = performance.now() + FILE_RETRY_MS;
+      if (this.#failure) return;
+      this.#failure = error;
+      this.#onChange?.(error);
+    });
+  }
+
   #next(): void {
-    this.#writing = this.#queued !== '' && !this.#failure;
+    this.#writing = this.#queued !== '';
     if (!this.#writing) return;
     const lines = this.#queued;
     this.#queued = '';
-    this.#stream.write(lines, () => this.#next());
+    this.#stream.write(lines, (error) => {
+      if (error) return;
+      if (this.#failure) {
+        this.#failure = undefined;
+        this.#onChange?.(undefined);
+      }
+      this.#next();
+    });
   }
 }
 
