@@ -65,9 +65,9 @@ export class Steps {
     return step?.number === number ? step : undefined;
   }
 
-  /** Steps that began after a time, in no order. */
+  /** Steps that did not begin before a time, in no order. */
   *since(time: number): Generator<Step> {
-    const first = firstAfter(time);
+    const first = firstFrom(time);
     for (const step of this.#ring) if (step !== undefined && step.number >= first) yield step;
   }
 
@@ -80,5 +80,5 @@ export class Steps {
 
 /** The step that a time lies in. */
 export const stepOf = (at: number): number => Math.floor(at / STEP_MS);
-/** The first step that began after a time. */
-export const firstAfter = (time: number): number => stepOf(time) + 1;
+/** The first step that did not begin before a time. */
+export const firstFrom = (time: number): number => Math.ceil(time / STEP_MS);

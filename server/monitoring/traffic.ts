@@ -4,7 +4,7 @@ import { Queries } from './queries.ts';
 import { minuteOf, type Route, Routes, Tally } from './routes.ts';
 import { Sketch } from './sketch.ts';
 import { Slowest } from './slowest.ts';
-import { firstAfter, STEP_MS, Steps } from './steps.ts';
+import { firstFrom, STEP_MS, Steps } from './steps.ts';
 import {
   historyOf,
   type Kept,
@@ -177,7 +177,7 @@ export class Traffic {
     const from = now - WINDOW_MS[window];
     const sum = new Tally();
     for (const step of this.#steps.since(from)) sum.merge(step.requests);
-    const began = Math.max(this.#kept.startedAt, firstAfter(from) * STEP_MS);
+    const began = Math.max(this.#kept.startedAt, firstFrom(from) * STEP_MS);
     return {
       seconds: Math.max(1, (now - began) / 1_000),
       requests: sum.requests,

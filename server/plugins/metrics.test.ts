@@ -1,0 +1,243 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, request as send } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createTestApp, type TestApp } from '../../tests/support/app.ts';
+import { createDatabase, type TestDatabase } from '../../tests/support/postgres.ts';
+import { sendRaw } from '../../tests/support/raw-http.ts';
+
+/** The whole of what is promised is tried with COUNT=100000. */
+const COUNT = Number(process.env.COUNT ?? 4_000);
+const DURATION = 'http_server_request_duration_seconds';
+const soon = { timeout: 10_000, interval: 50 };
+
+let database: TestDatabase;
+let server: TestApp;
+let url: string;
+const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+
+beforeAll(async () => {
+  database = await createDatabase();
+  server = await createTestApp(database.url, { RATE_LIMIT_MAX: '10000000' });
+  url = await server.listen();
+});
+afterAll(async () => {
+  agent.destroy();
+  await server[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+interface Series {
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+
+async function scraped(): Promise<Series[]> {
+  const { text } = await server.app.metricsRegistry.scrape();
+  return text.split('\n').flatMap((line) => {
+    const [, name = '', labels = '', value] = /^([a-z][\w]*)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
+    if (name === '') return [];
+    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text]);
+    return [{ name, labels: Object.fromEntries(pairs), value: Number(value) }];
+  });
+}
+
+/** How many requests were counted, all of them or those that match. */
+async function counted(wanted: Record<string, string> = {}): Promise<number> {
+  const series = await scraped();
+  return series
+    .filter(({ name }) => name === `${DURATION}_count`)
+    .filter(({ labels }) => Object.entries(wanted).every(([name, value]) => labels[name] === value))
+    .reduce((sum, { value }) => sum + value, 0);
+}
+
+function ask(
+  path: string,
+  method = 'GET',
+  body?: string,
+  headers: Record<string, string> = {},
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const request = send(`${url}${path}`, { agent, method, headers: { ...type, ...headers } }, (answer) => {
+      answer.resume().on('end', () => resolve(answer.statusCode as number));
+    });
+    request.on('error', reject).end(body);
+  });
+}
+
+const random = (most: number) => Math.floor(Math.random() * most);
+
+test(`counts ${COUNT} requests of every kind once each`, { timeout: 600_000 }, async () => {
+  const kinds = [
+    () => ask('/api/status'),
+    () => ask('/live'),
+    () => ask('/'),
+    () => ask('/', 'HEAD'),
+    () => ask('/some/page', 'GET', undefined, { accept: 'text/html' }),
+    () => ask(`/missing-${random(1e9)}.js`),
+    () => ask(`/api/missing/${random(1e9)}`),
+    () => ask('/api/notes/abc'),
+    () => ask('/api/notes', 'POST', '{"malformed'),
+    () => ask('/api/notes', 'POST', '{"unknown":1}'),
+    () => ask('/api/monitoring/metrics'),
+    () => ask('/api/status', 'DELETE'),
+    () => ask('/%zz'),
+    () => ask('/api/status', 'PROPFIND'),
+  ];
+  const before = await counted();
+  const statuses = new Map<number, number>();
+  let sent = 0;
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      while (sent < COUNT) {
+        const status = await (kinds[sent++ % kinds.length] as () => Promise<number>)();
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    }),
+  );
+  // Those whose answer has come may not have been told of yet.
+  await vi.waitFor(async () => expect(await counted()).toBe(before + sent), soon);
+  expect([...statuses.keys()].sort()).toEqual([200, 400, 401, 404, 405]);
+  for (const [status, count] of statuses) {
+    expect(await counted({ status: String(status) }), String(status)).toBe(count);
+  }
+});
+
+test('counts what was not even a request', async () => {
+  const before = await counted({ route: 'unknown', method: 'other', status: '400' });
+  for (let index = 0; index < 5; index++) await sendRaw(url, ['not http\r\n\r\n']);
+  expect(await counted({ route: 'unknown', method: 'other', status: '400' })).toBe(before + 5);
+  await sendRaw(url, [`GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`]);
+  expect(await counted({ status: '431' })).toBe(1);
+});
+
+test('counts clients that leave before their answer, and those that leave in the middle of their body', async () => {
+  const before = await counted();
+  const bad = await counted({ status: '400', method: 'POST', route: '/api/notes' });
+  // The hold is over, but the database does not answer: the request waits.
+  const table = await holdNotes();
+  try {
+    for (const start of [
+      'GET /api/notes HTTP/1.1\r\nHost: a\r\n\r\n',
+      'POST /api/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n{"title":"half',
+    ]) {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write(start);
+      await vi.waitFor(() => expect(server.app.connections.working).toBeGreaterThan(0), soon);
+      socket.destroy();
+      await vi.waitFor(() => expect(server.app.connections.working).toBe(0), soon);
+    }
+    await vi.waitFor(async () => expect(await counted()).toBe(before + 2), soon);
+    expect(await counted({ status: '499', method: 'GET', route: '/api/notes' })).toBe(1);
+    // Half a request is a bad one, although nobody is there to be told.
+    expect(await counted({ status: '400', method: 'POST', route: '/api/notes' })).toBe(bad + 1);
+  } finally {
+    await table.release();
+  }
+  // What they set going ends, and is not counted a second time.
+  await sleep(300);
+  expect(await counted()).toBe(before + 2);
+});
+
+/** Locks the notes against reading. */
+async function holdNotes() {
+  const client = await server.database.pool.connect();
+  await client.query('begin');
+  await client.query('lock table notes in access exclusive mode');
+  return {
+    release: async () => {
+      await client.query('rollback');
+      client.release();
+    },
+  };
+}
+
+test('tells unknown addresses and methods apart from known ones, and not from one another', async () => {
+  for (let index = 0; index < 300; index++) {
+    const method = ['GET', 'POST', 'PROPFIND', 'REPORT', 'PURGE', 'MKCOL'][index % 6];
+    await ask(`/${random(1e12).toString(36)}/${index}.php?x=${index}`, method);
+    await ask(`/api/notes/${random(1e9)}`);
+  }
+  const series = await scraped();
+  const routes = new Set(series.flatMap(({ labels }) => labels.route ?? []));
+  const methods = new Set(series.flatMap(({ labels }) => labels.method ?? []));
+  expect(routes).toContain('/api/notes/:id');
+  expect(routes).toContain('unknown');
+  expect([...routes].filter((route) => /\d|php/.test(route))).toEqual([]);
+  expect([...methods].sort()).toEqual(['DELETE', 'GET', 'HEAD', 'POST', 'other']);
+  expect(series.length).toBeLessThan(3_000);
+});
+
+test('never has more than 3,000 series, whatever comes', async () => {
+  const { routes } = server.app.traffic;
+  for (let index = 0; index < 5_000; index++) {
+    const route = routes.of(['GET', 'POST', 'X'][index % 3] as string, `/route/${index % 100}`);
+    server.app.traffic.observe(route, 200 + (index % 300), 1);
+  }
+  const began = performance.now();
+  const series = await scraped();
+  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(series.length).toBeLessThan(3_000);
+  expect(await counted({ route: 'other' })).toBeGreaterThan(0);
+});
+
+test('has what is needed, by names that promtool finds nothing wrong with', async (context) => {
+  await ask('/api/notes');
+  const names = new Set((await scraped()).map(({ name }) => name));
+  expect([...names]).toEqual(
+    expect.arrayContaining([
+      `${DURATION}_bucket`,
+      'http_server_active_requests',
+      'http_server_request_body_size_bytes_sum',
+      'http_server_response_body_size_bytes_count',
+      'http_server_shed_requests_total',
+      'http_server_closed_connections_total',
+      'db_client_operation_duration_seconds_bucket',
+      'db_client_connection_wait_time_seconds_count',
+      'db_client_connections',
+      'db_client_pending_requests',
+      'nodejs_eventloop_time_seconds_total',
+      'nodejs_eventloop_utilization',
+      'nodejs_eventloop_delay_p99_seconds',
+      'nodejs_gc_duration_seconds_count',
+      'nodejs_heap_size_used_bytes',
+      'process_resident_memory_bytes',
+      'process_cpu_seconds_total',
+      'app_build_info',
+      'app_ready',
+      'app_state',
+      'app_check_passing',
+    ]),
+  );
+  const { text } = await server.app.metricsRegistry.scrape();
+  const { error } = spawnSync('promtool', ['--version']);
+  if (error && !process.env.CI) context.skip('promtool is not installed: part of the package prometheus');
+  expect(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })).toBe('');
+});
+
+test('buckets and sum of a series fit its count', async () => {
+  const series = await scraped();
+  const of = (name: string) =>
+    series.filter(({ name: one, labels }) => one === `${DURATION}_${name}` && labels.route === '/live');
+  const buckets = of('bucket').map(({ value }) => value);
+  expect(of('bucket').map(({ labels }) => labels.le)).toEqual(
+    '0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 +Inf'.split(' '),
+  );
+  expect(buckets.toSorted((a, b) => a - b)).toEqual(buckets);
+  expect(buckets.at(-1)).toBe(of('count')[0]?.value);
+  expect(of('sum')[0]?.value).toBeGreaterThan(0);
+});
+
+test('without metrics, nothing is counted', async () => {
+  await using off = await createTestApp(database.url, { ENABLE_METRICS: 'false' });
+  const address = await off.listen();
+  expect((await fetch(`${address}/`)).status).toBe(200);
+  expect((await fetch(`${address}/live`)).status).toBe(200);
+  expect((await sendRaw(address, ['not http\r\n\r\n'])).status).toBe(400);
+  expect([...off.app.traffic.routes.series()]).toEqual([]);
+});
