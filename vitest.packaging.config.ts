@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/packaging/**/*.test.ts'],
+    globalSetup: ['tests/support/global-setup.ts', 'tests/packaging/global-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 420_000,
     pool: 'forks',

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { ROOT } from '../support/server.ts';
+import type { Engine, Outcome } from './engine.ts';
+import type { Packaging } from './global-setup.ts';
 
 export interface Service {
   image: string;
@@ -51,4 +53,23 @@ export function hardeningOf({
     ...(mem_limit ? ['--memory', mem_limit, '--memory-swap', mem_limit] : []),
     ...(cpus ? ['--cpus', String(cpus)] : []),
   ];
+}
+
+/** Runs a service of ours with its own flags, settings and volumes; its database stands on the host's network. */
+export function runService(
+  engine: Engine,
+  { image, databaseUrl, secrets }: Pick<Packaging, 'image' | 'databaseUrl' | 'secrets'>,
+  name: string,
+  command: string[] = service(name).command ?? [],
+): Promise<Outcome> {
+  const { environment = {}, volumes = [] } = service(name);
+  const { host } = new URL(databaseUrl);
+  const address = String(environment.DATABASE_URL).replace('database:5432', host);
+  const settings = Object.entries({ ...environment, DATABASE_URL: address });
+  const flags = [
+    ...hardeningOf(service(name)),
+    ...settings.flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
+    ...volumes.flatMap((volume) => ['--volume', volume.replace(/^(\w+)-secrets:/, `${secrets}/$1:`)]),
+  ];
+  return engine.runOnce(image, flags, command);
 }

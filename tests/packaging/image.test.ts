@@ -2,77 +2,38 @@
  * The image as it is built and run: hardened as compose.yaml hardens it, on a real PostgreSQL, under the two roles of
  * deploy/postgres. Figures are printed; times are told, not judged.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/database/embedded.ts';
-import { databaseUrl, query } from '../support/postgres.ts';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { freePort, ROOT } from '../support/server.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { hardeningOf, service } from './compose.ts';
-import { type Container, Engine, isInstalled, must } from './engine.ts';
-import { buildImage, provideBase } from './image.ts';
+import { type Container, Engine } from './engine.ts';
 
-const IMAGE = 'localhost/packaging-test:latest';
 const MIB = 1024 * 1024;
 /** What the image may add to its base. */
 const MOST_ABOVE_BASE = 15 * MIB;
 const OUTAGE_MS = 60_000;
 const HARDENED = hardeningOf(service('app'));
-const DATABASE = 'packaging';
-const psql = await isInstalled('psql');
 
+const { image: IMAGE, base, databaseUrl, secrets } = inject('packaging');
 let engine: Engine;
-let base: string;
-let folder: string;
-let postgres: EmbeddedPostgres;
 const told: string[] = [];
 const tell = (figure: string) => told.push(figure);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'packaging-'));
   engine = await Engine.find();
-  tell(`engine: ${engine.name}`);
-  const database = startDatabase();
-  let how: string;
-  ({ base, how } = await provideBase(engine));
-  tell(`base: ${how}`);
-  const began = performance.now();
-  await buildImage(engine, IMAGE, base);
-  tell(`built in ${Math.round((performance.now() - began) / 1000)} s`);
   await engine.prepareToRun(IMAGE);
-  postgres = await database;
 });
 
-afterAll(async () => {
-  console.log(told.map((line) => `  ${line}`).join('\n'));
-  await postgres?.release();
-  await engine?.try(['image', 'rm', '--force', IMAGE]);
-  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-});
+afterAll(() => console.log(told.map((line) => `  ${line}`).join('\n')));
 
-/** A PostgreSQL of its own, because roles belong to a whole cluster. */
-async function startDatabase(): Promise<EmbeddedPostgres> {
-  const started = await startEmbeddedPostgres({
-    dataDir: join(ROOT, '.data', 'packaging-postgres'),
-    database: 'postgres',
-    log: () => {},
-    durable: false,
-  });
-  await query(started.url, `drop database if exists ${DATABASE} with (force)`);
-  await query(started.url, 'drop role if exists app, app_owner');
-  await query(started.url, `create database ${DATABASE}`);
-  return started;
-}
-
-/** The database as a role sees it, from a container on the host's network. */
-function urlFor(role: string, port = postgres.port): string {
-  const url = new URL(databaseUrl(postgres.url, DATABASE));
-  url.username = role;
-  if (role !== 'postgres') url.password = `of-${role}-0123456789`;
-  url.port = String(port);
+/** The database as the server sees it, from a container on the host's network: rows, and nothing but rows. */
+async function urlOfServer(port = new URL(databaseUrl).port): Promise<string> {
+  const url = new URL(databaseUrl);
+  [url.username, url.port] = ['app', port];
+  url.password = await readFile(join(secrets, 'app/app_password'), 'utf8');
   return url.href;
 }
 
@@ -90,7 +51,7 @@ async function serve(env: Record<string, string> = {}): Promise<Served> {
   const port = await freePort();
   const settings = {
     PORT: String(port),
-    DATABASE_URL: urlFor('app'),
+    DATABASE_URL: await urlOfServer(),
     MIGRATE_ON_START: 'false',
     RATE_LIMIT_MAX: '100000',
     ...env,
@@ -193,75 +154,13 @@ describe('the image', () => {
   });
 });
 
-describe('the roles of deploy/postgres', () => {
-  it('are made by an administrator who is no superuser', async () => {
-    const administrator = 'packaging_administrator';
-    await query(postgres.url, `drop role if exists ${administrator}`);
-    await query(postgres.url, `create role ${administrator} login createrole password 'administrator'`);
-    await query(postgres.url, `alter database ${DATABASE} owner to ${administrator}`);
-    await query(databaseUrl(postgres.url, DATABASE), `alter schema public owner to ${administrator}`);
-    const url = new URL(databaseUrl(postgres.url, DATABASE));
-    [url.username, url.password] = [administrator, 'administrator'];
-    await query(url.href, await readSql('10-roles.sql'));
-  });
-
-  // Without psql on a machine of one's own, the next tests still have their passwords.
-  it.skipIf(!process.env.CI && !psql)('get their passwords from files', async () => {
-    const files = { APP_OWNER_PASSWORD_FILE: 'app_owner', APP_PASSWORD_FILE: 'app' };
-    const env: Record<string, string> = { POSTGRES_USER: 'postgres', POSTGRES_DB: DATABASE };
-    for (const [variable, role] of Object.entries(files)) {
-      env[variable] = join(folder, role);
-      await writeFile(join(folder, role), new URL(urlFor(role)).password);
-    }
-    const { hostname, port, password } = new URL(postgres.url);
-    const script = join(ROOT, 'deploy/postgres/init/20-passwords.sh');
-    await must([script], { env: { ...env, PGHOST: hostname, PGPORT: port, PGPASSWORD: password } });
-  });
-
-  it('apply migrations as the owner, by `migrate`', async () => {
-    for (const role of ['app_owner', 'app']) {
-      await query(postgres.url, `alter role ${role} password '${new URL(urlFor(role)).password}'`);
-    }
-    const env = flagsFor({ DATABASE_URL: urlFor('app_owner') });
-    const applied = await engine.runOnce(IMAGE, [...HARDENED, ...env], service('migrate').command);
-    expect(applied.stdout).toMatch(/^[1-9]\d* applied, 0 were in place\.$/m);
-    expect(applied.code).toBe(0);
-    const again = await engine.runOnce(IMAGE, [...HARDENED, ...env], ['migrate', '--status']);
-    expect(again.stdout).toMatch(/^applied {2}0000_/m);
-    expect(again.stdout).not.toContain('pending');
-  });
-
-  it('leave nothing but rows to the server', async () => {
-    const refused = ['create table mine ()', 'drop schema drizzle cascade', 'create temporary table mine ()'];
-    refused.push('delete from drizzle.__drizzle_migrations', 'create schema mine');
-    const { rows } = await query(
-      databaseUrl(postgres.url, DATABASE),
-      `select quote_ident(tablename) as name from pg_tables where schemaname = 'public'`,
-    );
-    expect(rows.length).toBeGreaterThan(0);
-    for (const { name } of rows) {
-      refused.push(`alter table ${name} add column mine int`, `drop table ${name}`, `truncate ${name}`);
-      await query(urlFor('app'), `select 1 from ${name}`);
-    }
-    for (const statement of refused) {
-      await expect(query(urlFor('app'), statement), statement).rejects.toThrow(
-        /permission denied|must be owner/,
-      );
-    }
-    await query(urlFor('app'), 'select count(*) from drizzle.__drizzle_migrations');
-  });
-});
-
-async function readSql(name: string): Promise<string> {
-  return readFile(join(ROOT, 'deploy/postgres/init', name), 'utf8');
-}
-
 describe('a hardened container', () => {
   let served: Served;
   let proxy: TcpProxy;
   beforeAll(async () => {
-    proxy = await TcpProxy.start({ host: '127.0.0.1', port: postgres.port });
-    served = await serve({ DATABASE_URL: urlFor('app', proxy.port), NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
+    proxy = await TcpProxy.start({ host: '127.0.0.1', port: Number(new URL(databaseUrl).port) });
+    const url = await urlOfServer(String(proxy.port));
+    served = await serve({ DATABASE_URL: url, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
   });
   afterAll(async () => {
     await served?.[Symbol.asyncDispose]();
