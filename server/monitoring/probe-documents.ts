@@ -1,3 +1,4 @@
+import { memoryUsage } from '../lib/memory.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { CheckResult, HealthChecks } from './health-checks.ts';
 
@@ -29,9 +30,14 @@ export function live(): ProbeAnswer {
   };
 }
 
-/** `/startup`: start-up has finished once. It stays true, whatever happens later. */
+/**
+ * `/startup`: start-up has finished once. It stays true, whatever happens later.
+ *
+ * Whoever asks for it asks for nothing else before it is true, so start-up that waits for a question has to hear this one.
+ */
 export function startup({ lifecycle }: ProbeSources): ProbeAnswer {
   const { started, state } = lifecycle;
+  if (!started) lifecycle.ask();
   return { status: started ? 200 : 503, body: { started, state, timestamp: timestamp() } };
 }
 
@@ -55,7 +61,7 @@ export async function health(sources: ProbeSources): Promise<ProbeAnswer> {
   const results = lifecycle.startingUp ? {} : await checks.read();
   const error = notReadyBecause(lifecycle) ?? firstFailure(results);
   const degraded = Object.values(results).some((result) => result.status !== 'passing');
-  const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
+  const { rss, heapTotal, heapUsed, external } = memoryUsage();
   return {
     status: error === undefined ? 200 : 503,
     body: {
