@@ -1,0 +1,250 @@
+/** Holds deploy/kubernetes against Kubernetes' own schemas, and against what the application itself says of its settings. */
+import { execFile, execFileSync } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { type Name, SETTINGS, type Setting } from '../server/config-settings.ts';
+import type { Context } from '../server/config-values.ts';
+import { PROBES } from '../server/monitoring/probe-listener.ts';
+import { createDatabase } from './support/postgres.ts';
+import { ROOT, startServer } from './support/server.ts';
+
+const FOLDER = join(ROOT, 'deploy/kubernetes');
+/** PostgreSQL's own default of `max_connections`, and what it keeps for administrators. */
+const CONNECTIONS = 100 - 3;
+
+// biome-ignore lint/suspicious/noExplicitAny: what a file says is what is tested.
+type Document = any;
+const documents: Record<string, Document> = Object.fromEntries(
+  await Promise.all(
+    (await readdir(FOLDER)).map(async (name) => [name, parse(await readFile(join(FOLDER, name), 'utf8'))]),
+  ),
+);
+const { 'kustomization.yaml': kustomization, ...objects } = documents;
+const deployment = objects['deployment.yaml'];
+const pod = deployment.spec.template.spec;
+const [server] = pod.containers;
+const job = objects['migrate.yaml'];
+const [migration] = job.spec.template.spec.containers;
+
+/** The settings that pods get, as a Kubernetes pod reads them. */
+const KUBERNETES = {
+  environment: 'production' as const,
+  platform: { replit: undefined, kubernetes: true, container: true },
+  warn: (text: string) => expect.unreachable(text),
+} satisfies Context;
+const literals: Record<string, string> = Object.fromEntries(
+  kustomization.configMapGenerator[0].literals.map((line: string) => line.split('=')),
+);
+// biome-ignore lint/suspicious/noExplicitAny: numbers mostly, as the application itself would have them.
+function setting(name: Name): any {
+  const entry: Setting = SETTINGS[name];
+  if (literals[name] !== undefined) return entry.parse(literals[name], KUBERNETES);
+  return typeof entry.default === 'function' ? entry.default(KUBERNETES) : entry.default;
+}
+
+describe('every object', () => {
+  /** The schemas of those kinds, compiled: each is a function that leaves its errors on itself. */
+  const SCHEMAS: Record<string, string> = {
+    'apps/v1 Deployment': 'IoK8sApiAppsV1Deployment',
+    'v1 Service': 'IoK8sApiCoreV1Service',
+    'policy/v1 PodDisruptionBudget': 'IoK8sApiPolicyV1PodDisruptionBudget',
+    'batch/v1 Job': 'IoK8sApiBatchV1Job',
+  };
+  const schemaOf = async ({ apiVersion, kind }: Document) => {
+    const name = SCHEMAS[`${apiVersion} ${kind}`] ?? 'none';
+    const { validate } = await import(`kubernetes-models/_schemas/${name}`);
+    return validate as ((data: unknown) => boolean) & { errors: unknown };
+  };
+
+  /**
+   * What the schema says against a document, and the fields that it does not know. It lets those pass, but it never
+   * looks at them either.
+   */
+  async function judge(document: Document): Promise<unknown[]> {
+    const unseen = new Set<string>();
+    const watched = (value: Document, path: string): Document => {
+      if (typeof value !== 'object' || value === null) return value;
+      const inside: Document = Array.isArray(value) ? [] : {};
+      for (const [key, part] of Object.entries(value)) {
+        const where = `${path}.${key}`;
+        unseen.add(where);
+        inside[key] = watched(part, where);
+      }
+      return new Proxy(inside, {
+        get(target, key) {
+          unseen.delete(`${path}.${String(key)}`);
+          return target[key];
+        },
+      });
+    };
+    const validate = await schemaOf(document);
+    const errors = validate(watched(document, '')) ? [] : [validate.errors];
+    return [...errors, ...unseen];
+  }
+
+  it.each(Object.keys(objects))('%s is known to Kubernetes, in every field', async (file) => {
+    expect(await judge(objects[file])).toEqual([]);
+  });
+
+  it('with a field that does not exist, or a wrong value, is found out', async () => {
+    const wrong = structuredClone(deployment);
+    wrong.spec.template.spec.containers[0].readinessProb = {};
+    wrong.spec.strategy.rollingUpdate.maxUnavailble = 0;
+    expect(await judge(wrong)).toEqual([
+      '.spec.strategy.rollingUpdate.maxUnavailble',
+      '.spec.template.spec.containers.0.readinessProb',
+    ]);
+    const typo = structuredClone(deployment);
+    typo.spec.replicas = 'two';
+    expect(await judge(typo)).toHaveLength(1);
+  });
+
+  it('is named in the kustomization, which knows no other file', () => {
+    expect([...kustomization.resources].sort()).toEqual(Object.keys(objects).sort());
+    expect(Object.keys(kustomization).sort()).toEqual(
+      ['apiVersion', 'configMapGenerator', 'images', 'kind', 'labels', 'resources'].sort(),
+    );
+    for (const { image } of [server, migration]) expect(image).toBe(kustomization.images[0].name);
+  });
+
+  const kubectl = (() => {
+    try {
+      return Boolean(execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' }) ?? true);
+    } catch {
+      return false;
+    }
+  })();
+  it.runIf(kubectl)('is put together by kubectl, which finds every name', async () => {
+    const { stdout } = await promisify(execFile)('kubectl', ['kustomize', FOLDER]);
+    expect(stdout).toMatch(/configMapRef:\s+name: app-settings-\w+/);
+    expect(stdout.split(/^---$/m)).toHaveLength(Object.keys(objects).length + 1);
+  });
+});
+
+describe('what pods are given', () => {
+  it('are settings that there are, with values that are accepted', () => {
+    for (const name of Object.keys(literals)) expect(() => setting(name as Name)).not.toThrow();
+    const variables = [...server.env, ...migration.env];
+    for (const { name, valueFrom } of variables) {
+      expect(SETTINGS).toHaveProperty(name);
+      expect((SETTINGS as Record<string, Setting>)[name]?.secret).toBeDefined();
+      expect(valueFrom.secretKeyRef.key).toBe(name);
+    }
+    expect(literals.NODE_ENV).toBeUndefined();
+  });
+
+  it('leads to the ports that the server listens on', () => {
+    const ports = Object.fromEntries(server.ports.map((port: Document) => [port.name, port.containerPort]));
+    expect(ports).toEqual({ http: setting('PORT'), metrics: setting('METRICS_PORT') });
+    const { annotations } = deployment.spec.template.metadata;
+    expect(annotations['prometheus.io/port']).toBe(literals.METRICS_PORT);
+    // The Service leads to the application alone: what the other port says is not for visitors.
+    expect(objects['service.yaml'].spec.ports.map((port: Document) => port.targetPort)).toEqual(['http']);
+  });
+
+  it('leaves enough connections of the database', () => {
+    const { replicas, strategy } = deployment.spec;
+    expect(setting('MAX_INSTANCES')).toBeGreaterThanOrEqual(replicas + strategy.rollingUpdate.maxSurge);
+    expect(setting('MAX_INSTANCES') * setting('DB_POOL_SIZE')).toBeLessThan(CONNECTIONS);
+  });
+});
+
+describe('the life of a pod', () => {
+  it('is asked about by probes that there are', () => {
+    const { startupProbe, livenessProbe, readinessProbe } = server;
+    const paths = [startupProbe, livenessProbe, readinessProbe].map(({ httpGet }) => httpGet.path);
+    expect(paths).toEqual(['/startup', '/live', '/ready']);
+    for (const path of paths) expect(PROBES).toHaveProperty([path]);
+    // Half an hour for a start; a rollout, and the Job that it waits for, have as long.
+    const mostOfStart = startupProbe.periodSeconds * startupProbe.failureThreshold;
+    expect(mostOfStart).toBe(30 * 60);
+    expect(job.spec.activeDeadlineSeconds).toBe(mostOfStart);
+    expect(deployment.spec.progressDeadlineSeconds).toBeGreaterThan(mostOfStart);
+    // `/ready` may wait a second for a check.
+    expect(readinessProbe.timeoutSeconds).toBeGreaterThan(1);
+  });
+
+  it('ends by itself, long before it is killed, and not before others have learnt of it', () => {
+    const [delay, limit] = [setting('DRAIN_DELAY_MS'), setting('SHUTDOWN_TIMEOUT_MS')];
+    expect(pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(delay + limit);
+    const { periodSeconds, failureThreshold } = server.readinessProbe;
+    expect(delay).toBeGreaterThanOrEqual(periodSeconds * failureThreshold * 1_000);
+  });
+
+  it('is followed by another before it ends', () => {
+    const { strategy, replicas } = deployment.spec;
+    expect(strategy).toEqual({ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+    expect(replicas).toBeGreaterThan(objects['disruption-budget.yaml'].spec.maxUnavailable);
+    const labels = deployment.spec.template.metadata.labels;
+    for (const selector of [
+      deployment.spec.selector.matchLabels,
+      objects['service.yaml'].spec.selector,
+      objects['disruption-budget.yaml'].spec.selector.matchLabels,
+      ...pod.topologySpreadConstraints.map((one: Document) => one.labelSelector.matchLabels),
+    ])
+      expect(selector).toEqual(labels);
+    // Else the Service would send visitors to it.
+    expect(job.spec.template.metadata.labels).not.toMatchObject(objects['service.yaml'].spec.selector);
+  });
+
+  it('is restricted as the Pod Security Standards would have it, and fits into 256 MiB', () => {
+    for (const spec of [pod, job.spec.template.spec]) {
+      expect(spec.securityContext).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 1000,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      expect(spec.automountServiceAccountToken).toBe(false);
+      for (const { securityContext, resources } of spec.containers) {
+        expect(securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+        expect(resources.limits).toEqual({ memory: '256Mi' });
+      }
+    }
+  });
+});
+
+describe('a migration by the Job', () => {
+  beforeAll(() => expect(migration.args).toEqual(['migrate']));
+
+  it('is tried again unless it is wrong', async () => {
+    const [{ action, onExitCodes }] = job.spec.podFailurePolicy.rules;
+    expect([action, onExitCodes.containerName, onExitCodes.operator]).toEqual(['FailJob', 'migrate', 'In']);
+    expect(job.spec.template.spec.restartPolicy).toBe('Never');
+    await using wrong = await startServer({ DATABASE_URL: 'nonsense' }, { args: migration.args });
+    expect(onExitCodes.values).toContain(await wrong.ended());
+  });
+
+  it('is waited for by a pod that is asked for its start alone', async ({ onTestFinished }) => {
+    const database = await createDatabase('empty');
+    onTestFinished(() => database.drop());
+    const env = {
+      DATABASE_URL: database.url,
+      ...literals,
+      METRICS_PORT: '',
+      KUBERNETES_SERVICE_HOST: '10.0.0.1',
+    };
+    await using waiting = await startServer(env);
+    await waiting.open();
+    const ask = async (path: string) => (await fetch(waiting.url + path)).status;
+    // A project without tables has nothing to wait for.
+    const pending = (await readdir(join(ROOT, 'drizzle'))).some((file) => file.endsWith('.sql'));
+    if (pending) {
+      for (let second = 0; second < 3; second++) {
+        expect(await ask('/startup')).toBe(503);
+        await new Promise((done) => setTimeout(done, 1_000));
+      }
+    }
+    await using migrating = await startServer({ DATABASE_URL: database.url }, { args: migration.args });
+    expect(await migrating.ended()).toBe(0);
+    // As the kubelet asks: for nothing else before this is true.
+    await expect.poll(() => ask('/startup')).toBe(200);
+    expect(await ask('/ready')).toBe(200);
+  });
+});
