@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { SETTINGS, type Setting } from '../../server/config-settings.ts';
 import { query } from '../support/postgres.ts';
 import { ROOT } from '../support/server.ts';
-import { compose, runService, type Service, service } from './compose.ts';
+import { compose, runService, type Service } from './compose.ts';
 import { Engine } from './engine.ts';
 import { makeSecrets } from './global-setup.ts';
 
