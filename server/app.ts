@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import type { Database } from './database/pool.ts';
 import { notes } from './features/notes/routes.ts';
 import { postgresStore } from './features/rate-limits/postgres-store.ts';
+import { connectionsThatFit } from './lib/open-files.ts';
 import { serializerCompiler, validatorCompiler } from './lib/schemas.ts';
 import { trustOf } from './lib/trust.ts';
 import type { HealthChecks } from './monitoring/health-checks.ts';
@@ -84,7 +85,10 @@ export async function createApp(
 
   // Every request, in this order.
   await app.register(requestContext, { lifecycle });
-  await app.register(connections, { server, most: config.http.maxConnections, alwaysAnswered: PROBE_PATHS });
+  const most = connectionsThatFit(config.http.maxConnections, config.database.poolSize, (text) =>
+    log.warn(text),
+  );
+  await app.register(connections, { server, most, alwaysAnswered: PROBE_PATHS });
   app.decorate('overload', new OverloadFacts());
   const { enabled } = config.metrics;
   await app.register(metrics, { enabled, instance: about.instance, database, probeSources });

@@ -22,12 +22,16 @@ const SILENT_MS = 1_000;
 const AS_HTTP = { allowHalfOpen: true, noDelay: true } as const;
 /** In development so many ports after the wanted one are tried. */
 const PORTS_TO_TRY = 20;
+/** Where connections cannot be taken, none of thousands can; one word of it in this time is enough. In milliseconds. */
+const NO_ROOM_SAID_MS = 10_000;
 
 export interface OpenPort {
   server: Server;
   port: number;
   /** The port that was wanted and is taken, where another was opened instead. */
   insteadOf: number | undefined;
+  /** Told of connections that could not be taken, at most once in ten seconds: the system has no room for them. */
+  onNoRoom: (error: Error) => void;
   /** Passes everything to the application from now on, first what has waited for it. */
   handOver(handler: RequestListener): void;
   /** Makes every answer from now on the last one of its connection, and has it say so. */
@@ -83,7 +87,9 @@ export async function openPort(
   for (let port = wanted; ; port++) {
     try {
       const listeners = await listen(server, address.hosts, port);
-      return {
+      let saidAt = Number.NEGATIVE_INFINITY;
+      const open: OpenPort = {
+        onNoRoom: () => {},
         server,
         port: portOf(listeners[0]),
         insteadOf: port === wanted ? undefined : wanted,
@@ -108,6 +114,15 @@ export async function openPort(
           await Promise.all(listeners.map(closed));
         },
       };
+      // An error that nobody listens for would end the process; here it is one visitor who could not come in.
+      for (const listener of listeners) {
+        listener.on('error', (error) => {
+          if (performance.now() - saidAt < NO_ROOM_SAID_MS) return;
+          saidAt = performance.now();
+          open.onNoRoom(error);
+        });
+      }
+      return open;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || port >= last) {
         throw new Error(whyNot(error as NodeJS.ErrnoException, address.hosts, port, setting), {

@@ -70,6 +70,7 @@ export async function start(parts: StartParts): Promise<void> {
   const { config, log, port, probeSources, signal, running } = parts;
   const { lifecycle, checks } = probeSources;
   reportWhenOutOfMemory();
+  port.onNoRoom = (err) => log.error({ err }, 'a connection could not be taken: no file can be opened');
 
   // An embedded PostgreSQL tells its address once it runs; the application is loaded meanwhile, and serves its pages.
   const connection = config.database.connection ?? startEmbedded(parts);

@@ -31,7 +31,12 @@ export function sourceStack(stack: string): string {
 function mapOf(file: string): SourceMap | undefined {
   if (!maps.has(file)) {
     const path = `${file}.map`;
-    maps.set(file, existsSync(path) ? new SourceMap(JSON.parse(readFileSync(path, 'utf8'))) : undefined);
+    try {
+      maps.set(file, existsSync(path) ? new SourceMap(JSON.parse(readFileSync(path, 'utf8'))) : undefined);
+    } catch {
+      // No file can be opened, perhaps, and that is what the log is about to say. It is tried again with the next error.
+      return undefined;
+    }
   }
   return maps.get(file);
 }

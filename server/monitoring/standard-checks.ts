@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
+import { memoryUsage } from '../lib/memory.ts';
 import { type Check, CheckFailure } from './health-checks.ts';
 
 const GIB = 2 ** 30;
@@ -17,7 +18,7 @@ export function memoryCheck(limitBytes: number | null = memoryLimit(), share = 0
     timeoutMs: 1_000,
     run() {
       if (limitBytes === null) return;
-      const used = process.memoryUsage.rss();
+      const used = memoryUsage().rss;
       if (used <= limitBytes * share) return;
       return { degraded: `${percent(used / limitBytes)} of the memory limit is in use` };
     },

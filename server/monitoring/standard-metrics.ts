@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { LifecycleState } from '#contracts/status.ts';
+import { memoryUsage } from '../lib/memory.ts';
+import { openFilesLimit } from '../lib/open-files.ts';
 import type { CheckResult, HealthChecks } from './health-checks.ts';
 import { counter, type Family, gauge, histogram, type Measure, sizes } from './metrics.ts';
 import type { ProbeSources } from './probe-documents.ts';
@@ -145,20 +147,20 @@ export function processMetrics({ samples }: Traffic): Family[] {
       'When the process began, in seconds since 1970.',
       () => performance.timeOrigin / 1_000,
     ),
-    gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss()),
+    gauge('process_resident_memory_bytes', 'Resident memory.', () => memoryUsage().rss),
     gauge('process_open_fds', 'Open files, sockets among them.', () => openFiles() ?? []),
     gauge('process_max_fds', 'Files that may be open.', () => MOST_FILES ?? []),
-    gauge('nodejs_heap_size_total_bytes', 'Size of the heap.', () => process.memoryUsage().heapTotal),
+    gauge('nodejs_heap_size_total_bytes', 'Size of the heap.', () => memoryUsage().heapTotal),
     gauge(
       'nodejs_heap_size_used_bytes',
       'What is in use of it, garbage included.',
-      () => process.memoryUsage().heapUsed,
+      () => memoryUsage().heapUsed,
     ),
     gauge('nodejs_heap_size_limit_bytes', 'What it may grow to.', () => HEAP_LIMIT),
     gauge(
       'nodejs_external_memory_bytes',
       'Memory outside of the heap that its objects hold.',
-      () => process.memoryUsage().external,
+      () => memoryUsage().external,
     ),
     histogram('nodejs_gc_duration_seconds', 'Garbage collections.', () =>
       Object.entries(samples.collections).map(([kind, durations]) => [{ kind }, durations] as const),
@@ -200,11 +202,4 @@ function openFiles(): number | undefined {
   }
 }
 
-const MOST_FILES = (() => {
-  try {
-    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return soft === undefined ? undefined : Number(soft);
-  } catch {
-    return undefined;
-  }
-})();
+const MOST_FILES = openFilesLimit();

@@ -1,4 +1,5 @@
 import type { Figures, History, Performance, Window } from '#contracts/monitoring.ts';
+import { memoryUsage } from '../lib/memory.ts';
 import { CORES, HEAP_LIMIT, MEMORY_LIMIT, ProcessSamples } from './process-samples.ts';
 import { Queries } from './queries.ts';
 import { minuteOf, type Route, Routes, Tally } from './routes.ts';
@@ -142,7 +143,7 @@ export class Traffic {
     }
     const { open, working } = this.#sources.connections();
     const pool = this.#sources.pool();
-    const { rss, heapUsed, external } = process.memoryUsage();
+    const { rss, heapUsed, external } = memoryUsage();
     const sample = this.samples.latest;
     return {
       at: new Date(now).toISOString(),
@@ -254,7 +255,7 @@ export class Traffic {
     const sample = this.samples.take(TICK_MS);
     if (sample === undefined) return;
     const step = this.#steps.current;
-    const { heapUsed, rss } = process.memoryUsage();
+    const { heapUsed, rss } = memoryUsage();
     const { total, idle, waiting } = this.#sources.pool();
     step.sampled = {
       ...sample,

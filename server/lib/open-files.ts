@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+
+/** What a process has open besides connections of visitors and of its pool: some 30 by itself, and files that come and go. */
+const OWN_FILES = 64;
+const FEWEST_CONNECTIONS = 16;
+
+/** How many files and connections this process may have open; undefined where the system does not say. */
+export function openFilesLimit(): number | undefined {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * How many connections may be open at once, so that database and files have room beside them.
+ *
+ * @param wanted `MAX_CONNECTIONS`.
+ * @param poolSize Connections to the database.
+ * @param warn Told where fewer fit than are wanted.
+ */
+export function connectionsThatFit(
+  wanted: number,
+  poolSize: number,
+  warn: (text: string) => void,
+  limit: number | undefined = openFilesLimit(),
+): number {
+  if (limit === undefined) return wanted;
+  const fitting = Math.max(FEWEST_CONNECTIONS, limit - poolSize - OWN_FILES);
+  if (fitting >= wanted) return wanted;
+  warn(
+    `MAX_CONNECTIONS is ${wanted}, and this process may have ${limit} files open: it takes ${fitting} connections at once. ` +
+      'Raise the limit (ulimit -n, LimitNOFILE of systemd, --ulimit nofile of Docker), or lower MAX_CONNECTIONS.',
+  );
+  return fitting;
+}
