@@ -1,6 +1,6 @@
 /** compose.yaml: what it names is there, its secrets are for those alone who need them, and its roles do what they are for. */
 import { existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { SETTINGS, type Setting } from '../../server/config-settings.ts';
@@ -8,22 +8,22 @@ import { query } from '../support/postgres.ts';
 import { ROOT } from '../support/server.ts';
 import { compose, runService, type Service } from './compose.ts';
 import { Engine } from './engine.ts';
-import { makeSecrets } from './global-setup.ts';
+import { makeSecrets, readSecrets } from './global-setup.ts';
 
 const packaging = inject('packaging');
-const { image, databaseUrl, secrets } = packaging;
+const { image, databaseUrl, secrets, passwords } = packaging;
 let engine: Engine;
 beforeAll(async () => {
   engine = await Engine.find();
   await engine.prepareToRun(image);
 });
 
-async function asRole(role: string, file: string, statement: string) {
+/** As the server does it: rows, and nothing but rows. */
+function asApp(statement: string) {
   const url = new URL(databaseUrl);
-  [url.username, url.password] = [role, await readFile(join(secrets, file), 'utf8')];
+  [url.username, url.password] = ['app', passwords.app];
   return query(url.href, statement);
 }
-const asApp = (statement: string) => asRole('app', 'app/app_password', statement);
 
 const ours = Object.entries(compose.services).filter(([, { build }]) => build !== undefined);
 
@@ -82,23 +82,22 @@ describe('its secrets', () => {
       'app/redis.conf': '999:999 400',
       'app/redis_url': '1000:1000 400',
     };
-    const found = (await readdir(secrets, { recursive: true })).filter((path) => path.includes('/'));
-    expect(found.sort()).toEqual(Object.keys(expected).sort());
-    const contents = new Set<string>();
+    const contents = await readSecrets(engine, image, secrets);
+    expect(Object.keys(contents).sort()).toEqual(Object.keys(expected).sort());
     for (const [path, access] of Object.entries(expected)) {
       const { uid, gid, mode } = await stat(join(secrets, path));
       expect(`${uid}:${gid} ${(mode & 0o777).toString(8)}`, path).toBe(access);
-      const content = await readFile(join(secrets, path), 'utf8');
-      if (!path.includes('redis')) expect(content).toMatch(/^[\w-]{43}$/);
-      contents.add(content);
+      if (!path.includes('redis')) expect(contents[path]).toMatch(/^[\w-]{43}$/);
     }
-    expect(contents.size).toBe(found.length);
+    expect(new Set(Object.values(contents)).size).toBe(Object.keys(expected).length);
+    const password = /^requirepass (\S+)$/m.exec(contents['app/redis.conf'] ?? '')?.[1];
+    expect(contents['app/redis_url']).toBe(`redis://:${password}@redis:6379`);
   });
 
   it('stay what they are at the next start', async () => {
-    const key = await readFile(join(secrets, 'app/internal_api_key'), 'utf8');
+    const before = await readSecrets(engine, image, secrets);
     expect(await makeSecrets(engine, image, secrets)).not.toContain('made');
-    expect(await readFile(join(secrets, 'app/internal_api_key'), 'utf8')).toBe(key);
+    expect(await readSecrets(engine, image, secrets)).toEqual(before);
   });
 });
 

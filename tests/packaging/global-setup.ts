@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -22,6 +22,8 @@ export interface Packaging {
   databaseUrl: string;
   /** The volumes of compose.yaml, as folders: `admin` and `app`. */
   secrets: string;
+  /** Of the roles. */
+  passwords: Record<'app' | 'app_owner', string>;
 }
 
 const IMAGE = 'localhost/packaging-test:latest';
@@ -42,12 +44,18 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   console.log(`  engine: ${engine.name}\n  base: ${how}\n  built in ${seconds} s`);
   await engine.prepareToRun(IMAGE);
 
-  const folder = await mkdtemp(join(tmpdir(), 'secrets-'));
+  const folder = await mkdtemp(join(tmpdir(), 'packaging-'));
+  const secrets = join(folder, 'secrets');
   const postgres = await starting;
   const url = databaseUrl(postgres.url, DATABASE);
-  await makeSecrets(engine, IMAGE, folder);
-  await makeRoles(url, folder);
-  const packaging = { image: IMAGE, base, databaseUrl: url, secrets: folder };
+  await makeSecrets(engine, IMAGE, secrets);
+  const made = await readSecrets(engine, IMAGE, secrets);
+  const passwords = {
+    app: made['app/app_password'] ?? '',
+    app_owner: made['admin/app_owner_password'] ?? '',
+  };
+  await makeRoles(url, passwords, folder);
+  const packaging = { image: IMAGE, base, databaseUrl: url, secrets, passwords };
   const { code, stdout, stderr } = await runService(engine, packaging, 'migrate');
   if (code !== 0 || !/^[1-9]\d* applied, 0 were in place\.$/m.test(stdout)) {
     throw new Error(`The service migrate ended with ${code}:\n${stdout}${stderr}`);
@@ -77,34 +85,66 @@ async function startDatabase(): Promise<EmbeddedPostgres> {
 
 /** What the service `secrets` does, in the image that is being tested: all that it takes is a shell. */
 export async function makeSecrets(engine: Engine, image: string, folder: string): Promise<string> {
-  const volumes = ['admin', 'app'].map((name) => [join(folder, name), `/secrets/${name}`] as const);
-  for (const [from] of volumes) await mkdir(from, { recursive: true });
+  for (const name of ['admin', 'app']) await mkdir(join(folder, name), { recursive: true });
   const script = join(ROOT, 'deploy/compose/make-secrets.sh');
-  const mounts = [...volumes.map(([from, to]) => `${from}:${to}`), `${script}:/make-secrets.sh:ro`];
-  const flags = mounts.flatMap((mount) => ['--volume', mount]);
   const [entrypoint = '', ...command] = service('secrets').entrypoint ?? [];
-  const { code, stdout, stderr } = await engine.runOnce(
-    image,
-    ['--user', '0', ...flags, '--entrypoint', entrypoint],
-    command,
+  return asRoot(engine, image, [`${folder}:/secrets`, `${script}:/make-secrets.sh:ro`], entrypoint, command);
+}
+
+/** What the files hold, by path: whoever runs the test may not read them. */
+export async function readSecrets(
+  engine: Engine,
+  image: string,
+  folder: string,
+): Promise<Record<string, string>> {
+  const list = 'cd /secrets && for file in */*; do echo "$file $(base64 -w0 "$file")"; done';
+  const lines = (await asRoot(engine, image, [`${folder}:/secrets:ro`], 'sh', ['-c', list]))
+    .trim()
+    .split('\n');
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [path = '', content = ''] = line.split(' ');
+      return [path, Buffer.from(content, 'base64').toString()];
+    }),
   );
-  if (code !== 0) throw new Error(`make-secrets.sh ended with ${code}:\n${stdout}${stderr}`);
+}
+
+async function asRoot(
+  engine: Engine,
+  image: string,
+  mounts: string[],
+  entrypoint: string,
+  command: string[],
+): Promise<string> {
+  const flags = [
+    '--user',
+    '0',
+    ...mounts.flatMap((mount) => ['--volume', mount]),
+    '--entrypoint',
+    entrypoint,
+  ];
+  const { code, stdout, stderr } = await engine.runOnce(image, flags, command);
+  if (code !== 0)
+    throw new Error(`\`${[entrypoint, ...command].join(' ')}\` ended with ${code}:\n${stdout}${stderr}`);
   return stdout;
 }
 
 /** As an administrator who is no superuser, which is what managed databases give; the passwords by the script itself. */
-async function makeRoles(url: string, secrets: string): Promise<void> {
+async function makeRoles(url: string, passwords: Packaging['passwords'], folder: string): Promise<void> {
   const init = join(ROOT, 'deploy/postgres/init');
   const administrator = new URL(url);
   [administrator.username, administrator.password] = [ADMINISTRATOR, 'administrator'];
   await query(administrator.href, await readFile(join(init, '10-roles.sql'), 'utf8'));
   const { hostname, port, password } = new URL(url);
-  const { APP_OWNER_PASSWORD_FILE, APP_PASSWORD_FILE } = service('database').environment ?? {};
-  const here = (path: string | number | undefined) => String(path).replace('/secrets', secrets);
+  const files = {
+    APP_OWNER_PASSWORD_FILE: join(folder, 'app_owner'),
+    APP_PASSWORD_FILE: join(folder, 'app'),
+  };
+  await writeFile(files.APP_OWNER_PASSWORD_FILE, passwords.app_owner);
+  await writeFile(files.APP_PASSWORD_FILE, passwords.app);
   await must([join(init, '20-passwords.sh')], {
     env: {
-      APP_OWNER_PASSWORD_FILE: here(APP_OWNER_PASSWORD_FILE),
-      APP_PASSWORD_FILE: here(APP_PASSWORD_FILE),
+      ...files,
       POSTGRES_USER: 'postgres',
       POSTGRES_DB: DATABASE,
       PGHOST: hostname,

@@ -2,7 +2,7 @@
  * The image as it is built and run: hardened as compose.yaml hardens it, on a real PostgreSQL, under the two roles of
  * deploy/postgres. Figures are printed; times are told, not judged.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
@@ -17,7 +17,7 @@ const MOST_ABOVE_BASE = 15 * MIB;
 const OUTAGE_MS = 60_000;
 const HARDENED = hardeningOf(service('app'));
 
-const { image: IMAGE, base, databaseUrl, secrets } = inject('packaging');
+const { image: IMAGE, base, databaseUrl, passwords } = inject('packaging');
 let engine: Engine;
 const told: string[] = [];
 const tell = (figure: string) => told.push(figure);
@@ -30,10 +30,9 @@ beforeAll(async () => {
 afterAll(() => console.log(told.map((line) => `  ${line}`).join('\n')));
 
 /** The database as the server sees it, from a container on the host's network: rows, and nothing but rows. */
-async function urlOfServer(port = new URL(databaseUrl).port): Promise<string> {
+function urlOfServer(port = new URL(databaseUrl).port): string {
   const url = new URL(databaseUrl);
-  [url.username, url.port] = ['app', port];
-  url.password = await readFile(join(secrets, 'app/app_password'), 'utf8');
+  [url.username, url.password, url.port] = ['app', passwords.app, port];
   return url.href;
 }
 
@@ -51,7 +50,7 @@ async function serve(env: Record<string, string> = {}): Promise<Served> {
   const port = await freePort();
   const settings = {
     PORT: String(port),
-    DATABASE_URL: await urlOfServer(),
+    DATABASE_URL: urlOfServer(),
     MIGRATE_ON_START: 'false',
     RATE_LIMIT_MAX: '100000',
     ...env,
@@ -159,7 +158,7 @@ describe('a hardened container', () => {
   let proxy: TcpProxy;
   beforeAll(async () => {
     proxy = await TcpProxy.start({ host: '127.0.0.1', port: Number(new URL(databaseUrl).port) });
-    const url = await urlOfServer(String(proxy.port));
+    const url = urlOfServer(String(proxy.port));
     served = await serve({ DATABASE_URL: url, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
   });
   afterAll(async () => {
