@@ -12,7 +12,7 @@ import type { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
 import { requestLog } from './monitoring/request-log.ts';
-import { diskCheck, eventLoopCheck, memoryCheck } from './monitoring/standard-checks.ts';
+import { diskCheck, eventLoopCheck, memoryCheck, openFilesCheck } from './monitoring/standard-checks.ts';
 import { access } from './plugins/access.ts';
 import { accessLog } from './plugins/access-log.ts';
 import { allowedHosts } from './plugins/allowed-hosts.ts';
@@ -135,6 +135,7 @@ export async function createApp(
   checks.register(memoryCheck());
   checks.register(eventLoopCheck());
   checks.register(diskCheck(config.log.file ? '.' : tmpdir()));
+  checks.register(openFilesCheck());
 
   await app.ready();
   const anyHost = config.allowedHosts.length === 0;

@@ -137,3 +137,24 @@ describe('a port', () => {
     await expect(start(['127.0.0.1'], 80)).rejects.toThrow(/Set PORT to one above 1023/);
   });
 });
+
+it('a connection that the system has no room for is told once, and ends nothing', async () => {
+  const port = await start();
+  const told: Error[] = [];
+  port.onNoRoom = (error) => told.push(error);
+  for (let n = 0; n < 3; n++) port.server.emit('error', new Error('accept EMFILE'));
+  expect(told.map(({ message }) => message)).toEqual(['accept EMFILE']);
+  expect((await fetch(`http://127.0.0.1:${port.port}/live`)).status).toBe(200);
+});
+
+it('answers that are the last of their connection say so, whoever answers', async () => {
+  const port = await start();
+  port.handOver((request, response) => response.writeHead(200, ['x-path', request.url ?? '']).end('later'));
+  const headersOf = async (path: string) => (await fetch(`http://127.0.0.1:${port.port}${path}`)).headers;
+  expect((await headersOf('/thing')).get('connection')).toBe('keep-alive');
+  port.closeAfterAnswers();
+  expect(Object.fromEntries(await headersOf('/thing'))).toMatchObject({
+    'x-path': '/thing',
+    connection: 'close',
+  });
+});

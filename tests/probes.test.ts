@@ -36,6 +36,7 @@ const DOCUMENTS: Record<string, unknown> = {
       database: check(true),
       memory: expect.objectContaining({ required: false }),
       'event-loop': expect.objectContaining({ required: false }),
+      'open-files': expect.objectContaining({ required: false }),
       disk: expect.objectContaining({ required: false }),
     }),
     memory,

@@ -1,6 +1,7 @@
-import { statfs } from 'node:fs/promises';
+import { readdir, statfs } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { memoryUsage } from '../lib/memory.ts';
+import { openFilesLimit } from '../lib/open-files.ts';
 import { type Check, CheckFailure } from './health-checks.ts';
 
 const GIB = 2 ** 30;
@@ -71,6 +72,27 @@ export function diskCheck(folder: string): Check {
       const left = `${percent(free)} of the disk is free (${((bavail * bsize) / GIB).toFixed(1)} GiB)`;
       if (free < 0.1) throw new CheckFailure(left);
       return { degraded: left };
+    },
+  };
+}
+
+/**
+ * Degraded when nearly as many files are open, connections among them, as the system allows this process.
+ *
+ * @param share Degraded above this part of the limit.
+ */
+export function openFilesCheck(limit: number | undefined = openFilesLimit(), share = 0.9): Check {
+  return {
+    name: 'open-files',
+    required: false,
+    timeoutMs: 1_000,
+    async run() {
+      if (limit === undefined) return;
+      const open = await readdir('/proc/self/fd').catch((cause) => {
+        throw new CheckFailure('no further file can be opened', { cause });
+      });
+      if (open.length <= limit * share) return;
+      return { degraded: `${open.length} of ${limit} files are open` };
     },
   };
 }
