@@ -33,7 +33,7 @@ export const Figures = Type.Object(
   {
     at: timestamp,
     requestsPerSecond: Type.Number(),
-    /** Answers of 500 or more, refusals by overload among them. */
+    /** Answers of 500 or more, refusals by overload among them. A probe that says 503 is right, and none of these. */
     errorRatio: Type.Number({ minimum: 0, maximum: 1 }),
     ...latency,
     inFlight: Type.Integer(),
@@ -122,7 +122,7 @@ export const RouteFigures = Type.Object({
   requests: Type.Integer(),
   requestsPerSecond: Type.Number(),
   clientErrors: Type.Integer({ description: 'Answers of 400 to 499' }),
-  errors: Type.Integer({ description: 'Answers of 500 or more' }),
+  errors: Type.Integer({ description: "Answers of 500 or more, but for a probe's 503" }),
   ...latency,
   maxMs: figure('The slowest'),
 });

@@ -55,6 +55,8 @@ export interface Sizes {
 export class Route {
   readonly method: string;
   readonly route: string;
+  /** Whether its 503 is an answer as good as any other: that of a probe tells the truth, and is no error. */
+  probe = false;
   /** Since the last time that somebody folded it into its minute. */
   readonly fresh = new Tally();
   readonly received: Sizes = { count: 0, bytes: 0 };
@@ -74,8 +76,8 @@ export class Route {
     series.durations.add(ms);
     const { fresh } = this;
     fresh.requests++;
-    if (status >= 500) fresh.errors++;
-    else if (status >= 400) fresh.clientErrors++;
+    if (status >= 500 && !(this.probe && status === 503)) fresh.errors++;
+    else if (status >= 400 && status < 500) fresh.clientErrors++;
     if (!hurried) return;
     if (ms > fresh.maxMs) fresh.maxMs = ms;
     fresh.sketch.add(ms);

@@ -20,6 +20,7 @@ import { lifecycleMetrics, processMetrics, trafficMetrics } from '../monitoring/
 import { Traffic, type TrafficSources } from '../monitoring/traffic.ts';
 import type {} from './connections.ts';
 import type {} from './overload.ts';
+import { PROBE_PATHS } from './probes.ts';
 import type {} from './rate-limit.ts';
 
 /**
@@ -93,7 +94,11 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
   app.addHook('onRoute', (options) => {
     const { config, method, url } = options;
     const counted: Record<string, Route> = {};
-    for (const one of [method].flat()) counted[one] = routes.of(one, config?.countedAs ?? url);
+    for (const one of [method].flat()) {
+      const route = routes.of(one, config?.countedAs ?? url);
+      route.probe = PROBE_PATHS.has(url);
+      counted[one] = route;
+    }
     options.config = { ...config, counted };
   });
 

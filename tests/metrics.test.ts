@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { History, Now, Performance } from '#contracts/monitoring.ts';
+import { createDatabase, type TestDatabase } from './support/postgres.ts';
+import { freePort, type SpawnedServer, startServer } from './support/server.ts';
+
+const KEY = 'c2NyYXBlcnMtYW5kLW9wZXJhdG9ycy1oYXZlLWl0LTQ3MTE';
+const operator = { authorization: `Bearer ${KEY}` };
+const UNREACHABLE = 'postgres://u:p@127.0.0.1:1/d';
+
+const textOf = async (url: string, headers: Record<string, string> = {}) => {
+  const answer = await fetch(url, { headers });
+  return { status: answer.status, type: answer.headers.get('content-type'), text: await answer.text() };
+};
+
+let database: TestDatabase;
+let server: SpawnedServer;
+beforeAll(async () => {
+  database = await createDatabase();
+  server = await startServer({ DATABASE_URL: database.url, INTERNAL_API_KEY: KEY });
+  await server.ready();
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+async function read<Document>(path: string): Promise<Document> {
+  const answer = await fetch(server.url + path, { headers: operator });
+  expect(answer.status, path).toBe(200);
+  return (await answer.json()) as Document;
+}
+
+describe('METRICS_PORT', () => {
+  test('answers the probes at once and scrapers without a key, and nothing else', async () => {
+    const port = await freePort();
+    await using away = await startServer({ DATABASE_URL: UNREACHABLE, METRICS_PORT: String(port) });
+    const url = `http://127.0.0.1:${port}`;
+    await away.open();
+    expect((await fetch(`${url}/live`)).status).toBe(200);
+    expect((await fetch(`${url}/ready`)).status).toBe(503);
+    expect((await fetch(`${url}/health`)).status).toBe(503);
+    expect((await fetch(`${url}/startup`)).status).toBe(503);
+    // Asked while the application is being loaded, it waits for that.
+    const { status, type, text } = await textOf(`${url}/metrics`);
+    expect({ status, type }).toEqual({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' });
+    expect(text).toContain('\napp_ready 0\n');
+    expect(text).toMatch(/app_state\{state="(starting|migrating)"\} 1/);
+    for (const path of ['/', '/api/status', '/api/notes', '/metrics/x', '/ops']) {
+      expect((await fetch(url + path)).status, path).toBe(404);
+    }
+    expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(404);
+    const head = await fetch(`${url}/metrics`, { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+    expect(await away.end()).toBe(0);
+  });
+
+  test('names itself when it is taken, and is refused where it is PORT', async () => {
+    await using taken = await startServer({ DATABASE_URL: UNREACHABLE, METRICS_PORT: String(server.port) });
+    expect(await taken.ended()).toBe(1);
+    expect(taken.output()).toMatch(/Port \d+ is taken .* set METRICS_PORT to another one/);
+    const port = String(await freePort());
+    await using same = await startServer({ DATABASE_URL: UNREACHABLE, PORT: port, METRICS_PORT: port });
+    expect(await same.ended()).toBe(78);
+    expect(same.output()).toContain('METRICS_PORT');
+  });
+});
+
+test('/metrics is for operators, and says where scrapers need no key', async () => {
+  for (const path of ['/metrics', '/api/monitoring/metrics/prometheus']) {
+    expect((await textOf(server.url + path)).status, path).toBe(401);
+    const { status, type, text } = await textOf(server.url + path, operator);
+    expect({ status, type }).toEqual({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' });
+    expect(text).toContain('http_server_request_duration_seconds_bucket');
+    expect(text).toContain('\napp_ready 1\n');
+  }
+  expect((await textOf(`${server.url}/metrics`)).text).toContain('METRICS_PORT');
+});
+
+test('without metrics there is nothing to scrape, with or without a key', async () => {
+  const port = await freePort();
+  const env = { DATABASE_URL: database.url, INTERNAL_API_KEY: KEY, ENABLE_METRICS: 'false' };
+  await using off = await startServer({ ...env, METRICS_PORT: String(port) });
+  await off.ready();
+  const urls = [`http://127.0.0.1:${port}/metrics`, `${off.url}/metrics`, `${off.url}/api/monitoring/metrics`];
+  for (const url of urls) {
+    expect((await textOf(url)).status, url).toBe(404);
+    expect((await textOf(url, { ...operator, accept: 'text/html' })).status, url).toBe(404);
+  }
+});
+
+test('figures, history and performance tell of the requests that were sent', async () => {
+  const before = await read<Performance>('/api/monitoring/performance?window=15m');
+  for (let index = 0; index < 50; index++) await (await fetch(`${server.url}/api/status`)).text();
+  for (let index = 0; index < 20; index++) await (await fetch(`${server.url}/api/missing/${index}`)).text();
+  const after = await read<Performance>('/api/monitoring/performance?window=15m');
+  const requests = ({ routes }: Performance, name: string) =>
+    routes.find(({ method, route }) => `${method} ${route}` === name)?.requests ?? 0;
+  expect(requests(after, 'GET /api/status') - requests(before, 'GET /api/status')).toBe(50);
+  expect(requests(after, 'GET unknown') - requests(before, 'GET unknown')).toBe(20);
+  // The 70, and the one that asked before.
+  expect(after.total.requests - before.total.requests).toBe(71);
+
+  const one = await read<Performance>(
+    `/api/monitoring/performance?window=15m&route=${encodeURIComponent('GET /api/status')}`,
+  );
+  expect(one.routes).toHaveLength(1);
+  expect(one.total.requests).toBe(requests(after, 'GET /api/status'));
+  expect(one.history?.stepMs).toBe(60_000);
+  const none = await textOf(`${server.url}/api/monitoring/performance?route=GET%20/none`, operator);
+  expect(none.status).toBe(404);
+
+  const now = await read<Now>('/api/monitoring/metrics');
+  expect(now).toMatchObject({ state: 'ready', ready: true, inFlight: 1, errorRatio: 0 });
+  expect(now.instance).toMatch(/^.+-[0-9a-f]{6}$/);
+  expect(now.requestsPerSecond).toBeGreaterThan(0);
+  expect(now.p99Ms).toBeGreaterThan(0);
+  const history = await read<History>('/api/monitoring/history?window=5m');
+  expect(history.instance).toBe(now.instance);
+});
+
+test('a process that was frozen was not late', { timeout: 40_000 }, async () => {
+  const delays: number[] = [];
+  const look = async (forMs: number) => {
+    for (const end = Date.now() + forMs; Date.now() < end; await sleep(200)) {
+      delays.push((await read<Now>('/api/monitoring/metrics')).eventLoop.delayP99Ms);
+    }
+  };
+  await look(3_000);
+  server.child.kill('SIGSTOP');
+  await sleep(6_000);
+  server.child.kill('SIGCONT');
+  await look(5_000);
+  expect(Math.max(...delays)).toBeGreaterThan(0);
+  expect(Math.max(...delays)).toBeLessThan(3_000);
+});
