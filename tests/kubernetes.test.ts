@@ -136,6 +136,15 @@ describe('what pods are given', () => {
     expect(literals.NODE_ENV).toBeUndefined();
   });
 
+  it('comes from secrets that the guide tells how to make', async () => {
+    const guide = await readFile(join(ROOT, 'docs/deploying.md'), 'utf8');
+    for (const { valueFrom } of [...server.env, ...migration.env]) {
+      const { name, key } = valueFrom.secretKeyRef;
+      const [made] = new RegExp(`kubectl create secret generic ${name} (.+\\\\\\n)*.+`).exec(guide) ?? [];
+      expect(made).toContain(`--from-literal=${key}=`);
+    }
+  });
+
   it('leads to the ports that the server listens on', () => {
     const ports = Object.fromEntries(server.ports.map((port: Document) => [port.name, port.containerPort]));
     expect(ports).toEqual({ http: setting('PORT'), metrics: setting('METRICS_PORT') });
