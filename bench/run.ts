@@ -5,11 +5,18 @@
  * ratio of the medians.
  */
 import { idleSuite } from './idle.ts';
+import { concurrencySuite, jsonSuite } from './json.ts';
 import { overloadSuite } from './overload.ts';
+import { sharesSuite } from './shares.ts';
 import { slowClientsSuite } from './slow-clients.ts';
 import { startSuite } from './start.ts';
+import { staticSuite } from './static.ts';
 
 const suites: Record<string, () => Promise<void>> = {
+  json: jsonSuite,
+  shares: sharesSuite,
+  concurrency: concurrencySuite,
+  static: staticSuite,
   start: startSuite,
   idle: idleSuite,
   overload: overloadSuite,

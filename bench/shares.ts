@@ -1,0 +1,52 @@
+/**
+ * What each plugin adds to a request: Fastify with one plugin after the other switched on, in the order of `server/app.ts`,
+ * until all are there.
+ *
+ * The system's share (reading and writing a socket) is the same in each row and would drown a tenth of a microsecond, so
+ * requests come here over streams in memory. Each row is a process of its own; its best batches count, because whatever
+ * disturbs one only ever makes it slower.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { CONTENDERS, installContenders, leaveServerCore, middle, onServerCore } from './contender.ts';
+import { keep, print, type Table } from './results.ts';
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
+
+export async function sharesSuite(): Promise<void> {
+  installContenders();
+  leaveServerCore();
+  const { SHARES } = await import('./contenders/one-more-plugin.ts');
+  const found = new Map<string, number[]>(SHARES.map(({ name }) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [at, { name }] of SHARES.entries()) {
+      const program = [process.execPath, join(CONTENDERS, 'one-more-plugin.ts'), String(at)];
+      const [command = '', ...args] = onServerCore(program);
+      const { stderr } = spawnSync(command, args, {
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      const us = Number(/^([\d.]+) µs$/m.exec(stderr)?.[1]);
+      if (!(us > 0)) throw new Error(`'${name}' was not measured:\n${stderr}`);
+      found.get(name)?.push(us);
+    }
+  }
+  let before = Number.NaN;
+  const table: Table = [
+    ['from here on', 'µs a request, without the system', 'this one adds', 'why it is worth it'],
+    ...SHARES.map(({ name, why }) => {
+      // The best of all rounds: see above.
+      const us = Math.min(...(found.get(name) ?? []));
+      const added = us - before;
+      before = us;
+      return [name, us.toFixed(2), Number.isNaN(added) ? '' : added.toFixed(2), why];
+    }),
+  ];
+  print(table);
+  await keep(
+    'shares',
+    table,
+    Object.fromEntries([...found].map(([name, all]) => [name, { all, ...middle(all) }])),
+  );
+}

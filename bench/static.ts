@@ -1,0 +1,157 @@
+/** The client's files: a compressed asset, the page, and either unchanged, beside nginx and what Node's users take. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ROOT } from '../tests/support/server.ts';
+import {
+  CONTENDERS,
+  type Contender,
+  type ContenderOptions,
+  type Load,
+  load,
+  middle,
+  startContender,
+  withDatabase,
+} from './contender.ts';
+import { flightline } from './json.ts';
+import { keep, print, type Table } from './results.ts';
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
+const CONNECTIONS = 64;
+/** In bytes, compressed. */
+const TYPICAL = 30_000;
+const NGINX = ['/usr/sbin/nginx', '/usr/local/bin/nginx', '/opt/homebrew/bin/nginx'].find(existsSync);
+
+const KINDS = ['asset', 'index.html', '304'] as const;
+type Kind = (typeof KINDS)[number];
+type Figures = Record<Kind, Load[]>;
+
+export async function staticSuite(): Promise<void> {
+  await withDatabase('static', async (databaseUrl, folder) => {
+    const build = process.env.BENCH_BUILD ?? join(ROOT, 'dist');
+    const client = join(build, 'client');
+    const asset = `/assets/${typicalAsset(join(client, 'assets'))}`;
+    const env = { FOLDER: client, NODE_ENV: 'production' };
+    const node = (file: string) => [process.execPath, join(CONTENDERS, file)];
+    const entries: ContenderOptions[] = [
+      { ...flightline(databaseUrl, build), name: 'Flightline' },
+      { name: 'sirv', command: node('sirv.mjs'), ready: '/', env },
+      { name: '@fastify/static', command: node('fastify-static.mjs'), ready: '/', env },
+    ];
+    if (NGINX) {
+      const config = join(folder, 'nginx.conf');
+      const command = (port: number) => [NGINX, '-p', folder, '-c', `${config}.${port}`, '-e', 'stderr'];
+      entries.unshift({
+        name: 'nginx, one worker',
+        command,
+        ready: '/',
+        prepare: (port) => writeFile(`${config}.${port}`, nginxConfig(client, port)),
+      });
+    } else console.log('nginx is not installed: ratios are to Flightline\n');
+
+    const found = new Map<string, Figures>();
+    const running: Contender[] = [];
+    try {
+      for (const entry of entries) {
+        running.push(await startContender({ ...entry, env: { ...entry.env, LOG_LEVEL: 'info' } }));
+        found.set(entry.name, { asset: [], 'index.html': [], 304: [] });
+      }
+      const asked = new Map<Contender, Record<Kind, { path: string; headers: Record<string, string> }>>();
+      for (const contender of running) {
+        const tag = await tagOf(contender, asset);
+        const headers = { 'accept-encoding': 'gzip' };
+        asked.set(contender, {
+          asset: { path: asset, headers },
+          'index.html': { path: '/', headers },
+          304: { path: asset, headers: { ...headers, 'if-none-match': tag } },
+        });
+      }
+      for (let round = 0; round <= ROUNDS; round++) {
+        for (const kind of KINDS) {
+          for (const contender of running) {
+            const what = asked.get(contender)?.[kind];
+            const figures = found.get(contender.name);
+            if (!what || !figures) continue;
+            const one = await load(contender, { ...what, connections: CONNECTIONS, seconds: SECONDS });
+            // The first round warms up.
+            if (round > 0) figures[kind].push(one);
+          }
+        }
+      }
+    } finally {
+      for (const contender of running) await contender.end();
+    }
+    const table = asTable(found, statSync(`${join(client, asset)}.gz`).size);
+    print(table);
+    await keep('static', table, Object.fromEntries(found));
+  });
+}
+
+function asTable(found: Map<string, Figures>, size: number): Table {
+  const [reference] = found.values();
+  const rate = (loads: Load[] = []) => middle(loads.map((one) => one.rate)).median;
+  const cpu = (loads: Load[] = []) => middle(loads.map((one) => one.cpuPerRequest)).median;
+  return [
+    [
+      'requests/s · ratio · ratio of processor time',
+      `asset of ${(size / 1_000).toFixed(0)} kB`,
+      'index.html',
+      '304',
+    ],
+    ...[...found].map(([name, figures]) => [
+      name,
+      ...KINDS.map((kind) => {
+        const ratio = rate(figures[kind]) / rate(reference?.[kind]);
+        const byTime = cpu(reference?.[kind]) / cpu(figures[kind]);
+        return `${rate(figures[kind]).toFixed(0)} · ${ratio.toFixed(2)} · ${byTime.toFixed(2)}`;
+      }),
+    ]),
+  ];
+}
+
+/** @returns The file whose compressed form is nearest to the typical one. */
+function typicalAsset(folder: string): string {
+  const far = (name: string) => Math.abs(statSync(join(folder, `${name}.gz`)).size - TYPICAL);
+  const names = readdirSync(folder).filter((name) => existsSync(join(folder, `${name}.gz`)));
+  const [nearest] = names.toSorted((a, b) => far(a) - far(b));
+  if (nearest === undefined) throw new Error(`there is no compressed file in ${folder}: run npm run build`);
+  return nearest;
+}
+
+/** @throws Error where a contender does not send the compressed form, or does not know it again. */
+async function tagOf(contender: Contender, path: string): Promise<string> {
+  const url = `http://127.0.0.1:${contender.port}${path}`;
+  const headers = { 'accept-encoding': 'gzip' };
+  const answer = await fetch(url, { headers });
+  const tag = answer.headers.get('etag') ?? '';
+  if (answer.headers.get('content-encoding') !== 'gzip') throw new Error(`${contender.name} sends no gzip`);
+  const again = await fetch(url, { headers: { ...headers, 'if-none-match': tag } });
+  if (again.status !== 304)
+    throw new Error(`${contender.name} answers ${again.status} to its own tag ${tag}`);
+  return tag;
+}
+
+/** One process, and everything on that makes nginx quick at this. */
+const nginxConfig = (folder: string, port: number) => `
+daemon off;
+master_process off;
+pid nginx.pid;
+events { worker_connections 10000; }
+http {
+  types { text/html html; text/javascript js; text/css css; image/svg+xml svg; font/woff2 woff2; }
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 1000000000;
+  gzip_static on;
+  open_file_cache max=1000 inactive=60s;
+  open_file_cache_valid 60s;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  server {
+    listen 127.0.0.1:${port};
+    root ${folder};
+    location /assets/ { add_header Cache-Control "public, max-age=31536000, immutable"; }
+  }
+}
+`;
