@@ -1,14 +1,18 @@
 import { statfs } from 'node:fs/promises';
-import type { Figures, Window } from '#contracts/monitoring.ts';
+import type { Alert, Figures, Window } from '#contracts/monitoring.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { Observation } from './alert-rules.ts';
 import type { Alerts } from './alerts.ts';
 import type { HealthChecks } from './health-checks.ts';
+import { type Family, gauge } from './metrics.ts';
+import type { ProcessSample } from './process-samples.ts';
 import type { WindowTotals } from './traffic.ts';
 
 /** Where the rules' figures come from. */
 export interface AlertSources {
   traffic: {
+    /** What the process used since the tick before. */
+    samples: { readonly latest: ProcessSample | undefined };
     figures(): Figures;
     totals(window: Window, now?: number): WindowTotals;
     onTick(listener: (at: number) => void): () => void;
@@ -33,8 +37,10 @@ const READINESS_AGE_MS = 60_000;
 interface Sample {
   at: number;
   cpu: number;
-  delayMs: number;
-  databaseFailures: number;
+  eventLoopDelayMs: number;
+  /** Failures of the database since start: at the sample before this one, and at this one. */
+  failuresBefore: number;
+  failuresSince: number;
 }
 
 /**
@@ -53,32 +59,24 @@ export function watchAlerts(alerts: Alerts, sources: AlertSources): () => void {
   function lookAtDisk(at: number): void {
     if (Math.abs(at - diskAt) < DISK_EVERY_MS) return;
     diskAt = at;
-    statfs(folder).then(
-      ({ bavail, blocks }) => {
-        diskFree = blocks > 0 ? bavail / blocks : null;
-      },
-      () => {
-        diskFree = null;
-      },
-    );
+    freeShareOf(folder).then((share) => {
+      diskFree = share;
+    });
   }
 
-  /** The samples of the last minute; the first of them is where counting begins. */
-  function sample(at: number, { cpu, eventLoop }: Figures): Sample[] {
-    samples.push({ at, cpu, delayMs: eventLoop.delayP99Ms, databaseFailures: databaseFailures() });
-    while (samples.length > 1 && Math.abs(at - (samples[0] as Sample).at) > MEAN_MS) samples.shift();
-    return samples;
+  /** Keeps the samples of the last minute. */
+  function sample(at: number): void {
+    const { cpu = 0, eventLoopDelayMs = 0 } = traffic.samples.latest ?? {};
+    const before = samples.at(-1)?.failuresSince ?? databaseFailures();
+    samples.push({ at, cpu, eventLoopDelayMs, failuresBefore: before, failuresSince: databaseFailures() });
+    while (Math.abs(at - (samples[0] as Sample).at) > MEAN_MS) samples.shift();
   }
 
   function observe(at: number): Observation {
-    const figures = traffic.figures();
-    const { cores, memory, pool } = figures;
+    const { cores, memory, pool } = traffic.figures();
     const { requests, errors, p95Ms, p99Ms } = traffic.totals('5m', at);
-    const before = samples.at(-1)?.databaseFailures ?? 0;
-    const minute = sample(at, figures);
     const mean = (value: (one: Sample) => number) =>
-      minute.reduce((sum, one) => sum + value(one), 0) / minute.length;
-    const [first] = minute as [Sample];
+      samples.reduce((sum, one) => sum + value(one), 0) / samples.length;
     const required = Object.values(checks.recent(READINESS_AGE_MS)).filter((check) => check.required);
     const known = lifecycle.state === 'ready' && required.length > 0;
     return {
@@ -88,11 +86,10 @@ export function watchAlerts(alerts: Alerts, sources: AlertSources): () => void {
       p99Ms,
       cpu: mean(({ cpu }) => cpu),
       cores,
-      memoryUsed: Math.max(memory.heapUsed / memory.heapLimit, memory.limit ? memory.rss / memory.limit : 0),
+      memoryUsed: memoryUsed(memory),
       diskFree,
-      eventLoopDelayMs: mean(({ delayMs }) => delayMs),
-      // After a pause all that failed in it counts: there is one sample, and it tells what is new since the last.
-      databaseFailures: databaseFailures() - (minute.length > 1 ? first.databaseFailures : before),
+      eventLoopDelayMs: mean(({ eventLoopDelayMs }) => eventLoopDelayMs),
+      databaseFailures: databaseFailures() - (samples[0] as Sample).failuresBefore,
       poolWaiting: pool.waiting,
       failingChecks: known ? required.filter(({ status }) => status === 'failing').length : null,
     };
@@ -100,8 +97,50 @@ export function watchAlerts(alerts: Alerts, sources: AlertSources): () => void {
 
   return traffic.onTick((at) => {
     lookAtDisk(at);
+    sample(at);
     if (at >= lookedAt && at - lookedAt < EVERY_MS) return;
     lookedAt = at;
     alerts.look(at, observe(at));
   });
+}
+
+/** For a scraper: how each alert stands, and what its rules need to judge the same. */
+export function alertMetrics(
+  alerts: Alerts,
+  { traffic, folder }: Pick<AlertSources, 'traffic' | 'folder'>,
+): Family[] {
+  return [
+    gauge('app_alert_state', '1 for the state that an alert is in.', () =>
+      alerts
+        .list()
+        .flatMap(({ name, severity, state }) =>
+          STATES.map((one) => [{ alert: name, severity, state: one }, Number(one === state)] as const),
+        ),
+    ),
+    gauge(
+      'app_memory_used_ratio',
+      "Share of the memory limit that is in use, or of the heap's, whichever is larger.",
+      () => memoryUsed(traffic.figures().memory),
+    ),
+    {
+      name: 'app_disk_free_ratio',
+      help: 'Share of the disk that is free.',
+      type: 'gauge',
+      async read() {
+        const value = await freeShareOf(folder);
+        return value === null ? [] : [{ value }];
+      },
+    },
+  ];
+}
+
+const STATES: readonly Alert['state'][] = ['ok', 'pending', 'firing', 'resolved'];
+
+const memoryUsed = ({ rss, limit, heapUsed, heapLimit }: Figures['memory']) =>
+  Math.max(heapUsed / heapLimit, limit ? rss / limit : 0);
+
+/** @returns Null where it cannot be told. */
+async function freeShareOf(folder: string): Promise<number | null> {
+  const found = await statfs(folder).catch(() => undefined);
+  return found && found.blocks > 0 ? found.bavail / found.blocks : null;
 }

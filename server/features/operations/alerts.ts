@@ -1,14 +1,33 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
+import type { FastifyInstance } from 'fastify';
 import { listAlerts } from '#contracts/monitoring.ts';
-import type { Alerts } from '../../monitoring/alerts.ts';
-import type { Silences } from './silences.ts';
+import { type AlertSources, alertMetrics, watchAlerts } from '../../monitoring/alert-watch.ts';
+import { Alerts } from '../../monitoring/alerts.ts';
+import type { Metrics } from '../../monitoring/metrics.ts';
+import { Silences } from './silences.ts';
+
+export interface Alerting {
+  alerts: Alerts;
+  silences: Silences;
+}
+
+/** Has the rules judged until the application closes, and their states scraped. */
+export function startAlerting(
+  app: FastifyInstance,
+  sources: AlertSources & { db: NodePgDatabase; metricsRegistry: Metrics },
+): Alerting {
+  const silences = new Silences(sources.db, app.log);
+  const alerts = new Alerts(app.log, silences);
+  sources.metricsRegistry.add(...alertMetrics(alerts, sources));
+  const stop = watchAlerts(alerts, sources);
+  app.addHook('onClose', async () => stop());
+  return { alerts, silences };
+}
 
 /** The alerts over the wire, with the silences as they are now. */
-export const alertRoutes: FastifyPluginAsyncTypebox<{
-  instance: string;
-  silences: Silences;
-  alerts: Alerts;
-}> = async (app, { instance, silences, alerts }) => {
+export const alertRoutes: FastifyPluginAsyncTypebox<Alerting & { instance: string }> = async (app, parts) => {
+  const { instance, alerts, silences } = parts;
   app.route({
     ...listAlerts,
     async handler() {
