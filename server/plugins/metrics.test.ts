@@ -10,6 +10,8 @@ import { sendRaw } from '../../tests/support/raw-http.ts';
 
 /** The whole of what is promised is tried with COUNT=100000. */
 const COUNT = Number(process.env.COUNT ?? 4_000);
+/** Likewise with FLOOD=1000000; that takes minutes. */
+const FLOOD = Number(process.env.FLOOD ?? 5_000);
 const DURATION = 'http_server_request_duration_seconds';
 const soon = { timeout: 10_000, interval: 50 };
 
@@ -35,8 +37,8 @@ interface Series {
   value: number;
 }
 
-async function scraped(): Promise<Series[]> {
-  const { text } = await server.app.metricsRegistry.scrape();
+async function scraped(of = server): Promise<Series[]> {
+  const { text } = await of.app.metricsRegistry.scrape();
   return text.split('\n').flatMap((line) => {
     const [, name = '', labels = '', value] = /^([a-z][\w]*)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
     if (name === '') return [];
@@ -46,8 +48,8 @@ async function scraped(): Promise<Series[]> {
 }
 
 /** How many requests were counted, all of them or those that match. */
-async function counted(wanted: Record<string, string> = {}): Promise<number> {
-  const series = await scraped();
+async function counted(wanted: Record<string, string> = {}, of = server): Promise<number> {
+  const series = await scraped(of);
   return series
     .filter(({ name }) => name === `${DURATION}_count`)
     .filter(({ labels }) => Object.entries(wanted).every(([name, value]) => labels[name] === value))
@@ -232,6 +234,66 @@ test('buckets and sum of a series fit its count', async () => {
   expect(buckets.at(-1)).toBe(of('count')[0]?.value);
   expect(of('sum')[0]?.value).toBeGreaterThan(0);
 });
+
+test(`does not grow by what ${FLOOD} requests of random addresses leave`, {
+  timeout: 1_800_000,
+}, async () => {
+  const collect = await garbageCollector();
+  // The lines of the other one are kept by the test.
+  await using silent = await createTestApp(database.url, { RATE_LIMIT_MAX: '10000000', LOG_LEVEL: 'silent' });
+  const address = await silent.listen();
+  await flood(address, 3_000);
+  collect();
+  const before = process.memoryUsage();
+  const countedBefore = await counted({}, silent);
+  await flood(address, FLOOD);
+  await vi.waitFor(async () => expect(await counted({}, silent)).toBe(countedBefore + FLOOD), soon);
+  collect();
+  const after = process.memoryUsage();
+  const grown = after.heapUsed - before.heapUsed + after.external - before.external;
+  console.log(`${(grown / 2 ** 20).toFixed(1)} MiB more after ${FLOOD} requests`);
+  expect(grown).toBeLessThan(20 * 2 ** 20);
+  expect((await scraped(silent)).length).toBeLessThan(3_000);
+});
+
+async function garbageCollector(): Promise<() => void> {
+  const { setFlagsFromString } = await import('node:v8');
+  const { runInNewContext } = await import('node:vm');
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc');
+}
+
+/** Sends so many requests of random addresses, some of them mistaken, fifty at a time over one connection. */
+async function flood(address: string, count: number): Promise<void> {
+  const socket = connect(Number(new URL(address).port), '127.0.0.1');
+  await once(socket, 'connect');
+  let answered = 0;
+  let part = Promise.withResolvers<void>();
+  // The form of a body says nothing here; that of an answer's first line does.
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    answered += chunk.split('HTTP/1.1 ').length - 1;
+    part.resolve();
+  });
+  socket.on('close', () => part.reject(new Error('the server has closed the connection')));
+  for (let sent = 0; sent < count; ) {
+    const size = Math.min(50, count - sent);
+    let text = '';
+    for (let index = 0; index < size; index++) {
+      const name = random(1e12).toString(36);
+      const path = [`/${name}`, `/api/${name}`, `/api/notes/${name}`, `/api/notes?after=${name}`, '/%zz'][
+        index % 5
+      ];
+      text += `${index % 7 === 0 ? 'PUT' : 'GET'} ${path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${name}${name}\r\n\r\n`;
+    }
+    sent += size;
+    socket.write(text);
+    while (answered < sent) {
+      await part.promise;
+      part = Promise.withResolvers();
+    }
+  }
+  socket.removeAllListeners('close').destroy();
+}
 
 test('without metrics, nothing is counted', async () => {
   await using off = await createTestApp(database.url, { ENABLE_METRICS: 'false' });
