@@ -1,0 +1,250 @@
+/**
+ * `npm run test:smoke -- <address>`: whether a deployment does what it should, asked from outside.
+ *
+ * Writes one note and deletes it again, unless `--read-only` is given or the deployment does not allow it. Ends with 1
+ * when something failed.
+ */
+import packageJson from '../package.json' with { type: 'json' };
+
+const USAGE = 'Usage: npm run test:smoke -- https://your.address [--read-only]';
+/** A deployment that sleeps may have to wake first. In milliseconds. */
+const PATIENCE = 20_000;
+
+type Outcome = readonly [result: 'ok' | 'FAIL' | 'skip', what: string, found: string];
+
+/** Thrown by a check: what was found, and what should have been. */
+class Wrong extends Error {}
+class Skipped extends Error {}
+
+const outcomes: Outcome[] = [];
+let base = '';
+
+interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  ms: number;
+}
+
+async function ask(path: string, init: RequestInit = {}): Promise<Answer> {
+  const began = performance.now();
+  const response = await fetch(base + path, {
+    redirect: 'manual',
+    signal: AbortSignal.timeout(PATIENCE),
+    ...init,
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, ms: performance.now() - began };
+}
+
+/** Does one check and keeps its line of the table. @returns whether it passed. */
+async function check(what: string, look: () => Promise<string> | string): Promise<boolean> {
+  try {
+    outcomes.push(['ok', what, await look()]);
+    return true;
+  } catch (error) {
+    if (error instanceof Skipped) outcomes.push(['skip', what, error.message]);
+    else outcomes.push(['FAIL', what, reasonOf(error as Error)]);
+    return false;
+  }
+}
+
+/** fetch hides the reason in the cause. */
+function reasonOf(error: Error): string {
+  const cause = error.cause as NodeJS.ErrnoException | undefined;
+  return cause ? `${cause.code ?? cause.name}: ${cause.message}` : error.message;
+}
+
+function expect(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Wrong(otherwise);
+}
+
+const inMs = (ms: number) => `${Math.round(ms)} ms`;
+
+function json(answer: Answer): Record<string, unknown> {
+  try {
+    return JSON.parse(answer.text);
+  } catch {
+    throw new Wrong(`no JSON, but '${answer.text.slice(0, 60)}'`);
+  }
+}
+
+function expectStatus(answer: Answer, status: number): void {
+  expect(answer.status === status, `${answer.status} instead of ${status}: ${answer.text.slice(0, 120)}`);
+}
+
+async function probes(): Promise<void> {
+  for (const [path, holds] of [
+    ['/live', (found) => found.alive === true],
+    ['/startup', (found) => found.started === true],
+    ['/ready', (found) => found.ready === true],
+  ] as [string, (found: Record<string, unknown>) => boolean][]) {
+    await check(path, async () => {
+      const answer = await ask(path);
+      expectStatus(answer, 200);
+      expect(holds(json(answer)), `says ${answer.text}`);
+      return `200 in ${inMs(answer.ms)}`;
+    });
+  }
+  await check('/health', async () => {
+    const answer = await ask('/health');
+    expectStatus(answer, 200);
+    const { status, checks = {} } = json(answer) as {
+      status?: string;
+      checks?: Record<string, { status: string; error?: string }>;
+    };
+    expect(status === 'healthy' || status === 'degraded', `says ${answer.text.slice(0, 120)}`);
+    const troubled = Object.entries(checks).filter(([, { status }]) => status !== 'passing');
+    return [status, ...troubled.map(([name, { error }]) => `${name}: ${error}`)].join(', ');
+  });
+  await check('version', async () => {
+    const { name, version, state } = json(await ask('/api/status'));
+    expect(typeof version === 'string' && state === 'ready', `${version}, ${state}`);
+    const here = version === packageJson.version ? 'as here' : `here it is ${packageJson.version}`;
+    return `${name} ${version} (${here})`;
+  });
+}
+
+async function securityHeaders(): Promise<void> {
+  for (const path of ['/', '/api/status', '/api/nothing-of-this-name']) {
+    await check(`security headers of ${path}`, async () => {
+      const { headers } = await ask(path, { headers: { accept: 'text/html' } });
+      const policy = headers.get('content-security-policy') ?? '';
+      expect(policy.includes("script-src 'self'"), `Content-Security-Policy: ${policy || 'missing'}`);
+      expect(!policy.includes('unsafe'), `Content-Security-Policy: ${policy}`);
+      expect(policy.includes('frame-ancestors'), 'frame-ancestors is missing');
+      expect(headers.get('x-content-type-options') === 'nosniff', 'X-Content-Type-Options is not nosniff');
+      expect(headers.has('referrer-policy'), 'Referrer-Policy is missing');
+      const overTls = base.startsWith('https:');
+      expect(!overTls || headers.has('strict-transport-security'), 'Strict-Transport-Security is missing');
+      expect(!headers.has('x-powered-by'), `X-Powered-By: ${headers.get('x-powered-by')}`);
+      return overTls ? 'all, and HSTS' : 'all; HSTS goes with https alone';
+    });
+  }
+}
+
+async function pageAndFiles(): Promise<void> {
+  let page = '';
+  await check('the page', async () => {
+    const answer = await ask('/', { headers: { accept: 'text/html' } });
+    expectStatus(answer, 200);
+    expect(/^text\/html/.test(answer.headers.get('content-type') ?? ''), 'it is no HTML');
+    expect(/no-cache|no-store/.test(answer.headers.get('cache-control') ?? ''), 'caches may keep an old one');
+    page = answer.text;
+    return `${page.length} characters in ${inMs(answer.ms)}`;
+  });
+  const files = [
+    ...new Set([...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path = '']) => path)),
+  ];
+  await check('files of the page', () => {
+    expect(files.length > 0, 'the page names none under /assets/');
+    expect(
+      files.every((path) => /-[\w-]{8}\.\w+$/.test(path)),
+      `without a hash: ${files.join(' ')}`,
+    );
+    return `${files.length}, all named by their content`;
+  });
+  for (const path of files) {
+    await check(path, async () => {
+      const plain = await ask(path, { headers: { 'accept-encoding': 'identity' } });
+      expectStatus(plain, 200);
+      const kept = plain.headers.get('cache-control') ?? '';
+      expect(kept.includes('immutable'), `Cache-Control is '${kept}', without immutable`);
+      const etag = plain.headers.get('etag') ?? '';
+      const again = await ask(path, {
+        headers: { 'accept-encoding': 'identity', 'if-none-match': etag },
+      });
+      expect(
+        etag !== '' && again.status === 304,
+        `with its ETag it is answered ${again.status} instead of 304`,
+      );
+      const forms: string[] = [];
+      for (const form of ['br', 'gzip']) {
+        const answer = await ask(path, { headers: { 'accept-encoding': form } });
+        const sent = answer.headers.get('content-encoding');
+        // A small file is smaller as it is.
+        expect(
+          sent === form || (sent === null && plain.text.length < 1_024),
+          `${form} was asked for and ${sent} sent`,
+        );
+        expect(answer.text === plain.text, `as ${form} it is another file`);
+        if (sent) forms.push(sent);
+      }
+      return [`${plain.text.length} characters`, ...forms, 'immutable', '304'].join(', ');
+    });
+  }
+  await check('a file that is not there', async () => {
+    const answer = await ask('/assets/nothing-00000000.js');
+    expectStatus(answer, 404);
+    return '404';
+  });
+}
+
+async function api(readOnly: boolean): Promise<void> {
+  await check('an address of the API that is not there', async () => {
+    const answer = await ask('/api/nothing-of-this-name');
+    expectStatus(answer, 404);
+    const type = answer.headers.get('content-type') ?? '';
+    expect(type.startsWith('application/problem+json'), `the problem is told as ${type}`);
+    expect(typeof json(answer).requestId === 'string', 'it names no requestId');
+    return '404, a problem document';
+  });
+  await check("operators' doors", async () => {
+    for (const path of ['/metrics', '/api/monitoring/performance']) {
+      const { status } = await ask(path);
+      expect([401, 403, 404].includes(status), `${path} answers ${status} to a stranger`);
+    }
+    return 'closed to strangers';
+  });
+  await check('a note is written, read and deleted', async () => {
+    if (readOnly) throw new Skipped('--read-only');
+    const created = await ask('/api/notes', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ title: `Smoke test of ${new Date().toISOString()}` }),
+    });
+    if ([401, 403].includes(created.status)) throw new Skipped(`writing needs a right: ${created.status}`);
+    if (created.status === 404) throw new Skipped('this deployment has no notes');
+    expectStatus(created, 201);
+    const path = `/api/notes/${json(created).id}`;
+    const read = await ask(path);
+    const deleted = await ask(path, { method: 'DELETE' });
+    expectStatus(read, 200);
+    expect(json(read).title === json(created).title, 'another title was read than written');
+    expectStatus(deleted, 204);
+    expectStatus(await ask(path), 404);
+    return `201, 200, 204, 404 in ${inMs(created.ms)}, ${inMs(read.ms)}, ${inMs(deleted.ms)}`;
+  });
+}
+
+async function timing(): Promise<void> {
+  await check('time of an answer', async () => {
+    const times: number[] = [];
+    for (let n = 0; n < 20; n++) times.push((await ask('/api/status')).ms);
+    times.sort((a, b) => a - b);
+    return `median ${inMs(times[10] ?? 0)}, slowest ${inMs(times[19] ?? 0)} of 20, the way there included`;
+  });
+}
+
+const [address = '', ...options] = process.argv.slice(2);
+if (!/^https?:\/\/[^/]+/.test(address) || options.some((option) => option !== '--read-only')) {
+  console.error(USAGE);
+  process.exitCode = 1;
+} else {
+  base = new URL(address).origin;
+  const reachable = await check('reachable', async () => `${(await ask('/live')).status} from ${base}`);
+  if (reachable) {
+    await probes();
+    await securityHeaders();
+    await pageAndFiles();
+    await api(options.includes('--read-only'));
+    await timing();
+  }
+  const width = Math.max(...outcomes.map(([, what]) => what.length));
+  for (const [result, what, found] of outcomes) {
+    console.log(`${result.padEnd(4)}  ${what.padEnd(width)}  ${found}`);
+  }
+  const count = (result: Outcome[0]) => outcomes.filter(([found]) => found === result).length;
+  console.log(`\n${outcomes.length} checks, ${count('FAIL')} failed, ${count('skip')} skipped`);
+  if (count('FAIL') > 0) process.exitCode = 1;
+}
