@@ -4,6 +4,7 @@ import { screen } from './app/screen.ts';
 import { ScreenError } from './app/screen-error.tsx';
 import { Shell } from './app/shell.tsx';
 import type { NotesSearch } from './features/notes/notes-search.ts';
+import { operationsSearch } from './features/operations/operations-search.ts';
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -34,6 +35,59 @@ const note = createRoute({
   component: screen(() => import('./features/notes/note-pane.tsx'), 'NotePane'),
 });
 
+const operations = createRoute({
+  getParentRoute: () => root,
+  id: 'operations',
+  validateSearch: operationsSearch,
+  component: screen(() => import('./features/operations/operations-screen.tsx'), 'OperationsScreen'),
+});
+
+const operationsScreens = [
+  createRoute({
+    getParentRoute: () => operations,
+    path: '/ops',
+    staticData: {
+      navigation: { label: 'Operations', icon: 'pulse' },
+      commands: ['Routes', 'Resources', 'Errors', 'Logs', 'Alerts', 'Settings'].map((name) => ({
+        label: `Operations: ${name.toLowerCase()}`,
+        icon: 'pulse',
+        href: `/ops/${name.toLowerCase()}`,
+      })),
+    },
+    component: screen(() => import('./features/operations/overview-screen.tsx'), 'OverviewScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => operations,
+    path: '/ops/routes',
+    component: screen(() => import('./features/operations/routes-screen.tsx'), 'RoutesScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => operations,
+    path: '/ops/resources',
+    component: screen(() => import('./features/operations/resources-screen.tsx'), 'ResourcesScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => operations,
+    path: '/ops/errors',
+    component: screen(() => import('./features/operations/errors-screen.tsx'), 'ErrorsScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => operations,
+    path: '/ops/logs',
+    component: screen(() => import('./features/operations/logs-screen.tsx'), 'LogsScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => operations,
+    path: '/ops/alerts',
+    component: screen(() => import('./features/operations/alerts-screen.tsx'), 'AlertsScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => operations,
+    path: '/ops/settings',
+    component: screen(() => import('./features/operations/settings-screen.tsx'), 'SettingsScreen'),
+  }),
+] as const;
+
 /** Screens for developers; the condition is constant, so a production build contains nothing of them. */
 const development = import.meta.env.DEV
   ? [
@@ -48,7 +102,12 @@ const development = import.meta.env.DEV
 
 /** Every screen of the client, in the order of the navigation. */
 export const router = createRouter({
-  routeTree: root.addChildren([home, notes.addChildren([note]), ...development]),
+  routeTree: root.addChildren([
+    home,
+    notes.addChildren([note]),
+    operations.addChildren(operationsScreens),
+    ...development,
+  ]),
   defaultPreload: 'intent',
   defaultErrorComponent: ScreenError,
   defaultPendingMinMs: 0,

@@ -1,0 +1,119 @@
+/** The drawing's own coordinates; the browser stretches them to the box it gives a chart. */
+export const WIDTH = 1_000;
+export const HEIGHT = 100;
+
+/** What a chart's edges mean: milliseconds since 1970 from left to right, and the value at the top; 0 is at the foot. */
+export type Scale = { from: number; to: number; most: number };
+
+/** A column of history: null where nothing was measured. */
+export type Values = readonly (number | null)[];
+
+/**
+ * The value at the top of an axis: the next of 1, 2, 2.5 and 5 times a power of ten.
+ *
+ * @param least No axis ends lower, so that noise does not fill a chart.
+ */
+export function axisEnd(columns: readonly Values[], least: number): number {
+  let most = least;
+  for (const values of columns) for (const value of values) if (value !== null && value > most) most = value;
+  const power = 10 ** Math.floor(Math.log10(most));
+  const step = [1, 2, 2.5, 5, 10].find((step) => step * power >= most * 0.999) ?? 10;
+  return step * power;
+}
+
+/** A chart is some 300 px wide: of more points than this only the lowest and the highest of neighbours are drawn. */
+const MOST_POINTS = 240;
+
+/** The elements to draw, in their order: all of them, or of each few the two extremes, so that no peak is lost. */
+function drawn(values: Values): number[] {
+  const few = Math.max(1, Math.ceil((2 * values.length) / MOST_POINTS));
+  const chosen: number[] = [];
+  for (let start = 0; start < values.length; start += few) {
+    let low = start;
+    let high = start;
+    let gap = -1;
+    for (let index = start; index < Math.min(values.length, start + few); index += 1) {
+      const value = values[index] ?? null;
+      if (value === null) gap = index;
+      else {
+        if (value < (values[low] ?? Number.POSITIVE_INFINITY)) low = index;
+        if (value > (values[high] ?? Number.NEGATIVE_INFINITY)) high = index;
+      }
+    }
+    chosen.push(...[...new Set([low, high, ...(gap === -1 ? [] : [gap])])].sort((a, b) => a - b));
+  }
+  return chosen;
+}
+
+const round = (value: number) => Math.round(value * 10) / 10;
+
+/**
+ * The line through what was measured, and the area below it, as SVG paths. Where nothing was measured the line ends and
+ * begins anew: a gap of the server's is a gap in the picture.
+ *
+ * @param stepMs From one element of `times` to the next; a longer way between two is a gap as well.
+ */
+export function paths(times: readonly number[], values: Values, stepMs: number, scale: Scale) {
+  const { from, to, most } = scale;
+  let line = '';
+  let area = '';
+  /** The stretch under way: its points after the first, as `L1 2L3 4`. */
+  let stretch = '';
+  let start: string | undefined;
+  let before = -1;
+  const end = () => {
+    if (start === undefined) return;
+    // One point alone is a line of no length, which a round cap makes a dot.
+    line += `M${start}${stretch || 'h0'}`;
+    area += `M${start}${stretch}V${HEIGHT}H${Number.parseFloat(start)}Z`;
+    start = undefined;
+    stretch = '';
+  };
+  for (const index of drawn(values)) {
+    const at = times[index] as number;
+    const value = values[index] ?? null;
+    // Neighbours that were left out have been measured; only the clock tells of steps that were not.
+    if (value === null || (before !== -1 && at - (times[before] as number) > (index - before + 0.5) * stepMs))
+      end();
+    before = index;
+    if (value === null || at < from) continue;
+    const point = `${round(((at - from) / (to - from)) * WIDTH)} ${round(HEIGHT - Math.min(1, value / most) * HEIGHT)}`;
+    if (start === undefined) start = point;
+    else stretch += `L${point}`;
+  }
+  end();
+  return { line, area };
+}
+
+/** The longest stretch without a value, as shares of the width from left to right; undefined where none is worth a word. */
+export function widestGap(times: readonly number[], values: Values, scale: Scale) {
+  const { from, to } = scale;
+  let left = from;
+  let widest = { from: 0, to: 0 };
+  const close = (at: number) => {
+    if (at - left > widest.to - widest.from) widest = { from: left, to: at };
+  };
+  times.forEach((at, index) => {
+    if ((values[index] ?? null) === null || at < from) return;
+    close(at);
+    left = at;
+  });
+  close(to);
+  const share = (at: number) => (at - from) / (to - from);
+  return widest.to - widest.from > 0.2 * (to - from)
+    ? { from: share(widest.from), to: share(widest.to) }
+    : undefined;
+}
+
+/** Which element of `times` (ascending) is nearest to a time; -1 where there is none. */
+export function nearest(times: readonly number[], at: number): number {
+  let low = 0;
+  let high = times.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] as number) < at) low = middle + 1;
+    else high = middle;
+  }
+  const before = times[low - 1];
+  return before !== undefined && at - before < (times[low] as number) - at ? low - 1 : high;
+}

@@ -1,0 +1,107 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, useSearch } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { EmptyState } from '@/components/empty-state.tsx';
+import { ErrorNote } from '@/components/error-state.tsx';
+import { Table } from '@/components/table.tsx';
+import { useConnection } from '@/lib/connection.ts';
+import { CHARTS, Charts } from './charts.tsx';
+import { Checks } from './checks.tsx';
+import { useLive } from './live.ts';
+import { performanceQuery, refreshed } from './operations-queries.ts';
+import { keeping, Panel, RowsToCome } from './pieces.tsx';
+import { columnsOf, nameOf } from './route-columns.tsx';
+import { asOf, sentences } from './sentence.ts';
+
+/** Routes on the first screen; all of them have one of their own. */
+const SHOWN_ROUTES = 6;
+
+/** The first screen: a sentence, then the figures over time, then where to look. */
+export function OverviewScreen(): ReactNode {
+  return (
+    <>
+      <Sentence />
+      <Charts
+        charts={[
+          CHARTS.requests,
+          CHARTS.errors,
+          CHARTS.duration,
+          CHARTS.inFlight,
+          CHARTS.eventLoopDelay,
+          CHARTS.cpu,
+          CHARTS.memory,
+          CHARTS.pool,
+        ]}
+      />
+      <div className="grid grid-cols-1 gap-x-8 xl:grid-cols-2">
+        <BusiestRoutes />
+        <Checks />
+      </div>
+    </>
+  );
+}
+
+function Sentence() {
+  const { now, alerts, before, instance, heardAt, mode } = useLive((live) => live);
+  const { reachable } = useConnection();
+  const said = now && sentences(now, alerts);
+  return (
+    <div className="mt-5 mb-5 min-h-40 md:min-h-22">
+      {said && (
+        <p className="max-w-4xl text-lg md:text-xl">
+          <span className={now.ready ? '' : 'font-semibold text-failing'}>{said.condition}</span>{' '}
+          {said.traffic}{' '}
+          <Link
+            to="/ops/alerts"
+            search={keeping()}
+            className="underline decoration-border underline-offset-4 hover:decoration-current"
+          >
+            {said.alerts}
+          </Link>
+        </p>
+      )}
+      <p className="mt-1 text-sm text-muted">
+        {(!reachable || mode === 'still') && heardAt !== undefined
+          ? asOf(heardAt)
+          : before !== undefined &&
+            `Another process answers now: ${instance} instead of ${before}. Its figures begin anew.`}
+      </p>
+    </div>
+  );
+}
+
+function BusiestRoutes() {
+  const { window = '15m', paused } = useSearch({ strict: false });
+  const { data, error } = useQuery({ ...performanceQuery(window), ...refreshed(paused) });
+  return (
+    <Panel
+      title="Busiest routes"
+      action={
+        <Link
+          to="/ops/routes"
+          search={keeping()}
+          className="text-sm underline decoration-border underline-offset-4"
+        >
+          All routes
+        </Link>
+      }
+    >
+      {error && !data ? (
+        <ErrorNote error={error} />
+      ) : !data ? (
+        <RowsToCome rows={SHOWN_ROUTES} />
+      ) : data.routes.length === 0 ? (
+        <EmptyState icon="pulse" title="No requests in this time" />
+      ) : (
+        <Table
+          caption="Busiest routes"
+          columns={columnsOf(['route', 'rate', 'errors', 'p95'])}
+          minWidth={480}
+          rows={data.routes.slice(0, SHOWN_ROUTES)}
+          rowKey={nameOf}
+          order={window}
+        />
+      )}
+    </Panel>
+  );
+}

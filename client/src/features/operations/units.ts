@@ -1,0 +1,64 @@
+const dateAndTime = new Intl.DateTimeFormat('en', {
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+const timeOfDay = new Intl.DateTimeFormat('en', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+
+/** A moment as a clock shows it here: `14:03:22`. */
+export const clock = (at: number | string) => timeOfDay.format(new Date(at));
+
+/** The same with its day, for what may be older than this one: `Nov 21, 14:03:22`. */
+export const moment = (at: number | string) => dateAndTime.format(new Date(at));
+
+/** Three digits that count: `0.42`, `4.2`, `42`, `4,200`. */
+export function number(value: number) {
+  const size = Math.abs(value);
+  const digits = size === 0 || size >= 99.5 ? 0 : size >= 9.95 ? 1 : 2;
+  return value.toLocaleString('en', { maximumFractionDigits: digits });
+}
+
+/** A rate: `42.1/s`. */
+export const perSecond = (value: number) => `${number(value)}/s`;
+
+/** A share of 1: `0.02 %`. What is not 0 is not shown as 0. */
+export const percent = (share: number) =>
+  share > 0 && share < 0.0001 ? '< 0.01 %' : `${number(share * 100)} %`;
+
+/** Milliseconds: `0.42 ms`, `12.3 ms`, `1.24 s`. */
+export const milliseconds = (ms: number) => (ms < 999.5 ? `${number(ms)} ms` : `${number(ms / 1_000)} s`);
+
+/** Bytes in powers of 1,024: `182 MiB`. */
+export function bytes(value: number) {
+  const mebi = value / 1_048_576;
+  return mebi < 1_023.5 ? `${number(Math.round(mebi * 10) / 10)} MiB` : `${number(mebi / 1_024)} GiB`;
+}
+
+/** Cores in use: `0.42 cores`. */
+export const cores = (value: number) => `${number(value)} ${value === 1 ? 'core' : 'cores'}`;
+
+/** A time that has passed, in its two largest units: `3 d 4 h`, `12 min 5 s`. */
+export function span(ms: number) {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3_600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = parts.findIndex(([amount]) => amount > 0);
+  if (first === -1) return '0 s';
+  return parts
+    .slice(first, first + 2)
+    .filter(([amount]) => amount > 0)
+    .map(([amount, unit]) => `${amount} ${unit}`)
+    .join(' ');
+}
