@@ -51,6 +51,11 @@ const tasks = {
   },
   // Asks a deployment from outside: nothing of this clone is needed.
   'test:smoke': { packages: 'none', run: program('scripts/smoke.ts') },
+  'test:production-ready': {
+    packages: 'none',
+    configured: true,
+    run: program('scripts/production-ready.ts'),
+  },
   check: { packages: 'all', run: check },
   typecheck: { packages: 'all', run: program(bin.tsc) },
   bench: { packages: 'all', build: true, run: program('bench/run.ts') },
