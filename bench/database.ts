@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../server/database/embedded.ts';
 import { migrate } from '../server/database/migrator.ts';
-import { createDatabase } from '../server/database/pool.ts';
+import { createDatabase, type Database } from '../server/database/pool.ts';
 import { NoteQueries } from '../server/features/notes/queries.ts';
 import { notes } from '../server/features/notes/table.ts';
 import { ROOT } from '../tests/support/server.ts';
-import { middle } from './contender.ts';
+import { middle, withDatabase } from './contender.ts';
+import { keep, print } from './results.ts';
 
 const ROWS = (process.env.BENCH_ROWS ?? '1000,100000').split(',').map(Number);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
@@ -25,56 +25,61 @@ const SUMMARY = `id, title, left(body, 140) as excerpt, version, created_at as "
 
 /** The feature's own queries beside hand-written named statements and beside drizzle as its documentation shows it. */
 export async function databaseSuite(): Promise<void> {
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(ROOT, '.data/bench-postgres'),
-    database: 'database_suite',
-    durable: false,
-    log: () => {},
-  });
-  const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as never;
-  await migrate({
-    connection: { connectionString: postgres.url },
-    directUrlConfigured: false,
-    folder: join(ROOT, 'drizzle'),
-    log,
-  });
-  const database = createDatabase(
-    {
-      connection: { connectionString: postgres.url },
-      poolSize: AT_ONCE,
-      idleTimeoutMs: 10_000,
-      connectTimeoutMs: 8_000,
-      statementTimeoutMs: 30_000,
-      preparedStatements: true,
-      applicationName: 'bench',
-    },
-    log,
-  );
-  const pool = new pg.Pool({ connectionString: postgres.url, max: AT_ONCE });
-  // The embedded server closes what is still open when it ends.
-  pool.on('error', () => {});
-  const contenders = {
-    'pg, named statements': byHand(pool),
-    'drizzle, plain': plain(drizzle({ client: pool })),
-    'this server': own(new NoteQueries(database.db)),
-  };
-  try {
-    for (const rows of ROWS) {
-      await fill(pool, rows);
-      console.log(
-        `${rows.toLocaleString('en')} rows, ${AT_ONCE} at a time: statements a second · processor time of the client for each`,
-      );
-      for (const query of ['one row', 'page of 20', 'insert'] as const)
-        await compare(query, rows, contenders);
-      await pages(contenders['this server'], rows);
-      console.log('');
+  await withDatabase('database', async (connectionString) => {
+    const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as never;
+    const folder = join(ROOT, 'drizzle');
+    await migrate({ connection: { connectionString }, directUrlConfigured: false, folder, log });
+    const database = createDatabase(
+      {
+        connection: { connectionString },
+        poolSize: AT_ONCE,
+        idleTimeoutMs: 10_000,
+        connectTimeoutMs: 8_000,
+        statementTimeoutMs: 30_000,
+        preparedStatements: true,
+        applicationName: 'bench',
+      },
+      log,
+    );
+    const pool = new pg.Pool({ connectionString, max: AT_ONCE });
+    // The embedded server closes what is still open when it ends.
+    pool.on('error', () => {});
+    const contenders = {
+      'pg, named statements': byHand(pool),
+      'drizzle, plain': plain(drizzle({ client: pool })),
+      'this server': own(new NoteQueries(database.db)),
+    };
+    const lines: string[][] = [];
+    const all: object[] = [];
+    try {
+      for (const rows of ROWS) {
+        await fill(pool, rows);
+        const many = rows.toLocaleString('en');
+        for (const query of ['one row', 'page of 20', 'insert'] as const) {
+          const figures = await compare(query, rows, contenders);
+          all.push({ rows, query, figures });
+          lines.push([`${query}, ${many} notes`, ...figures.map(({ text }) => text)]);
+        }
+        const found = await pages(contenders['this server'], rows);
+        all.push({ rows, ...found });
+        const text = `${found.first.toFixed(2)} ms · ${found.far.toFixed(2)} ms · ${(found.far / found.first).toFixed(2)} times`;
+        lines.push([`page 1 · page ${found.page.toLocaleString('en')}, ${many} notes`, '', '', text]);
+        lines.push([
+          `search, a word of one note · of all, ${many} notes`,
+          '',
+          '',
+          await searches(database.db, rows),
+        ]);
+      }
+    } finally {
+      await pool.query('truncate notes restart identity');
+      await pool.end();
+      await database.close();
     }
-  } finally {
-    await pool.query('truncate notes restart identity');
-    await pool.end();
-    await database.close();
-    await postgres.release();
-  }
+    const table = [['', ...Object.keys(contenders)], ...lines] as const;
+    print(table);
+    await keep('database', table, all);
+  });
 }
 
 function byHand(pool: pg.Pool): Contender {
@@ -134,7 +139,7 @@ interface Round {
   cpu: number;
 }
 
-async function compare(query: Query, rows: number, contenders: Record<string, Contender>): Promise<void> {
+async function compare(query: Query, rows: number, contenders: Record<string, Contender>) {
   const rounds = new Map(Object.keys(contenders).map((name) => [name, [] as Round[]]));
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [name, contender] of Object.entries(contenders)) {
@@ -149,14 +154,14 @@ async function compare(query: Query, rows: number, contenders: Record<string, Co
     cpu: middle(all.map(({ cpu }) => cpu)),
   }));
   const [first] = figures;
-  for (const { name, rate, cpu } of figures) {
-    const share = (rate.median / (first?.rate.median ?? 0)).toFixed(2);
-    const cpuShare = ((first?.cpu.median ?? 0) / cpu.median).toFixed(2);
-    console.log(
-      `  ${query.padEnd(12)}${name.padEnd(24)}${rate.median.toFixed(0).padStart(7)} ± ${rate.spread.toFixed(0).padEnd(6)}${share}` +
-        `   ${cpu.median.toFixed(0).padStart(4)} µs ${cpuShare}`,
-    );
-  }
+  return figures.map((one) => {
+    const share = (one.rate.median / (first?.rate.median ?? 0)).toFixed(2);
+    const cpuShare = ((first?.cpu.median ?? 0) / one.cpu.median).toFixed(2);
+    return {
+      ...one,
+      text: `${one.rate.median.toFixed(0)}/s ${share} · ${one.cpu.median.toFixed(0)} µs ${cpuShare}`,
+    };
+  });
 }
 
 async function drive(run: (id: number) => Promise<unknown>, rows: number): Promise<Round> {
@@ -174,22 +179,35 @@ async function drive(run: (id: number) => Promise<unknown>, rows: number): Promi
   return { rate: (done / (performance.now() - began)) * 1_000, cpu: (user + system) / done };
 }
 
-/** The first page beside one far behind it: a keyset costs the same everywhere. */
-async function pages(contender: Contender, rows: number): Promise<void> {
-  const far = Math.min(10_000, Math.floor(rows / PAGE));
+/** The first page beside one far behind it: a keyset costs the same everywhere. In milliseconds, one at a time. */
+async function pages(contender: Contender, rows: number) {
+  const page = Math.min(10_000, Math.floor(rows / PAGE));
   const times = { first: [] as number[], far: [] as number[] };
   for (let i = 0; i < 400; i++) {
     for (const [name, before] of [
       ['first', Number.MAX_SAFE_INTEGER],
-      ['far', rows + 1 - (far - 1) * PAGE],
+      ['far', rows + 1 - (page - 1) * PAGE],
     ] as const) {
       const began = performance.now();
       await contender['page of 20'](before);
       if (i >= 100) times[name].push(performance.now() - began);
     }
   }
-  const [first, behind] = [middle(times.first).median, middle(times.far).median];
-  console.log(
-    `  page 1 against page ${far.toLocaleString('en')}: ${first.toFixed(2)} ms, ${behind.toFixed(2)} ms, ${(behind / first).toFixed(2)} times`,
-  );
+  return { page, first: middle(times.first).median, far: middle(times.far).median };
+}
+
+/** PostgreSQL reads notes along their ids until enough have matched: a rare word costs a look at all of them. */
+async function searches(db: Database['db'], rows: number): Promise<string> {
+  const queries = new NoteQueries(db);
+  const found: string[] = [];
+  for (const words of [`'${Math.ceil(rows / 2)}'`, "'word'"]) {
+    const times: number[] = [];
+    for (let i = 0; i < 12; i++) {
+      const began = performance.now();
+      await queries.list({ words, before: Number.MAX_SAFE_INTEGER, limit: PAGE });
+      if (i >= 2) times.push(performance.now() - began);
+    }
+    found.push(`${middle(times).median.toFixed(1)} ms`);
+  }
+  return found.join(' · ');
 }

@@ -1,9 +1,12 @@
 /**
  * `npm run bench [suite …]`: what this template costs, beside what people would use instead.
+ * `npm run bench -- --against REV`: whether it costs more than it did at another revision.
  *
  * The contenders take turns, so that a machine that is slow for a while is slow for all of them; what counts is the
  * ratio of the medians.
  */
+import { against } from './against.ts';
+import { databaseSuite } from './database.ts';
 import { idleSuite } from './idle.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
 import { overloadSuite } from './overload.ts';
@@ -11,17 +14,30 @@ import { sharesSuite } from './shares.ts';
 import { slowClientsSuite } from './slow-clients.ts';
 import { startSuite } from './start.ts';
 import { staticSuite } from './static.ts';
+import { limitsSuite, observeSuite } from './variants.ts';
 
 const suites: Record<string, () => Promise<void>> = {
   json: jsonSuite,
   shares: sharesSuite,
   concurrency: concurrencySuite,
+  observe: observeSuite,
   static: staticSuite,
+  database: databaseSuite,
+  limits: limitsSuite,
   start: startSuite,
   idle: idleSuite,
   overload: overloadSuite,
   'slow-clients': slowClientsSuite,
 };
+
+const [option, revision, ...others] = process.argv.slice(2);
+if (option === '--against') {
+  if (revision === undefined || others.length > 0) {
+    console.error('Name one revision: npm run bench -- --against v1.0.0');
+    process.exit(1);
+  }
+  process.exit((await against(revision)) ? 0 : 1);
+}
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in suites));
