@@ -197,3 +197,71 @@ function busyConnection(port: number) {
   );
   return socket.resume();
 }
+
+it('a soak at high load leaves nothing behind', async () => {
+  const database = await createDatabase();
+  const reports = await mkdtemp(join(tmpdir(), 'reports-'));
+  await using server = await startServer({
+    DATABASE_URL: database.url,
+    RATE_LIMIT_MAX: '100000000',
+    LOG_LEVEL: 'warn',
+    NODE_OPTIONS: `--report-directory=${reports}`,
+  });
+  await server.ready();
+  const { pid = 0 } = server.child;
+  const ledger = new Ledger();
+  /** The heap after a collection, and what is open, between two rounds of load. */
+  const look = async () => {
+    const before = (await readdir(reports)).length;
+    process.kill(pid, 'SIGUSR2');
+    const file = await until('a report', async () => {
+      const names = (await readdir(reports)).sort();
+      return names.length > before && names.at(-1);
+    });
+    const text = await until('the whole report', async () => {
+      const read = await readFile(join(reports, file), 'utf8');
+      return read.endsWith('}') && read;
+    });
+    const { heapAfterCollection, libuv } = JSON.parse(text);
+    const handles = libuv.filter(({ is_active }: { is_active: boolean }) => is_active).length as number;
+    const files = (await readdir(`/proc/${pid}/fd`)).length;
+    return { at: performance.now(), heap: heapAfterCollection.usedMiB as number, handles, files };
+  };
+  const rounds = 10;
+  const roundMs = fullOrShort(30_000, 2_000);
+  // What is loaded and compiled on the way is no leak.
+  let outcomes = await Load.start(server.url, ledger, 0, 16).stopAfter(roundMs);
+  const looks = [await look()];
+  let answered = 0;
+  for (let round = 0; round < rounds; round++) {
+    outcomes = await Load.start(server.url, ledger, 0, 16).stopAfter(roundMs);
+    expect(summary(failed(outcomes))).toBe('none');
+    answered += outcomes.length;
+    looks.push(await look());
+  }
+  const { slope, error } = line(looks.map(({ at, heap }) => [at / 60_000, heap]));
+  const [first, last] = [looks[1], looks.at(-1)];
+  const seconds = (rounds * roundMs) / 1_000;
+  record(
+    'soak',
+    `${answered.toLocaleString('en')} requests in ${seconds} s (${Math.round(answered / seconds).toLocaleString('en')} a second); heap after collection ${looks[0]?.heap} → ${last?.heap} MiB, slope ${slope.toFixed(2)} ± ${(2 * error).toFixed(2)} MiB a minute; handles ${first?.handles} → ${last?.handles}, files ${first?.files} → ${last?.files}`,
+  );
+  // Zero lies within two standard errors, or what grew is too little to be told from them.
+  expect(slope - 2 * error).toBeLessThan(fullOrShort(0.1, 3));
+  expect(last?.handles).toBeLessThanOrEqual((first?.handles ?? 0) + 2);
+  expect(last?.files).toBeLessThanOrEqual((first?.files ?? 0) + 2);
+  expect(await server.end()).toBe(0);
+  await ledger.settle(database.url);
+  await rm(reports, { recursive: true });
+});
+
+/** Least squares. @returns the slope of a line through the points, and its standard error. */
+function line(points: readonly (readonly [x: number, y: number])[]): { slope: number; error: number } {
+  const n = points.length;
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / n;
+  const [mx, my] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];
+  const sxx = points.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
+  const slope = points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0) / sxx;
+  const rest = points.reduce((sum, [x, y]) => sum + (y - my - slope * (x - mx)) ** 2, 0);
+  return { slope, error: Math.sqrt(rest / (n - 2) / sxx) };
+}

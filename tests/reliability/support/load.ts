@@ -168,6 +168,12 @@ export class Load {
     return this.outcomes;
   }
 
+  /** Ends it after a while. @returns what became of everything. */
+  async stopAfter(milliseconds: number): Promise<Outcome[]> {
+    await sleep(milliseconds);
+    return this.stop();
+  }
+
   async #openLoop(rate: number): Promise<void> {
     const began = performance.now();
     while (this.#going) {
