@@ -44,7 +44,10 @@ const hashes = async (folder: string) => (await readMigrations(folder)).map(({ h
 const THE_JOURNAL = `SELECT to_regclass('drizzle.__drizzle_migrations') AS journal`;
 
 describe.concurrent('a platform that changes tables itself', () => {
-  it('publishes this project, then a column, then rows and an index', async ({ scene, onTestFinished }) => {
+  it('publishes this project, then a column, then rows and an index', { timeout: 60_000 }, async ({
+    scene,
+    onTestFinished,
+  }) => {
     const development = await createDatabase('empty');
     onTestFinished(() => development.drop());
     const own = Object.fromEntries(
@@ -57,7 +60,6 @@ describe.concurrent('a platform that changes tables itself', () => {
       await publish(development.url, scene.url);
       const report = await scene.run();
       expect(await journal(scene)).toEqual(await hashes(folder));
-      expect(await publish(development.url, scene.url)).toEqual([]);
       return report;
     };
     const first = { ...own, ...TABLES };
@@ -69,6 +71,7 @@ describe.concurrent('a platform that changes tables itself', () => {
       adopted: [],
     });
     expect(await cities(scene)).toEqual(['home']);
+    expect(await publish(development.url, scene.url)).toEqual([]);
     expect(await scene.run()).toMatchObject({ applied: [], adopted: [] });
   });
 
@@ -196,6 +199,13 @@ describe.concurrent('an ordinary migration', () => {
     const more = { '7002_age': 'ALTER TABLE people ADD COLUMN age int;', ...INDEX };
     await scene.write({ ...TABLES, ...COLUMN, ...more });
     expect(await scene.run()).toMatchObject({ adopted: [], applied: Object.keys(more) });
+  });
+
+  it('is told by PostgreSQL that there is no schema to work in', async ({ scene }) => {
+    await scene.write(TABLES);
+    await scene.sql('CREATE TABLE before_us (n int)');
+    const connection = { connectionString: scene.url, options: '-c search_path=nowhere' };
+    expect((await refusal(scene.run({ connection }))).message).toContain('no schema has been selected');
   });
 
   it('goes on where migrations cannot be rehearsed, and an error tells why', async ({ scene }) => {

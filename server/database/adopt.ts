@@ -40,8 +40,11 @@ export interface Adoption {
 
 /** Set before the name of each schema of the rehearsal, and taken out of what PostgreSQL says of it. */
 const PREFIX = 'adopt_rehearsal_';
-/** The rehearsal touches empty tables of its own alone; in milliseconds. */
-const STATEMENT_TIMEOUT = 10_000;
+/**
+ * What is done to empty tables takes no time. A history that leans on tables which no migration makes could reach real ones
+ * where extensions share their schema: then no longer than this, in milliseconds, and it is rolled back as well.
+ */
+const STATEMENT_TIMEOUT = 2_000;
 const LOCK_TIMEOUT = 500;
 
 /**
@@ -60,6 +63,7 @@ export async function findAdoption(
     set local lock_timeout = ${LOCK_TIMEOUT}; set local idle_in_transaction_session_timeout = 0`);
   try {
     const place = await findPlace(session, [...applied, ...pending]);
+    if (!place) return { adopted: [], unknown: 'no schema of search_path exists' };
     await session.query(`set local search_path to ${place.path('')}`);
     const live = await readCatalogue(session, place.schemas, place.usual);
     if (live.size === 0) return { adopted: [] };
@@ -87,12 +91,13 @@ interface Place {
 const NAME = '("(?:[^"]|"")+"|[\\w$]+)';
 const CREATE_SCHEMA = new RegExp(`^create\\s+schema\\s+(?:if\\s+not\\s+exists\\s+)?${NAME}`, 'i');
 
-async function findPlace(session: Session, migrations: Migration[]): Promise<Place> {
+async function findPlace(session: Session, migrations: Migration[]): Promise<Place | undefined> {
   const { rows } = await session.query(`select current_schema() as usual,
     array(select extname::text from pg_extension) as extensions,
     array(select distinct nspname::text from pg_extension join pg_namespace n on n.oid = extnamespace
       where nspname <> 'pg_catalog') as brought`);
   const { usual, extensions, brought } = rows[0];
+  if (usual === null) return undefined;
   const schemas = new Set<string>([usual, 'public']);
   for (const { bare } of migrations.flatMap(({ sql }) => splitStatements(sql))) {
     const [, name] = CREATE_SCHEMA.exec(bare) ?? [];
