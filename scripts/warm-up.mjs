@@ -6,17 +6,23 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const PORT = 5000;
 const LIMIT_MS = 30_000;
+
+// The build may share the network of its machine, where 5000 is taken.
+const finder = createServer().listen(0, '127.0.0.1');
+await once(finder, 'listening');
+const { port } = finder.address();
+finder.close();
 
 const server = spawn(process.execPath, ['dist/server/main.js'], {
   // Nothing listens there: a server that waits for its database has loaded everything, and serves its pages.
   env: {
     PATH: process.env.PATH,
     HOST: '127.0.0.1',
-    PORT: String(PORT),
+    PORT: String(port),
     DATABASE_URL: 'postgres://none@127.0.0.1:1/none',
   },
   stdio: ['ignore', 'ignore', 'inherit'],
@@ -24,14 +30,14 @@ const server = spawn(process.execPath, ['dist/server/main.js'], {
 const ended = once(server, 'exit');
 const began = Date.now();
 for (;;) {
-  const page = await fetch(`http://127.0.0.1:${PORT}/`).catch(() => undefined);
+  const page = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
   if (page?.ok) break;
   if (server.exitCode !== null || Date.now() - began > LIMIT_MS)
     throw new Error('The server did not serve its page.');
   await sleep(20);
 }
 for (const path of ['/live', '/ready', '/api/status'])
-  await (await fetch(`http://127.0.0.1:${PORT}${path}`)).text();
+  await (await fetch(`http://127.0.0.1:${port}${path}`)).text();
 server.kill('SIGTERM');
 const [code] = await ended;
 if (code !== 0) throw new Error(`The server ended with ${code}.`);
