@@ -145,3 +145,21 @@ export function sendLine(reply: Reply, name: string, value: string): void {
   if (takesBlocks && raw instanceof QuickResponse) raw.lines += `${name}: ${value}\r\n`;
   else reply.header(name, value);
 }
+
+/**
+ * Writes the head of an answer that Fastify has no part in.
+ *
+ * @param more Sent besides the block, in whose stead where both have one.
+ */
+export function writeHead(
+  response: ServerResponse,
+  status: number,
+  block: HeaderBlock,
+  more: Record<string, string>,
+): ServerResponse {
+  if (!takesBlocks || !(response instanceof QuickResponse)) {
+    return response.writeHead(status, { ...block.headers, ...more });
+  }
+  response.block = block;
+  return response.writeHead(status, more);
+}

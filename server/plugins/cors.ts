@@ -7,6 +7,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import { sendLine } from '../lib/quick-response.ts';
 
 /** What a page of another origin may send and read; `@fastify/cors`'s configuration. */
 export const CORS = {
@@ -63,10 +64,12 @@ export const cors = fp<{ origins: readonly string[] }>(async (app: FastifyInstan
   app.addHook('onRequest', (request, reply, done) => {
     const { headers, method, url } = request;
     if (!url.startsWith('/api/')) return done();
-    // Also where nobody asked: a cache must not give one origin what was made for another.
-    reply.header('vary', 'Origin');
     const block = headers.origin === undefined ? undefined : blocks.get(headers.origin);
-    if (block === undefined) return done();
+    if (block === undefined) {
+      // Also where nobody asked: a cache must not give one origin what was made for another.
+      sendLine(reply, 'vary', 'Origin');
+      return done();
+    }
     if (method === 'OPTIONS' && headers['access-control-request-method'] !== undefined) {
       reply.code(204).headers(block.preflight).send();
       return;

@@ -12,6 +12,7 @@ import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import fp from 'fastify-plugin';
 import { PROBLEM_MEDIA_TYPE, ProblemError, pathOf, problemDocument } from '../lib/problem.ts';
+import { HeaderBlock, writeHead } from '../lib/quick-response.ts';
 import { heapFigures } from '../monitoring/heap.ts';
 import type {} from './access.ts';
 import type {} from './handler-deadline.ts';
@@ -122,12 +123,12 @@ export function refuseAtTheDoor(
   },
 ): RequestListener {
   const { features, never, requestId, onRefused } = parts;
-  const always = Object.entries({
+  const block = new HeaderBlock({
     ...parts.headers,
     'cache-control': 'no-store',
     'content-type': PROBLEM_MEDIA_TYPE,
     'retry-after': RETRY_AFTER,
-  }).flat();
+  });
   return (request, response) => {
     const { url = '', headers } = request;
     const reason = url.startsWith(features) ? facts.reason() : undefined;
@@ -149,7 +150,7 @@ export function refuseAtTheDoor(
     const document = problemDocument('unavailable', DETAIL, { instance: pathOf(url), requestId: id });
     const body = JSON.stringify(document);
     const length = String(Buffer.byteLength(body));
-    response.writeHead(503, [...always, 'x-request-id', id, 'content-length', length]);
+    writeHead(response, 503, block, { 'x-request-id': id, 'content-length': length });
     response.end(request.method === 'HEAD' ? undefined : body);
     onRefused(request, performance.now() - came);
   };

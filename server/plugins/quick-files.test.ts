@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import zlib from 'node:zlib';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { QuickResponse } from '../lib/quick-response.ts';
 import { trustOf } from '../lib/trust.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { client } from './client.ts';
@@ -43,7 +44,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'assets/main-a1.js.gz'), zlib.gzipSync(SCRIPT));
   await writeFile(join(folder, 'assets/main-a1.js.br'), zlib.brotliCompressSync(SCRIPT));
   await writeFile(join(folder, 'assets/large-b2.js'), SCRIPT.repeat(20));
-  quick = createServer();
+  quick = createServer({ ServerResponse: QuickResponse });
   app = Fastify({ serverFactory: () => quick, genReqId: requestId, trustProxy: trusts });
   await app.register(requestContext, { lifecycle });
   await app.register(connections, { server: quick, most: 100, alwaysAnswered: new Set<string>() });

@@ -7,6 +7,7 @@
  */
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import { HeaderBlock, writeHead } from '../lib/quick-response.ts';
 import { chooseForm, type Form } from '../lib/resource.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { Route } from '../monitoring/routes.ts';
@@ -28,8 +29,12 @@ export interface QuickFilesOptions {
   trusts: (address: string | undefined) => boolean;
 }
 
-/** Headers as Node takes them quickest: name, value, name, value. The last value is the request's id. */
-type Block = string[];
+/** The headers of one answer, but for the request's id. */
+interface Head {
+  block: HeaderBlock;
+  /** Of a body, where there is one: Node wants to see it. */
+  length: { 'content-length'?: string };
+}
 
 /** @returns A listener that answers such requests, and hands on all others. */
 export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): RequestListener {
@@ -38,24 +43,22 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
   // Who reads every request in the log wants these as well.
   const everyRequestIsLogged = ['debug', 'trace'].includes(app.log.level);
   if (files === undefined || !anyHost || everyRequestIsLogged) return routing;
-  const blockOf = (headers: Record<string, string>, tls: boolean): Block => {
-    const block = {
-      ...app.securityHeaders,
-      ...(tls && hsts ? { 'strict-transport-security': hsts } : {}),
-      ...headers,
-    };
-    return [...Object.entries(block).flat(), 'x-request-id', ''];
+  const headOf = (headers: Record<string, string>, tls: boolean): Head => {
+    const { 'content-length': length, ...others } = headers;
+    const overTls: Record<string, string> = tls && hsts ? { 'strict-transport-security': hsts } : {};
+    const block = new HeaderBlock({ ...app.securityHeaders, ...overTls, ...others });
+    return { block, length: length === undefined ? {} : { 'content-length': length } };
   };
   /** For each form: whole and unchanged, and both again over TLS. */
-  const blocks = new Map<Form, [Block, Block, Block, Block]>();
+  const heads = new Map<Form, [Head, Head, Head, Head]>();
   for (const { identity, encoded } of files.values()) {
     for (const form of [identity, ...encoded.map(([, one]) => one)]) {
-      if (form.body.length > LARGEST || blocks.has(form)) continue;
-      blocks.set(form, [
-        blockOf(form.headers, false),
-        blockOf(form.unchanged, false),
-        blockOf(form.headers, true),
-        blockOf(form.unchanged, true),
+      if (form.body.length > LARGEST || heads.has(form)) continue;
+      heads.set(form, [
+        headOf(form.headers, false),
+        headOf(form.unchanged, false),
+        headOf(form.headers, true),
+        headOf(form.unchanged, true),
       ]);
     }
   }
@@ -70,7 +73,7 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     }
     const { headers, socket } = request;
     const form = chooseForm(resource, headers['accept-encoding'] as string | undefined);
-    const ready = blocks.get(form);
+    const ready = heads.get(form);
     const tag = headers['if-none-match'];
     const isSimple = ready !== undefined && (tag === undefined || tag === form.etag);
     const came = traffic.enabled ? performance.now() : 0;
@@ -82,10 +85,10 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     // Of several the last is our proxy's.
     const proto = headers['x-forwarded-proto'] as string | undefined;
     const overTls = hsts !== false && proto?.endsWith('https') === true && trusts(socket.remoteAddress);
-    const block = ready[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Block;
-    block[block.length - 1] = requestId(request);
-    if (tag === undefined) response.writeHead(200, block).end(form.body);
-    else response.writeHead(304, block).end();
+    const { block, length } = ready[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Head;
+    const more = { 'x-request-id': requestId(request), ...length };
+    if (tag === undefined) writeHead(response, 200, block, more).end(form.body);
+    else writeHead(response, 304, block, more).end();
     if (!traffic.enabled) return;
     const route = counted.get(request.url as string) as Route;
     traffic.observe(route, response.statusCode, performance.now() - came);
