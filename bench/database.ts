@@ -55,11 +55,6 @@ export async function databaseSuite(): Promise<void> {
       for (const rows of ROWS) {
         await fill(pool, rows);
         const many = rows.toLocaleString('en');
-        for (const query of ['one row', 'page of 20', 'insert'] as const) {
-          const figures = await compare(query, rows, contenders);
-          all.push({ rows, query, figures });
-          lines.push([`${query}, ${many} notes`, ...figures.map(({ text }) => text)]);
-        }
         const found = await pages(contenders['this server'], rows);
         all.push({ rows, ...found });
         const text = `${found.first.toFixed(2)} ms · ${found.far.toFixed(2)} ms · ${(found.far / found.first).toFixed(2)} times`;
@@ -70,6 +65,11 @@ export async function databaseSuite(): Promise<void> {
           '',
           await searches(database.db, rows),
         ]);
+        for (const query of ['one row', 'page of 20', 'insert'] as const) {
+          const figures = await compare(query, rows, contenders);
+          all.push({ rows, query, figures });
+          lines.push([`${query}, ${many} notes`, ...figures.map(({ text }) => text)]);
+        }
       }
     } finally {
       await pool.query('truncate notes restart identity');
