@@ -10,6 +10,7 @@ import { databaseSuite } from './database.ts';
 import { idleSuite } from './idle.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
 import { overloadSuite } from './overload.ts';
+import { percentilesSuite } from './percentiles.ts';
 import { sharesSuite } from './shares.ts';
 import { slowClientsSuite } from './slow-clients.ts';
 import { startSuite } from './start.ts';
@@ -21,6 +22,7 @@ const suites: Record<string, () => Promise<void>> = {
   shares: sharesSuite,
   concurrency: concurrencySuite,
   observe: observeSuite,
+  percentiles: percentilesSuite,
   static: staticSuite,
   database: databaseSuite,
   limits: limitsSuite,
