@@ -90,7 +90,7 @@ export default defineConfig({
                   test: /node_modules\/(react|react-dom|scheduler|@tanstack\/(history|router-core|react-router|store|react-store))\//,
                 },
                 // What every visit loads, in one file: it compresses better and arrives sooner than a dozen.
-                { name: 'shared', test: /client\/src\//, tags: ['$initial'] },
+                { name: 'shared', test: /client\/src\/(?!main\.tsx)/, tags: ['$initial'] },
                 // What several screens use, by which of them: home waits for nothing that it does not show.
                 {
                   name: 'pieces',
