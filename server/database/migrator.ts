@@ -232,14 +232,13 @@ class Migrator {
     return adopted.map((one) => ({ ...one, adopted: true }));
   }
 
-  #tell({ migration, adopted, statements }: Work, ms: number, done: Done): void {
+  #tell({ migration: { name }, adopted, statements }: Work, ms: number, done: Done): void {
     const { log, onApplied, onAdopted } = this.#options;
-    const { name } = migration;
     if (adopted) {
       done.adopted.push(name);
-      const fields = { migration: name, ms, statementsRun: statements.length };
-      log.info(fields, 'Migration adopted: somebody else had made its tables');
-      onAdopted?.(name, statements.length);
+      const { length: ran } = statements;
+      log.info({ migration: name, ms, ran }, 'Migration adopted: somebody else had made its tables');
+      onAdopted?.(name, ran);
     } else {
       done.applied.push(name);
       log.info({ migration: name, ms }, 'Migration applied');
