@@ -122,6 +122,9 @@ class Limit {
   readonly exhausted = new Map<string, number>();
 
   constructor(name: string, max: number, windowMs: number) {
+    // It is sent as it is.
+    if (!/^[\w-]+$/.test(name))
+      throw new TypeError(`A limit cannot be called '${name}': letters, digits, _ and - alone.`);
     this.name = name;
     this.max = Math.max(1, Math.floor(max));
     this.policy = `"${name}";q=${this.max};w=${Math.ceil(windowMs / 1_000)}`;

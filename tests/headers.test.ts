@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from './support/app.ts';
+import { createDatabase, type TestDatabase } from './support/postgres.ts';
+
+const ORIGIN = 'https://app.example.com';
+
+let database: TestDatabase;
+let app: TestApp;
+let address: string;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  app = await createTestApp(database.url, { CORS_ORIGINS: ORIGIN });
+  address = await app.listen();
+});
+
+afterAll(async () => {
+  await app[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+/** What stands on the wire: the same header twice looks like one to whoever reads an object of headers. */
+async function ask(path: string, method = 'GET', headers: Record<string, string> = {}, body = '') {
+  const sent = request(address + path, { method, headers });
+  sent.end(body);
+  const [answer] = await once(sent, 'response');
+  answer.resume();
+  const names = (answer.rawHeaders as string[])
+    .filter((_, at) => at % 2 === 0)
+    .map((name) => name.toLowerCase());
+  return { status: answer.statusCode as number, headers: answer.headers, names };
+}
+
+const JSON_BODY = { 'content-type': 'application/json' };
+
+it.each<[number, ...Parameters<typeof ask>]>([
+  [200, '/api/status'],
+  [200, '/api/status', 'HEAD'],
+  [200, '/api/status', 'GET', { origin: ORIGIN }],
+  [200, '/api/status', 'GET', { origin: 'https://else.example.com' }],
+  [204, '/api/status', 'OPTIONS', { origin: ORIGIN, 'access-control-request-method': 'GET' }],
+  [200, '/api/notes'],
+  [201, '/api/notes', 'POST', JSON_BODY, '{"title":"a"}'],
+  [400, '/api/notes', 'POST', JSON_BODY, '{'],
+  [404, '/api/nothing'],
+  [404, '/api/notes/999999'],
+  [405, '/api/status', 'PUT'],
+  [401, '/api/monitoring/nothing', 'GET', { 'x-api-key': 'wrong' }],
+  [200, '/api/openapi.json', 'GET', { 'accept-encoding': 'gzip' }],
+  [200, '/api/docs'],
+  [200, '/live'],
+  [200, '/ready'],
+  [200, '/'],
+  [206, '/', 'GET', { range: 'bytes=0-3' }],
+  [404, '/nothing.js'],
+  [400, '/%zz'],
+])('%i with each header once, and all of those that protect: %s %s', async (status, ...what) => {
+  const answer = await ask(...what);
+  expect(answer.status).toBe(status);
+  const twice = answer.names.filter((name, at) => answer.names.indexOf(name) !== at);
+  // A list may come in parts (RFC 9110, 5.3).
+  expect(twice.filter((name) => name !== 'vary')).toEqual([]);
+  expect(answer.headers).toMatchObject(app.app.securityHeaders);
+  expect(answer.headers['x-request-id']).toMatch(/^[\w-]{8,}$/);
+});
