@@ -4,6 +4,8 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Config } from './config.ts';
 import type { Database } from './database/pool.ts';
 import { notes } from './features/notes/routes.ts';
+import { alertRoutes, startAlerting } from './features/operations/alerts.ts';
+import { silenceRoutes } from './features/operations/silences.ts';
 import { postgresStore } from './features/rate-limits/postgres-store.ts';
 import { connectionsThatFit } from './lib/open-files.ts';
 import { serializerCompiler, validatorCompiler } from './lib/schemas.ts';
@@ -35,6 +37,7 @@ import { securityHeaders } from './plugins/security-headers.ts';
 import { startupHold } from './plugins/startup-hold.ts';
 import { status } from './plugins/status.ts';
 import { trustedProxies } from './plugins/trusted-proxies.ts';
+import { unguardedWrites } from './plugins/unguarded-writes.ts';
 
 export interface AppParts {
   config: Config;
@@ -105,6 +108,7 @@ export async function createApp(
   await app.register(cors, { origins: config.corsOrigins });
   await app.register(crossSiteWrites, { origins: [config.publicUrl ?? [], config.corsOrigins].flat() });
   await app.register(access, { keys: config.internalApiKeys });
+  await app.register(unguardedWrites);
   await app.register(compression);
   await app.register(apiDescription, {
     ...about,
@@ -115,6 +119,10 @@ export async function createApp(
   await app.register(probes, probeSources);
   await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: await sharedLimits(parts, app) });
   await app.register(status, { sources: probeSources, ...about });
+  const folder = config.log.file ? '.' : tmpdir();
+  const alerting = startAlerting(app, { database, lifecycle, checks, folder });
+  await app.register(alertRoutes, { instance: about.instance, ...alerting });
+  await app.register(silenceRoutes, { instance: about.instance, ...alerting });
 
   // The API: held while starting, refused quickly while the database is away.
   await app.register(async (api) => {
@@ -134,7 +142,7 @@ export async function createApp(
 
   checks.register(memoryCheck());
   checks.register(eventLoopCheck());
-  checks.register(diskCheck(config.log.file ? '.' : tmpdir()));
+  checks.register(diskCheck(folder));
   checks.register(openFilesCheck());
 
   await app.ready();

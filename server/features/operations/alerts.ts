@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { FastifyInstance } from 'fastify';
 import { listAlerts } from '#contracts/monitoring.ts';
+import type { Database } from '../../database/pool.ts';
 import { type AlertSources, alertMetrics, watchAlerts } from '../../monitoring/alert-watch.ts';
 import { Alerts } from '../../monitoring/alerts.ts';
-import type { Metrics } from '../../monitoring/metrics.ts';
+import type {} from '../../plugins/metrics.ts';
 import { Silences } from './silences.ts';
 
 export interface Alerting {
@@ -15,11 +15,12 @@ export interface Alerting {
 /** Has the rules judged until the application closes, and their states scraped. */
 export function startAlerting(
   app: FastifyInstance,
-  sources: AlertSources & { db: NodePgDatabase; metricsRegistry: Metrics },
+  { database, ...rest }: Omit<AlertSources, 'traffic' | 'databaseFailures'> & { database: Database },
 ): Alerting {
-  const silences = new Silences(sources.db, app.log);
+  const sources = { ...rest, traffic: app.traffic, databaseFailures: () => database.failures };
+  const silences = new Silences(database.db, app.log);
   const alerts = new Alerts(app.log, silences);
-  sources.metricsRegistry.add(...alertMetrics(alerts, sources));
+  app.metricsRegistry.add(...alertMetrics(alerts, sources));
   const stop = watchAlerts(alerts, sources);
   app.addHook('onClose', async () => stop());
   return { alerts, silences };
