@@ -70,6 +70,8 @@ export async function openPort(
       headersTimeout: 5_000,
       // A body may take its time as long as it comes at all, which plugins/connections.ts sees to.
       requestTimeout: 0,
+      // Node would refuse it without telling anybody; plugins/connections.ts does, and it is logged and counted.
+      requireHostHeader: false,
       ServerResponse: QuickResponse,
     },
     early,

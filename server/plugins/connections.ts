@@ -262,6 +262,9 @@ export const connections = fp<ConnectionsOptions>(async (app, { server, most, al
     const hasRoom = begin(raw, reply.raw, request);
     if (raw.rawHeaders.length > 2 * MOST_HEADERS) {
       done(new ProblemError('headers-too-large', `A request may have ${MOST_HEADERS} headers.`));
+    } else if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
+      reply.header('connection', 'close');
+      done(new ProblemError('bad-request', 'A request of HTTP/1.1 has a Host header.'));
     } else if (!hasRoom && !alwaysAnswered.has(pathOf(raw.url ?? ''))) {
       closed['no-room']++;
       reply.header('connection', 'close');

@@ -115,6 +115,13 @@ test('counts what was not even a request', async () => {
   expect(await counted({ route: 'unknown', method: 'other', status: '400' })).toBe(before + 5);
   await sendRaw(url, [`GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`]);
   expect(await counted({ status: '431' })).toBe(1);
+  // What Node itself would refuse.
+  const all = await counted();
+  await sendRaw(url, ['GET /api/status HTTP/1.1\r\n\r\n']);
+  await sendRaw(url, ['GET / HTTP/1.1\r\n\r\n']);
+  await sendRaw(url, ['GET / HTTP/1.1\r\nHost: a\r\nExpect: everything\r\n\r\n']);
+  await vi.waitFor(async () => expect(await counted()).toBe(all + 3), soon);
+  expect(await counted({ status: '417' })).toBe(1);
 });
 
 test('counts clients that leave before their answer, and those that leave in the middle of their body', async () => {
@@ -190,6 +197,8 @@ test('never has more than 3,000 series, whatever comes', async () => {
 
 test('has what is needed, by names that promtool finds nothing wrong with', async (context) => {
   await ask('/api/notes');
+  // The first look at the process.
+  await vi.waitFor(() => expect(server.app.traffic.samples.latest).toBeDefined(), soon);
   const names = new Set((await scraped()).map(({ name }) => name));
   expect([...names]).toEqual(
     expect.arrayContaining([

@@ -6,7 +6,7 @@
  * knows of the clients that leave. What is answered without a hook is counted by who answers it (`problems.ts`,
  * `quick-files.ts`, `overload.ts`), so that whatever was sent is counted once.
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IFastifyMetrics } from 'fastify-metrics';
@@ -106,6 +106,12 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
     // A client that has left is counted when its connection ends.
     if (reply.raw.writableFinished) observe(traffic, request, reply);
     done();
+  });
+
+  // Node would answer the same, and tell nobody.
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(417, { 'content-length': 0 }).end();
+    traffic.observe(routes.of(request.method ?? '', UNKNOWN_ROUTE), 417, 0, false);
   });
 
   app.connections.onAbandoned = (request, response, ms) => {

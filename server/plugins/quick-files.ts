@@ -99,6 +99,7 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
 /** Whether its headers ask for no more than a file. */
 function isPlain({ headers, rawHeaders }: IncomingMessage): boolean {
   return (
+    headers.host !== undefined &&
     headers.range === undefined &&
     // A tag weighs more than a time, and browsers send both.
     (headers['if-modified-since'] === undefined || headers['if-none-match'] !== undefined) &&

@@ -42,7 +42,7 @@ export async function createTestApp(databaseUrl: string, env: Record<string, str
   const database = createDatabase({ ...config.database, connection, applicationName: 'test' }, log);
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
-  const server = createServer({ ServerResponse: QuickResponse });
+  const server = createServer({ ServerResponse: QuickResponse, requireHostHeader: false });
   const { app, handler } = await createApp({
     config,
     log,
