@@ -281,14 +281,19 @@ export const ProductionReadiness = Type.Object(
 );
 export type ProductionReadiness = Static<typeof ProductionReadiness>;
 
+/** `silent` can be configured, but not asked for. */
+const LevelInForce = Type.Unsafe<LogLevel | 'silent'>(
+  Type.Union([...LogLevel.anyOf, Type.Literal('silent')]),
+);
+
 /** The log's level, and when it goes back. */
 export const LogLevelNow = Type.Object(
   {
     instance,
-    level: Type.Unsafe<LogLevel>(LogLevel),
-    configured: Type.Unsafe<LogLevel>(LogLevel),
+    level: LevelInForce,
+    configured: LevelInForce,
     until: nullable(timestamp),
-    scope: Type.String({ description: '`all replicas` or `this replica only`' }),
+    scope: Type.Literal('this replica only'),
   },
   { $id: 'LogLevelNow', title: 'LogLevelNow' },
 );
@@ -307,11 +312,14 @@ export interface StreamEvents {
   history: History;
   /** At first, and when one changed. */
   alerts: { instance: string; alerts: Alert[] };
-  /** At first, and when there is another. */
+  /** At first, and when there is another: the latest 50, without their stacks, which `GET /api/monitoring/errors` has. */
   errors: { instance: string; errors: ErrorGroup[] };
   /** Where lines were asked for: the last 200 of them at first, then each. `missed`: those between that could not be kept. */
   log: { instance: string; lines: LogLine[]; missed: number };
-  /** This process is about to stop: connect again, another will answer. */
+  /**
+   * This process is about to stop: connect again, another will answer. A stream also ends without a word, shortly before
+   * its session does: a browser connects again by itself, which renews the session and resumes by `Last-Event-ID`.
+   */
   reconnect: { instance: string };
 }
 
@@ -513,7 +521,14 @@ export const readStream = {
       },
       { additionalProperties: false },
     ),
-    response: { 200: Type.String({ description: 'text/event-stream' }), ...operators },
+    response: {
+      200: {
+        description: 'Events, until one side has had enough',
+        content: { 'text/event-stream': { schema: Type.String() } },
+      },
+      ...operators,
+      503: Problem,
+    },
   },
 } as const;
 
@@ -547,7 +562,7 @@ export const signIn = {
       },
       { additionalProperties: false },
     ),
-    response: { 200: Session, 401: Problem, 429: Problem, 503: Problem },
+    response: { 200: Session, 400: Problem, 401: Problem, 429: Problem, 503: Problem },
   },
 } as const;
 

@@ -1,17 +1,17 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import type { Config } from './config.ts';
+import type { Config, EffectiveSetting } from './config.ts';
 import type { Database } from './database/pool.ts';
 import { notes } from './features/notes/routes.ts';
-import { alertRoutes, startAlerting } from './features/operations/alerts.ts';
-import { silenceRoutes } from './features/operations/silences.ts';
+import { operations } from './features/operations/routes.ts';
 import { postgresStore } from './features/rate-limits/postgres-store.ts';
 import { connectionsThatFit } from './lib/open-files.ts';
 import { serializerCompiler, validatorCompiler } from './lib/schemas.ts';
+import type { SignInToken } from './lib/sign-in-token.ts';
 import { trustOf } from './lib/trust.ts';
 import type { HealthChecks } from './monitoring/health-checks.ts';
-import type { Logger } from './monitoring/logger.ts';
+import type { Logger, LogViews } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
 import { requestLog } from './monitoring/request-log.ts';
 import { diskCheck, eventLoopCheck, memoryCheck, openFilesCheck } from './monitoring/standard-checks.ts';
@@ -41,7 +41,9 @@ import { unguardedWrites } from './plugins/unguarded-writes.ts';
 
 export interface AppParts {
   config: Config;
+  settings: readonly EffectiveSetting[];
   log: Logger;
+  views: LogViews;
   database: Database;
   checks: HealthChecks;
   probeSources: ProbeSources;
@@ -50,6 +52,8 @@ export interface AppParts {
   about: { name: string; version: string; instance: string };
   /** The built client; or, in development, how Vite serves it. */
   clientFrom: { folder: string } | { serve(app: FastifyInstance): Promise<void> };
+  /** Signs in whoever sees the terminal; only where there is one. */
+  signInToken?: SignInToken | undefined;
 }
 
 /**
@@ -107,7 +111,7 @@ export async function createApp(
   await app.register(allowedHosts, { hosts: config.allowedHosts, exempt: PROBE_PATHS });
   await app.register(cors, { origins: config.corsOrigins });
   await app.register(crossSiteWrites, { origins: [config.publicUrl ?? [], config.corsOrigins].flat() });
-  await app.register(access, { keys: config.internalApiKeys });
+  await app.register(access, { keys: config.internalApiKeys, sessionSecrets: config.sessionSecrets });
   await app.register(unguardedWrites);
   await app.register(compression);
   await app.register(apiDescription, {
@@ -120,9 +124,18 @@ export async function createApp(
   await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: await sharedLimits(parts, app) });
   await app.register(status, { sources: probeSources, ...about });
   const folder = config.log.file ? '.' : tmpdir();
-  const alerting = startAlerting(app, { database, lifecycle, checks, folder });
-  await app.register(alertRoutes, { instance: about.instance, ...alerting });
-  await app.register(silenceRoutes, { instance: about.instance, ...alerting });
+  const { settings, views, signInToken } = parts;
+  await app.register(operations, {
+    instance: about.instance,
+    config,
+    settings,
+    log,
+    views,
+    database,
+    probeSources,
+    folder,
+    signInToken,
+  });
 
   // The API: held while starting, refused quickly while the database is away.
   await app.register(async (api) => {

@@ -170,10 +170,13 @@ async function serve(fromSources: boolean): Promise<void> {
     // Loaded only now: everything from here on happens behind an open port.
     const { start, startLog } = await import('./start.ts');
     probeSources.environment = settings.config.environment;
-    ({ log, flush } = await startLog(settings, lifecycle));
+    const logger = await startLog(settings, lifecycle);
+    ({ log, flush } = logger);
     await start({
       config: settings.config,
+      settings: settings.settings,
       log,
+      views: logger,
       port: port as OpenPort,
       metricsPort,
       probeSources,

@@ -3,15 +3,16 @@ import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promis
 import type { FastifyInstance } from 'fastify';
 import type { ClientConfig } from 'pg';
 import { about, BUILT_CLIENT, BUNDLED, MAIN, MIGRATIONS, ROOT } from './about.ts';
-import type { Config, LoadedConfig } from './config.ts';
+import type { Config, EffectiveSetting, LoadedConfig } from './config.ts';
 import { migrationStatus } from './database/migration-status.ts';
 import { type MigrateOptions, migrate } from './database/migrator.ts';
 import { createDatabase, type Database } from './database/pool.ts';
 import { findUnavailable } from './database/unavailable.ts';
+import { SignInToken } from './lib/sign-in-token.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { CheckFailure } from './monitoring/health-checks.ts';
 import { reportWhenOutOfMemory } from './monitoring/heap.ts';
-import { createLogger, type Logger, type ServerLogger } from './monitoring/logger.ts';
+import { createLogger, type Logger, type LogViews, type ServerLogger } from './monitoring/logger.ts';
 import { metricsListener } from './monitoring/metrics-listener.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
 import type { OpenPort } from './port.ts';
@@ -46,7 +47,9 @@ export interface Running {
 
 export interface StartParts {
   config: Config;
+  settings: readonly EffectiveSetting[];
   log: Logger;
+  views: LogViews;
   port: OpenPort;
   /** A port for scrapers, which answers to the end of the process. */
   metricsPort: OpenPort | undefined;
@@ -88,6 +91,7 @@ export async function start(parts: StartParts): Promise<void> {
     },
   });
 
+  const signInToken = isAtOwnTerminal(config) ? new SignInToken() : undefined;
   const reached = lifecycle.step('database', async () => {
     await connection;
     await reach(database, parts);
@@ -101,13 +105,16 @@ export async function start(parts: StartParts): Promise<void> {
     const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(port) : { folder: BUILT_CLIENT };
     const { app, handler } = await createApp({
       config,
+      settings: parts.settings,
       log,
+      views: parts.views,
       database,
       checks,
       probeSources,
       server,
       about,
       clientFrom,
+      signInToken,
     });
     running.app = app;
     server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
@@ -124,19 +131,27 @@ export async function start(parts: StartParts): Promise<void> {
   );
   signal.throwIfAborted();
   lifecycle.to('ready');
-  announce(parts);
+  announce(parts, signInToken);
 }
 
-/** The address to open, where a person looks for it. */
-function announce({ config, log, port }: StartParts): void {
+/** Whether a person develops here: nobody else can see what is printed, nor reach the port. */
+function isAtOwnTerminal({ environment, listen }: Config): boolean {
+  const isLoopback = listen.hosts.every((host) => ['127.0.0.1', '::1'].includes(host));
+  return process.stdout.isTTY && environment === 'development' && isLoopback;
+}
+
+/** The address to open, where a person looks for it. A token is for the terminal alone, so it is never logged. */
+function announce({ config, log, port }: StartParts, signInToken: SignInToken | undefined): void {
   const { hosts } = config.listen;
   const named = hosts.find((host) => !['0.0.0.0', '::', '127.0.0.1', '::1'].includes(host)) ?? 'localhost';
   const address = config.publicUrl ?? `http://${named.includes(':') ? `[${named}]` : named}:${port.port}`;
   const moved = port.insteadOf === undefined ? '' : ` (port ${port.insteadOf} is taken)`;
   const readyMs = Math.round(performance.now());
   if (process.stdout.isTTY) {
+    const operations = signInToken && `http://localhost:${port.port}/ops#token=${signInToken.value}`;
     process.stdout.write(
-      `\n  ${about.name} ${about.version} is ready after ${readyMs} ms\n  → ${address}${moved}\n\n`,
+      `\n  ${about.name} ${about.version} is ready after ${readyMs} ms\n  → ${address}${moved}\n` +
+        (operations ? `  operations: ${operations}\n\n` : '\n'),
     );
   } else {
     log.info({ address, readyMs, version: about.version }, `ready: ${address}${moved}`);

@@ -67,9 +67,13 @@ export class HealthChecks {
   /**
    * The state of every check, or of the required ones.
    *
+   * @param options.notOlderThanMs Results older than this are made anew and awaited, like stale ones.
    * @returns At once, but for results older than 15 s, which are awaited for 1 s at most.
    */
-  async read(options: { requiredOnly?: boolean } = {}): Promise<Record<string, CheckResult>> {
+  async read(
+    options: { requiredOnly?: boolean; notOlderThanMs?: number } = {},
+  ): Promise<Record<string, CheckResult>> {
+    const { notOlderThanMs = STALE_MS } = options;
     const entries = [...this.#entries.values()].filter(
       (entry) => entry.check.required || options.requiredOnly !== true,
     );
@@ -78,10 +82,11 @@ export class HealthChecks {
     for (const entry of entries) {
       // A clock that was set back makes the age negative, which says nothing: such a result is as good as stale.
       const age = entry.result && now >= entry.at ? now - entry.at : Number.POSITIVE_INFINITY;
-      const fresh = age < (entry.failures > 0 ? FRESH_FAILING_MS : FRESH_PASSING_MS);
+      const goodForMs = entry.failures > 0 ? FRESH_FAILING_MS : FRESH_PASSING_MS;
+      const fresh = age < Math.min(goodForMs, notOlderThanMs);
       if (fresh) continue;
       const flight = this.#refresh(entry);
-      if (age > STALE_MS) awaited.push(flight);
+      if (age > Math.min(STALE_MS, notOlderThanMs)) awaited.push(flight);
     }
     if (awaited.length > 0) await atMost(Promise.all(awaited), LONGEST_WAIT_MS);
     return Object.fromEntries(entries.map((entry) => [entry.check.name, resultOf(entry)]));
@@ -94,7 +99,9 @@ export class HealthChecks {
    */
   recent(notOlderThanMs: number): Record<string, CheckResult> {
     const age = (entry: Entry) => Math.abs(Date.now() - entry.at);
-    const entries = [...this.#entries.values()].filter((entry) => entry.result && age(entry) <= notOlderThanMs);
+    const entries = [...this.#entries.values()].filter(
+      (entry) => entry.result && age(entry) <= notOlderThanMs,
+    );
     return Object.fromEntries(entries.map((entry) => [entry.check.name, resultOf(entry)]));
   }
 

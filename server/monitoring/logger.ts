@@ -3,6 +3,8 @@ import { appendFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers } from 'pino';
+import { ErrorGroups } from './error-groups.ts';
+import { LogTail } from './log-tail.ts';
 import { sourceStack } from './stack.ts';
 
 export type { Logger };
@@ -17,7 +19,13 @@ export interface LogOptions {
   fileCount: number;
 }
 
-export interface ServerLogger {
+/** What can be seen of the log from inside, without its file. */
+export interface LogViews {
+  tail: LogTail;
+  errors: ErrorGroups;
+}
+
+export interface ServerLogger extends LogViews {
   log: Logger;
   /** Writes out what is buffered, synchronously: the last thing before the process ends. */
   flush(): void;
@@ -29,6 +37,7 @@ const BUFFER_BYTES = 64 * 1024;
 /** A file that could not be written is tried again after this time, when there is something to write. In milliseconds. */
 const FILE_RETRY_MS = 5_000;
 const WARN = 40;
+const ERROR = 50;
 
 /** What must never be read in a log, wherever an object that holds it is logged. */
 const REDACT = ['authorization', 'cookie', 'password', 'secret', 'token', 'x-api-key', 'set-cookie'].flatMap(
@@ -50,7 +59,8 @@ const REDACT = ['authorization', 'cookie', 'password', 'secret', 'token', 'x-api
 export async function createLogger(options: LogOptions, terminal: boolean): Promise<ServerLogger> {
   const file = options.file && (await LogFile.open(options.file, options.fileMaxBytes, options.fileCount));
   const standardOutput = terminal ? await readable() : pino.destination({ fd: 1, sync: false });
-  const output = new LineBuffer(standardOutput, file || undefined);
+  const views: LogViews = { tail: new LogTail(), errors: new ErrorGroups() };
+  const output = new LineBuffer(standardOutput, file || undefined, views);
   const log = pino(
     {
       level: options.level,
@@ -68,7 +78,7 @@ export async function createLogger(options: LogOptions, terminal: boolean): Prom
       else log.warn('LOG_FILE is written again; what is missing in it was on standard output');
     });
   }
-  return { log, flush: () => output.flushSync() };
+  return { log, ...views, flush: () => output.flushSync() };
 }
 
 /** pino's own form of an error, with the stack of the sources. */
@@ -174,7 +184,7 @@ class LogFile implements Sink {
   }
 }
 
-/** Collects lines and hands them on together. */
+/** Collects lines and hands them on together. Every line of the log comes this way, and can be seen from here on. */
 class LineBuffer implements DestinationStream {
   /** Set by pino on streams that ask for it: tells a warning from chatter. */
   lastLevel = 0;
@@ -182,17 +192,21 @@ class LineBuffer implements DestinationStream {
   #timer: NodeJS.Timeout | undefined;
   readonly #main: Sink;
   readonly #file: LogFile | undefined;
+  readonly #views: LogViews;
 
-  constructor(main: Sink, file: LogFile | undefined) {
+  constructor(main: Sink, file: LogFile | undefined, views: LogViews) {
     Object.assign(this, { [Symbol.for('pino.metadata')]: true });
     this.#main = main;
     this.#file = file;
+    this.#views = views;
     // A reader that went away (EPIPE) must not end the server.
     (main as { on?: (event: string, listener: () => void) => void }).on?.('error', () => {});
   }
 
   write(line: string): void {
     this.#lines += line;
+    this.#views.tail.add(line);
+    if (this.lastLevel >= ERROR) this.#views.errors.add(line);
     if (this.lastLevel >= WARN || this.#lines.length >= BUFFER_BYTES) this.#pass();
     else this.#timer ??= setTimeout(() => this.#pass(), BUFFER_MS).unref();
   }
@@ -216,6 +230,7 @@ class LineBuffer implements DestinationStream {
     this.#lines = '';
     this.#main.write(lines);
     this.#file?.write(lines);
+    this.#views.tail.passed();
   }
 }
 
@@ -228,7 +243,7 @@ async function readable(): Promise<Sink> {
     translateTime: 'SYS:HH:MM:ss.l',
     messageFormat: (entry, key) => {
       const { method, path, status, durationMs } = entry as Record<string, unknown>;
-      return method === undefined ? String(entry[key]) : `${method} ${path} ${status} ${durationMs} ms`;
+      return status === undefined ? String(entry[key]) : `${method} ${path} ${status} ${durationMs} ms`;
     },
     hideObject: false,
     customPrettifiers: {},

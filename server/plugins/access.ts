@@ -1,12 +1,14 @@
 /**
- * Adds the option `access` to routes: `config: { access: 'operator' }` answers to holders of `INTERNAL_API_KEY` alone.
+ * Adds the option `access` to routes: `config: { access: 'operator' }` answers to operators alone, who hold a key of
+ * `INTERNAL_API_KEY` or a session that was exchanged for one.
  *
  * It stands before every route, because it looks at each as it is registered. A route that is public pays nothing; one
  * under `/api/monitoring/`, and `/metrics`, is for operators unless it says otherwise, so that forgetting fails closed.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { type OperatorSession, OperatorSessions } from '../lib/operator-sessions.ts';
 import { ProblemError } from '../lib/problem.ts';
 
 /** Who may be asked for. A later feature adds its own level here, by merging, and its rule to `app.accessRules`. */
@@ -17,11 +19,11 @@ export interface AccessLevels {
 
 export type AccessLevel = keyof AccessLevels;
 
-/** Whether a request carries the operators' key, and whether it is right. */
+/** Whether a request comes from an operator, by key or by session. A session that has ended is absent, not wrong. */
 export type OperatorKey = 'absent' | 'wrong' | 'right';
 
 /** @throws ProblemError `unauthorized` or `forbidden` for a request that may not come in. */
-export type AccessRule = (request: FastifyRequest) => void;
+export type AccessRule = (request: FastifyRequest, reply: FastifyReply) => void;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,35 +31,88 @@ declare module 'fastify' {
     access?: AccessLevel;
   }
   interface FastifyRequest {
+    /** Found out when it is asked for, so ask once. */
     readonly operatorKey: OperatorKey;
+    /** The session of this browser's operator; found out likewise. */
+    readonly operatorSession: OperatorSession | undefined;
   }
   interface FastifyInstance {
     accessRules: Map<AccessLevel, AccessRule>;
+    operators: Operators;
   }
+}
+
+/** Signing in and out. */
+export interface Operators {
+  /** Why nobody can sign in, and what to set; undefined where one can. */
+  readonly closed: string | undefined;
+  /**
+   * Begins a session in the browser that the answer goes to.
+   *
+   * @param key The operators' key that was given; absent where something else vouches for the operator.
+   * @returns Undefined where the key is wrong.
+   */
+  signIn(reply: FastifyReply, key?: string): OperatorSession | undefined;
+  signOut(reply: FastifyReply): void;
+}
+
+export interface AccessOptions {
+  /** The operators' keys; empty: the doors are closed. */
+  keys: readonly string[];
+  /** Sign the sessions of browsers; empty: there are none. */
+  sessionSecrets?: readonly string[];
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
 
 /**
- * Recognises the operators' key in `Authorization: Bearer` or `X-API-Key`.
+ * Recognises the operators' keys.
  *
  * Hashes are compared, because those are equally long whatever was sent, and always with all keys, so that the time taken
  * tells neither how much of a key was right nor which one it was.
  *
- * @param keys All that are valid; empty: none is.
+ * @param keys All that are valid.
+ * @returns Tells which one was given, as its place in the list; -1: none of them.
  */
-export function operatorKeyReader(keys: readonly string[]): (request: FastifyRequest) => OperatorKey {
+function keyFinder(keys: readonly string[]): (given: string) => number {
   const hashes = keys.map(sha256);
-  return ({ headers }) => {
-    const { authorization, 'x-api-key': apiKey } = headers;
-    if (authorization === undefined && apiKey === undefined) return 'absent';
-    const given = typeof apiKey === 'string' ? apiKey : /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-    if (given === undefined) return 'absent';
+  return (given) => {
     const hash = sha256(given);
-    let right = false;
-    for (const known of hashes) right = timingSafeEqual(known, hash) || right;
-    return right ? 'right' : 'wrong';
+    let found = -1;
+    for (const [index, known] of hashes.entries()) if (timingSafeEqual(known, hash)) found = index;
+    return found;
   };
+}
+
+/** What was sent as a key, in `X-API-Key` or in `Authorization: Bearer`. */
+function keyIn({ headers }: FastifyRequest): string | undefined {
+  const { authorization, 'x-api-key': apiKey } = headers;
+  if (typeof apiKey === 'string') return apiKey;
+  return authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+}
+
+/**
+ * The cookie that holds a session.
+ *
+ * `Path=/api` keeps it away from pages and files, which caches may hold; that rules out the prefix `__Host-`, which
+ * demands `Path=/`. Over TLS it has `__Secure-`, which no page without TLS can set. A prefix guards against a foreign
+ * value in the cookie's place, and here such a value is not signed, so it opens nothing.
+ */
+const cookieName = ({ protocol }: FastifyRequest) =>
+  protocol === 'https' ? '__Secure-operator' : 'operator';
+
+function cookie(request: FastifyRequest, value: string, seconds: number): string {
+  const secure = request.protocol === 'https' ? '; Secure' : '';
+  return `${cookieName(request)}=${value}; Path=/api; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
+}
+
+/** A neighbouring host can set more cookies of the same name, which must not hide the right one. */
+const MOST_COOKIES = 5;
+
+function valuesOf(header: string, name: string): string[] {
+  const pairs = header.split(';').map((pair) => pair.trim());
+  const own = pairs.filter((pair) => pair.startsWith(`${name}=`));
+  return own.slice(0, MOST_COOKIES).map((pair) => pair.slice(name.length + 1));
 }
 
 /** Whether a route that does not say is for operators: everything under these addresses is. */
@@ -69,20 +124,62 @@ export const accessOf = (route: {
   config?: { access?: AccessLevel } | undefined;
 }): AccessLevel => route.config?.access ?? (isOperators(route.url) ? 'operator' : 'public');
 
-export const access = fp<{ keys: readonly string[] }>(async (app: FastifyInstance, { keys }) => {
-  const read = operatorKeyReader(keys);
+export const access = fp<AccessOptions>(async (app: FastifyInstance, { keys, sessionSecrets = [] }) => {
+  const find = keyFinder(keys);
+  const closed = whyClosed(keys, sessionSecrets);
+  const sessions = new OperatorSessions(keys, sessionSecrets);
+
+  app.decorateRequest('operatorSession', {
+    getter(this: FastifyRequest) {
+      const { cookie: header } = this.headers;
+      if (header === undefined || closed !== undefined) return undefined;
+      const now = Date.now();
+      for (const value of valuesOf(header, cookieName(this))) {
+        const session = sessions.read(value, now);
+        if (session !== undefined) return session;
+      }
+      return undefined;
+    },
+  });
   app.decorateRequest('operatorKey', {
     getter(this: FastifyRequest) {
-      return read(this);
+      const given = keyIn(this);
+      if (given !== undefined) return find(given) === -1 ? 'wrong' : 'right';
+      return this.operatorSession === undefined ? 'absent' : 'right';
+    },
+  });
+  app.decorate('operators', {
+    closed,
+    signIn(reply, key) {
+      const index = key === undefined ? 0 : find(key);
+      if (closed !== undefined || index === -1) return undefined;
+      const { session, value } = sessions.begin(index, Date.now());
+      setSession(reply, session, value);
+      return session;
+    },
+    signOut(reply) {
+      reply.header('set-cookie', cookie(reply.request, '', 0));
     },
   });
 
+  function setSession(reply: FastifyReply, { expiresAt }: { expiresAt: number }, value: string): void {
+    const seconds = Math.ceil((expiresAt - Date.now()) / 1_000);
+    reply.header('set-cookie', cookie(reply.request, value, seconds));
+  }
+
   const rules = new Map<AccessLevel, AccessRule>();
-  rules.set('operator', (request) => {
-    const key = request.operatorKey;
-    if (key === 'right') return;
-    const challenge = `Bearer realm="operators"${key === 'wrong' ? ', error="invalid_token"' : ''}`;
-    throw new ProblemError('unauthorized', whyNot(key, keys.length > 0), {
+  rules.set('operator', (request, reply) => {
+    const given = keyIn(request);
+    if (given !== undefined && find(given) !== -1) return;
+    const session = given === undefined ? request.operatorSession : undefined;
+    if (session !== undefined) {
+      const renewed = sessions.renew(session, Date.now());
+      if (renewed !== undefined) setSession(reply, renewed.session, renewed.value);
+      return;
+    }
+    const challenge = `Bearer realm="operators"${given === undefined ? '' : ', error="invalid_token"'}`;
+    const elsewhere = request.routeOptions.url === '/metrics' ? WITHOUT_KEY : '';
+    throw new ProblemError('unauthorized', whyNot(given !== undefined, keys.length > 0) + elsewhere, {
       headers: { 'www-authenticate': challenge },
     });
   });
@@ -97,8 +194,8 @@ export const access = fp<{ keys: readonly string[] }>(async (app: FastifyInstanc
         `${route.url} asks for access '${level}', and no plugin before it has said what that is.`,
       );
     }
-    const check: typeof route.onRequest = (request, _reply, done) => {
-      rule(request);
+    const check: typeof route.onRequest = (request, reply, done) => {
+      rule(request, reply);
       done();
     };
     route.onRequest = [check, ...[route.onRequest ?? []].flat()];
@@ -112,9 +209,21 @@ export const access = fp<{ keys: readonly string[] }>(async (app: FastifyInstanc
   });
 });
 
-function whyNot(key: OperatorKey, open: boolean): string {
+function whyClosed(keys: readonly string[], secrets: readonly string[]): string | undefined {
+  const missing = [
+    ...(keys.length > 0 ? [] : ['INTERNAL_API_KEY']),
+    ...(secrets.length > 0 ? [] : ['SESSION_SECRET']),
+  ];
+  if (missing.length === 0) return undefined;
+  const are = missing.length === 1 ? 'is' : 'are';
+  return `Nobody can sign in here, because ${missing.join(' and ')} ${are} not set. Set ${missing.join(' and ')} and start the server again.`;
+}
+
+const WITHOUT_KEY = ' Scrapers are answered without a key on a port of their own: set METRICS_PORT.';
+
+function whyNot(given: boolean, open: boolean): string {
   if (!open)
     return 'This is for operators, and no key is set. Set INTERNAL_API_KEY and start the server again.';
-  if (key === 'wrong') return 'This key is not one of those in INTERNAL_API_KEY.';
+  if (given) return 'This key is not one of those in INTERNAL_API_KEY.';
   return 'This is for operators. Send a key of INTERNAL_API_KEY as Authorization: Bearer, or as X-API-Key.';
 }

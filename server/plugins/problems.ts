@@ -78,7 +78,10 @@ export function sendEarlyError(error: FastifyError, request: FastifyRequest, rep
 
 function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const answer = answerTo(error, request);
-  if (answer.kind === 'internal') request.log.error({ err: error }, 'request failed');
+  if (answer.kind === 'internal') {
+    const { method, url: route } = request.routeOptions;
+    request.log.error({ err: error, method, route }, 'request failed');
+  }
   return send(reply, request, answer);
 }
 

@@ -15,7 +15,7 @@ import { clientKey } from '../lib/client-key.ts';
 import { ProblemError } from '../lib/problem.ts';
 import { sendLine } from '../lib/quick-response.ts';
 import type { Lifecycle } from '../lifecycle.ts';
-import type {} from './access.ts';
+import { accessOf } from './access.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -187,6 +187,9 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
         done(refuse(reply, failures, failed.endsAt - now));
         return;
       }
+    } else if (headers.cookie !== undefined && found && accessOf({ url: route, config }) === 'operator') {
+      // A browser that is signed in has no other sign of it.
+      if (request.operatorSession !== undefined) limit = operators;
     }
 
     const local = () => {

@@ -10,7 +10,9 @@ import { loadConfig } from '../../server/config.ts';
 import { createDatabase, type Database } from '../../server/database/pool.ts';
 import { QuickResponse } from '../../server/lib/quick-response.ts';
 import { Lifecycle } from '../../server/lifecycle.ts';
+import { ErrorGroups } from '../../server/monitoring/error-groups.ts';
 import { HealthChecks } from '../../server/monitoring/health-checks.ts';
+import { LogTail } from '../../server/monitoring/log-tail.ts';
 
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
 export interface TestApp extends AsyncDisposable {
@@ -35,9 +37,21 @@ export async function createTestApp(databaseUrl: string, env: Record<string, str
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
   // Tests ask more often than visitors do, and all of them from one address.
   const defaults = { NODE_ENV: 'production', DATABASE_URL: databaseUrl, RATE_LIMIT_MAX: '100000' };
-  const { config } = loadConfig({ ...defaults, ...env }, folder, false);
+  const { config, settings } = loadConfig({ ...defaults, ...env }, folder, false);
   const lines: Record<string, unknown>[] = [];
-  const log = pino({ level: config.log.level }, { write: (line) => lines.push(JSON.parse(line)) });
+  const views = { tail: new LogTail(), errors: new ErrorGroups() };
+  const log = pino(
+    { level: config.log.level },
+    {
+      write(line) {
+        const written = JSON.parse(line);
+        lines.push(written);
+        views.tail.add(line);
+        if (written.level >= 50) views.errors.add(line);
+        views.tail.passed();
+      },
+    },
+  );
   const connection = config.database.connection ?? {};
   const database = createDatabase({ ...config.database, connection, applicationName: 'test' }, log);
   const lifecycle = new Lifecycle([]);
@@ -45,7 +59,9 @@ export async function createTestApp(databaseUrl: string, env: Record<string, str
   const server = createServer({ ServerResponse: QuickResponse, requireHostHeader: false });
   const { app, handler } = await createApp({
     config,
+    settings,
     log,
+    views,
     database,
     checks,
     probeSources: { lifecycle, checks, version: '0', environment: 'test' },

@@ -1,0 +1,65 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { readSession, type Session, signIn, signOut } from '#contracts/monitoring.ts';
+import type { OperatorSession } from '../../lib/operator-sessions.ts';
+import { ProblemError } from '../../lib/problem.ts';
+import type { SignInToken } from '../../lib/sign-in-token.ts';
+
+/**
+ * Signing in: a browser exchanges the operators' key for a session in a cookie, because it can send no header with the
+ * event stream, and a key is better not kept where scripts can read it.
+ *
+ * @param options.token Printed at start, where a person at a terminal started the server.
+ */
+export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined }> = async (
+  app,
+  { token: startToken },
+) => {
+  const { operators } = app;
+
+  app.route({
+    ...readSession,
+    handler: ({ operatorSession }) => shown(operatorSession),
+  });
+
+  app.route({
+    ...signIn,
+    config: { limit: 'sign-in' },
+    handler(request, reply) {
+      if (operators.closed !== undefined) throw new ProblemError('unavailable', operators.closed);
+      const { key, token } = request.body;
+      if ((key === undefined) === (token === undefined)) {
+        throw new ProblemError('validation', 'Send either a key or a token.');
+      }
+      const vouchedFor = key !== undefined || startToken?.redeem(token as string) === true;
+      const begun = vouchedFor ? operators.signIn(reply, key) : undefined;
+      if (begun === undefined) {
+        request.log.warn({ ip: request.ip }, 'a sign-in was refused');
+        throw new ProblemError(
+          'unauthorized',
+          key === undefined
+            ? 'This link has been used, or is older than 15 minutes. Sign in with a key of INTERNAL_API_KEY.'
+            : 'This key is not one of those in INTERNAL_API_KEY.',
+          { headers: { 'www-authenticate': 'Bearer realm="operators"' } },
+        );
+      }
+      request.log.info({ ip: request.ip }, 'an operator signed in');
+      return shown(begun);
+    },
+  });
+
+  app.route({
+    ...signOut,
+    async handler(_request, reply) {
+      operators.signOut(reply);
+      return reply.code(204).send(null);
+    },
+  });
+
+  function shown(one: OperatorSession | undefined): Session {
+    return {
+      signedIn: one !== undefined,
+      expiresAt: one === undefined ? null : new Date(one.expiresAt).toISOString(),
+      ...(operators.closed === undefined ? {} : { closed: operators.closed }),
+    };
+  }
+};
