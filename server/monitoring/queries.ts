@@ -55,13 +55,21 @@ export class Queries {
   }
 }
 
-/** A statement as it may be shown: values that somebody wrote into its text are left out. */
+/**
+ * What stands in a statement besides its words, from left to right, because each kind may hold what looks like another:
+ * comments, dollar-quoted text, text with escapes, text, names in quotes, numbers.
+ */
+const PARTS =
+  /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|\$([A-Za-z_]\w*)?\$[\s\S]*?(?:\$\1\$|$)|\b[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|(?<![\w$])\d+(?:\.\d+)?(?!\w)/g;
+
+/** A statement as it may be shown: values and remarks that somebody wrote into its text are left out. */
 export function withoutValues(text: string): string {
   return text
     .slice(0, 4 * LONGEST_STATEMENT)
-    .replace(/\$([A-Za-z_]\w*)?\$[\s\S]*?(?:\$\1\$|$)/g, '?')
-    .replace(/'(?:[^'\\]|''|\\[\s\S])*(?:'|$)/g, '?')
-    .replace(/(?<![\w$"])\d+(?:\.\d+)?(?![\w"])/g, '?')
+    .replace(PARTS, (part) => {
+      if (part.startsWith('"')) return part;
+      return part.startsWith('--') || part.startsWith('/*') ? ' ' : '?';
+    })
     .replace(/\s+/g, ' ')
     .trim()
     .slice(0, LONGEST_STATEMENT);

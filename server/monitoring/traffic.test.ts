@@ -179,14 +179,15 @@ test('queries are told by operation, the slow ones without values', () => {
 test('no value of a statement is ever shown', () => {
   fc.assert(
     fc.property(fc.string(), fc.integer({ min: 10_000_000 }), (text, number) => {
-      const literal = `'mark${text.replaceAll('\\', '').replaceAll("'", "''")}mark'`;
+      const literal = `'mark${text.replaceAll("'", "''")}mark'`;
       const shown = withoutValues(
         `select ${number}, ${literal}, $1 from "t2" where a=${number}.5 and b = ${literal}`,
       );
       expect(shown).toBe('select ?, ?, $1 from "t2" where a=? and b = ?');
     }),
   );
-  expect(withoutValues("select E'it\\'s', $tag$ it's $tag$, $$x$$")).toBe('select E?, ?, ?');
+  expect(withoutValues("select E'it\\'s', $tag$ it's $tag$, $$x$$")).toBe('select ?, ?, ?');
+  expect(withoutValues("select 'a\\', 'secret' -- it's mine\n, /* '1 */ 2")).toBe('select ?, ? , ?');
   expect(withoutValues("select 'never ends").length).toBeLessThan(20);
   expect(withoutValues(`select ${'a,'.repeat(5_000)}`)).toHaveLength(500);
 });
