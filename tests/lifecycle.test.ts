@@ -350,7 +350,7 @@ describe.concurrent('a process ends', PATIENT, () => {
     await using leaking = await preload(leak);
     await using server = await startServer({
       DATABASE_URL: leaking.database.url,
-      NODE_OPTIONS: `${leaking.env.NODE_OPTIONS} --max-old-space-size=80 --max-semi-space-size=1 --report-directory=${leaking.folder}`,
+      NODE_OPTIONS: `${leaking.env.NODE_OPTIONS} --max-old-space-size=80 --report-directory=${leaking.folder}`,
     });
     await server.ready();
     expect(await server.end('SIGWINCH')).not.toBe(0);

@@ -4,19 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { heapLimit } from '../config-heap.ts';
 import type { Logger } from './logger.ts';
 
 const mib = (bytes: number): number => Math.round((bytes / 2 ** 20) * 10) / 10;
 
 /** The heap at this moment, in MiB, as it stands in the log; the larger of its spaces by name. */
 export function heapFigures() {
-  const { used_heap_size, heap_size_limit, external_memory } = getHeapStatistics();
+  const { used_heap_size, external_memory } = getHeapStatistics();
   const spaces = getHeapSpaceStatistics()
     .map(({ space_name, space_used_size }) => [space_name, mib(space_used_size)] as const)
     .filter(([, used]) => used >= 1);
   return {
     usedMiB: mib(used_heap_size),
-    limitMiB: mib(heap_size_limit),
+    limitMiB: mib(heapLimit()),
     outsideMiB: mib(external_memory),
     spacesMiB: Object.fromEntries(spaces),
   };

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
-import { getHeapStatistics } from 'node:v8';
+import { heapLimit } from '../config-heap.ts';
 import { Durations } from './durations.ts';
 import { memoryLimit } from './standard-checks.ts';
 
@@ -32,7 +32,7 @@ const LATE_MS = 1_000;
 const FROZEN_SHARE = 0.2;
 
 export const CORES: number = availableParallelism();
-export const HEAP_LIMIT: number = getHeapStatistics().heap_size_limit;
+export const HEAP_LIMIT: number = heapLimit();
 export const MEMORY_LIMIT: number | null = memoryLimit();
 
 /**

@@ -11,6 +11,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import fp from 'fastify-plugin';
+import { heapLimit } from '../config-heap.ts';
 import { PROBLEM_MEDIA_TYPE, ProblemError, pathOf, problemDocument } from '../lib/problem.ts';
 import { HeaderBlock, writeHead } from '../lib/quick-response.ts';
 import { heapFigures } from '../monitoring/heap.ts';
@@ -236,10 +237,7 @@ export class HeapWatch {
   onNearlyFull: () => void = () => {};
 
   /** @param limit In bytes. @param used Bytes in use at this moment. */
-  constructor(
-    limit: number = getHeapStatistics().heap_size_limit,
-    used: () => number = () => getHeapStatistics().used_heap_size,
-  ) {
+  constructor(limit: number = heapLimit(), used: () => number = () => getHeapStatistics().used_heap_size) {
     this.#limit = limit;
     this.#used = used;
     this.#observer = new PerformanceObserver((list) => {
