@@ -875,6 +875,26 @@ describe('what is said', () => {
     );
   });
 
+  test.each([
+    // Each has a password that should have been encoded, and is an address of something else by the rules.
+    ['REDIS_URL', 'redis://:12/hush@cache:6379'],
+    ['REDIS_URL', 'redis://hush:12?hush@cache:6379'],
+    ['REDIS_URL', 'redis://hush:12#hush@cache:6379'],
+    [
+      'DATABASE_CA',
+      '-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----hush',
+    ],
+  ])('nor what a secret is taken for in %s=%s', (name, text) => {
+    let told: string;
+    try {
+      told = JSON.stringify(production({ [name]: text }).settings);
+    } catch (error) {
+      // Refused, which also tells nobody.
+      told = String(error);
+    }
+    expect(told).not.toContain('hush');
+  });
+
   test('every setting is told of, once', () => {
     const names = production().settings.map(({ name }) => name);
     expect(names.toSorted()).toEqual(Object.keys(SETTINGS).toSorted());

@@ -419,7 +419,13 @@ const MASK = '(secret)';
 function shown(setting: Setting, value: unknown): string {
   if (value === undefined) return '';
   if (setting.secret === 'value') return MASK;
-  if (setting.secret !== 'url') return Array.isArray(value) ? value.join(',') : String(value);
+  if (setting.secret !== 'url') {
+    const text = Array.isArray(value) ? value.join(',') : String(value);
+    // A file of certificates may hold a key as well.
+    return text.includes('-----BEGIN') ? '(PEM text)' : text;
+  }
   const url = URL.parse(String(value));
-  return url ? `${url.protocol}//${MASK}@${url.host}${url.pathname}` : MASK;
+  // An @ behind the host is that of a password that was not encoded, part of which would be shown.
+  const isWhole = url && !`${url.pathname}${url.search}${url.hash}`.includes('@');
+  return isWhole ? `${url.protocol}//${MASK}@${url.host}${url.pathname}` : MASK;
 }

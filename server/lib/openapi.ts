@@ -118,6 +118,12 @@ export function describeApi(
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: "The operators' key, INTERNAL_API_KEY" },
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'The same key' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: '__Secure-operator',
+          description: 'A session that the key was exchanged for; without TLS its name is `operator`',
+        },
       },
     },
   };
@@ -143,7 +149,7 @@ function operationOf(route: DescribedRoute, path: string, refer: (schema: Schema
       ? { requestBody: { required: true, content: { 'application/json': { schema: refer(schema.body) } } } }
       : {}),
     responses: answersOf(route, refer),
-    ...(route.operatorsOnly ? { security: [{ bearer: [] }, { apiKey: [] }] } : {}),
+    ...(route.operatorsOnly ? { security: [{ bearer: [] }, { apiKey: [] }, { session: [] }] } : {}),
   };
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { QuickResponse } from '../lib/quick-response.ts';
 import { trustOf } from '../lib/trust.ts';
@@ -45,7 +46,8 @@ beforeAll(async () => {
   await writeFile(join(folder, 'assets/main-a1.js.br'), zlib.brotliCompressSync(SCRIPT));
   await writeFile(join(folder, 'assets/large-b2.js'), SCRIPT.repeat(20));
   quick = createServer({ ServerResponse: QuickResponse });
-  app = Fastify({ serverFactory: () => quick, genReqId: requestId, trustProxy: trusts });
+  const loggerInstance = pino({ level: 'warn' }, { write() {} });
+  app = Fastify({ serverFactory: () => quick, genReqId: requestId, trustProxy: trusts, loggerInstance });
   await app.register(requestContext, { lifecycle });
   await app.register(connections, { server: quick, most: 100, alwaysAnswered: new Set<string>() });
   app.decorate('overload', new OverloadFacts());
@@ -141,9 +143,21 @@ it('says HSTS over TLS, and gives each request an id', async () => {
   expect(plain.headers['x-request-id']).not.toBe(over.headers['x-request-id']);
 });
 
-it('is not used where hosts are limited or every request is logged', () => {
+it('is not used where hosts are limited', () => {
   const options = { lifecycle, hsts: HSTS, trusts } as const;
   expect(quickFiles(app, { ...options, anyHost: false })).toBe(app.routing);
+});
+
+it('stands back while every request is to be seen in the log', async () => {
+  for (const [level, handed] of [
+    ['debug', 1],
+    ['info', 0],
+  ] as const) {
+    app.log.level = level;
+    const before = handedOn;
+    await answerOf(quick, {});
+    expect(handedOn - before, level).toBe(handed);
+  }
 });
 
 it('leaves it to the rest to close connections while draining', async () => {

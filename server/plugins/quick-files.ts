@@ -10,6 +10,7 @@ import type { FastifyInstance } from 'fastify';
 import { HeaderBlock, writeHead } from '../lib/quick-response.ts';
 import { chooseForm, type Form } from '../lib/resource.ts';
 import type { Lifecycle } from '../lifecycle.ts';
+import type { Logger } from '../monitoring/logger.ts';
 import type { Route } from '../monitoring/routes.ts';
 import { countedAs } from './client.ts';
 import type {} from './connections.ts';
@@ -40,9 +41,13 @@ interface Head {
 export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): RequestListener {
   const { lifecycle, anyHost, hsts, trusts } = options;
   const { routing, connections, files, traffic } = app;
-  // Who reads every request in the log wants these as well.
-  const everyRequestIsLogged = ['debug', 'trace'].includes(app.log.level);
-  if (files === undefined || !anyHost || everyRequestIsLogged) return routing;
+  if (files === undefined || !anyHost) return routing;
+  // Who reads every request in the log wants these as well; and the level changes while the server runs.
+  const log = app.log as Logger;
+  let everyRequestIsLogged = log.isLevelEnabled('debug');
+  log.on('level-change', () => {
+    everyRequestIsLogged = log.isLevelEnabled('debug');
+  });
   const headOf = (headers: Record<string, string>, tls: boolean): Head => {
     const { 'content-length': length, ...others } = headers;
     const overTls: Record<string, string> = tls && hsts ? { 'strict-transport-security': hsts } : {};
@@ -67,7 +72,12 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
 
   return (request, response) => {
     const resource = request.method === 'GET' ? files.get(request.url as string) : undefined;
-    if (resource === undefined || !isPlain(request) || lifecycle.state === 'draining') {
+    if (
+      resource === undefined ||
+      everyRequestIsLogged ||
+      !isPlain(request) ||
+      lifecycle.state === 'draining'
+    ) {
       routing(request, response);
       return;
     }
