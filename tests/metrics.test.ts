@@ -82,7 +82,11 @@ test('without metrics there is nothing to scrape, with or without a key', async 
   const env = { DATABASE_URL: database.url, INTERNAL_API_KEY: KEY, ENABLE_METRICS: 'false' };
   await using off = await startServer({ ...env, METRICS_PORT: String(port) });
   await off.ready();
-  const urls = [`http://127.0.0.1:${port}/metrics`, `${off.url}/metrics`, `${off.url}/api/monitoring/metrics`];
+  const urls = [
+    `http://127.0.0.1:${port}/metrics`,
+    `${off.url}/metrics`,
+    `${off.url}/api/monitoring/metrics`,
+  ];
   for (const url of urls) {
     expect((await textOf(url)).status, url).toBe(404);
     expect((await textOf(url, { ...operator, accept: 'text/html' })).status, url).toBe(404);
