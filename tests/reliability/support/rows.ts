@@ -14,6 +14,10 @@ export const ROWS = {
     'SIGTERM with 500 idle keep-alive connections',
     'they stay open for the delay; exit within the delay + 1 s',
   ],
+  streams: [
+    'SIGTERM with 20 event streams open',
+    'each is told to reconnect elsewhere and ended; exit within the delay + 1 s',
+  ],
   endless: [
     'A handler that never ends',
     'forced exit within the deadline ± 500 ms; what was open is in the log',
