@@ -72,7 +72,7 @@ function fingerprintOf(type: string, message: string, stack: string | undefined)
 /** A message without what differs from one time to the next: what stands in quotes, ids, numbers. */
 export function withoutParticulars(message: string): string {
   return message
-    .replace(/"[^"]*"|'[^']*'|`[^`]*`|“[^”]*”/g, '…')
+    .replace(/"[^"]*"|(?<!\w)'[^']*'|`[^`]*`|“[^”]*”/g, '…')
     .replace(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi, '…')
     .replace(/\b(?=\w*\d)[\w-]{12,}/g, '…')
     .replace(/\d+/g, '…');
@@ -81,6 +81,6 @@ export function withoutParticulars(message: string): string {
 /** Where our own code comes into a stack: neither Node's frames nor those of packages. */
 export function firstFrameOfOurs(stack: string | undefined): string {
   const frames = stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
-  const own = frames.find((line) => !/node_modules|\(?node:|<anonymous>|\(native\)/.test(line));
+  const own = frames.find((line) => /:\d+:\d+\)?$/.test(line) && !/node_modules|\bnode:/.test(line));
   return own?.trim() ?? '';
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { createApp } from '../../server/app.ts';
+import { type AppParts, createApp } from '../../server/app.ts';
 import { loadConfig } from '../../server/config.ts';
 import { createDatabase, type Database } from '../../server/database/pool.ts';
 import { QuickResponse } from '../../server/lib/quick-response.ts';
@@ -31,8 +31,13 @@ export interface TestApp extends AsyncDisposable {
  *
  * @param databaseUrl A database that holds what the test needs.
  * @param env More settings.
+ * @param more What a server has that a person has started.
  */
-export async function createTestApp(databaseUrl: string, env: Record<string, string> = {}): Promise<TestApp> {
+export async function createTestApp(
+  databaseUrl: string,
+  env: Record<string, string> = {},
+  more: Pick<AppParts, 'signInToken'> = {},
+): Promise<TestApp> {
   const folder = await mkdtemp(join(tmpdir(), 'client-'));
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
   // Tests ask more often than visitors do, and all of them from one address.
@@ -68,6 +73,7 @@ export async function createTestApp(databaseUrl: string, env: Record<string, str
     server,
     about: { name: 'test', version: '0', instance: 'test-000000' },
     clientFrom: { folder },
+    ...more,
   });
   lifecycle.to('ready');
   return {

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { OperatorSessions } from './operator-sessions.ts';
+import { SignInToken } from './sign-in-token.ts';
+
+const KEYS = ['key-one', 'key-two'];
+const SECRETS = ['secret-new', 'secret-old'];
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+const MINUTE = 60_000;
+
+describe('a session', () => {
+  const sessions = new OperatorSessions(KEYS, SECRETS);
+  const { session, value } = sessions.begin(1, NOW);
+
+  it('is what its value says, for an hour', () => {
+    expect(session).toEqual({ signedInAt: NOW, expiresAt: NOW + 60 * MINUTE, key: 1 });
+    expect(sessions.read(value, NOW + 60 * MINUTE - 1)).toEqual(session);
+    expect(sessions.read(value, NOW + 60 * MINUTE)).toBeUndefined();
+  });
+
+  it('is known to every process with the same secrets, and while they are rotated', () => {
+    expect(new OperatorSessions(KEYS, ['secret-newer', 'secret-new']).read(value, NOW)).toEqual(session);
+    expect(new OperatorSessions(KEYS, ['secret-old']).read(value, NOW)).toBeUndefined();
+    const old = new OperatorSessions(KEYS, ['secret-old']).begin(0, NOW);
+    expect(sessions.read(old.value, NOW)).toEqual(old.session);
+  });
+
+  it('ends with its key, and not with another', () => {
+    expect(new OperatorSessions(['key-one'], SECRETS).read(value, NOW)).toBeUndefined();
+    expect(new OperatorSessions(['key-two'], SECRETS).read(value, NOW)).toEqual({ ...session, key: 0 });
+  });
+
+  it('cannot be made up or changed', () => {
+    const [signedIn, expires, signature] = value.split('.') as [string, string, string];
+    const later = (NOW + 120 * MINUTE).toString(36);
+    for (const forged of [
+      '',
+      'x',
+      `${signedIn}.${later}.${signature}`,
+      `${later}.${expires}.${signature}`,
+      `${signedIn}.${expires}.${signature.slice(1)}A`,
+      `${signedIn}.${expires}.`,
+      `${signedIn}.${expires}`,
+      `${value}.`,
+      ` ${value}`,
+      `${signedIn}.${expires}.${'A'.repeat(43)}`,
+    ]) {
+      expect(sessions.read(forged, NOW), forged).toBeUndefined();
+    }
+  });
+
+  it('is renewed by use once it is ten minutes old, up to twelve hours', () => {
+    expect(sessions.renew(session, NOW + 10 * MINUTE - 1)).toBeUndefined();
+    let at = NOW + 10 * MINUTE;
+    let begun = sessions.renew(session, at);
+    expect(begun?.session).toEqual({ signedInAt: NOW, expiresAt: at + 60 * MINUTE, key: 1 });
+    let longest = 0;
+    while (begun !== undefined) {
+      longest = begun.session.expiresAt;
+      at += 30 * MINUTE;
+      begun = sessions.renew(begun.session, at);
+    }
+    expect(longest).toBe(NOW + 12 * 60 * MINUTE);
+  });
+});
+
+describe('a token at the terminal', () => {
+  it('signs in once', () => {
+    const token = new SignInToken(NOW);
+    expect(token.value).toMatch(/^[\w-]{43}$/);
+    expect(new SignInToken(NOW).value).not.toBe(token.value);
+    expect(token.redeem('wrong', NOW)).toBe(false);
+    expect(token.redeem(token.value, NOW)).toBe(true);
+    expect(token.redeem(token.value, NOW)).toBe(false);
+  });
+
+  it('and only within a quarter of an hour', () => {
+    const token = new SignInToken(NOW);
+    expect(token.redeem(token.value, NOW + 15 * MINUTE)).toBe(false);
+    expect(token.redeem(token.value, NOW + 15 * MINUTE - 1)).toBe(true);
+  });
+});
