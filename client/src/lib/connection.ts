@@ -4,7 +4,7 @@ import type { getStatus, Status } from '#contracts/status.ts';
 import { ApiError, onUnreachable, request } from './api.ts';
 
 /** How often the server is asked how it is, in milliseconds. */
-const EVERY_MS = { starting: 400, troubled: 1_000, ready: 2_000 };
+const EVERY_MS = { starting: 400, troubled: 1_000, ready: 2_000, heard: 5_000 };
 
 /** A server that has not answered for this long counts as unreachable, in milliseconds. */
 const ANSWER_WITHIN_MS = 4_000;
@@ -72,21 +72,27 @@ export function askNow(): Promise<void> {
   return flight;
 }
 
+/**
+ * The server was heard of by another way, such as an event stream: while that says nothing new, asking can wait, and a
+ * server without traffic is left without it.
+ */
+export function heard(state: string, ready: boolean) {
+  if (failures > 0 || state !== connection.status?.state || ready !== !connection.status.problem) askNow();
+  else if (ready && flight === undefined) schedule(EVERY_MS.heard);
+}
+
 /** Whether nobody is there: nothing that a person did not ask for should be sent. */
 export const isIdle = () => document.visibilityState === 'hidden' || Date.now() - lastActive > IDLE_AFTER_MS;
 
-function schedule() {
+function usualWait() {
+  if (failures === 1) return CONFIRM_AFTER_MS;
+  if (!connection.reachable || connection.status?.problem !== undefined) return EVERY_MS.troubled;
+  return connection.status?.state === 'ready' ? EVERY_MS.ready : EVERY_MS.starting;
+}
+
+function schedule(wait = usualWait()) {
   clearTimeout(timer);
-  if (isIdle()) return;
-  const every =
-    failures === 1
-      ? CONFIRM_AFTER_MS
-      : !connection.reachable || connection.status?.problem !== undefined
-        ? EVERY_MS.troubled
-        : connection.status?.state === 'ready'
-          ? EVERY_MS.ready
-          : EVERY_MS.starting;
-  timer = setTimeout(askNow, every);
+  if (!isIdle()) timer = setTimeout(askNow, wait);
 }
 
 function active() {

@@ -114,7 +114,10 @@ function useIndex(times: readonly number[]) {
 function Readout({ times, series, format, gap = '' }: ChartProps) {
   const { index } = useIndex(times);
   return (
-    <dl className="mt-1 flex h-11 gap-x-4 overflow-hidden whitespace-nowrap">
+    <dl
+      className="mt-1 grid h-11 gap-x-3 overflow-hidden whitespace-nowrap"
+      style={{ gridTemplateColumns: `repeat(${series.length}, minmax(0, 1fr))` }}
+    >
       {series.map(({ name, values, stroke }) => {
         const text = textOf(values[index], format, series.length > 1 ? '–' : gap);
         return (

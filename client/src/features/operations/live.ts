@@ -15,6 +15,7 @@ import type {
   Window,
 } from '#contracts/monitoring.ts';
 import { ApiError, request } from '@/lib/api.ts';
+import { heard } from '@/lib/connection.ts';
 
 /** How often everything is asked for where no stream can be had, in milliseconds. */
 const POLL_MS = 5_000;
@@ -156,6 +157,7 @@ export function connect({ window, level, onRefused }: Watched): () => void {
     });
     on('figures', (now) => {
       update({ mode: 'stream', now, heardAt: Date.now() });
+      heard(now.state, now.ready);
       clearTimeout(silence);
       silence = setTimeout(poll, SILENT_MS);
     });

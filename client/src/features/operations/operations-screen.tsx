@@ -53,9 +53,11 @@ function SignedIn() {
   return (
     <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
       <div className="flex min-h-11 flex-wrap items-center justify-between gap-x-6 gap-y-2">
-        <ScreenHeading title={'title' in tab ? tab.title : tab.label} className="text-lg" />
-        <div className="flex flex-wrap items-center gap-2">
+        <div className="flex min-w-0 items-center gap-4">
+          <ScreenHeading title={'title' in tab ? tab.title : tab.label} className="text-lg" />
           <Source />
+        </div>
+        <div className="flex items-center gap-2">
           <fieldset className="flex rounded-md border bg-surface">
             <legend className="sr-only">How far back</legend>
             {WINDOWS.map((one) => (
@@ -146,8 +148,8 @@ function Source() {
   }[mode];
   const isLate = mode === 'polling' && heardAt !== undefined && Date.now() - heardAt > 12_000;
   return (
-    <p role="status" className="flex min-w-0 items-center gap-2 text-sm max-md:w-full">
-      <span className="w-24 shrink-0">
+    <p role="status" className="flex min-w-0 items-center gap-3 text-sm">
+      <span className="shrink-0">
         <StateBadge state={isLate ? 'failing' : state}>{isLate ? 'No answer' : word}</StateBadge>
       </span>
       <span className="truncate font-mono text-xs text-muted">

@@ -46,11 +46,12 @@ function Sentence() {
   const { reachable } = useConnection();
   const said = now && sentences(now, alerts);
   return (
-    <div className="mt-5 mb-5 min-h-40 md:min-h-22">
-      {said && (
-        <p className="max-w-4xl text-lg md:text-xl">
-          <span className={now.ready ? '' : 'font-semibold text-failing'}>{said.condition}</span>{' '}
-          {said.traffic}{' '}
+    <div className="mt-5 mb-6">
+      <p className={`min-h-28 text-lg md:min-h-16 md:text-xl ${now?.ready === false ? 'text-failing' : ''}`}>
+        {said && `${said.condition} ${said.traffic}`}
+      </p>
+      <p className="min-h-14 text-lg md:min-h-8 md:text-xl">
+        {said && (
           <Link
             to="/ops/alerts"
             search={keeping()}
@@ -58,9 +59,9 @@ function Sentence() {
           >
             {said.alerts}
           </Link>
-        </p>
-      )}
-      <p className="mt-1 text-sm text-muted">
+        )}
+      </p>
+      <p className="min-h-10 text-sm text-muted md:min-h-5">
         {(!reachable || mode === 'still') && heardAt !== undefined
           ? asOf(heardAt)
           : before !== undefined &&

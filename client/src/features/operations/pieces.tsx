@@ -19,20 +19,17 @@ export function Panel({
   className?: string;
   children: ReactNode;
 }) {
-  const id = useId();
   return (
-    <section aria-labelledby={id} className={`min-w-0 ${className}`}>
+    <div className={`min-w-0 ${className}`}>
       <div className="mb-3 flex min-h-8 flex-wrap items-center justify-between gap-x-4 gap-y-2">
         <div className="min-w-0">
-          <h2 id={id} className="text-base">
-            {title}
-          </h2>
+          <h2 className="text-base">{title}</h2>
           {note && <p className="max-w-prose text-sm text-muted">{note}</p>}
         </div>
         {action}
       </div>
       {children}
-    </section>
+    </div>
   );
 }
 

@@ -48,7 +48,7 @@ function AllRoutes() {
       <Panel
         title="Routes"
         className="mt-5"
-        note={`${number(data.total.requests)} requests in ${WORDS[window]}. Press a column to order by it.`}
+        note={`Press a column to order by it. ${number(data.total.requests)} requests in ${WORDS[window]}.`}
       >
         <Table
           caption="Routes"
