@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 const OWN_FILES = 64;
 const FEWEST_CONNECTIONS = 16;
 
-/** How many files and connections this process may have open; undefined where the system does not say. */
-export function openFilesLimit(): number | undefined {
+/** How many files and connections this process may have open; null where the system does not say. */
+export function openFilesLimit(): number | null {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-    return soft === undefined ? undefined : Number(soft);
+    return soft === undefined ? null : Number(soft);
   } catch {
-    return undefined;
+    return null;
   }
 }
 
@@ -25,9 +25,9 @@ export function connectionsThatFit(
   wanted: number,
   poolSize: number,
   warn: (text: string) => void,
-  limit: number | undefined = openFilesLimit(),
+  limit: number | null = openFilesLimit(),
 ): number {
-  if (limit === undefined) return wanted;
+  if (limit === null) return wanted;
   const fitting = Math.max(FEWEST_CONNECTIONS, limit - poolSize - OWN_FILES);
   if (fitting >= wanted) return wanted;
   warn(

@@ -6,7 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../tests/support/server.ts';
 import { CheckFailure, HealthChecks } from './health-checks.ts';
-import { diskCheck, eventLoopCheck, httpCheck, memoryCheck, memoryLimit } from './standard-checks.ts';
+import {
+  diskCheck,
+  eventLoopCheck,
+  httpCheck,
+  memoryCheck,
+  memoryLimit,
+  openFilesCheck,
+} from './standard-checks.ts';
 
 vi.mock('node:fs/promises', async (original) => ({ ...(await original<object>()), statfs: vi.fn() }));
 
@@ -137,6 +144,16 @@ describe('another service', () => {
     checks.register(httpCheck({ name: 'mail', url: `${url}/hang`, timeoutMs: 100 }));
     expect(await checks.read()).toMatchObject({
       mail: { status: 'failing', error: 'no answer within 100 ms' },
+    });
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('open files', () => {
+  it('pass far below the limit and where nobody knows it, and are degraded near it', async () => {
+    expect(await run(openFilesCheck(1_000_000))).toBeUndefined();
+    expect(await run(openFilesCheck(null))).toBeUndefined();
+    expect(await run(openFilesCheck(5))).toEqual({
+      degraded: expect.stringMatching(/^\d+ of 5 files are open$/),
     });
   });
 });

@@ -81,13 +81,13 @@ export function diskCheck(folder: string): Check {
  *
  * @param share Degraded above this part of the limit.
  */
-export function openFilesCheck(limit: number | undefined = openFilesLimit(), share = 0.9): Check {
+export function openFilesCheck(limit: number | null = openFilesLimit(), share = 0.9): Check {
   return {
     name: 'open-files',
     required: false,
     timeoutMs: 1_000,
     async run() {
-      if (limit === undefined) return;
+      if (limit === null) return;
       const open = await readdir('/proc/self/fd').catch((cause) => {
         throw new CheckFailure('no further file can be opened', { cause });
       });
