@@ -1,14 +1,13 @@
 import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { getHeapStatistics } from 'node:v8';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { readProductionReadiness } from '#contracts/monitoring.ts';
 import type { Config, EffectiveSetting } from '../../config.ts';
 import type { Database } from '../../database/pool.ts';
 import type { Lifecycle } from '../../lifecycle.ts';
+import { HEAP_LIMIT, MEMORY_LIMIT } from '../../monitoring/process-samples.ts';
 import { judgeReadiness } from '../../monitoring/production-readiness.ts';
 import { type DatabaseAnswers, type Deployment, worstOf } from '../../monitoring/readiness-findings.ts';
-import { memoryLimit } from '../../monitoring/standard-checks.ts';
 
 export interface ReadinessParts {
   instance: string;
@@ -48,7 +47,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
         migrations: migrations(lifecycle),
         pooler: database.pooler,
         database: answers,
-        memory: { limit: memoryLimit(), heapLimit: getHeapStatistics().heap_size_limit },
+        memory: { limit: MEMORY_LIMIT, heapLimit: HEAP_LIMIT },
         disk,
         untrustedProxy: app.untrustedProxy,
         askedOverTls: protocol === 'https',

@@ -23,7 +23,7 @@ export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined
 
   app.route({
     ...signIn,
-    config: { limit: 'sign-in' },
+    config: { access: 'public', limit: 'sign-in' },
     handler(request, reply) {
       if (operators.closed !== undefined) throw new ProblemError('unavailable', operators.closed);
       const { key, token } = request.body;
