@@ -49,6 +49,7 @@ export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined
 
   app.route({
     ...signOut,
+    config: { access: 'public' },
     async handler(_request, reply) {
       operators.signOut(reply);
       return reply.code(204).send(null);
