@@ -1,13 +1,15 @@
 /**
  * Adds one line of log to each request, when its answer has been sent.
  *
- * It stands early so that refusals of later plugins are logged as well. Probes are logged at `debug`.
+ * It stands early so that refusals of later plugins are logged as well, and behind `connections.ts`, which knows who left.
+ * Probes are logged at `debug`.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { pathOf } from '../lib/problem.ts';
 import type { Logger } from '../monitoring/logger.ts';
 import { accessLines } from '../monitoring/request-log.ts';
+import type {} from './connections.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -48,9 +50,11 @@ export const accessLog = fp(async (app) => {
     logAccess(request, reply);
     done();
   });
-  // A client that goes away before its answer never reaches onResponse with a finished answer; say that it left.
-  app.addHook('onRequestAbort', (request, done) => {
+  // A client that goes away before its answer never reaches onResponse with a finished answer; say that it left. Fastify's
+  // own hook would listen to each request, where the end of a connection tells as much.
+  const { onAbandoned } = app.connections;
+  app.connections.onAbandoned = (request, response, ms) => {
+    onAbandoned(request, response, ms);
     log.debug({ requestId: request.id, path: pathOf(request.url) }, 'the client went away');
-    done();
-  });
+  };
 });
