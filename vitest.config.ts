@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  resolve: { alias: { '@': fileURLToPath(new URL('client/src', import.meta.url)) } },
   test: {
     include: ['{client/src,contracts,server,scripts,tests}/**/*.test.{ts,tsx}'],
     exclude: ['tests/template/**', 'tests/reliability/**', 'tests/packaging/**'],

@@ -85,7 +85,10 @@ export function paths(times: readonly number[], values: Values, stepMs: number, 
   return { line, area };
 }
 
-/** The longest stretch without a value, as shares of the width from left to right; undefined where none is worth a word. */
+/**
+ * The longest stretch without a value, as shares of the width from left to right, and whether it lies before the first
+ * step there is; undefined where none is worth a word.
+ */
 export function widestGap(times: readonly number[], values: Values, scale: Scale) {
   const { from, to } = scale;
   let left = from;
@@ -100,9 +103,9 @@ export function widestGap(times: readonly number[], values: Values, scale: Scale
   });
   close(to);
   const share = (at: number) => (at - from) / (to - from);
-  return widest.to - widest.from > 0.2 * (to - from)
-    ? { from: share(widest.from), to: share(widest.to) }
-    : undefined;
+  if (widest.to - widest.from <= 0.2 * (to - from)) return undefined;
+  const isBefore = widest.from === from && (times[0] ?? from) > (widest.from + widest.to) / 2;
+  return { from: share(widest.from), to: share(widest.to), isBefore };
 }
 
 /** Which element of `times` (ascending) is nearest to a time; -1 where there is none. */

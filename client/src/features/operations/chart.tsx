@@ -75,7 +75,7 @@ export const Chart = memo(function Chart(props: ChartProps) {
           onClick={() => setTableOpen(true)}
         />
       </figcaption>
-      <Readout {...props} gap={gap} />
+      <Readout {...props} />
       <Plot {...props} gap={gap} scale={scale} />
       <Dialog title={title} open={isTableOpen} onClose={() => setTableOpen(false)}>
         <div className="max-h-[60dvh] overflow-y-auto">
@@ -111,7 +111,7 @@ function useIndex(times: readonly number[]) {
 }
 
 /** The numbers, before the picture: of now, or of the moment that is pointed at. */
-function Readout({ times, series, format, gap = '' }: ChartProps) {
+function Readout({ times, series, format }: ChartProps) {
   const { index } = useIndex(times);
   return (
     <dl
@@ -119,7 +119,7 @@ function Readout({ times, series, format, gap = '' }: ChartProps) {
       style={{ gridTemplateColumns: `repeat(${series.length}, minmax(0, 1fr))` }}
     >
       {series.map(({ name, values, stroke }) => {
-        const text = textOf(values[index], format, series.length > 1 ? '–' : gap);
+        const text = textOf(values[index], format, '–');
         return (
           <div key={name} className="min-w-0">
             <dt className="flex items-center gap-1.5 text-xs text-muted">
@@ -277,7 +277,7 @@ const Lines = memo(function Lines({
           className="pointer-events-none absolute inset-y-0 flex items-center justify-center text-xs text-muted"
           style={{ left: `${hole.from * 100}%`, right: `${(1 - hole.to) * 100}%` }}
         >
-          {gap}
+          {hole.isBefore ? 'not started yet' : gap}
         </span>
       )}
     </>

@@ -40,8 +40,9 @@ export const RATES = {
   },
   duration: {
     title: 'Duration',
+    note: 'of requests, within',
     series: (history) => [
-      { name: 'half within', values: history.p50Ms, stroke: 'first' },
+      { name: '50 %', values: history.p50Ms, stroke: 'first' },
       { name: '95 %', values: history.p95Ms, stroke: 'second' },
       { name: '99 %', values: history.p99Ms, stroke: 'third' },
     ],
@@ -106,7 +107,7 @@ export const CHARTS = {
     title: 'Database connections',
     series: (history) => [
       { name: 'in use', values: history.poolInUse, stroke: 'first' },
-      { name: 'requests waiting', values: history.poolWaiting, stroke: 'third' },
+      { name: 'waiting for one', values: history.poolWaiting, stroke: 'third' },
     ],
     format: number,
     least: 5,

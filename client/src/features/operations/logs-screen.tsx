@@ -12,7 +12,7 @@ import { useDebounced } from '@/lib/use-debounced.ts';
 import { useLive } from './live.ts';
 import { logsQuery } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
-import { Choice, Code, keeping } from './pieces.tsx';
+import { Choice, Code, keeping, ShortId } from './pieces.tsx';
 import { clock, moment, number } from './units.ts';
 
 /** A search starts when nothing was typed for this long, in milliseconds. */
@@ -20,10 +20,8 @@ const SEARCH_AFTER_MS = 250;
 /** Within so many pixels of its end, a list is read at its end, and follows it. */
 const AT_END_PX = 24;
 
-const MARKS: Record<LogLevel, State> = {
-  trace: 'waiting',
-  debug: 'waiting',
-  info: 'ready',
+/** What needs an eye has a shape; the rest is a word. */
+const MARKS: Partial<Record<LogLevel, State>> = {
   warn: 'degraded',
   error: 'failing',
   fatal: 'failing',
@@ -200,8 +198,9 @@ function Tail({
 }
 
 const Line = memo(function Line({ line, onOpen }: { line: LogLine; onOpen: (line: LogLine) => void }) {
-  const { time, level, message, requestId, fields } = line;
-  const rest = summaryOf(fields);
+  const { time, level, requestId } = line;
+  const mark = MARKS[level];
+  const { message, rest } = told(line);
   return (
     <li className="[contain-intrinsic-size:auto_28px] [content-visibility:auto]">
       <button
@@ -211,25 +210,29 @@ const Line = memo(function Line({ line, onOpen }: { line: LogLine; onOpen: (line
       >
         <span className="text-muted tabular-nums">{clock(time)}</span>
         <span className="flex items-center gap-1.5">
-          <StateMark state={MARKS[level]} />
+          {mark && <StateMark state={mark} />}
           {level}
         </span>
         <span className="truncate max-md:col-span-2">
           {message}
           {rest && <span className="text-muted"> {rest}</span>}
         </span>
-        <span className="truncate text-muted max-md:hidden">{requestId}</span>
+        <span className="text-right text-muted max-md:hidden">{requestId && <ShortId id={requestId} />}</span>
       </button>
     </li>
   );
 });
 
-/** What else a line holds, on one line: `status=503 durationMs=12.4`. */
-const summaryOf = (fields: LogLine['fields']) =>
-  Object.entries(fields)
+/** A line as it is read: a request by what was asked and answered; what else it holds as `ip=10.0.0.1 lastedMs=12`. */
+function told({ message, fields }: LogLine) {
+  const { method, path, status, durationMs, ...others } = fields;
+  const isRequest = message === 'request' && method !== undefined;
+  const rest = Object.entries(isRequest ? others : fields)
     .filter(([, value]) => value === null || typeof value !== 'object')
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
+  return { message: isRequest ? `${method} ${path} ${status} ${durationMs} ms` : message, rest };
+}
 
 function Details({ line, onClose }: { line: LogLine; onClose: () => void }) {
   const { message, requestId, fields } = line;

@@ -11,7 +11,7 @@ import { useLive } from './live.ts';
 import { performanceQuery, refreshed } from './operations-queries.ts';
 import { keeping, Panel, RowsToCome } from './pieces.tsx';
 import { columnsOf, nameOf } from './route-columns.tsx';
-import { asOf, sentences } from './sentence.ts';
+import { asOf, sentence } from './sentence.ts';
 
 /** Routes on the first screen; all of them have one of their own. */
 const SHOWN_ROUTES = 6;
@@ -44,22 +44,11 @@ export function OverviewScreen(): ReactNode {
 function Sentence() {
   const { now, alerts, before, instance, heardAt, mode } = useLive((live) => live);
   const { reachable } = useConnection();
-  const said = now && sentences(now, alerts);
+  const said = now && sentence(now, alerts);
   return (
     <div className="mt-5 mb-6">
       <p className={`min-h-28 text-lg md:min-h-16 md:text-xl ${now?.ready === false ? 'text-failing' : ''}`}>
-        {said && `${said.condition} ${said.traffic}`}
-      </p>
-      <p className="min-h-14 text-lg md:min-h-8 md:text-xl">
-        {said && (
-          <Link
-            to="/ops/alerts"
-            search={keeping()}
-            className="underline decoration-border underline-offset-4 hover:decoration-current"
-          >
-            {said.alerts}
-          </Link>
-        )}
+        {said}
       </p>
       <p className="min-h-10 text-sm text-muted md:min-h-5">
         {(!reachable || mode === 'still') && heardAt !== undefined
@@ -77,6 +66,7 @@ function BusiestRoutes() {
   return (
     <Panel
       title="Busiest routes"
+      note="By requests in the time shown."
       action={
         <Link
           to="/ops/routes"

@@ -53,6 +53,9 @@ export const Figure = ({ children }: { children: string }) => <span key={childre
 const linkClass =
   'inline-flex min-h-6 items-center underline decoration-border underline-offset-4 transition-colors hover:decoration-current pointer-coarse:min-h-11 max-md:min-h-11';
 
+/** The end of an id: of those that one process made, the beginning is the same. */
+export const ShortId = ({ id }: { id: string }) => <span>{id.length > 12 ? `…${id.slice(-11)}` : id}</span>;
+
 /** Leads to the lines that the log holds of a request. */
 export function RequestLink({ id }: { id: string }) {
   return (
@@ -62,7 +65,7 @@ export function RequestLink({ id }: { id: string }) {
       title={`Log lines of request ${id}`}
       className={`${linkClass} font-mono text-xs`}
     >
-      <span className="block max-w-32 truncate">{id}</span>
+      <ShortId id={id} />
     </Link>
   );
 }

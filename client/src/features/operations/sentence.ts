@@ -38,12 +38,9 @@ function warnings(alerts: readonly Alert[]) {
   return `${COUNTS[names.length] ?? names.length} ${names.length === 1 ? 'alert' : 'alerts'}: ${list}.${aside}`;
 }
 
-/** How the process is, as a colleague would say it, in three sentences. */
-export const sentences = (now: Now, alerts: readonly Alert[], at = Date.parse(now.at)) => ({
-  condition: condition(now, at),
-  traffic: traffic(now),
-  alerts: warnings(alerts),
-});
+/** How the process is, as a colleague would say it. */
+export const sentence = (now: Now, alerts: readonly Alert[], at = Date.parse(now.at)) =>
+  `${condition(now, at)} ${traffic(now)} ${warnings(alerts)}`;
 
 /** What is said before the figures when they are not of now. */
 export const asOf = (heardAt: number) => `These figures are of ${clock(heardAt)}.`;

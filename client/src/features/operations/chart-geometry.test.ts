@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { axisEnd, nearest, paths, widestGap } from './chart-geometry.ts';
+
+const scale = { from: 0, to: 1_000, most: 10 };
+const every100 = (count: number) => Array.from({ length: count }, (_, index) => index * 100);
+
+test.each([
+  [[[3, 7]], 1, 10],
+  [[[3, null], [12]], 1, 20],
+  [[[0.03]], 0.1, 0.1],
+  [[[230]], 1, 250],
+  [[[10]], 1, 10],
+])('the axis of %j ends at a round number that is not below %d: %d', (columns, least, most) => {
+  expect(axisEnd(columns, least)).toBe(most);
+});
+
+test('a line goes from left to right and its area down to the foot', () => {
+  const { line, area } = paths([0, 100, 200], [0, 5, 10], 100, scale);
+  expect(line).toBe('M0 100L100 50L200 0');
+  expect(area).toBe('M0 100L100 50L200 0V100H0Z');
+});
+
+test('what was not measured is a gap, and so is a step that is missing', () => {
+  expect(paths([0, 100, 200, 300], [1, null, 1, 1], 100, scale).line).toBe('M0 90h0M200 90L300 90');
+  expect(paths([0, 100, 400], [1, 1, 1], 100, scale).line).toBe('M0 90L100 90M400 90h0');
+});
+
+test('of many points no peak, no trough and no gap is lost', () => {
+  const times = Array.from({ length: 720 }, (_, index) => index);
+  const values = times.map((index) => (index === 333 ? 10 : index === 500 ? 0 : index === 600 ? null : 5));
+  const { line } = paths(times, values, 1, { from: 0, to: 719, most: 10 });
+  expect(line).toContain(' 0L');
+  expect(line).toContain(' 100L');
+  expect(line.match(/M/g)).toHaveLength(2);
+  expect(line.match(/[ML]/g)?.length).toBeLessThan(300);
+});
+
+test('the longest gap is named, and whether the process was there at all', () => {
+  expect(widestGap(every100(11), [1, ...Array(9).fill(null), 1], scale)).toEqual({
+    from: 0,
+    to: 1,
+    isBefore: false,
+  });
+  expect(widestGap([800, 900, 1_000], [1, 1, 1], scale)).toEqual({ from: 0, to: 0.8, isBefore: true });
+  expect(widestGap(every100(11), Array(11).fill(1), scale)).toBeUndefined();
+});
+
+test.each([
+  [-50, 0],
+  [149, 1],
+  [151, 2],
+  [9_999, 3],
+])('%d points at element %d', (at, index) => {
+  expect(nearest(every100(4), at)).toBe(index);
+});
