@@ -15,6 +15,7 @@ import { sharesSuite } from './shares.ts';
 import { slowClientsSuite } from './slow-clients.ts';
 import { startSuite } from './start.ts';
 import { staticSuite } from './static.ts';
+import { streamSuite } from './stream.ts';
 import { limitsSuite, observeSuite } from './variants.ts';
 
 const suites: Record<string, () => Promise<void>> = {
@@ -26,6 +27,7 @@ const suites: Record<string, () => Promise<void>> = {
   static: staticSuite,
   database: databaseSuite,
   limits: limitsSuite,
+  stream: streamSuite,
   start: startSuite,
   idle: idleSuite,
   overload: overloadSuite,
