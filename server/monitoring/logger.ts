@@ -67,8 +67,7 @@ export async function createLogger(options: LogOptions, terminal: boolean): Prom
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: serializedError },
-      redact: { paths: REDACT, censor: '[redacted]' },
+      ...WITHOUT_SECRETS,
     },
     output,
   );
@@ -95,6 +94,12 @@ function serializedError(error: Error) {
   }
   return form;
 }
+
+/** How errors are written, and what is left out of every line. */
+export const WITHOUT_SECRETS = {
+  serializers: { err: serializedError },
+  redact: { paths: REDACT, censor: '[redacted]' },
+};
 
 type Sink = Pick<DestinationStream, 'write'> & { flushSync?(): void };
 

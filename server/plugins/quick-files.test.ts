@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { QuickResponse } from '../lib/quick-response.ts';
@@ -46,7 +46,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'assets/main-a1.js.br'), zlib.brotliCompressSync(SCRIPT));
   await writeFile(join(folder, 'assets/large-b2.js'), SCRIPT.repeat(20));
   quick = createServer({ ServerResponse: QuickResponse });
-  const loggerInstance = pino({ level: 'warn' }, { write() {} });
+  const loggerInstance: FastifyBaseLogger = pino({ level: 'warn' }, { write() {} });
   app = Fastify({ serverFactory: () => quick, genReqId: requestId, trustProxy: trusts, loggerInstance });
   await app.register(requestContext, { lifecycle });
   await app.register(connections, { server: quick, most: 100, alwaysAnswered: new Set<string>() });

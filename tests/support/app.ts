@@ -13,6 +13,7 @@ import { Lifecycle } from '../../server/lifecycle.ts';
 import { ErrorGroups } from '../../server/monitoring/error-groups.ts';
 import { HealthChecks } from '../../server/monitoring/health-checks.ts';
 import { LogTail } from '../../server/monitoring/log-tail.ts';
+import { WITHOUT_SECRETS } from '../../server/monitoring/logger.ts';
 
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
 export interface TestApp extends AsyncDisposable {
@@ -27,7 +28,7 @@ export interface TestApp extends AsyncDisposable {
 }
 
 /**
- * Makes the application as it is in production, and ready.
+ * Makes the application as it is in production, and ready unless `more.state` says otherwise.
  *
  * @param databaseUrl A database that holds what the test needs.
  * @param env More settings.
@@ -36,8 +37,9 @@ export interface TestApp extends AsyncDisposable {
 export async function createTestApp(
   databaseUrl: string,
   env: Record<string, string> = {},
-  more: Pick<AppParts, 'signInToken'> = {},
+  more: Pick<AppParts, 'signInToken'> & { state?: 'starting' | 'ready' } = {},
 ): Promise<TestApp> {
+  const { state = 'ready', ...parts } = more;
   const folder = await mkdtemp(join(tmpdir(), 'client-'));
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
   // Tests ask more often than visitors do, and all of them from one address.
@@ -46,7 +48,7 @@ export async function createTestApp(
   const lines: Record<string, unknown>[] = [];
   const views = { tail: new LogTail(), errors: new ErrorGroups() };
   const log = pino(
-    { level: config.log.level },
+    { level: config.log.level, ...WITHOUT_SECRETS },
     {
       write(line) {
         const written = JSON.parse(line);
@@ -73,9 +75,9 @@ export async function createTestApp(
     server,
     about: { name: 'test', version: '0', instance: 'test-000000' },
     clientFrom: { folder },
-    ...more,
+    ...parts,
   });
-  lifecycle.to('ready');
+  if (state === 'ready') lifecycle.to('ready');
   return {
     app,
     lifecycle,
