@@ -1,5 +1,5 @@
 /**
- * Loaded before the server (`--require`): counts timers that fire, by who set them, and says so on SIGUSR2.
+ * Loaded before the server (`--require`): counts timers that fire, by who set them, and says so on SIGWINCH.
  * Node's own (the sweep of its HTTP server over slow connections) are told apart from ours by their stacks.
  */
 const { createHook } = require('node:async_hooks');
@@ -20,7 +20,7 @@ createHook({
   },
 }).enable();
 
-process.on('SIGUSR2', () => {
+process.on('SIGWINCH', () => {
   process.stdout.write(`${JSON.stringify({ timersFired: { ...fired } })}\n`);
   Object.assign(fired, { ours: 0, node: 0 });
 });
