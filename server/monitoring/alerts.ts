@@ -115,9 +115,19 @@ export class Alerts {
       if (state !== 'firing' && state !== 'resolved') continue;
       const { name, summary, severity, threshold, unit } = rule;
       const silenced = this.#silenced.until(name, at) !== undefined;
-      const fields = { alert: name, state, value, threshold, unit, ...(silenced && { silenced }) };
-      const level = state === 'resolved' || silenced ? 'info' : severity === 'critical' ? 'error' : 'warn';
-      this.#log[level](fields, `alert ${name} is ${state}: ${summary} (docs/runbook.md#${name})`);
+      const fields = {
+        alert: name,
+        state,
+        value: rounded(value),
+        threshold,
+        unit,
+        ...(silenced && { silenced }),
+      };
+      if (state === 'resolved') this.#log.info(fields, `alert ${name} has resolved`);
+      else {
+        const level = silenced ? 'info' : severity === 'critical' ? 'error' : 'warn';
+        this.#log[level](fields, `alert ${name}: ${summary}. See docs/runbook.md#${name}`);
+      }
     }
     // What was read of silences may show as well.
     for (const listener of this.#listeners) listener();
@@ -132,7 +142,7 @@ export class Alerts {
       severity,
       state,
       since: since === null ? null : new Date(since).toISOString(),
-      value: value === null ? null : Math.round(value * 100) / 100,
+      value: rounded(value),
       threshold,
       unit,
       forSeconds,
@@ -141,6 +151,8 @@ export class Alerts {
     };
   }
 }
+
+const rounded = (value: number | null) => (value === null ? null : Math.round(value * 100) / 100);
 
 /** @param seenMs How long ago the last look was; undefined after a gap. */
 function judge(track: Track, at: number, seenMs: number | undefined): void {
