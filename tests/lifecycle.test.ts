@@ -390,6 +390,19 @@ describe.concurrent('a running process', PATIENT, () => {
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     expect(await server.end()).toBe(0);
   });
+
+  it('goes on where the report cannot be written, and says what to set', async () => {
+    const database = await createDatabase();
+    await using server = await startServer({
+      DATABASE_URL: database.url,
+      NODE_OPTIONS: '--report-directory=/proc/nowhere',
+    });
+    await server.ready();
+    server.child.kill('SIGUSR2');
+    await until('it to be said', async () => server.output().includes('NODE_OPTIONS=--report-directory'));
+    expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+    expect(await server.end()).toBe(0);
+  });
 });
 
 describe.concurrent('a process whose parent', PATIENT, () => {

@@ -43,19 +43,23 @@ export function reportWhenOutOfMemory(): void {
  * tenths of a second, in which nothing is answered.
  */
 export async function writeHeapReport(log: Logger): Promise<void> {
-  const before = heapFigures();
-  collectGarbage();
-  const after = heapFigures();
   const time = new Date().toISOString().replaceAll(':', '-');
   const file = join(reportFolder(), `report-${time}-${process.pid}.json`);
-  const report = { heapBeforeCollection: before, heapAfterCollection: after, ...process.report.getReport() };
   try {
+    const before = heapFigures();
+    collectGarbage();
+    const after = heapFigures();
+    const report = {
+      heapBeforeCollection: before,
+      heapAfterCollection: after,
+      ...process.report.getReport(),
+    };
     await writeFile(file, JSON.stringify(report, null, 1), { mode: 0o600 });
     log.info({ file, before, after }, 'garbage collected, report written');
-  } catch (error) {
+  } catch (err) {
     log.error(
-      { err: error, before, after },
-      `the report could not be written to ${file}: name a writable folder in NODE_OPTIONS=--report-directory=…`,
+      { err },
+      `no report could be written to ${file}: name a writable folder in NODE_OPTIONS=--report-directory=…`,
     );
   }
 }

@@ -109,6 +109,15 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   });
   // It keeps PostgreSQL running; while it stands still nobody does.
   const guardian = JSON.parse(await readFile(join(folder, 'data', 'guardian.json'), 'utf8')).pid as number;
+  // Whatever becomes of this process, nobody is left standing still.
+  process.once('exit', wake);
+  function wake() {
+    try {
+      process.kill(guardian, 'SIGCONT');
+    } catch {
+      // It has ended.
+    }
+  }
   const answers = async () => {
     const client = new pg.Client({ connectionString: postgres.url });
     client.on('error', () => {});
@@ -130,11 +139,12 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
       await until('PostgreSQL to stop', async () => (await answers()) === undefined);
     },
     async start() {
-      process.kill(guardian, 'SIGCONT');
+      wake();
       await until('PostgreSQL to answer', answers);
     },
     async [Symbol.asyncDispose]() {
-      process.kill(guardian, 'SIGCONT');
+      wake();
+      process.off('exit', wake);
       await postgres.release();
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
