@@ -28,8 +28,12 @@ type Props<Row> = {
 export function Table<Row>({ caption, columns, rows, rowKey, minWidth, order }: Props<Row>) {
   const placed = useInPlace(rows, rowKey, order);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section aria-label={caption} tabIndex={0} className="overflow-x-auto rounded-md border bg-surface">
+    <section
+      aria-label={caption}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      tabIndex={0}
+      className="relative overflow-x-auto rounded-md border bg-surface"
+    >
       <table
         className={`w-full border-collapse text-sm ${minWidth === undefined ? '' : 'table-fixed'}`}
         style={{ minWidth }}

@@ -115,7 +115,7 @@ function Readout({ times, series, format }: ChartProps) {
   const { index } = useIndex(times);
   return (
     <dl
-      className="mt-1 grid h-11 gap-x-3 overflow-hidden whitespace-nowrap"
+      className="mt-1 grid h-12 gap-x-3 overflow-hidden whitespace-nowrap"
       style={{ gridTemplateColumns: `repeat(${series.length}, minmax(0, 1fr))` }}
     >
       {series.map(({ name, values, stroke }) => {

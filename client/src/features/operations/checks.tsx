@@ -14,7 +14,7 @@ export function Checks() {
   return (
     <Panel
       title="Health checks"
-      note={data && `Version ${data.version}, ${data.environment}, up for ${span(data.uptime * 1_000)}.`}
+      note={data ? `Version ${data.version}, ${data.environment}, up for ${span(data.uptime * 1_000)}.` : ''}
     >
       {error && !data ? (
         <ErrorNote error={error} />

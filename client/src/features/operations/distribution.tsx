@@ -1,5 +1,5 @@
 import type { Performance } from '#contracts/monitoring.ts';
-import { Panel } from './pieces.tsx';
+import { Figure, Panel } from './pieces.tsx';
 import { milliseconds, number, percent } from './units.ts';
 
 /** How long requests took: a bar for each range, as long as its share. A list, so that it is read as it is seen. */
@@ -26,7 +26,7 @@ export function Distribution({ performance: { distribution, total } }: { perform
             >
               <span className="text-right text-muted tabular-nums">
                 <span className="sr-only">up to </span>
-                <span key={upToMs}>≤ {milliseconds(upToMs)}</span>
+                <Figure>{`≤ ${milliseconds(upToMs)}`}</Figure>
               </span>
               <span
                 aria-hidden="true"
@@ -36,11 +36,11 @@ export function Distribution({ performance: { distribution, total } }: { perform
                 }}
               />
               <span className="text-right tabular-nums">
-                <span key={requests}>{number(requests)}</span>
+                <Figure>{number(requests)}</Figure>
                 <span className="sr-only"> requests</span>
               </span>
               <span className="text-right text-muted tabular-nums max-md:hidden">
-                <span key={requests}>{percent(total.requests && requests / total.requests)}</span>
+                <Figure>{percent(total.requests && requests / total.requests)}</Figure>
               </span>
             </li>
           ))}

@@ -149,7 +149,7 @@ function Source() {
   const isLate = mode === 'polling' && heardAt !== undefined && Date.now() - heardAt > 12_000;
   return (
     <p role="status" className="flex min-w-0 items-center gap-3 text-sm">
-      <span className="shrink-0">
+      <span className="w-22 shrink-0">
         <StateBadge state={isLate ? 'failing' : state}>{isLate ? 'No answer' : word}</StateBadge>
       </span>
       <span className="truncate font-mono text-xs text-muted">

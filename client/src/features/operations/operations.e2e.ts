@@ -4,6 +4,9 @@ import { expect, gate, look, test } from '../../../../tests/browser/fixtures.ts'
 import { query } from '../../../../tests/support/postgres.ts';
 import type { SpawnedServer } from '../../../../tests/support/server.ts';
 
+// Each has a server of its own, so they need not wait for each other.
+test.describe.configure({ mode: 'parallel' });
+
 const KEY = randomBytes(32).toString('base64url');
 const SECRETS = { INTERNAL_API_KEY: KEY, SESSION_SECRET: randomBytes(32).toString('base64url') };
 /** A stopped database must show within this time, in milliseconds. */

@@ -47,10 +47,12 @@ function Sentence() {
   const said = now && sentence(now, alerts);
   return (
     <div className="mt-5 mb-6">
-      <p className={`min-h-28 text-lg md:min-h-16 md:text-xl ${now?.ready === false ? 'text-failing' : ''}`}>
+      <p
+        className={`min-h-[4lh] text-lg md:min-h-[2lh] md:text-xl ${now?.ready === false ? 'text-failing' : ''}`}
+      >
         {said}
       </p>
-      <p className="min-h-10 text-sm text-muted md:min-h-5">
+      <p className="min-h-[2lh] text-sm text-muted md:min-h-[1lh]">
         {(!reachable || mode === 'still') && heardAt !== undefined
           ? asOf(heardAt)
           : before !== undefined &&

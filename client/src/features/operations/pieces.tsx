@@ -24,7 +24,7 @@ export function Panel({
       <div className="mb-3 flex min-h-8 flex-wrap items-center justify-between gap-x-4 gap-y-2">
         <div className="min-w-0">
           <h2 className="text-base">{title}</h2>
-          {note && <p className="max-w-prose text-sm text-muted">{note}</p>}
+          {note !== undefined && <p className="min-h-[1lh] max-w-prose text-sm text-muted">{note}</p>}
         </div>
         {action}
       </div>
@@ -119,7 +119,7 @@ export function Code({ label, text, copied = text }: { label: string; text: stri
   return (
     <div className="mt-3 flex items-start gap-1 rounded-md border bg-background pl-3">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section aria-label={label} tabIndex={0} className="max-h-72 min-w-0 grow overflow-auto py-2">
+      <section aria-label={label} tabIndex={0} className="relative max-h-72 min-w-0 grow overflow-auto py-2">
         <pre className="font-mono text-xs">{text}</pre>
       </section>
       <CopyButton text={copied} label={`Copy: ${label.toLowerCase()}`} />

@@ -51,7 +51,7 @@ function Readiness() {
     <Panel
       title="Production readiness"
       className="mt-5"
-      note={data && `${count('fail')} to mend, ${count('warn')} to look at, ${count('pass')} in order.`}
+      note={data ? `${count('fail')} to mend, ${count('warn')} to look at, ${count('pass')} in order.` : ''}
     >
       {error && !data ? (
         <ErrorNote error={error} />
@@ -145,7 +145,7 @@ function SignedIn() {
     <Panel
       title="Signed in"
       className="mt-4"
-      note={session?.expiresAt && `Until ${clock(session.expiresAt)}, renewed by use.`}
+      note={session?.expiresAt ? `Until ${clock(session.expiresAt)}, renewed by use.` : ''}
     >
       <Button disabled={isPending} onClick={() => mutate()}>
         Sign out
