@@ -148,8 +148,9 @@ describe('what is asked of Prometheus', () => {
     database = await createDatabase();
     test = await createTestApp(database.url);
     const url = await test.listen();
-    for (const path of ['/', '/api/notes', '/nowhere'])
+    for (const path of ['/', '/api/status', '/nowhere'])
       await fetch(url + path).then((answer) => answer.text());
+    await test.database.pool.query('select 1');
     // What is sampled is there after the first tick.
     await vi.waitFor(
       async () => {
