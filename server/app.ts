@@ -161,7 +161,7 @@ export async function createApp(
   await app.ready();
   const anyHost = config.allowedHosts.length === 0;
   const handler = quickFiles(app, { lifecycle, anyHost, hsts: config.hsts, trusts });
-  const never = ['/api/status', '/api/monitoring/', '/api/docs', '/api/openapi.json'];
+  const never = ['/api/status', '/api/monitoring/', '/api/operations/', '/api/docs', '/api/openapi.json'];
   const headers = app.securityHeaders;
   return {
     app,

@@ -11,6 +11,8 @@ const SECRETS = {
   REDIS_URL: 'redis://:Vb6TzRc4YhGs@cache.invalid:6379',
   PGPASSWORD: 'Ux3PoEi9AsDk',
 };
+/** A handler of a feature would be cut off long before a profile is taken. */
+const ENV = { ...SECRETS, REQUEST_TIMEOUT_MS: '200' };
 /** What must be read nowhere: also no part of it. */
 const MARKS = [
   'Zk3v9QyT',
@@ -28,7 +30,7 @@ let server: TestApp;
 let description: Description;
 beforeAll(async () => {
   database = await createDatabase();
-  server = await createTestApp(database.url, SECRETS);
+  server = await createTestApp(database.url, ENV);
   description = await readDescription(server);
 });
 afterAll(async () => {
@@ -89,6 +91,22 @@ describe('the operators’ API', () => {
       expect([told, ready]).toEqual([state, state === 'ready']);
     }
   }, 30_000);
+
+  it('answers an operator while everybody else is refused', async () => {
+    await using busy = await createTestApp(database.url, SECRETS);
+    const address = await busy.listen();
+    const begun = await busy.app.inject({
+      method: 'POST',
+      url: '/api/operations/session',
+      payload: { key: KEY },
+    });
+    const cookie = String(begun.headers['set-cookie']).split(';')[0] as string;
+    busy.app.overload.reason = () => 'memory';
+    const status = async (path: string) => (await fetch(address + path, { headers: { cookie } })).status;
+    expect(await status('/api/notes')).toBe(503);
+    expect(await status('/api/operations/session')).toBe(200);
+    expect(await status('/api/monitoring/metrics')).toBe(200);
+  });
 
   it('tells of an error by kind, with the request that leads to its lines', async () => {
     await query(database.url, 'ALTER TABLE notes RENAME TO notes_away');

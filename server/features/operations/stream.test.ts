@@ -229,7 +229,7 @@ describe('the stream', () => {
 });
 
 it('lets go of a screen that does not read', async () => {
-  await using server = await make();
+  await using server = await make({ LOG_LEVEL: 'debug' });
   const address = await server.listen();
   const screen = await listen(address, '?log=info');
   await vi.waitFor(() => expect(screen.of('log').length).toBe(1), PATIENT);
@@ -245,6 +245,7 @@ it('lets go of a screen that does not read', async () => {
     },
     { timeout: 60_000, interval: 250 },
   );
+  expect(server.lines.map(({ msg }) => msg)).toContain('a screen reads too slowly: its stream is ended');
 }, 70_000);
 
 it('ends when the process is told to stop, and keeps no newcomer', async () => {
