@@ -1,10 +1,11 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation, useNavigate, useSearch } from '@tanstack/react-router';
-import { useEffect, useEffectEvent } from 'react';
+import { useEffect, useEffectEvent, useRef } from 'react';
 import { Button } from '@/components/button.tsx';
 import { ErrorState } from '@/components/error-state.tsx';
 import { ScreenHeading } from '@/components/screen-heading.tsx';
 import { StateBadge } from '@/components/state-badge.tsx';
+import { useConnection } from '@/lib/connection.ts';
 import { withServerData } from '@/lib/server-data.tsx';
 import { useShortcut } from '@/lib/shortcut.ts';
 import { connect, forget, standStill, useLive } from './live.ts';
@@ -40,7 +41,14 @@ function SignedIn() {
   const tab = TABS.find(({ to }) => to === pathname.replace(/\/$/, '')) ?? TABS[0];
   const { window = '15m', paused } = useSearch({ strict: false });
   const navigate = useNavigate();
+  const tabs = useRef<HTMLElement>(null);
   useWatch(tab.to === '/ops/logs');
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another view is another tab to show
+  useEffect(() => {
+    tabs.current
+      ?.querySelector('[aria-current=page]')
+      ?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [pathname]);
 
   const pause = () =>
     navigate({
@@ -85,7 +93,7 @@ function SignedIn() {
           </Button>
         </div>
       </div>
-      <nav aria-label="Operations" className="mt-2 flex gap-5 overflow-x-auto border-b">
+      <nav ref={tabs} aria-label="Operations" className="mt-2 flex gap-5 overflow-x-auto border-b">
         {TABS.map(({ to, label }) => (
           <Link
             key={to}
@@ -146,10 +154,11 @@ function Source() {
     polling: ['degraded', 'Every 5 s'] as const,
     still: ['waiting', 'Paused'] as const,
   }[mode];
-  const isLate = mode === 'polling' && heardAt !== undefined && Date.now() - heardAt > 12_000;
+  const { reachable } = useConnection();
+  const isLate = mode !== 'still' && !reachable;
   return (
     <p role="status" className="flex min-w-0 items-center gap-3 text-sm">
-      <span className="w-22 shrink-0">
+      <span className="w-24 shrink-0 whitespace-nowrap">
         <StateBadge state={isLate ? 'failing' : state}>{isLate ? 'No answer' : word}</StateBadge>
       </span>
       <span className="truncate font-mono text-xs text-muted">

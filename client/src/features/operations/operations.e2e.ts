@@ -12,11 +12,19 @@ const SECRETS = { INTERNAL_API_KEY: KEY, SESSION_SECRET: randomBytes(32).toStrin
 /** A stopped database must show within this time, in milliseconds. */
 const SHOWN_WITHIN_MS = 6_000;
 
+/** Who holds the table of notes for himself. */
+const LOCKS =
+  "SELECT pid FROM pg_locks WHERE relation = 'notes'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+
 const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name });
 const row = (page: Page, table: string, text: string) =>
   page.getByRole('region', { name: table, exact: true }).getByRole('row').filter({ hasText: text });
 /** The sentence of the first screen. */
-const sentence = (page: Page) => page.getByText(/^(Ready|Not ready) for /);
+const sentence = (page: Page) =>
+  page
+    .getByRole('main')
+    .locator('p')
+    .filter({ hasText: /^(Ready|Not ready) for / });
 
 async function signIn(page: Page, address: string) {
   await page.goto(address);
@@ -124,7 +132,7 @@ test.describe('under traffic', () => {
     await send(server, 120, '/api/notes');
     await send(server, 30, '/api/notes/999999');
     await expect(sentence(page)).toContainText(
-      /^Ready for .+ requests a second, no errors, 95 % within .+ ms\. No alerts\.$/,
+      /^Ready for .+ requests a second, no errors, 95\s% within .+\sms\. No alerts\.$/,
     );
     await expect(row(page, 'Busiest routes', 'GET /api/notes').first()).toBeVisible();
     await look(page, 'operations-overview');
@@ -186,7 +194,7 @@ test.describe('under traffic', () => {
     } finally {
       await query(backend.databaseUrl, 'ALTER TABLE mislaid RENAME TO notes');
     }
-    await expect(sentence(page)).toContainText(/% errors/);
+    await expect(sentence(page)).toContainText(/\s% errors/);
     await page.getByRole('link', { name: 'Errors', exact: true }).click();
     const error = page.getByRole('button', { name: /relation "notes" does not exist/ }).first();
     await expect(error).toContainText('7');
@@ -205,9 +213,10 @@ test.describe('under traffic', () => {
   test('shows a slow query, and what waits', async ({ page, backend }) => {
     await page.getByRole('link', { name: 'Resources' }).click();
     const locked = query(backend.databaseUrl, 'BEGIN; LOCK TABLE notes; SELECT pg_sleep(1.5); COMMIT');
+    await expect(async () => expect((await query(backend.databaseUrl, LOCKS)).rowCount).toBe(1)).toPass();
     await send(server, 3, '/api/notes');
     await locked;
-    await expect(row(page, 'Slowest queries', 'notes').first()).toContainText(/1\.\d+ s/, {
+    await expect(row(page, 'Slowest queries', 'notes').first()).toContainText(/1\.\d+\ss/, {
       timeout: 15_000,
     });
     await expect(row(page, 'Health checks', 'database')).toContainText('Passes');
@@ -291,14 +300,14 @@ test.describe('in trouble', () => {
     await expect(sentence(page)).toContainText('Ready for');
     way.close();
     const closedAt = Date.now();
-    await expect(page.getByText(/^Not ready/).first()).toBeVisible({ timeout: SHOWN_WITHIN_MS });
+    await expect(sentence(page)).toContainText('Not ready', { timeout: SHOWN_WITHIN_MS });
     test.info().annotations.push({
       type: 'database stopped, shown after, ms',
       description: String(Date.now() - closedAt),
     });
     await look(page, 'operations-not-ready');
     await way.open();
-    await expect(page.getByText(/^Ready for/)).toBeVisible({ timeout: 15_000 });
+    await expect(sentence(page)).toContainText(/^Ready/, { timeout: 15_000 });
     way.close();
   });
 
@@ -321,7 +330,7 @@ test.describe('in trouble', () => {
     await signIn(page, `${server.url}/ops`);
     await expect(sentence(page)).toBeVisible();
     await server.end('SIGKILL');
-    await expect(page.getByText(/These figures are of/)).toBeVisible({ timeout: 15_000 });
+    await expect(page.getByText(/No answer since \d/)).toBeVisible({ timeout: 15_000 });
     await look(page, 'operations-unreachable');
     server = await backend.start({ ...SECRETS, PORT: String(server.port) });
     await server.ready();
@@ -347,4 +356,120 @@ test.describe('in trouble', () => {
     await show('visible');
     await expect(() => expect(streams).toEqual(['ended', 'begun'])).toPass();
   });
+});
+
+/** What an hour in this process looks like over the wire: rush and quiet, a gap, and some errors. */
+function anHour(end: number) {
+  const times = Array.from({ length: 720 }, (_, step) => end - (719 - step) * 5_000);
+  const wave = (height: number, base = 0) =>
+    times.map((_, step) =>
+      step > 300 && step < 340
+        ? null
+        : base + height * (1.2 + Math.sin(step / 40) + Math.sin(step * 1.7) / 5),
+    );
+  return {
+    instance: 'web-1f3a9c',
+    window: '1h',
+    stepMs: 5_000,
+    times,
+    requestsPerSecond: wave(40),
+    errorsPerSecond: times.map((_, step) => (step > 500 && step < 520 ? 0.6 : 0)),
+    p50Ms: wave(1, 1),
+    p95Ms: wave(5, 4),
+    p99Ms: wave(12, 15),
+    inFlight: wave(2),
+    eventLoopDelayMs: wave(4, 10),
+    eventLoopUtilization: wave(0.2),
+    cpu: wave(0.3),
+    rss: wave(5_000_000, 180_000_000),
+    heapUsed: wave(20_000_000, 40_000_000),
+    gcMsPerSecond: wave(3),
+    poolInUse: wave(3),
+    poolWaiting: times.map(() => 0),
+    queryP95Ms: wave(2, 1),
+    refusedPerSecond: times.map(() => 0),
+  };
+}
+
+test('an hour of data is drawn and kept current on a slow machine', async ({
+  page,
+  backend,
+  browserName,
+}) => {
+  test.skip(browserName !== 'chromium', 'only Chromium can be slowed down');
+  await using server = await backend.start(SECRETS);
+  await server.ready();
+  await signIn(page, `${server.url}/ops/settings?window=1h`);
+  // Nobody waits for an hour: the wire says what an hour would have said. Everything behind it is as it is.
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.evaluate((hour) => {
+    const hear: Record<string, (event: { data: string }) => void> = {};
+    class Wire {
+      addEventListener(name: string, listener: (event: { data: string }) => void) {
+        hear[name] = listener;
+      }
+      close() {}
+    }
+    const say = (name: string, data: unknown) => hear[name]?.({ data: JSON.stringify(data) });
+    const sayHour = () => say('history', hour);
+    Object.assign(window, { EventSource: Wire, say, sayHour });
+  }, anHour(Date.now()));
+  await page.getByRole('button', { name: 'Resume' }).click();
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  await devtools.send('Performance.enable');
+  const busyMs = async () => {
+    const { metrics } = await devtools.send('Performance.getMetrics');
+    return 1_000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0);
+  };
+
+  const opened = page.evaluate(async () => {
+    const { say, sayHour } = window as unknown as { say(name: string, data: unknown): void; sayHour(): void };
+    say('hello', { instance: 'web-1f3a9c', heartbeatMs: 15_000 });
+    sayHour();
+    const begun = await new Promise<number>((resolve) =>
+      addEventListener('click', () => resolve(performance.now()), { capture: true, once: true }),
+    );
+    const drawn = () =>
+      [...document.querySelectorAll('figure path')].filter(
+        (path) => (path.getAttribute('d') ?? '').length > 999,
+      );
+    while (drawn().length < 8) await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);
+    return performance.now() - begun;
+  });
+  await page.getByRole('link', { name: 'Overview' }).click();
+  const openedMs = await opened;
+
+  const updates = 10;
+  const before = await busyMs();
+  await page.evaluate(async (updates) => {
+    const { say } = window as unknown as { say(name: string, data: unknown): void };
+    for (let update = 1; update <= updates; update += 1) {
+      const step = (value: number) => [value * (1 + Math.random())];
+      say('history', {
+        ...{ instance: 'web-1f3a9c', window: '1h', stepMs: 5_000, times: [Date.now() + update * 5_000] },
+        ...{
+          requestsPerSecond: step(40),
+          errorsPerSecond: [0],
+          p50Ms: step(1),
+          p95Ms: step(5),
+          p99Ms: step(12),
+        },
+        ...{ inFlight: step(2), eventLoopDelayMs: step(10), eventLoopUtilization: step(0.2), cpu: step(0.3) },
+        ...{ rss: step(180_000_000), heapUsed: step(40_000_000), gcMsPerSecond: step(3), poolInUse: step(3) },
+        ...{ poolWaiting: [0], queryP95Ms: step(2), refusedPerSecond: [0] },
+      });
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }, updates);
+  const updated = ((await busyMs()) - before) / updates;
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+  const description = `${Math.round(openedMs)} to open, ${Math.round(updated)} of main thread for an update`;
+  test.info().annotations.push({ type: 'an hour on a processor 4 times as slow, ms', description });
+  console.log(description);
+  await look(page, 'operations-hour');
+  // What is promised is 1,500 and 50 on a quiet machine; this one may have other work.
+  expect(openedMs).toBeLessThan(6_000);
+  expect(updated).toBeLessThan(250);
 });

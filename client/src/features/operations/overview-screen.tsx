@@ -10,8 +10,9 @@ import { Checks } from './checks.tsx';
 import { useLive } from './live.ts';
 import { performanceQuery, refreshed } from './operations-queries.ts';
 import { keeping, Panel, RowsToCome } from './pieces.tsx';
-import { columnsOf, nameOf } from './route-columns.tsx';
-import { asOf, sentence } from './sentence.ts';
+import { columnsOf } from './route-columns.tsx';
+import { lastWords, sentence } from './sentence.ts';
+import { clock } from './units.ts';
 
 /** Routes on the first screen; all of them have one of their own. */
 const SHOWN_ROUTES = 6;
@@ -44,17 +45,21 @@ export function OverviewScreen(): ReactNode {
 function Sentence() {
   const { now, alerts, before, instance, heardAt, mode } = useLive((live) => live);
   const { reachable } = useConnection();
-  const said = now && sentence(now, alerts);
+  const said = now && (reachable || !heardAt ? sentence(now, alerts) : lastWords(now, heardAt));
+  const isWell = now?.ready === true && reachable;
   return (
     <div className="mt-5 mb-6">
-      <p
-        className={`min-h-[4lh] text-lg md:min-h-[2lh] md:text-xl ${now?.ready === false ? 'text-failing' : ''}`}
-      >
-        {said}
+      <p className="min-h-[4lh] text-lg md:min-h-[2lh] md:text-xl">
+        {said && (
+          // Words that change are other elements then: within a line they would count as moved.
+          <span key={said.join()}>
+            <span className={isWell ? '' : 'text-failing'}>{said[0]}</span> {said[1]}
+          </span>
+        )}
       </p>
       <p className="min-h-[2lh] text-sm text-muted md:min-h-[1lh]">
-        {(!reachable || mode === 'still') && heardAt !== undefined
-          ? asOf(heardAt)
+        {mode === 'still' && heardAt !== undefined
+          ? `These figures are of ${clock(heardAt)}.`
           : before !== undefined &&
             `Another process answers now: ${instance} instead of ${before}. Its figures begin anew.`}
       </p>
@@ -91,8 +96,7 @@ function BusiestRoutes() {
           columns={columnsOf(['route', 'rate', 'errors', 'p95'])}
           minWidth={480}
           rows={data.routes.slice(0, SHOWN_ROUTES)}
-          rowKey={nameOf}
-          order={window}
+          rowKey={(_, index) => index}
         />
       )}
     </Panel>

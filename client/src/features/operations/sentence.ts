@@ -3,7 +3,7 @@ import { asSentence } from '@/lib/format.ts';
 import { clock, milliseconds, number, percent, span } from './units.ts';
 
 /** How alerts are called within a sentence: `event-loop-delay` is `event loop delay`. */
-export const spoken = (name: string) => name.replaceAll('-', ' ');
+export const spoken = (name: string) => name.replaceAll('-', ' ').replace(/\bcpu\b/, 'CPU');
 
 const COUNTS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
 
@@ -21,7 +21,7 @@ function traffic({ requestsPerSecond: rate, errorRatio, p95Ms }: Now) {
       ? `${number(rate)} requests a second`
       : `${Math.max(1, Math.round(rate * 60))} requests a minute`;
   const errors = errorRatio === 0 ? 'no errors' : `${percent(errorRatio)} errors`;
-  const duration = p95Ms === null ? '' : `, 95 % within ${milliseconds(p95Ms)}`;
+  const duration = p95Ms === null ? '' : `, ${percent(0.95)} within ${milliseconds(p95Ms)}`;
   return `${often.replace(/^1 requests/, '1 request')}, ${errors}${duration}.`;
 }
 
@@ -38,9 +38,14 @@ function warnings(alerts: readonly Alert[]) {
   return `${COUNTS[names.length] ?? names.length} ${names.length === 1 ? 'alert' : 'alerts'}: ${list}.${aside}`;
 }
 
-/** How the process is, as a colleague would say it. */
-export const sentence = (now: Now, alerts: readonly Alert[], at = Date.parse(now.at)) =>
-  `${condition(now, at)} ${traffic(now)} ${warnings(alerts)}`;
+/** How the process is, as a colleague would say it: its condition, and the rest. */
+export const sentence = (now: Now, alerts: readonly Alert[], at = Date.parse(now.at)) => [
+  condition(now, at),
+  `${traffic(now)} ${warnings(alerts)}`,
+];
 
-/** What is said before the figures when they are not of now. */
-export const asOf = (heardAt: number) => `These figures are of ${clock(heardAt)}.`;
+/** The same once it answers no more: what it did before. */
+export const lastWords = (now: Now, heardAt: number) => [
+  `No answer since ${clock(heardAt)}.`,
+  `Before that: ${traffic(now).replace(/^No/, 'no')}`,
+];

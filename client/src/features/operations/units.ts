@@ -19,6 +19,9 @@ export const clock = (at: number | string) => timeOfDay.format(new Date(at));
 /** The same with its day, for what may be older than this one: `Nov 21, 14:03:22`. */
 export const moment = (at: number | string) => dateAndTime.format(new Date(at));
 
+/** Between a number and its unit a line does not end. */
+const NBSP = '\u00a0';
+
 /** Three digits that count: `0.42`, `4.2`, `42`, `4,200`. */
 export function number(value: number) {
   const size = Math.abs(value);
@@ -31,19 +34,22 @@ export const perSecond = (value: number) => `${number(value)}/s`;
 
 /** A share of 1: `0.02 %`. What is not 0 is not shown as 0. */
 export const percent = (share: number) =>
-  share > 0 && share < 0.0001 ? '< 0.01 %' : `${number(share * 100)} %`;
+  share > 0 && share < 0.0001 ? `<${NBSP}0.01${NBSP}%` : `${number(share * 100)}${NBSP}%`;
 
 /** Milliseconds: `0.42 ms`, `12.3 ms`, `1.24 s`. */
-export const milliseconds = (ms: number) => (ms < 999.5 ? `${number(ms)} ms` : `${number(ms / 1_000)} s`);
+export const milliseconds = (ms: number) =>
+  ms < 999.5 ? `${number(ms)}${NBSP}ms` : `${number(ms / 1_000)}${NBSP}s`;
 
 /** Bytes in powers of 1,024: `182 MiB`. */
 export function bytes(value: number) {
   const mebi = value / 1_048_576;
-  return mebi < 1_023.5 ? `${number(Math.round(mebi * 10) / 10)} MiB` : `${number(mebi / 1_024)} GiB`;
+  return mebi < 1_023.5
+    ? `${number(Math.round(mebi * 10) / 10)}${NBSP}MiB`
+    : `${number(mebi / 1_024)}${NBSP}GiB`;
 }
 
 /** Cores in use: `0.42 cores`. */
-export const cores = (value: number) => `${number(value)} ${value === 1 ? 'core' : 'cores'}`;
+export const cores = (value: number) => `${number(value)}${NBSP}${value === 1 ? 'core' : 'cores'}`;
 
 /** A time that has passed, in its two largest units: `3 d 4 h`, `12 min 5 s`. */
 export function span(ms: number) {
@@ -55,10 +61,10 @@ export function span(ms: number) {
     [seconds % 60, 's'],
   ] as const;
   const first = parts.findIndex(([amount]) => amount > 0);
-  if (first === -1) return '0 s';
+  if (first === -1) return `0${NBSP}s`;
   return parts
     .slice(first, first + 2)
     .filter(([amount]) => amount > 0)
-    .map(([amount, unit]) => `${amount} ${unit}`)
+    .map(([amount, unit]) => `${amount}${NBSP}${unit}`)
     .join(' ');
 }
