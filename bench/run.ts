@@ -5,8 +5,10 @@
  * The contenders take turns, so that a machine that is slow for a while is slow for all of them; what counts is the
  * ratio of the medians.
  */
+import { glob } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { ROOT } from '../tests/support/server.ts';
 import { against } from './against.ts';
-import { databaseSuite } from './database.ts';
 import { idleSuite } from './idle.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
 import { overloadSuite } from './overload.ts';
@@ -25,7 +27,6 @@ const suites: Record<string, () => Promise<void>> = {
   observe: observeSuite,
   percentiles: percentilesSuite,
   static: staticSuite,
-  database: databaseSuite,
   limits: limitsSuite,
   stream: streamSuite,
   start: startSuite,
@@ -33,6 +34,11 @@ const suites: Record<string, () => Promise<void>> = {
   overload: overloadSuite,
   'slow-clients': slowClientsSuite,
 };
+
+// What a feature brings lies beside it, and goes with it: `queries.bench.ts` of the sample is the suite `queries`.
+for await (const file of glob('server/features/*/*.bench.ts', { cwd: ROOT })) {
+  suites[basename(file, '.bench.ts')] = async () => (await import(join(ROOT, file))).suite();
+}
 
 const [option, revision, ...others] = process.argv.slice(2);
 if (option === '--against') {

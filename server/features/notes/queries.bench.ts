@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
-import { migrate } from '../server/database/migrator.ts';
-import { createDatabase, type Database } from '../server/database/pool.ts';
-import { NoteQueries } from '../server/features/notes/queries.ts';
-import { notes } from '../server/features/notes/table.ts';
-import { ROOT } from '../tests/support/server.ts';
-import { middle, withDatabase } from './contender.ts';
-import { keep, print } from './results.ts';
+import { middle, withDatabase } from '../../../bench/contender.ts';
+import { keep, print } from '../../../bench/results.ts';
+import { ROOT } from '../../../tests/support/server.ts';
+import { migrate } from '../../database/migrator.ts';
+import { createDatabase, type Database } from '../../database/pool.ts';
+import { NoteQueries } from './queries.ts';
+import { notes } from './table.ts';
 
 const ROWS = (process.env.BENCH_ROWS ?? '1000,100000').split(',').map(Number);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
@@ -24,7 +24,7 @@ const COLUMNS = 'id, title, body, version, created_at as "createdAt", updated_at
 const SUMMARY = `id, title, left(body, 140) as excerpt, version, created_at as "createdAt", updated_at as "updatedAt"`;
 
 /** The feature's own queries beside hand-written named statements and beside drizzle as its documentation shows it. */
-export async function databaseSuite(): Promise<void> {
+export async function suite(): Promise<void> {
   await withDatabase('database', async (connectionString) => {
     const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as never;
     const folder = join(ROOT, 'drizzle');
@@ -78,7 +78,7 @@ export async function databaseSuite(): Promise<void> {
     }
     const table = [['', ...Object.keys(contenders)], ...lines] as const;
     print(table);
-    await keep('database', table, all);
+    await keep('queries', table, all);
   });
 }
 
