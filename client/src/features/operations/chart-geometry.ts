@@ -40,7 +40,8 @@ function drawn(values: Values): number[] {
         if (value > (values[high] ?? Number.NEGATIVE_INFINITY)) high = index;
       }
     }
-    chosen.push(...[...new Set([low, high, ...(gap === -1 ? [] : [gap])])].sort((a, b) => a - b));
+    const marks = [low, high, gap].sort((a, b) => a - b);
+    for (const index of marks) if (index !== -1 && index !== chosen.at(-1)) chosen.push(index);
   }
   return chosen;
 }

@@ -44,7 +44,7 @@ export type ChartProps = {
 
 /** Lines over time. All charts of a screen show the same time, and one cursor: by pointing, or by arrow keys. */
 export const Chart = memo(function Chart(props: ChartProps) {
-  const { title, note, times, windowMs, series, format, least, gap = 'nothing measured' } = props;
+  const { title, note, times, windowMs, series, least, gap = 'nothing measured' } = props;
   const id = useId();
   const [isTableOpen, setTableOpen] = useState(false);
   const end = times.at(-1) ?? 0;
@@ -78,25 +78,30 @@ export const Chart = memo(function Chart(props: ChartProps) {
       <Readout {...props} />
       <Plot {...props} gap={gap} scale={scale} />
       <Dialog title={title} open={isTableOpen} onClose={() => setTableOpen(false)}>
-        <div className="max-h-[60dvh] overflow-y-auto">
-          <Table
-            caption={`${title}, latest first`}
-            columns={[
-              { header: 'Time', cell: (index: number) => clock(times[index] as number) },
-              ...series.map(({ name, values }) => ({
-                header: name,
-                numeric: true,
-                cell: (index: number) => textOf(values[index], format, '–'),
-              })),
-            ]}
-            rows={times.map((_, index) => times.length - 1 - index)}
-            rowKey={(index) => index}
-          />
-        </div>
+        <AsTable {...props} />
       </Dialog>
     </figure>
   );
 });
+
+/** What the picture shows, for those who would rather read it. */
+const AsTable = ({ title, times, series, format }: ChartProps) => (
+  <div className="max-h-[60dvh] overflow-y-auto">
+    <Table
+      caption={`${title}, latest first`}
+      columns={[
+        { header: 'Time', cell: (index: number) => clock(times[index] as number) },
+        ...series.map(({ name, values }) => ({
+          header: name,
+          numeric: true,
+          cell: (index: number) => textOf(values[index], format, '–'),
+        })),
+      ]}
+      rows={times.map((_, index) => times.length - 1 - index)}
+      rowKey={(index) => index}
+    />
+  </div>
+);
 
 const textOf = (value: number | null | undefined, format: (value: number) => string, none: string) =>
   value === null || value === undefined ? none : format(value);
@@ -188,6 +193,9 @@ function Plot({ title, times, stepMs, series, format, gap = '', scale }: ChartPr
       : `${clock(at)}: ${series.map(({ name, values }) => `${name} ${textOf(values[index], format, gap)}`).join(', ')}`;
   return (
     <>
+      <p aria-hidden="true" className="mt-1 text-xs text-muted tabular-nums">
+        {format(most)}
+      </p>
       <div
         role="slider"
         tabIndex={0}
@@ -200,17 +208,9 @@ function Plot({ title, times, stepMs, series, format, gap = '', scale }: ChartPr
         onPointerLeave={() => pointAt(undefined)}
         onKeyDown={onKeyDown}
         onBlur={() => pointAt(undefined)}
-        className="relative mt-2 h-24 touch-pan-y rounded-md"
+        className="relative mt-0.5 h-24 touch-pan-y rounded-md"
       >
         <Lines times={times} stepMs={stepMs} series={series} scale={scale} gap={gap} />
-        <span
-          aria-hidden="true"
-          className="pointer-events-none absolute top-0 left-0 text-xs text-muted tabular-nums"
-        >
-          <span key={most} className="bg-surface pr-1">
-            {format(most)}
-          </span>
-        </span>
         {isPointed && at !== undefined && at >= from && (
           <div
             className="pointer-events-none absolute inset-y-0 w-px bg-text"

@@ -54,10 +54,12 @@ const NOTHING: Live = { mode: 'connecting', alerts: [], errors: [], lines: [], m
 let live = NOTHING;
 const listeners = new Set<() => void>();
 
-function update(change: Partial<Live>) {
-  live = { ...live, ...change };
+function become(next: Live) {
+  live = next;
   for (const listener of listeners) listener();
 }
+
+const update = (change: Partial<Live>) => become({ ...live, ...change });
 
 /** What `select` takes of it, kept current. */
 export const useLive = <Part>(select: (live: Live) => Part) =>
@@ -70,12 +72,12 @@ export const useLive = <Part>(select: (live: Live) => Part) =>
   );
 
 /** Forgets everything, as somebody who signs out expects. */
-export const forget = () => update({ ...NOTHING });
+export const forget = () => become(NOTHING);
 
 /** From now on this process is watched. */
 function watch(instance: string) {
   if (live.instance === instance) return;
-  update({
+  become({
     ...NOTHING,
     mode: live.mode,
     instance,
