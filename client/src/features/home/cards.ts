@@ -27,6 +27,7 @@ export const CARDS: { title: string; lines: Line[] }[] = [
   {
     title: 'Look inside',
     lines: [
+      { label: 'Figures, routes, errors, logs, alerts', href: '/ops' },
       { label: 'The API, described', href: '/api/docs' },
       { label: 'Is it healthy, check by check', href: '/health' },
       { label: 'Is it ready for traffic', href: '/ready' },

@@ -6,7 +6,7 @@ import { buttonClass } from '@/components/button.tsx';
 import { CopyButton } from '@/components/copy-button.tsx';
 import { Dialog } from '@/components/dialog.tsx';
 import { EmptyState } from '@/components/empty-state.tsx';
-import { ErrorState } from '@/components/error-state.tsx';
+import { useLive } from './live.ts';
 import { errorsQuery, refreshed } from './operations-queries.ts';
 import { Code, keeping, Panel, RowsToCome } from './pieces.tsx';
 import { moment, number } from './units.ts';
@@ -14,7 +14,8 @@ import { moment, number } from './units.ts';
 /** Errors by kind, latest first. Rows have one height and change their content, so that nothing jumps. */
 export function ErrorsScreen(): ReactNode {
   const { error: open, paused } = useSearch({ strict: false });
-  const { data, error, refetch } = useQuery({ ...errorsQuery, ...refreshed(paused) });
+  const errors = useLive((live) => live.errors);
+  const { data } = useQuery({ ...errorsQuery(open !== undefined), ...refreshed(paused) });
   const navigate = useNavigate();
   const show = (fingerprint: string | undefined) =>
     navigate({
@@ -23,15 +24,15 @@ export function ErrorsScreen(): ReactNode {
       replace: fingerprint === undefined,
     });
 
-  if (error && !data) return <ErrorState error={error} onRetry={refetch} />;
-  if (!data) {
+  if (!errors) {
     return (
       <div className="mt-5">
         <RowsToCome rows={6} />
       </div>
     );
   }
-  const chosen = data.errors.find(({ fingerprint }) => fingerprint === open);
+  // The stack comes a moment later than the rest.
+  const chosen = [...(data?.errors ?? []), ...errors].find(({ fingerprint }) => fingerprint === open);
   return (
     <>
       <Panel
@@ -39,13 +40,13 @@ export function ErrorsScreen(): ReactNode {
         className="mt-5"
         note="Since this process started, latest first. What a caller did wrong is not among them."
       >
-        {data.errors.length === 0 ? (
+        {errors.length === 0 ? (
           <EmptyState icon="check" title="No errors">
             <p>Nothing has failed since this process started.</p>
           </EmptyState>
         ) : (
           <ul className="overflow-hidden rounded-md border bg-surface">
-            {data.errors.map((group, index) => (
+            {errors.map((group, index) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: places stay, what stands in them changes
               <li key={index} className="border-b last:border-b-0">
                 <ErrorRow group={group} onOpen={() => show(group.fingerprint)} />

@@ -42,14 +42,15 @@ export type Live = {
   now?: Now;
   history?: History;
   alerts: Alert[];
-  errors: ErrorGroup[];
+  /** The latest kinds, without their stacks; undefined until the first word of them. */
+  errors?: ErrorGroup[];
   /** The end of the log, oldest first. */
   lines: LogLine[];
   /** Lines that came faster than they could be sent. */
   missed: number;
 };
 
-const NOTHING: Live = { mode: 'connecting', alerts: [], errors: [], lines: [], missed: 0 };
+const NOTHING: Live = { mode: 'connecting', alerts: [], lines: [], missed: 0 };
 
 let live = NOTHING;
 const listeners = new Set<() => void>();

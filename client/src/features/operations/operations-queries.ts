@@ -99,12 +99,14 @@ export const performanceQuery = (window: Window, route?: string) =>
       query?.queryKey[3] === route ? keepPreviousData(previous) : undefined,
   });
 
-/** Errors by kind, with their stacks. */
-export const errorsQuery = queryOptions({
-  queryKey: ['operations', 'errors'],
-  queryFn: ({ signal, client }) =>
-    forOperators(client, request<typeof listErrors>('GET', '/api/monitoring/errors', { signal })),
-});
+/** Errors by kind, with their stacks, for as long as one is looked at. */
+export const errorsQuery = (isOpen: boolean) =>
+  queryOptions({
+    queryKey: ['operations', 'errors'],
+    queryFn: ({ signal, client }) =>
+      forOperators(client, request<typeof listErrors>('GET', '/api/monitoring/errors', { signal })),
+    enabled: isOpen,
+  });
 
 /** What the end of the log holds of these words, or of this request. */
 export const logsQuery = (level: LogLevel, search: string | undefined, requestId: string | undefined) =>
