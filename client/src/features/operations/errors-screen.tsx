@@ -76,7 +76,7 @@ function ErrorRow({
       className="grid h-18 w-full grid-cols-[minmax(0,1fr)_4rem] items-center gap-x-4 px-4 text-left -outline-offset-2 transition-colors hover:bg-hover md:grid-cols-[minmax(0,1fr)_minmax(0,14rem)_8rem_4rem]"
     >
       <span className="min-w-0">
-        <span className="line-clamp-1 text-sm wrap-anywhere md:line-clamp-2">
+        <span className="line-clamp-2 text-sm wrap-anywhere">
           <span className="font-medium text-failing">{type}</span> {message}
         </span>
         <span className="block truncate font-mono text-xs text-muted md:hidden">

@@ -74,9 +74,9 @@ export function LogsScreen(): ReactNode {
         )}
       </Tail>
       <p role="status" className="mt-2 flex h-5 gap-3 truncate text-sm text-muted">
-        <span className="tabular-nums">{number(lines.length)} lines</span>
+        <span className="tabular-nums">{`${number(lines.length)} lines`}</span>
         {paused && <span>Paused: newer lines come when you resume.</span>}
-        {missed > 0 && <span>{number(missed)} more came faster than they could be shown.</span>}
+        {missed > 0 && <span>{`${number(missed)} more came faster than they could be shown.`}</span>}
       </p>
       <Dialog
         title={open ? `${open.level} at ${moment(open.time)}` : ''}
