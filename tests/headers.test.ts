@@ -5,6 +5,7 @@ import { createTestApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
 
 const ORIGIN = 'https://app.example.com';
+const KEY = 'Rt6Yb4oW8i2VqPjGfEdHs1McUn5BrL7wXa0TyQ9v3kZ';
 
 let database: TestDatabase;
 let app: TestApp;
@@ -12,7 +13,7 @@ let address: string;
 
 beforeAll(async () => {
   database = await createDatabase();
-  app = await createTestApp(database.url, { CORS_ORIGINS: ORIGIN });
+  app = await createTestApp(database.url, { CORS_ORIGINS: ORIGIN, INTERNAL_API_KEY: KEY });
   address = await app.listen();
 });
 
@@ -33,6 +34,8 @@ async function ask(path: string, method = 'GET', headers: Record<string, string>
   return { status: answer.statusCode as number, headers: answer.headers, names };
 }
 
+const OPERATOR = { 'x-api-key': KEY };
+const SILENCE = JSON.stringify({ alert: '*', comment: 'deployment', minutes: 1 });
 const JSON_BODY = { 'content-type': 'application/json' };
 
 it.each<[number, ...Parameters<typeof ask>]>([
@@ -41,11 +44,11 @@ it.each<[number, ...Parameters<typeof ask>]>([
   [200, '/api/status', 'GET', { origin: ORIGIN }],
   [200, '/api/status', 'GET', { origin: 'https://else.example.com' }],
   [204, '/api/status', 'OPTIONS', { origin: ORIGIN, 'access-control-request-method': 'GET' }],
-  [200, '/api/notes'],
-  [201, '/api/notes', 'POST', JSON_BODY, '{"title":"a"}'],
-  [400, '/api/notes', 'POST', JSON_BODY, '{'],
+  [200, '/api/monitoring/silences', 'GET', OPERATOR],
+  [201, '/api/monitoring/silences', 'POST', { ...OPERATOR, ...JSON_BODY }, SILENCE],
+  [400, '/api/monitoring/silences', 'POST', { ...OPERATOR, ...JSON_BODY }, '{'],
   [404, '/api/nothing'],
-  [404, '/api/notes/999999'],
+  [404, '/api/monitoring/silences/999999', 'DELETE', OPERATOR],
   [405, '/api/status', 'PUT'],
   [401, '/api/monitoring/nothing', 'GET', { 'x-api-key': 'wrong' }],
   [200, '/api/openapi.json', 'GET', { 'accept-encoding': 'gzip' }],

@@ -12,6 +12,7 @@ import { sendRaw } from '../../tests/support/raw-http.ts';
 const COUNT = Number(process.env.COUNT ?? 4_000);
 /** Likewise with FLOOD=1000000; that takes minutes. */
 const FLOOD = Number(process.env.FLOOD ?? 5_000);
+const KEY = 'Rt6Yb4oW8i2VqPjGfEdHs1McUn5BrL7wXa0TyQ9v3kZ';
 const DURATION = 'http_server_request_duration_seconds';
 const soon = { timeout: 10_000, interval: 50 };
 
@@ -22,7 +23,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
 beforeAll(async () => {
   database = await createDatabase();
-  server = await createTestApp(database.url, { RATE_LIMIT_MAX: '10000000' });
+  server = await createTestApp(database.url, { RATE_LIMIT_MAX: '10000000', INTERNAL_API_KEY: KEY });
   url = await server.listen();
 });
 afterAll(async () => {
@@ -125,14 +126,16 @@ test('counts what was not even a request', async () => {
 });
 
 test('counts clients that leave before their answer, and those that leave in the middle of their body', async () => {
+  const route = '/api/monitoring/silences';
+  const head = `POST ${route} HTTP/1.1\r\nHost: a\r\nX-Api-Key: ${KEY}\r\nContent-Type: application/json\r\n`;
+  const body = JSON.stringify({ alert: '*', comment: 'deployment', minutes: 1 });
   const before = await counted();
-  const bad = await counted({ status: '400', method: 'POST', route: '/api/notes' });
-  // The hold is over, but the database does not answer: the request waits.
-  const table = await holdNotes();
+  // The table is locked, so that an answer takes until it is not.
+  const table = await holdSilences();
   try {
     for (const start of [
-      'GET /api/notes HTTP/1.1\r\nHost: a\r\n\r\n',
-      'POST /api/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n{"title":"half',
+      `${head}Content-Length: ${body.length}\r\n\r\n${body}`,
+      `${head}Content-Length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
     ]) {
       const socket = connect(Number(new URL(url).port), '127.0.0.1');
       await once(socket, 'connect');
@@ -142,9 +145,9 @@ test('counts clients that leave before their answer, and those that leave in the
       await vi.waitFor(() => expect(server.app.connections.working).toBe(0), soon);
     }
     await vi.waitFor(async () => expect(await counted()).toBe(before + 2), soon);
-    expect(await counted({ status: '499', method: 'GET', route: '/api/notes' })).toBe(1);
+    expect(await counted({ status: '499', method: 'POST', route })).toBe(1);
     // Half a request is a bad one, although nobody is there to be told.
-    expect(await counted({ status: '400', method: 'POST', route: '/api/notes' })).toBe(bad + 1);
+    expect(await counted({ status: '400', method: 'POST', route })).toBe(1);
   } finally {
     await table.release();
   }
@@ -153,11 +156,10 @@ test('counts clients that leave before their answer, and those that leave in the
   expect(await counted()).toBe(before + 2);
 });
 
-/** Locks the notes against reading. */
-async function holdNotes() {
+async function holdSilences() {
   const client = await server.database.pool.connect();
   await client.query('begin');
-  await client.query('lock table notes in access exclusive mode');
+  await client.query('lock table silences in access exclusive mode');
   return {
     release: async () => {
       await client.query('rollback');
@@ -170,12 +172,12 @@ test('tells unknown addresses and methods apart from known ones, and not from on
   for (let index = 0; index < 300; index++) {
     const method = ['GET', 'POST', 'PROPFIND', 'REPORT', 'PURGE', 'MKCOL'][index % 6];
     await ask(`/${random(1e12).toString(36)}/${index}.php?x=${index}`, method);
-    await ask(`/api/notes/${random(1e9)}`);
+    await ask(`/api/monitoring/silences/${random(1e9)}`, 'DELETE');
   }
   const series = await scraped();
   const routes = new Set(series.flatMap(({ labels }) => labels.route ?? []));
   const methods = new Set(series.flatMap(({ labels }) => labels.method ?? []));
-  expect(routes).toContain('/api/notes/:id');
+  expect(routes).toContain('/api/monitoring/silences/:id');
   expect(routes).toContain('unknown');
   expect([...routes].filter((route) => /\d|php/.test(route))).toEqual([]);
   expect([...methods].sort()).toEqual(['DELETE', 'GET', 'HEAD', 'POST', 'other']);
@@ -196,7 +198,7 @@ test('never has more than 3,000 series, whatever comes', async () => {
 });
 
 test('has what is needed, by names that promtool finds nothing wrong with', async (context) => {
-  await ask('/api/notes');
+  await ask('/api/status');
   // The first look at the process.
   await vi.waitFor(() => expect(server.app.traffic.samples.latest).toBeDefined(), soon);
   const names = new Set((await scraped()).map(({ name }) => name));

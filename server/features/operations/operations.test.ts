@@ -51,7 +51,7 @@ const reads = () =>
 
 describe('the operators’ API', () => {
   it('answers as described, without what is secret', async () => {
-    await read('/api/notes');
+    await read('/api/status');
     await server.app.inject({ url: '/api/monitoring/errors', headers: { 'x-api-key': `${KEY}x` } });
     expect(reads().length).toBeGreaterThan(12);
     for (const url of reads()) {
@@ -109,17 +109,19 @@ describe('the operators’ API', () => {
   });
 
   it('tells of an error by kind, with the request that leads to its lines', async () => {
-    await query(database.url, 'ALTER TABLE notes RENAME TO notes_away');
-    const answers = await Promise.all([1, 2, 3].map(() => server.app.inject('/api/notes')));
-    await query(database.url, 'ALTER TABLE notes_away RENAME TO notes');
+    await query(database.url, 'ALTER TABLE silences RENAME TO silences_away');
+    const silence = { method: 'POST', url: '/api/monitoring/silences', headers: OPERATOR } as const;
+    const payload = { alert: '*', comment: 'deployment', minutes: 1 };
+    const answers = await Promise.all([1, 2, 3].map(() => server.app.inject({ ...silence, payload })));
+    await query(database.url, 'ALTER TABLE silences_away RENAME TO silences');
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([500, 500, 500]);
     const { errors, instance } = await json('/api/monitoring/errors');
     expect(instance).toBe('test-000000');
     expect(errors[0]).toMatchObject({
       count: 3,
-      route: 'GET /api/notes',
-      message: expect.stringContaining('relation "notes" does not exist'),
-      stack: expect.stringMatching(/routes\.ts[\s\S]+caused by/),
+      route: 'POST /api/monitoring/silences',
+      message: expect.stringContaining('relation "silences" does not exist'),
+      stack: expect.stringMatching(/silences\.ts[\s\S]+caused by/),
     });
     expect(JSON.stringify(errors[0])).not.toContain('params:');
     const ids = answers.map(({ headers }) => headers['x-request-id']);
