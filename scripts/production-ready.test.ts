@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../tests/support/app.ts';
 import { createDatabase, type TestDatabase } from '../tests/support/postgres.ts';
+import { runCommand } from '../tests/support/run-command.ts';
 import { freePort } from '../tests/support/server.ts';
 
 const KEY = 'x1Zk8vQnB2mR5tYw7uPa9sDf3gHj4kLe6cVbNq0oWiE';
@@ -32,19 +30,11 @@ afterAll(async () => {
 });
 
 /** Runs it in a folder with nothing in it, with nothing in the environment but what is given. */
-async function run(args: string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'production-ready.ts'), ...args], {
+const run = (args: string[], env: Record<string, string> = {}) =>
+  runCommand(process.execPath, [join(import.meta.dirname, 'production-ready.ts'), ...args], {
     cwd: folder,
     env: { PATH: process.env.PATH, NODE_ENV: 'development', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const [output, errors, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit'),
-  ]);
-  return { code, output: output + errors };
-}
 
 it('shows every item, what to do, and a sum', async () => {
   const { code, output } = await run([url], { INTERNAL_API_KEY: KEY });

@@ -1,24 +1,14 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../tests/support/postgres.ts';
+import { runCommand } from '../tests/support/run-command.ts';
 import { freePort, startServer } from '../tests/support/server.ts';
 
-async function smoke(...args: string[]) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'smoke.ts'), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const [output, errors, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit'),
-  ]);
-  return { code, output: output + errors };
-}
+const smoke = (...args: string[]) =>
+  runCommand(process.execPath, [join(import.meta.dirname, 'smoke.ts'), ...args]);
 
 describe.concurrent('the smoke test', { timeout: 60_000 }, () => {
   it('passes a server as it is shipped, and leaves no note behind', async () => {

@@ -2,16 +2,15 @@
  * What deploy/ holds for Prometheus and Grafana, against Prometheus' own tool, against the rules that the server judges
  * itself, and against what it really exports.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { LEAST_REQUESTS, RULES } from '../server/monitoring/alert-rules.ts';
 import { createTestApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
+import { runCommand } from './support/run-command.ts';
 import { ROOT } from './support/server.ts';
 
 const FOLDER = join(ROOT, 'deploy', 'prometheus');
@@ -46,13 +45,8 @@ describe.runIf(present)('promtool', { timeout: 180_000 }, () => {
     ['test', 'rules', 'alerts.test.yml'],
     ['test', 'rules', 'objectives.test.yml'],
   ])('%s %s %s', async (...args) => {
-    const child = spawn('promtool', args, { cwd: FOLDER, stdio: ['ignore', 'pipe', 'pipe'] });
-    const [output, errors, [code]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, 'exit'),
-    ]);
-    expect({ code, output: code === 0 ? '' : output + errors }).toEqual({ code: 0, output: '' });
+    const { code, output } = await runCommand('promtool', args, { cwd: FOLDER });
+    expect({ code, output: code === 0 ? '' : output }).toEqual({ code: 0, output: '' });
   });
 });
 

@@ -13,7 +13,7 @@ import { Table } from '@/components/table.tsx';
 import { toast } from '@/components/toast.tsx';
 import { useLive } from './live.ts';
 import { refreshed, silencesQuery, useCreateSilence, useEndSilence } from './operations-queries.ts';
-import { Choice, Figure, Panel, RowsToCome } from './pieces.tsx';
+import { Choice, Figure, Panel, RowsToCome, SpanChoice } from './pieces.tsx';
 import { spoken } from './sentence.ts';
 import { moment, number } from './units.ts';
 
@@ -169,13 +169,7 @@ function NewSilence({ alert, onClose }: { alert: string; onClose: () => void }) 
             </option>
           ))}
         </Choice>
-        <Choice label="For" name="minutes" defaultValue={60}>
-          {SPANS.map(([minutes, words]) => (
-            <option key={minutes} value={minutes}>
-              {words}
-            </option>
-          ))}
-        </Choice>
+        <SpanChoice spans={SPANS} defaultValue={60} />
       </div>
       <Field
         label="Why"

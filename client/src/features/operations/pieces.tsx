@@ -114,6 +114,25 @@ export function Choice({
   );
 }
 
+/** For how long something is to hold. @param spans Minutes, and the words for them. */
+export function SpanChoice({
+  spans,
+  defaultValue,
+}: {
+  spans: readonly (readonly [minutes: number, words: string])[];
+  defaultValue: number;
+}) {
+  return (
+    <Choice label="For" name="minutes" defaultValue={defaultValue}>
+      {spans.map(([minutes, words]) => (
+        <option key={minutes} value={minutes}>
+          {words}
+        </option>
+      ))}
+    </Choice>
+  );
+}
+
 /** Text as a machine wrote it, in a box that scrolls by itself, to copy. */
 export function Code({ label, text, copied = text }: { label: string; text: string; copied?: string }) {
   return (

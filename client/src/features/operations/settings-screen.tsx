@@ -16,7 +16,7 @@ import {
   useSignOut,
 } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
-import { Choice, Panel, RowsToCome } from './pieces.tsx';
+import { Choice, Panel, RowsToCome, SpanChoice } from './pieces.tsx';
 import { clock } from './units.ts';
 
 /** What is set, what production still needs, and what can be changed while it runs. */
@@ -119,13 +119,7 @@ function Level() {
                   <option key={level}>{level}</option>
                 ))}
               </Choice>
-              <Choice label="For" name="minutes" defaultValue={15}>
-                {SPANS.map(([minutes, words]) => (
-                  <option key={minutes} value={minutes}>
-                    {words}
-                  </option>
-                ))}
-              </Choice>
+              <SpanChoice spans={SPANS} defaultValue={15} />
             </div>
             <Button type="submit" aria-disabled={change.isPending}>
               Change
