@@ -45,8 +45,7 @@ async function compare(builds: Record<string, string>): Promise<boolean> {
     const running: Contender[] = [];
     try {
       for (const [name, build] of Object.entries(builds)) {
-        const ours = flightline(databaseUrl, build);
-        running.push(await startContender({ ...ours, name, env: { NODE_ENV: 'production', ...ours.env } }));
+        running.push(await startContender({ ...flightline(databaseUrl, build), name }));
       }
       // The first round warms up.
       for (let round = 0; round <= ROUNDS; round++) {

@@ -54,6 +54,7 @@ export function flightline(
     ready: '/ready',
     features: true,
     env: {
+      NODE_ENV: 'production',
       DATABASE_URL: databaseUrl,
       RATE_LIMIT_MAX: '1000000000',
       CORS_ORIGINS: 'https://app.example.com',
@@ -212,7 +213,8 @@ const STEPS = [1, 16, 64, 256, 1_024, 4_096];
 /** How throughput holds with ever more connections. */
 export async function concurrencySuite(): Promise<void> {
   await withDatabase('concurrency', async (databaseUrl) => {
-    const server = await startContender({ ...flightline(databaseUrl), name: OURS, env: quiet(databaseUrl) });
+    const ours = flightline(databaseUrl);
+    const server = await startContender({ ...ours, name: OURS, env: { ...ours.env, LOG_LEVEL: 'info' } });
     const rates = new Map<number, number[]>(STEPS.map((step) => [step, []]));
     try {
       await load(server, { path: PATH, connections: CONNECTIONS, seconds: 3 });
@@ -234,9 +236,3 @@ export async function concurrencySuite(): Promise<void> {
     await keep('concurrency', table, Object.fromEntries(rates));
   });
 }
-
-const quiet = (databaseUrl: string) => ({
-  ...flightline(databaseUrl).env,
-  LOG_LEVEL: 'info',
-  NODE_ENV: 'production',
-});

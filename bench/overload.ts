@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../server/database/embedded.ts';
 import { ROOT } from '../tests/support/server.ts';
+import { startContender } from './contender.ts';
+import { flightline } from './json.ts';
 import { closedLoop, openLoop, quantile } from './open-loop.ts';
-import { startPinned } from './pinned-server.ts';
 
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 30);
 const TIMES_PEAK = 5;
@@ -19,11 +20,9 @@ export async function overloadSuite(): Promise<void> {
     durable: false,
     log: () => {},
   });
-  const server = await startPinned({
-    DATABASE_URL: postgres.url,
-    RATE_LIMIT_MAX: '1000000000',
-    DB_POOL_SIZE: POOL,
-  });
+  const ours = flightline(postgres.url);
+  const env = { ...ours.env, LOG_LEVEL: 'fatal', DB_POOL_SIZE: POOL };
+  const server = await startContender({ ...ours, name: 'this server', env });
   const database = new pg.Client(postgres.url);
   await database.connect();
   // The sample's own route, on a table that takes its time.

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmbeddedPostgres } from '../server/database/embedded.ts';
 import { ROOT } from '../tests/support/server.ts';
+import { startContender } from './contender.ts';
+import { flightline } from './json.ts';
 import { quantile } from './open-loop.ts';
-import { startPinned } from './pinned-server.ts';
 
 const SLOW = Number(process.env.BENCH_SLOW ?? 2_000);
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 30);
@@ -21,7 +22,9 @@ export async function slowClientsSuite(): Promise<void> {
     durable: false,
     log: () => {},
   });
-  const server = await startPinned({ DATABASE_URL: postgres.url, RATE_LIMIT_MAX: '1000000000' });
+  const ours = flightline(postgres.url);
+  const env = { ...ours.env, LOG_LEVEL: 'fatal' };
+  const server = await startContender({ ...ours, name: 'this server', env });
   const url = `http://127.0.0.1:${server.port}`;
   const page = await (await fetch(url)).text();
   const named = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map(([, path]) => path as string);

@@ -18,7 +18,7 @@ const KEY = randomBytes(32).toString('base64url');
 export async function streamSuite(): Promise<void> {
   await withDatabase('stream', async (databaseUrl) => {
     const ours = flightline(databaseUrl);
-    const env = { NODE_ENV: 'production', ...ours.env, LOG_LEVEL: 'info', INTERNAL_API_KEY: KEY };
+    const env = { ...ours.env, LOG_LEVEL: 'info', INTERNAL_API_KEY: KEY };
     const server = await startContender({ ...ours, name: 'this server', env });
     const lines: string[][] = [];
     try {

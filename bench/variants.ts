@@ -68,8 +68,7 @@ async function compare(suite: string, databaseUrl: string, path: string, variant
   const found = new Map<string, Load[]>(variants.map(({ name }) => [name, []]));
   try {
     for (const { name, env } of variants) {
-      const merged = { NODE_ENV: 'production', ...ours.env, ...env };
-      running.push(await startContender({ ...ours, name, env: merged }));
+      running.push(await startContender({ ...ours, name, env: { ...ours.env, ...env } }));
     }
     for (const contender of running) await load(contender, { path, connections: CONNECTIONS, seconds: 3 });
     for (let round = 0; round < ROUNDS; round++) {
