@@ -13,7 +13,7 @@ import { trustOf } from './lib/trust.ts';
 import type { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger, LogViews } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
-import { requestLog } from './monitoring/request-log.ts';
+import { makeRequestLogsLazy } from './monitoring/request-log.ts';
 import { diskCheck, eventLoopCheck, memoryCheck, openFilesCheck } from './monitoring/standard-checks.ts';
 import { access } from './plugins/access.ts';
 import { accessLog } from './plugins/access-log.ts';
@@ -38,6 +38,9 @@ import { startupHold } from './plugins/startup-hold.ts';
 import { status } from './plugins/status.ts';
 import { trustedProxies } from './plugins/trusted-proxies.ts';
 import { unguardedWrites } from './plugins/unguarded-writes.ts';
+
+/** What lines of log call the id of a request. */
+const ID_LABEL = 'requestId';
 
 export interface AppParts {
   config: Config;
@@ -73,8 +76,7 @@ export async function createApp(
     serverFactory: () => server,
     loggerInstance: log as FastifyBaseLogger,
     // One line a request is written by a plugin of ours.
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    childLoggerFactory: requestLog,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: ID_LABEL }),
     genReqId: requestId,
     trustProxy: config.trustProxy && trusts,
     bodyLimit: config.http.bodyLimitBytes,
@@ -87,15 +89,16 @@ export async function createApp(
       (status, socket) => observeBroken(app, status, socket),
     ),
   });
+  makeRequestLogsLazy(app.log, ID_LABEL);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
 
   // Every request, in this order.
-  await app.register(requestContext, { lifecycle });
+  await app.register(requestContext);
   const most = connectionsThatFit(config.http.maxConnections, config.database.poolSize, (text) =>
     log.warn(text),
   );
-  await app.register(connections, { server, most, alwaysAnswered: PROBE_PATHS });
+  await app.register(connections, { server, most, alwaysAnswered: PROBE_PATHS, lifecycle });
   app.decorate('overload', new OverloadFacts());
   const { enabled } = config.metrics;
   await app.register(metrics, { enabled, instance: about.instance, database, probeSources });

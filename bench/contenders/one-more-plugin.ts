@@ -11,7 +11,7 @@ import { serializerCompiler, validatorCompiler } from '../../server/lib/schemas.
 import { Lifecycle } from '../../server/lifecycle.ts';
 import { HealthChecks } from '../../server/monitoring/health-checks.ts';
 import { createLogger } from '../../server/monitoring/logger.ts';
-import { requestLog } from '../../server/monitoring/request-log.ts';
+import { makeRequestLogsLazy } from '../../server/monitoring/request-log.ts';
 import { access } from '../../server/plugins/access.ts';
 import { accessLog } from '../../server/plugins/access-log.ts';
 import { compression } from '../../server/plugins/compression.ts';
@@ -73,13 +73,13 @@ export const SHARES: readonly Share[] = [
   {
     name: 'request-context',
     why: '`X-Request-Id` leads from an answer to its lines of log',
-    add: (app) => app.register(requestContext, { lifecycle }),
+    add: (app) => app.register(requestContext),
   },
   {
     name: 'connections',
     why: 'slow clients and floods of connections are let go',
     add: (app, server) =>
-      app.register(connections, { server, most: 10_000, alwaysAnswered: new Set<string>() }),
+      app.register(connections, { server, most: 10_000, alwaysAnswered: new Set<string>(), lifecycle }),
   },
   {
     name: 'metrics',
@@ -182,9 +182,9 @@ async function application(howMany: number): Promise<{ server: Server; log: { fl
     serverFactory: () => server,
     loggerInstance: logger.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    childLoggerFactory: requestLog,
     genReqId: requestId,
   });
+  makeRequestLogsLazy(app.log, 'requestId');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   for (const share of SHARES.slice(1, howMany + 1)) await share.add(app, server);

@@ -67,9 +67,13 @@ export class QuickResponse<
   block: HeaderBlock | undefined = undefined;
   /** More header lines, well-formed ones, which nothing else sends. */
   lines = '';
+  /** What its head says of its length, in bytes; -1 while that is not known. */
+  #length = -1;
 
   _storeHeader(firstLine: string, headers: Headers): void {
     const { block } = this;
+    const length = (headers as Record<string, unknown> | null | undefined)?.['content-length'];
+    if (length !== undefined) this.#length = Number(length);
     let start = firstLine + this.lines;
     if (block !== undefined) {
       const own = ownHeaders(block, headers);
@@ -81,8 +85,10 @@ export class QuickResponse<
   override end(...args: unknown[]): this {
     const [chunk, encoding] = args;
     // Head and body are one string to Node, and the encoding of the body is that of both. Latin-1 is copied, not encoded.
-    if (typeof chunk === 'string' && encoding == null && Buffer.byteLength(chunk) === chunk.length) {
-      args[1] = 'latin1';
+    if (typeof chunk === 'string' && encoding == null) {
+      // No character takes less than one byte, so as many bytes as characters are ASCII.
+      const bytes = this.#length >= 0 ? this.#length : Buffer.byteLength(chunk);
+      if (bytes === chunk.length) args[1] = 'latin1';
     }
     return super.end(...(args as Parameters<ServerResponse['end']>));
   }

@@ -1,10 +1,10 @@
 import type { LogLevel, LogLine } from '#contracts/monitoring.ts';
 
-/** What is kept: this many lines, and this many characters, which are a byte each or, rarely, two. */
+/** What is kept: about this many lines, and this many bytes. */
 const MOST_LINES = 1_000;
-const MOST_CHARACTERS = 512 * 1_024;
+const MOST_BYTES = 512 * 1_024;
 /** Of a single line; one that is longer, such as an object that was logged whole, would push out all others. */
-const LONGEST_LINE = 32 * 1_024;
+export const LONGEST_LINE = 32 * 1_024;
 
 /** pino's levels, in their order. */
 const LEVELS: Record<LogLevel, number> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
@@ -20,36 +20,61 @@ export interface LogQuery {
   limit?: number | undefined;
 }
 
+/** Lines that were handed on together. */
+interface Piece {
+  bytes: Buffer;
+  /** Sequence number of its first line. */
+  first: number;
+  count: number;
+}
+
 /**
- * The end of the log, in memory. Lines are kept as they were written and parsed when somebody asks, so that a line costs
- * the request that wrote it one place in an array.
+ * The end of the log, in memory. Lines are kept as the bytes that were written, many together, and taken apart when
+ * somebody asks. As strings they would be in the collector's way: it copies what stays a while, and a busy server replaces
+ * half a megabyte of them several times a second.
  */
 export class LogTail {
-  readonly #lines: string[] = new Array(MOST_LINES).fill('');
-  #characters = 0;
-  /** Sequence numbers: of the oldest line that is kept, and of the next one. */
-  #first = 1;
+  readonly #pieces: Piece[] = [];
+  #bytes = 0;
+  /** The sequence number of the next line. */
   #next = 1;
+  readonly #beforeReading: () => void;
   readonly #listeners = new Set<() => void>();
+
+  /** @param beforeReading Adds what has been logged and not yet handed on. */
+  constructor(beforeReading: () => void = () => {}) {
+    this.#beforeReading = beforeReading;
+  }
 
   /** The sequence number of the newest line; 0 before the first. */
   get last(): number {
+    this.#beforeReading();
     return this.#next - 1;
   }
 
-  /** Takes in one line, with or without its line break. */
-  add(line: string): void {
-    const kept = line.length > LONGEST_LINE ? shortened(line) : line;
-    const place = this.#next % MOST_LINES;
-    if (this.#next - this.#first === MOST_LINES) this.#drop();
-    this.#lines[place] = kept;
-    this.#characters += kept.length;
-    this.#next++;
-    while (this.#characters > MOST_CHARACTERS) this.#drop();
-  }
-
-  /** Lines have been handed on: whoever waits for them may look. The log says so for many lines together. */
-  passed(): void {
+  /**
+   * Takes in lines in UTF-8, each with its line break, and tells whoever waits for them.
+   *
+   * @param lines Not to be changed afterwards.
+   * @param count How many there are; one alone where it is longer than `LONGEST_LINE`.
+   */
+  add(lines: Buffer, count = 1): void {
+    const isHuge = count === 1 && lines.length > LONGEST_LINE;
+    const bytes = isHuge ? Buffer.from(shortened(lines.toString())) : lines;
+    this.#pieces.push({ bytes, first: this.#next, count });
+    this.#bytes += bytes.length;
+    this.#next += count;
+    let [oldest] = this.#pieces;
+    // The newest stays, and of the others what is needed to have so many lines.
+    while (
+      oldest !== undefined &&
+      this.#pieces.length > 1 &&
+      (this.#bytes > MOST_BYTES || oldest.first + oldest.count <= this.#next - MOST_LINES)
+    ) {
+      this.#pieces.shift();
+      this.#bytes -= oldest.bytes.length;
+      [oldest] = this.#pieces;
+    }
     for (const listener of this.#listeners) listener();
   }
 
@@ -73,31 +98,30 @@ export class LogTail {
     seq: number,
     { level, search, requestId, limit = MOST_LINES }: LogQuery = {},
   ): { lines: LogLine[]; missed: number } {
+    this.#beforeReading();
     const least = level === undefined ? 0 : LEVELS[level];
     const wanted = search?.toLowerCase();
     const lines: LogLine[] = [];
-    const oldest = Math.max(this.#first, seq + 1);
+    const first = Math.max(this.#pieces[0]?.first ?? this.#next, this.#next - MOST_LINES);
+    const oldest = Math.max(first, seq + 1);
     let missed = oldest - (seq + 1);
-    for (let at = this.#next - 1; at >= oldest; at--) {
-      const text = this.#lines[at % MOST_LINES] as string;
-      if (levelOf(text) < least) continue;
-      if (wanted !== undefined && !text.toLowerCase().includes(wanted)) continue;
-      if (requestId !== undefined && !text.includes(requestId)) continue;
-      if (lines.length === limit) {
-        missed++;
-        continue;
+    for (const piece of this.#pieces.toReversed()) {
+      if (piece.first + piece.count <= oldest) break;
+      const texts = piece.bytes.toString().split('\n');
+      for (let at = piece.count - 1; at >= Math.max(0, oldest - piece.first); at--) {
+        const text = texts[at] as string;
+        if (levelOf(text) < least) continue;
+        if (wanted !== undefined && !text.toLowerCase().includes(wanted)) continue;
+        if (requestId !== undefined && !text.includes(requestId)) continue;
+        if (lines.length === limit) {
+          missed++;
+          continue;
+        }
+        const line = parsed(piece.first + at, text);
+        if (requestId === undefined || line.requestId === requestId) lines.push(line);
       }
-      const line = parsed(at, text);
-      if (requestId === undefined || line.requestId === requestId) lines.push(line);
     }
     return { lines: lines.reverse(), missed };
-  }
-
-  #drop(): void {
-    const place = this.#first % MOST_LINES;
-    this.#characters -= (this.#lines[place] as string).length;
-    this.#lines[place] = '';
-    this.#first++;
   }
 }
 

@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers } from 'pino';
 import { ErrorGroups } from './error-groups.ts';
-import { LogTail } from './log-tail.ts';
+import { LONGEST_LINE, LogTail } from './log-tail.ts';
 import { sourceStack } from './stack.ts';
 
 export type { Logger };
@@ -58,8 +58,8 @@ const REDACT = ['authorization', 'cookie', 'password', 'secret', 'token', 'x-api
  */
 export async function createLogger(options: LogOptions, terminal: boolean): Promise<ServerLogger> {
   const file = options.file && (await LogFile.open(options.file, options.fileMaxBytes, options.fileCount));
-  const standardOutput = terminal ? await readable() : pino.destination({ fd: 1, sync: false });
-  const views: LogViews = { tail: new LogTail(), errors: new ErrorGroups() };
+  const standardOutput = terminal ? await readable() : plain();
+  const views: LogViews = { tail: new LogTail(() => output.pass()), errors: new ErrorGroups() };
   const output = new LineBuffer(standardOutput, file || undefined, views);
   const log = pino(
     {
@@ -101,7 +101,11 @@ export const WITHOUT_SECRETS = {
   redact: { paths: REDACT, censor: '[redacted]' },
 };
 
-type Sink = Pick<DestinationStream, 'write'> & { flushSync?(): void };
+/** Takes whole lines: as text, and as the same in UTF-8. */
+interface Sink {
+  write(lines: string, bytes: Buffer): void;
+  flushSync?(): void;
+}
 
 /**
  * The log's file: a stream that rotates, and what it has not taken yet, because nothing waits for a stream when a process
@@ -194,6 +198,7 @@ class LineBuffer implements DestinationStream {
   /** Set by pino on streams that ask for it: tells a warning from chatter. */
   lastLevel = 0;
   #lines = '';
+  #count = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #main: Sink;
   readonly #file: LogFile | undefined;
@@ -204,20 +209,20 @@ class LineBuffer implements DestinationStream {
     this.#main = main;
     this.#file = file;
     this.#views = views;
-    // A reader that went away (EPIPE) must not end the server.
-    (main as { on?: (event: string, listener: () => void) => void }).on?.('error', () => {});
   }
 
   write(line: string): void {
+    const isHuge = line.length > LONGEST_LINE;
+    if (isHuge) this.pass();
     this.#lines += line;
-    this.#views.tail.add(line);
+    this.#count++;
     if (this.lastLevel >= ERROR) this.#views.errors.add(line);
-    if (this.lastLevel >= WARN || this.#lines.length >= BUFFER_BYTES) this.#pass();
-    else this.#timer ??= setTimeout(() => this.#pass(), BUFFER_MS).unref();
+    if (isHuge || this.lastLevel >= WARN || this.#lines.length >= BUFFER_BYTES) this.pass();
+    else this.#timer ??= setTimeout(() => this.pass(), BUFFER_MS).unref();
   }
 
   flushSync(): void {
-    this.#pass();
+    this.pass();
     for (const sink of [this.#main, this.#file]) {
       try {
         sink?.flushSync?.();
@@ -227,16 +232,29 @@ class LineBuffer implements DestinationStream {
     }
   }
 
-  #pass(): void {
+  /** Hands on what has been collected. */
+  pass(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#lines === '') return;
+    if (this.#count === 0) return;
     const lines = this.#lines;
+    const count = this.#count;
     this.#lines = '';
-    this.#main.write(lines);
+    this.#count = 0;
+    const bytes = Buffer.from(lines);
+    this.#main.write(lines, bytes);
     this.#file?.write(lines);
-    this.#views.tail.passed();
+    this.#views.tail.add(bytes, count);
   }
+}
+
+function plain(): Sink {
+  const stream = pino.destination({ fd: 1, sync: false, contentMode: 'buffer' });
+  // A reader that went away (EPIPE) must not end the server.
+  stream.on('error', () => {});
+  // Its types know strings alone.
+  const write = stream.write.bind(stream) as unknown as (bytes: Buffer) => void;
+  return { write: (_lines, bytes) => write(bytes), flushSync: () => stream.flushSync() };
 }
 
 async function readable(): Promise<Sink> {

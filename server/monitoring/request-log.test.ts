@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { type DestinationStream, pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
-import { type AccessLine, accessLines, requestLog } from './request-log.ts';
+import { type AccessLine, accessLines, makeRequestLogsLazy } from './request-log.ts';
 
 /** As logger.ts makes it. */
 const OPTIONS = {
@@ -37,7 +37,11 @@ describe('a line of access', () => {
     ['a trace', { traceId: '0af7651916cd43dd8448eb211c80319c' }],
     ['a client that left', { aborted: true }],
     ['quotes, backslashes and control characters', { path: '/"\\\u0000\u001f\u007f\n', route: '/:"id' }],
-    ['what is not ASCII', { path: '/ä€😀', requestId: 'é' }],
+    ['what is not ASCII', { path: '/ä€😀' }],
+    ['every character of an id', { requestId: 'aZ09_.:+/=-' }],
+    ['a parameter', { path: '/notes/1', route: '/notes/:id' }],
+    ['a long time', { durationMs: 61_234.57 }],
+    ['another status', { status: 404 }],
     ['half a character', { path: '/\ud83d' }],
     ['a long path', { path: `/${'a"'.repeat(500)}` }],
     ['no time at all', { durationMs: 0 }],
@@ -90,9 +94,9 @@ it('hides what stands behind the ? of an address that is answered twice', async 
   const lines: string[] = [];
   const app = Fastify({
     loggerInstance: loggerInto(lines).log as FastifyBaseLogger,
-    childLoggerFactory: requestLog,
     disableRequestLogging: true,
   });
+  makeRequestLogsLazy(app.log, 'reqId');
   // As the deadline of a handler does: an answer from outside, and the handler's own behind it.
   app.get('/twice', async (_request, reply) => {
     reply.send('first');

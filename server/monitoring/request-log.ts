@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
 import { type Bindings, type DestinationStream, type Logger, symbols } from 'pino';
 
 type Line = Parameters<FastifyBaseLogger['info']>;
@@ -12,15 +12,17 @@ type Line = Parameters<FastifyBaseLogger['info']>;
 class RequestLog {
   readonly #parent: FastifyBaseLogger;
   readonly #bindings: Bindings;
+  readonly #make: FastifyBaseLogger['child'];
   #child: FastifyBaseLogger | undefined;
 
-  constructor(parent: FastifyBaseLogger, bindings: Bindings) {
+  constructor(parent: FastifyBaseLogger, bindings: Bindings, make: FastifyBaseLogger['child']) {
     this.#parent = parent;
     this.#bindings = bindings;
+    this.#make = make;
   }
 
   get #own(): FastifyBaseLogger {
-    this.#child ??= this.#parent.child(this.#bindings);
+    this.#child ??= this.#make.call(this.#parent, this.#bindings);
     return this.#child;
   }
 
@@ -65,9 +67,23 @@ function hideQuery(error: (Error & { code?: string }) | undefined): void {
   error.stack = error.stack?.replace(query, '');
 }
 
-/** Fastify's `childLoggerFactory`. */
-export const requestLog: NonNullable<FastifyServerOptions['childLoggerFactory']> = (parent, bindings) =>
-  new RequestLog(parent, bindings) as unknown as FastifyBaseLogger;
+/**
+ * Makes the loggers of requests, of this logger and of all that come from it, wait for their first line.
+ *
+ * It is done to the logger itself, because Fastify looks for seven methods on whatever another `childLoggerFactory` returns,
+ * at each request.
+ *
+ * @param idLabel What Fastify calls the id of a request (`requestIdLogLabel`).
+ */
+export function makeRequestLogsLazy(log: FastifyBaseLogger, idLabel: string): void {
+  const { child } = log;
+  log.child = function lazily(this: FastifyBaseLogger, bindings, options) {
+    const isOfRequest =
+      idLabel in bindings && options?.level === undefined && options?.serializers === undefined;
+    if (!isOfRequest) return child.call(this, bindings, options);
+    return new RequestLog(this, bindings, child) as unknown as FastifyBaseLogger;
+  };
+}
 
 /** What is logged of each request when its answer has gone out. */
 export interface AccessLine {
@@ -77,6 +93,7 @@ export interface AccessLine {
   /** The pattern that matched. */
   route: string | undefined;
   status: number;
+  /** To the hundredth. */
   durationMs: number;
   traceId: string | undefined;
   /** True where the client left before its answer was complete; else not there. */
@@ -94,15 +111,51 @@ interface Insides {
 }
 
 const quoted = JSON.stringify;
+const digits = (hundredths: number) => String(hundredths / 100);
+/** Most requests take less than ten milliseconds, and a number with a fraction takes long to be written out. */
+const DURATIONS = Array.from({ length: 1_000 }, (_, hundredths) => digits(hundredths));
 
-/** The line that pino would write, put together for these fields alone: it takes a tenth of the time. */
+/** From the method to the status, by method, route and status: of a route without parameters always the same. */
+const middles: Record<string, Map<string, Map<number, string>>> = {};
+
+function middle(method: string, path: string, route: string | undefined, status: number): string {
+  // So that it is no larger than the list of routes, whatever is asked for.
+  if (path !== route) return middleAnew(method, path, route, status);
+  middles[method] ??= new Map();
+  const byRoute = middles[method];
+  let byStatus = byRoute.get(route);
+  if (byStatus === undefined) {
+    byStatus = new Map();
+    byRoute.set(route, byStatus);
+  }
+  let text = byStatus.get(status);
+  if (text === undefined) {
+    text = middleAnew(method, path, route, status);
+    byStatus.set(status, text);
+  }
+  return text;
+}
+
+function middleAnew(method: string, path: string, route: string | undefined, status: number): string {
+  const pattern = route === undefined ? '' : `,"route":${quoted(route)}`;
+  return `","method":"${method}","path":${quoted(path)}${pattern},"status":${status},"durationMs":`;
+}
+
+/**
+ * The line that pino would write, put together for these fields alone: it takes a tenth of the time.
+ *
+ * @param time As pino puts it behind the level.
+ */
 function asText(level: AccessLevel, time: string, line: AccessLine): string {
   const { requestId, method, path, route, status, durationMs, traceId, aborted } = line;
-  return (
-    `{"level":"${level}"${time},"requestId":${quoted(requestId)},"method":"${method}","path":${quoted(path)}` +
-    `${route === undefined ? '' : `,"route":${quoted(route)}`},"status":${status},"durationMs":${durationMs}` +
-    `${traceId === undefined ? '' : `,"traceId":"${traceId}"`}${aborted ? ',"aborted":true' : ''},"msg":"${MESSAGE}"}\n`
-  );
+  const hundredths = Math.round(durationMs * 100);
+  // An id is made of characters that stand for themselves (request-context.ts).
+  const text = `{"level":"${level}"${time},"requestId":"${requestId}${middle(method, path, route, status)}${
+    DURATIONS[hundredths] ?? digits(hundredths)
+  }`;
+  if (traceId === undefined && aborted === undefined) return `${text},"msg":"${MESSAGE}"}\n`;
+  const trace = traceId === undefined ? '' : `,"traceId":"${traceId}"`;
+  return `${text}${trace}${aborted ? ',"aborted":true' : ''},"msg":"${MESSAGE}"}\n`;
 }
 
 const SAMPLE: AccessLine = {

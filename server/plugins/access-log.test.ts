@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { Lifecycle } from '../lifecycle.ts';
 import { accessLog } from './access-log.ts';
 import { connections } from './connections.ts';
 
@@ -20,7 +21,8 @@ const app = Fastify({
 let arrived = () => {};
 
 beforeAll(async () => {
-  await app.register(connections, { server, most: 10, alwaysAnswered: new Set<string>() });
+  const lifecycle = new Lifecycle([]);
+  await app.register(connections, { server, most: 10, alwaysAnswered: new Set<string>(), lifecycle });
   await app.register(accessLog);
   app.get('/quick', async () => 'here');
   app.get('/never', () => {

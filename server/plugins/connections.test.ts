@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Lifecycle } from '../lifecycle.ts';
 import { type OpenPort, openPort } from '../port.ts';
 import { connections } from './connections.ts';
 import { answerBrokenConnection, problems } from './problems.ts';
@@ -13,21 +14,24 @@ const BIG = Buffer.alloc(24 * 2 ** 20, 'x');
 
 let port: OpenPort;
 let app: FastifyInstance;
+let lifecycle: Lifecycle;
 const sockets = new Set<Socket>();
 
 async function start(most = 10_000) {
   port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false, false);
   const { server } = port;
+  lifecycle = new Lifecycle([]);
   app = Fastify({
     serverFactory: () => server,
     forceCloseConnections: true,
     bodyLimit: 8 * 2 ** 20,
     clientErrorHandler: answerBrokenConnection(() => 'none'),
   });
-  await app.register(connections, { server, most, alwaysAnswered: new Set(['/live']) });
+  await app.register(connections, { server, most, alwaysAnswered: new Set(['/live']), lifecycle });
   await app.register(problems);
   app.get('/live', () => 'alive');
   app.get('/', () => 'hello');
+  app.get('/slow', () => sleep(200, 'at last'));
   app.get('/big', (_request, reply) => reply.send(BIG));
   app.get('/events', (_request, reply) => {
     // An answer that says something every now and then is no slow reader.
@@ -217,4 +221,17 @@ it('refuses more headers than anyone needs', async () => {
   expect(fits.said).toMatch(/^HTTP\/1.1 200 /);
   expect(many.said).toMatch(/^HTTP\/1.1 431 [\s\S]*problems\/headers-too-large/);
   expect(huge.said).toMatch(/^HTTP\/1.1 431 [\s\S]*problems\/headers-too-large/);
+});
+
+it('closes a connection with the answer that was under way when draining began', async () => {
+  await start();
+  const idle = await open(get('/'));
+  const client = await open(get('/slow'));
+  await sleep(100);
+  lifecycle.to('draining');
+  await until(() => client.endedAfter !== undefined);
+  expect(client.said).toMatch(/connection: close\r\n/i);
+  expect(client.said).toMatch(/at last$/);
+  // Those are closed by who stops listening (drain.ts).
+  expect(idle.endedAfter).toBeUndefined();
 });

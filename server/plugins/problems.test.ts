@@ -9,7 +9,6 @@ import { openRaw, sendRaw } from '../../tests/support/raw-http.ts';
 import { DatabaseUnavailableError } from '../database/unavailable.ts';
 import { ProblemError } from '../lib/problem.ts';
 import { serializerCompiler, validatorCompiler } from '../lib/schemas.ts';
-import { Lifecycle } from '../lifecycle.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './problems.ts';
 import { requestContext, requestId } from './request-context.ts';
 
@@ -33,7 +32,7 @@ beforeAll(async () => {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  await app.register(requestContext, { lifecycle: new Lifecycle([]) });
+  await app.register(requestContext);
   await app.register(problems);
   app.get('/things/:id', async () => ({ fine: true }));
   app.post(

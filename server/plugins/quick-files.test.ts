@@ -48,8 +48,8 @@ beforeAll(async () => {
   quick = createServer({ ServerResponse: QuickResponse });
   const loggerInstance: FastifyBaseLogger = pino({ level: 'warn' }, { write() {} });
   app = Fastify({ serverFactory: () => quick, genReqId: requestId, trustProxy: trusts, loggerInstance });
-  await app.register(requestContext, { lifecycle });
-  await app.register(connections, { server: quick, most: 100, alwaysAnswered: new Set<string>() });
+  await app.register(requestContext);
+  await app.register(connections, { server: quick, most: 100, alwaysAnswered: new Set<string>(), lifecycle });
   app.decorate('overload', new OverloadFacts());
   const none = { max: 0, total: 0, idle: 0, waiting: 0 };
   const database = { stats: () => none, observe: () => {}, failures: 0 };

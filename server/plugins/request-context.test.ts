@@ -1,18 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Lifecycle } from '../lifecycle.ts';
 import { outgoingHeaders, readTraceparent, requestContext, requestId } from './request-context.ts';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const TRACEPARENT = `00-${TRACE_ID}-00f067aa0ba902b7-01`;
 const MADE = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-const lifecycle = new Lifecycle([]);
 const app = Fastify({ genReqId: requestId });
 beforeAll(async () => {
-  await app.register(requestContext, { lifecycle });
-  app.get('/slow', () => sleep(50, 'done'));
+  await app.register(requestContext);
   app.get('/', async (request) => outgoingHeaders(request));
 });
 afterAll(() => app.close());
@@ -79,13 +75,4 @@ describe('traceparent', () => {
   it('is not passed on where none came', async () => {
     expect(Object.keys((await get()).json())).toEqual(['x-request-id']);
   });
-});
-
-it('closes connections while draining', async () => {
-  expect((await get()).headers.connection).toBe('keep-alive');
-  const slow = app.inject('/slow');
-  await sleep(20);
-  lifecycle.to('draining');
-  expect((await slow).headers.connection).toBe('close');
-  expect((await get()).headers.connection).toBe('close');
 });

@@ -1,5 +1,5 @@
 /**
- * Adds to a request its id and its trace, and to its answer `X-Request-Id`; closes the connection while draining.
+ * Adds to a request its id and its trace, and to its answer `X-Request-Id`.
  *
  * It stands first, because every later line of log and every refusal names the id.
  */
@@ -8,7 +8,6 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { sendLine } from '../lib/quick-response.ts';
-import type { Lifecycle } from '../lifecycle.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -73,21 +72,12 @@ export function outgoingHeaders(request: FastifyRequest): Record<string, string>
   return { 'x-request-id': request.id, traceparent };
 }
 
-export const requestContext = fp<{ lifecycle: Lifecycle }>(async (app, { lifecycle }) => {
-  let draining = false;
-  lifecycle.onTransition(({ to }) => {
-    draining = to === 'draining';
-  });
+export const requestContext = fp(async (app) => {
   app.decorateRequest('trace', undefined);
   app.addHook('onRequest', (request, reply, done) => {
     sendLine(reply, 'x-request-id', request.id);
     const { traceparent } = request.headers;
     if (typeof traceparent === 'string') request.trace = readTraceparent(traceparent);
-    done();
-  });
-  // When the answer goes out, not when the request comes in: the wish to stop may come between.
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (draining) reply.header('connection', 'close');
     done();
   });
 });

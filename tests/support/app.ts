@@ -53,9 +53,8 @@ export async function createTestApp(
       write(line) {
         const written = JSON.parse(line);
         lines.push(written);
-        views.tail.add(line);
+        views.tail.add(Buffer.from(line));
         if (written.level >= 50) views.errors.add(line);
-        views.tail.passed();
       },
     },
   );
