@@ -58,15 +58,17 @@ export async function freePort(): Promise<number> {
  *
  * @param options.args Arguments instead of `serve`.
  * @param options.cwd Where it runs; there it looks for `.env`.
+ * @param options.flags For Node, before the file.
  * @param options.under A command that becomes the server: `['prlimit', '--nofile=200']`.
  */
 export async function startServer(
   env: Record<string, string> = {},
-  options: { args?: string[]; cwd?: string; main?: string; under?: string[] } = {},
+  options: { args?: string[]; cwd?: string; flags?: string[]; main?: string; under?: string[] } = {},
 ): Promise<SpawnedServer> {
   const port = Number(env.PORT ?? (await freePort()));
   const [command = process.execPath, ...args] = [...(options.under ?? []), process.execPath];
-  const child = spawn(command, [...args, options.main ?? BUILT, ...(options.args ?? [])], {
+  const { flags = [], main = BUILT } = options;
+  const child = spawn(command, [...args, ...flags, main, ...(options.args ?? [])], {
     cwd: options.cwd ?? import.meta.dirname,
     // Tests ask more often than visitors do, and all of them from one address.
     env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), RATE_LIMIT_MAX: '100000', ...env },

@@ -65,12 +65,14 @@ async function externalDatabase() {
 
 /** Runs the deployment's command with no setting but the platform's own. */
 async function deploy(databaseUrl: string): Promise<SpawnedServer> {
-  const [program, main, ...args] = settings.serve;
+  const [program, ...rest] = settings.serve;
+  const flags = rest.filter((argument) => argument.startsWith('--'));
+  const [main = '', ...args] = rest.slice(flags.length);
   expect(program).toBe('node');
   const PLATFORM = { REPL_ID: 'some-id', REPLIT_DEPLOYMENT: '1', DATABASE_URL: databaseUrl };
   // No address to listen on, and the ordinary limit of requests.
   const env = { ...PLATFORM, HOST: '', RATE_LIMIT_MAX: '', PORT: String(await freePort()) };
-  const server = await startServer(env, { main: join(copy, main as string), args, cwd: copy });
+  const server = await startServer(env, { main: join(copy, main), args, cwd: copy, flags });
   onTestFinished(() => server[Symbol.asyncDispose]());
   return server;
 }
