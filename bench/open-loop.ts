@@ -13,16 +13,37 @@ export interface OpenLoop {
   withoutRetryAfter: number;
 }
 
+type Answered = (line: Line, status: number, retryAfter: boolean) => void;
+
+/** Every connection reads into it; what it holds is looked at before the next one does. */
+const ROOM = Buffer.allocUnsafe(64 * 1_024);
+const END_OF_HEAD = '\r\n\r\n';
+
 /** A keep-alive connection with at most one request under way: as little work as a client can have. */
 class Line {
+  /** When its request should have been sent (`performance.now()`). */
+  due = 0;
   readonly #socket: Socket;
   #head = '';
   #left = 0;
-  #done: ((status: number, retryAfter: boolean) => void) | undefined;
+  #waiting = false;
+  /** Length of the last answer's body: most answers are one piece and as long as the last. */
+  #usual = -1;
+  readonly #answered: Answered;
 
-  constructor(port: number, ended: (line: Line) => void) {
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    this.#socket.on('data', (chunk) => this.#read(chunk));
+  /** @param answered Told with status 0 where the connection ends without an answer. */
+  constructor(port: number, answered: Answered, ended: (line: Line) => void) {
+    this.#answered = answered;
+    const callback = (length: number) => {
+      this.#read(length);
+      return true;
+    };
+    this.#socket = connect({
+      port,
+      host: '127.0.0.1',
+      noDelay: true,
+      onread: { buffer: ROOM, callback },
+    });
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => {
       ended(this);
@@ -30,23 +51,29 @@ class Line {
     });
   }
 
-  send(request: string, done: (status: number, retryAfter: boolean) => void): void {
-    this.#done = done;
-    this.#socket.write(request);
+  send(request: string): void {
+    this.#waiting = true;
+    this.#socket.write(request, 'latin1');
   }
 
   end(): void {
     this.#socket.destroy();
   }
 
-  #read(chunk: Buffer): void {
-    if (this.#left > 0) this.#left -= chunk.length;
+  #read(length: number): void {
+    if (this.#left > 0) this.#left -= length;
     else {
-      this.#head += chunk.toString('latin1');
-      const end = this.#head.indexOf('\r\n\r\n');
+      const head = length - this.#usual;
+      const isUsual = this.#head === '' && ROOM.toString('latin1', 0, 12) === 'HTTP/1.1 200';
+      if (isUsual && head > 4 && ROOM.toString('latin1', head - 4, head) === END_OF_HEAD) {
+        this.#finish(200, false);
+        return;
+      }
+      this.#head += ROOM.toString('latin1', 0, length);
+      const end = this.#head.indexOf(END_OF_HEAD);
       if (end === -1) return;
-      const length = /\r\ncontent-length: (\d+)/i.exec(this.#head)?.[1];
-      this.#left = Number(length ?? 0) - (this.#head.length - end - 4);
+      this.#usual = Number(/\r\ncontent-length: (\d+)/i.exec(this.#head)?.[1] ?? 0);
+      this.#left = this.#usual - (this.#head.length - end - 4);
     }
     if (this.#left > 0) return;
     const head = this.#head;
@@ -56,13 +83,13 @@ class Line {
   }
 
   #finish(status: number, retryAfter: boolean): void {
-    const done = this.#done;
-    this.#done = undefined;
-    done?.(status, retryAfter);
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#answered(this, status, retryAfter);
   }
 }
 
-const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: bench\r\n\r\n`;
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 
 /** @returns Requests a second that are answered 200 to so many clients, each of which waits for its answer. */
 export async function closedLoop(
@@ -73,14 +100,12 @@ export async function closedLoop(
 ): Promise<number> {
   let answered = 0;
   let going = true;
-  const lines = Array.from({ length: clients }, () => new Line(port, () => {}));
-  for (const line of lines) {
-    const next = (status: number) => {
-      if (status === 200) answered++;
-      if (going) line.send(get(path), next);
-    };
-    line.send(get(path), next);
-  }
+  const next: Answered = (line, status) => {
+    if (status === 200) answered++;
+    if (going && status !== 0) line.send(get(path));
+  };
+  const lines = Array.from({ length: clients }, () => new Line(port, next, () => {}));
+  for (const line of lines) line.send(get(path));
   await sleep(1_000);
   answered = 0;
   const began = performance.now();
@@ -91,41 +116,58 @@ export async function closedLoop(
   return rate;
 }
 
-/** Sends so many requests a second for so long, on as many connections as that takes. */
-export async function openLoop(port: number, path: string, rate: number, seconds: number): Promise<OpenLoop> {
+/**
+ * Sends so many requests a second for so long, on as many connections as that takes: nothing waits for an answer, and what
+ * is late counts from when it was due.
+ *
+ * @param expected Connections that are open before it begins.
+ */
+export async function openLoop(
+  port: number,
+  path: string,
+  rate: number,
+  seconds: number,
+  expected = 0,
+): Promise<OpenLoop> {
   const result: OpenLoop = { sent: 0, times: new Map(), withoutRetryAfter: 0 };
   const free: Line[] = [];
   const all = new Set<Line>();
   const request = get(path);
   let under = 0;
-  const began = performance.now();
-  const one = (due: number) => {
-    let line = free.pop();
-    if (line === undefined) {
-      line = new Line(port, (ended) => {
-        all.delete(ended);
-        const at = free.indexOf(ended);
-        if (at >= 0) free.splice(at, 1);
-      });
-      all.add(line);
-    }
-    const used = line;
-    under++;
-    result.sent++;
-    used.send(request, (status, retryAfter) => {
-      under--;
-      const times = result.times.get(status) ?? [];
+  const answered: Answered = (line, status, retryAfter) => {
+    under--;
+    let times = result.times.get(status);
+    if (times === undefined) {
+      times = [];
       result.times.set(status, times);
-      times.push(performance.now() - due);
-      if (status === 503 && !retryAfter) result.withoutRetryAfter++;
-      if (status !== 0) free.push(used);
-    });
+    }
+    times.push(performance.now() - line.due);
+    if (status === 503 && !retryAfter) result.withoutRetryAfter++;
+    if (status !== 0) free.push(line);
   };
+  const another = () => {
+    const line = new Line(port, answered, (ended) => {
+      all.delete(ended);
+      const at = free.indexOf(ended);
+      if (at >= 0) free.splice(at, 1);
+    });
+    all.add(line);
+    return line;
+  };
+  for (let i = 0; i < expected; i++) free.push(another());
+  if (expected > 0) await sleep(200);
+  const began = performance.now();
   for (;;) {
     const elapsed = performance.now() - began;
     if (elapsed >= seconds * 1_000) break;
     const due = Math.floor((elapsed / 1_000) * rate);
-    while (result.sent < due) one(began + (result.sent / rate) * 1_000);
+    while (result.sent < due) {
+      const line = free.pop() ?? another();
+      line.due = began + (result.sent / rate) * 1_000;
+      under++;
+      result.sent++;
+      line.send(request);
+    }
     // Without a rest: a timer would come a millisecond late, and what was due then would leave in one burst.
     await turn();
   }

@@ -22,7 +22,7 @@ export async function percentilesSuite(): Promise<void> {
     try {
       const { rate } = await load(contender, { path: PATH, connections: 64, seconds: 3 });
       await sleep(FORGOTTEN_MS);
-      const { sent, times } = await openLoop(contender.port, PATH, rate * SHARE_OF_PEAK, SECONDS);
+      const { sent, times } = await openLoop(contender.port, PATH, rate * SHARE_OF_PEAK, SECONDS, 64);
       const answer = await fetch(`http://127.0.0.1:${contender.port}/api/monitoring/metrics`, {
         headers: { authorization: `Bearer ${key}` },
       });

@@ -7,6 +7,7 @@ import { notes } from './features/notes/routes.ts';
 import { operations } from './features/operations/routes.ts';
 import { postgresStore } from './features/rate-limits/postgres-store.ts';
 import { connectionsThatFit } from './lib/open-files.ts';
+import { sendNotStored } from './lib/quick-response.ts';
 import { serializerCompiler, validatorCompiler } from './lib/schemas.ts';
 import type { SignInToken } from './lib/sign-in-token.ts';
 import { trustOf } from './lib/trust.ts';
@@ -143,7 +144,7 @@ export async function createApp(
   // The API: held while starting, refused quickly while the database is away.
   await app.register(async (api) => {
     api.addHook('onRequest', (_request, reply, done) => {
-      reply.header('cache-control', 'no-store');
+      sendNotStored(reply);
       done();
     });
     await api.register(startupHold, { lifecycle, holdMs: config.startupHoldMs });

@@ -10,6 +10,8 @@ export class HeaderBlock {
   readonly headers: Readonly<Record<string, string>>;
   readonly lines: string;
   readonly names: ReadonlySet<string>;
+  #notStored: HeaderBlock | undefined;
+  readonly #without = new Map<string, string>();
 
   /**
    * @param headers Names in lower case, and none that Node acts upon, such as `content-length`.
@@ -28,11 +30,23 @@ export class HeaderBlock {
       .join('');
   }
 
-  /** The lines without some of them: an answer that has a header of its own sends that one. */
+  /** The same for what is not to be kept by anyone. */
+  get notStored(): HeaderBlock {
+    this.#notStored ??= new HeaderBlock({ ...this.headers, 'cache-control': 'no-store' });
+    return this.#notStored;
+  }
+
+  /** The lines without some of its own: an answer that has a header itself sends that one. */
   without(names: ReadonlySet<string>): string {
-    return new HeaderBlock(
-      Object.fromEntries(Object.entries(this.headers).filter(([name]) => !names.has(name))),
-    ).lines;
+    // As many as there are combinations that routes use.
+    const key = [...names].join();
+    let lines = this.#without.get(key);
+    if (lines === undefined) {
+      const others = Object.entries(this.headers).filter(([name]) => !names.has(name));
+      lines = new HeaderBlock(Object.fromEntries(others)).lines;
+      this.#without.set(key, lines);
+    }
+    return lines;
   }
 }
 
@@ -67,13 +81,8 @@ export class QuickResponse<
   block: HeaderBlock | undefined = undefined;
   /** More header lines, well-formed ones, which nothing else sends. */
   lines = '';
-  /** What its head says of its length, in bytes; -1 while that is not known. */
-  #length = -1;
-
   _storeHeader(firstLine: string, headers: Headers): void {
     const { block } = this;
-    const length = (headers as Record<string, unknown> | null | undefined)?.['content-length'];
-    if (length !== undefined) this.#length = Number(length);
     let start = firstLine + this.lines;
     if (block !== undefined) {
       const own = ownHeaders(block, headers);
@@ -85,10 +94,8 @@ export class QuickResponse<
   override end(...args: unknown[]): this {
     const [chunk, encoding] = args;
     // Head and body are one string to Node, and the encoding of the body is that of both. Latin-1 is copied, not encoded.
-    if (typeof chunk === 'string' && encoding == null) {
-      // No character takes less than one byte, so as many bytes as characters are ASCII.
-      const bytes = this.#length >= 0 ? this.#length : Buffer.byteLength(chunk);
-      if (bytes === chunk.length) args[1] = 'latin1';
+    if (typeof chunk === 'string' && encoding == null && Buffer.byteLength(chunk) === chunk.length) {
+      args[1] = 'latin1';
     }
     return super.end(...(args as Parameters<ServerResponse['end']>));
   }
@@ -139,6 +146,13 @@ export function sendBlock(reply: Reply, block: HeaderBlock): void {
   const { raw } = reply;
   if (takesBlocks && raw instanceof QuickResponse) raw.block = block;
   else reply.headers(block.headers);
+}
+
+/** Says of an answer that nobody is to keep it, unless its route says otherwise. */
+export function sendNotStored(reply: Reply): void {
+  const { raw } = reply;
+  if (raw instanceof QuickResponse && raw.block !== undefined) raw.block = raw.block.notStored;
+  else reply.header('cache-control', 'no-store');
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { getStatus, type Status } from '#contracts/status.ts';
+import { sendNotStored } from '../lib/quick-response.ts';
 import { type ProbeSources, ready } from '../monitoring/probe-documents.ts';
 
 /** A page that watches need not know sooner, in milliseconds. */
@@ -22,7 +23,7 @@ export async function status(
     ...getStatus,
     config: { quiet: true, limit: 'local' },
     handler(_request, reply): Status {
-      reply.header('cache-control', 'no-store');
+      sendNotStored(reply);
       const { state, startup } = lifecycle;
       const isReady = state === 'ready';
       const now = performance.now();

@@ -10,6 +10,7 @@ import {
 import type { Config, EffectiveSetting } from '../../config.ts';
 import { SETTINGS } from '../../config-settings.ts';
 import type { Database } from '../../database/pool.ts';
+import { sendNotStored } from '../../lib/quick-response.ts';
 import type { SignInToken } from '../../lib/sign-in-token.ts';
 import { LogLevelSwitch } from '../../monitoring/log-level.ts';
 import type { Logger, LogViews } from '../../monitoring/logger.ts';
@@ -56,7 +57,7 @@ export const operations: FastifyPluginAsyncTypebox<OperationsParts> = async (app
     route.config = { limit: 'local', quiet: isRead, ...route.config };
   });
   app.addHook('onRequest', (_request, reply, done) => {
-    reply.header('cache-control', 'no-store');
+    sendNotStored(reply);
     done();
   });
   app.addHook('onClose', async () => level.reset());
