@@ -62,6 +62,10 @@ export class DatabaseClient extends pg.Client {
     this.once('end', () => this.#markLost('the connection was closed'));
   }
 
+  get whyLost(): string | undefined {
+    return this.#lost;
+  }
+
   get lost(): boolean {
     return this.#lost !== undefined;
   }

@@ -78,7 +78,7 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
     waitedMs: () => pool.waitedMs,
     stats: () => ({
       total: pool.totalCount,
-      idle: pool.idleCount,
+      idle: pool.unused,
       waiting: pool.queued,
       max: options.poolSize,
     }),
@@ -87,7 +87,13 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
   };
 }
 
-type Lent = DatabaseClient & pg.PoolClient;
+type Lent = DatabaseClient & pg.PoolClient & { giveBack: pg.PoolClient['release'] };
+
+/** The wall clock goes on while the process is frozen, and may be set back. */
+function isFresh({ usedAt }: DatabaseClient, limitMs: number): boolean {
+  const unused = Date.now() - usedAt;
+  return unused >= 0 && unused < limitMs;
+}
 
 interface Waiter {
   since: number;
@@ -108,6 +114,8 @@ class WatchedPool extends pg.Pool {
   readonly #sweepLimit: number;
   readonly #log: Logger;
   readonly #idle = new Set<DatabaseClient>();
+  /** Those of the idle ones that will be needed again at once, the last used last. pg's pool takes them for lent. */
+  readonly #warm: Lent[] = [];
   readonly #lent = new Set<DatabaseClient>();
   readonly #waiting = new Set<Waiter>();
   /** While the address is not known yet. */
@@ -167,18 +175,20 @@ class WatchedPool extends pg.Pool {
       log,
     );
     // A server that is restarted or put to sleep closes idle connections (57P01, ECONNRESET). That harms nobody.
-    this.on('error', (error) =>
-      log.debug({ reason: error.message }, 'An idle database connection was closed'),
-    );
+    this.on('error', (error) => this.#idleOneClosed(error.message));
     this.on('remove', (client) => this.#idle.delete(client as unknown as Lent));
-    // Some never give back what has failed: drizzle, when a transaction cannot even begin.
-    this.on('connect', (client) => client.once('end', () => client.release()));
+    this.on('connect', (client) => client.once('end', () => this.#ended(client as unknown as Lent)));
   }
 
   /** How long the first has waited while others were served: 0 where the database says nothing, which is no queue. */
   get waitedMs(): number {
     const [first] = this.#waiting;
     return first ? Math.max(0, this.availability.lastAnswer - first.since) : 0;
+  }
+
+  /** Connections that are open and lent to nobody. */
+  get unused(): number {
+    return this.#idle.size;
   }
 
   /** How many wait for a connection. */
@@ -203,7 +213,7 @@ class WatchedPool extends pg.Pool {
   }
 
   async #query(text: string, values?: unknown[]): Promise<pg.QueryResult> {
-    const client = await this.#borrow();
+    const client = this.#atOnce() ?? (await this.#borrow());
     try {
       return await client.query(text, values);
     } catch (error) {
@@ -227,8 +237,21 @@ class WatchedPool extends pg.Pool {
       for (const client of [...this.#lent, ...this.#settings.rules.opening])
         client.abandon('the pool was closed');
     }, CLOSE_GRACE);
+    this.#cool(0);
     await this.end();
     clearTimeout(late);
+  }
+
+  /** What a busy server does most: the connection that was used last, without waiting for anything. */
+  #atOnce(): Lent | undefined {
+    if (this.#room === 0 || this.#address || this.ending || !this.availability.available) return undefined;
+    assertStillWanted();
+    const client = this.#warm.at(-1);
+    if (client === undefined || client.lost || !isFresh(client, TRUSTED_IDLE)) return undefined;
+    this.#warm.pop();
+    this.#room--;
+    this.#settings.rules.observer?.acquire(0);
+    return this.#lend(client);
   }
 
   /** A connection for a statement of the application. */
@@ -252,8 +275,7 @@ class WatchedPool extends pg.Pool {
       if (this.#room > 0) this.#room--;
       else await this.#queueUp();
       const client = await this.#take();
-      const unused = Date.now() - client.usedAt;
-      if (unused >= 0 && unused < trustedIdle) return client;
+      if (isFresh(client, trustedIdle)) return client;
       if (await client.answers(SIGN_OF_LIFE)) return client;
       client.release(true);
       // What ended one connection ended those that are as old: ask none of them, open a new one.
@@ -261,11 +283,17 @@ class WatchedPool extends pg.Pool {
     }
   }
 
-  /** Takes a connection out of pg's pool, where there is room for it. */
+  /** Takes a connection that was used just now, or one out of pg's pool, where there is room for it. */
   #take(): Promise<Lent> {
+    const warm = this.#warm.pop();
+    if (warm !== undefined) return Promise.resolve(this.#lend(warm));
     return new Promise((resolve, reject) => {
       super.connect((error, client) => {
-        if (client) return resolve(this.#lend(client as unknown as Lent));
+        if (client) {
+          const opened = client as unknown as Lent;
+          opened.giveBack = opened.release;
+          return resolve(this.#lend(opened));
+        }
         this.#leave();
         reject(error);
       });
@@ -309,7 +337,6 @@ class WatchedPool extends pg.Pool {
     this.#idle.delete(client);
     this.#lent.add(client);
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP).unref();
-    const giveBack = client.release;
     let lent = true;
     client.release = (error) => {
       if (!lent) return;
@@ -318,14 +345,44 @@ class WatchedPool extends pg.Pool {
       client.usedAt = Date.now();
       // In the middle of a transaction it is of no use to the next one.
       const unfit = error || client.lost || client.getTransactionStatus() !== 'I';
-      if (!unfit) this.#idle.add(client);
-      giveBack.call(client, unfit);
+      if (unfit || this.ending) client.giveBack(unfit);
+      else {
+        this.#idle.add(client);
+        // pg's pool would set a timer for it, end that timer, and make the next one wait for a turn of the loop.
+        this.#warm.push(client);
+      }
       this.#leave();
     };
     return client;
   }
 
+  /** Hands those to pg's pool that nobody has used for so many milliseconds; it closes them in the end. */
+  #cool(unusedFor: number): void {
+    let [client] = this.#warm;
+    while (client && (client.lost || !isFresh(client, unusedFor))) {
+      this.#warm.shift();
+      client.giveBack(client.lost);
+      [client] = this.#warm;
+    }
+  }
+
+  #ended(client: Lent): void {
+    const at = this.#warm.indexOf(client);
+    // Some never give back what has failed: drizzle, when a transaction cannot even begin.
+    if (at === -1) client.release();
+    else {
+      this.#warm.splice(at, 1);
+      client.giveBack(true);
+      this.#idleOneClosed(client.whyLost);
+    }
+  }
+
+  #idleOneClosed(reason: string | undefined): void {
+    this.#log.debug({ reason }, 'An idle database connection was closed');
+  }
+
   #dropIdle(): void {
+    this.#cool(0);
     for (const client of this.#idle) {
       // The pool's own listener takes it out of the pool there and then.
       client.emit('error', new Error('given up together with others of its age'));
@@ -374,7 +431,8 @@ class WatchedPool extends pg.Pool {
     if (!this.availability.available) this.#abandonSilent();
     this.#silentSweeps = waiting ? this.#silentSweeps + 1 : 0;
     if (this.#silentSweeps >= SUSPICIOUS_SWEEPS) this.availability.suspect();
-    if (this.#lent.size === 0) {
+    this.#cool(this.#lent.size === 0 ? 0 : SWEEP);
+    if (this.#lent.size === 0 && this.#warm.length === 0) {
       clearInterval(this.#sweeper);
       this.#sweeper = undefined;
     }

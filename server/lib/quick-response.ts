@@ -170,16 +170,19 @@ export function sendLine(reply: Reply, name: string, value: string): void {
  * Writes the head of an answer that Fastify has no part in.
  *
  * @param more Sent besides the block, in whose stead where both have one.
+ * @param name One more, with a value that is printable ASCII.
  */
 export function writeHead(
   response: ServerResponse,
   status: number,
   block: HeaderBlock,
-  more: Record<string, string>,
-): ServerResponse {
-  if (!takesBlocks || !(response instanceof QuickResponse)) {
-    return response.writeHead(status, { ...block.headers, ...more });
-  }
-  response.block = block;
-  return response.writeHead(status, more);
+  more: Readonly<Record<string, string>>,
+  name: string,
+  value: string,
+): void {
+  if (takesBlocks && response instanceof QuickResponse) {
+    response.block = block;
+    response.lines = `${name}: ${value}\r\n`;
+    response.writeHead(status, more);
+  } else response.writeHead(status, { ...block.headers, ...more, [name]: value });
 }

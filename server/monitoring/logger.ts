@@ -101,9 +101,9 @@ export const WITHOUT_SECRETS = {
   redact: { paths: REDACT, censor: '[redacted]' },
 };
 
-/** Takes whole lines: as text, and as the same in UTF-8. */
+/** Takes whole lines, in UTF-8. They are not changed afterwards. */
 interface Sink {
-  write(lines: string, bytes: Buffer): void;
+  write(lines: Buffer): void;
   flushSync?(): void;
 }
 
@@ -145,7 +145,7 @@ class LogFile implements Sink {
     if (this.#failure) listener(this.#failure);
   }
 
-  write(lines: string): void {
+  write(lines: Buffer): void {
     if (this.#failure) {
       if (performance.now() < this.#triedAgainAt) return;
       this.#triedAgainAt = performance.now() + FILE_RETRY_MS;
@@ -153,7 +153,7 @@ class LogFile implements Sink {
       // The last line may have been cut in the middle.
       this.#queued = '\n';
     }
-    this.#queued += lines;
+    this.#queued += lines.toString();
     // A turn later: lines that are followed by the end of the process are appended by flushSync instead.
     if (!this.#writing) setImmediate(() => this.#next());
     this.#writing = true;
@@ -197,7 +197,9 @@ class LogFile implements Sink {
 class LineBuffer implements DestinationStream {
   /** Set by pino on streams that ask for it: tells a warning from chatter. */
   lastLevel = 0;
-  #lines = '';
+  /** A line is put in at once, while its parts are still near the processor. */
+  readonly #room = Buffer.allocUnsafeSlow(BUFFER_BYTES + 3 * LONGEST_LINE);
+  #used = 0;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #main: Sink;
@@ -212,12 +214,15 @@ class LineBuffer implements DestinationStream {
   }
 
   write(line: string): void {
-    const isHuge = line.length > LONGEST_LINE;
-    if (isHuge) this.pass();
-    this.#lines += line;
-    this.#count++;
     if (this.lastLevel >= ERROR) this.#views.errors.add(line);
-    if (isHuge || this.lastLevel >= WARN || this.#lines.length >= BUFFER_BYTES) this.pass();
+    if (line.length > LONGEST_LINE) {
+      this.pass();
+      this.#handOn(Buffer.from(line), 1);
+      return;
+    }
+    this.#used += this.#room.write(line, this.#used);
+    this.#count++;
+    if (this.lastLevel >= WARN || this.#used >= BUFFER_BYTES) this.pass();
     else this.#timer ??= setTimeout(() => this.pass(), BUFFER_MS).unref();
   }
 
@@ -237,14 +242,17 @@ class LineBuffer implements DestinationStream {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#count === 0) return;
-    const lines = this.#lines;
     const count = this.#count;
-    this.#lines = '';
+    const bytes = Buffer.from(this.#room.subarray(0, this.#used));
+    this.#used = 0;
     this.#count = 0;
-    const bytes = Buffer.from(lines);
-    this.#main.write(lines, bytes);
+    this.#handOn(bytes, count);
+  }
+
+  #handOn(lines: Buffer, count: number): void {
+    this.#main.write(lines);
     this.#file?.write(lines);
-    this.#views.tail.add(bytes, count);
+    this.#views.tail.add(lines, count);
   }
 }
 
@@ -253,8 +261,8 @@ function plain(): Sink {
   // A reader that went away (EPIPE) must not end the server.
   stream.on('error', () => {});
   // Its types know strings alone.
-  const write = stream.write.bind(stream) as unknown as (bytes: Buffer) => void;
-  return { write: (_lines, bytes) => write(bytes), flushSync: () => stream.flushSync() };
+  const write = stream.write.bind(stream) as unknown as Sink['write'];
+  return { write, flushSync: () => stream.flushSync() };
 }
 
 async function readable(): Promise<Sink> {
@@ -274,7 +282,7 @@ async function readable(): Promise<Sink> {
   // pino-pretty reads one line a write; the buffer passes several.
   return {
     write: (lines) => {
-      for (const line of lines.split('\n')) if (line) stream.write(`${line}\n`);
+      for (const line of lines.toString().split('\n')) if (line) stream.write(`${line}\n`);
     },
   };
 }

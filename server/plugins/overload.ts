@@ -150,8 +150,8 @@ export function refuseAtTheDoor(
     const id = requestId(request);
     const document = problemDocument('unavailable', DETAIL, { instance: pathOf(url), requestId: id });
     const body = JSON.stringify(document);
-    const length = String(Buffer.byteLength(body));
-    writeHead(response, 503, block, { 'x-request-id': id, 'content-length': length });
+    const length = { 'content-length': String(Buffer.byteLength(body)) };
+    writeHead(response, 503, block, length, 'x-request-id', id);
     response.end(request.method === 'HEAD' ? undefined : body);
     onRefused(request, performance.now() - came);
   };
