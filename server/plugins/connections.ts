@@ -32,8 +32,13 @@ export interface ConnectionsOptions {
 
 /** What became of connections, for monitoring. */
 export interface ConnectionFacts {
-  /** Notes a request that is answered without a hook. @returns Whether there is room for its connection. */
-  begin(request: IncomingMessage, response: ServerResponse): boolean;
+  /**
+   * Notes a request that is answered without a hook.
+   *
+   * @param now `performance.now()`.
+   * @returns Whether there is room for its connection.
+   */
+  begin(request: IncomingMessage, response: ServerResponse, now: number): boolean;
   readonly open: number;
   /** How many of them have an answer under way. */
   readonly working: number;
@@ -223,7 +228,12 @@ export const connections = fp<ConnectionsOptions>(
     // Node drops what is beyond this number without a word; one more is let in, to be refused.
     server.maxHeadersCount = MOST_HEADERS + 1;
 
-    const begin = (request: IncomingMessage, response: ServerResponse, known?: FastifyRequest): boolean => {
+    const begin = (
+      request: IncomingMessage,
+      response: ServerResponse,
+      now: number,
+      known?: FastifyRequest,
+    ): boolean => {
       const socket: Tracked = request.socket;
       // One that was open before the application was loaded is met here first.
       const connection = socket[CONNECTION] ?? (socket.destroyed === false ? track(socket) : undefined);
@@ -231,7 +241,7 @@ export const connections = fp<ConnectionsOptions>(
         connection.request = request;
         connection.response = response;
         connection.known = known;
-        connection.usedAt = performance.now();
+        connection.usedAt = now;
         sweeper ??= setInterval(sweep, SWEEP_MS).unref();
       }
       return open.size <= most;
@@ -271,7 +281,7 @@ export const connections = fp<ConnectionsOptions>(
     app.decorate('connections', facts);
     app.addHook('onRequest', (request, reply, done) => {
       const { raw } = request;
-      const hasRoom = begin(raw, reply.raw, request);
+      const hasRoom = begin(raw, reply.raw, performance.now(), request);
       if (raw.rawHeaders.length > 2 * MOST_HEADERS) {
         done(new ProblemError('headers-too-large', `A request may have ${MOST_HEADERS} headers.`));
       } else if (raw.headers.host === undefined && raw.httpVersion === '1.1') {

@@ -11,7 +11,6 @@ import { HeaderBlock, writeHead } from '../lib/quick-response.ts';
 import { chooseForm, type Form } from '../lib/resource.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { Logger } from '../monitoring/logger.ts';
-import type { Route } from '../monitoring/routes.ts';
 import { countedAs } from './client.ts';
 import type {} from './connections.ts';
 import { addSize } from './metrics.ts';
@@ -20,11 +19,6 @@ import type {} from './security-headers.ts';
 
 /** What the system's buffers take at once, in bytes; a larger answer may have to be followed (connections.ts). */
 const LARGEST = 64 * 1_024;
-/**
- * Up to this many bytes, a body is kept as a string of Latin-1 as well: Node makes one string of it and the head, and hands
- * that to the system by one plain write, where bytes take a list of two. In bytes.
- */
-const LARGEST_TEXT = 12 * 1_024;
 
 export interface QuickFilesOptions {
   lifecycle: Lifecycle;
@@ -59,57 +53,53 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     const block = new HeaderBlock({ ...app.securityHeaders, ...overTls, ...others });
     return { block, length: length === undefined ? {} : { 'content-length': length } };
   };
-  /** For each form: its body; whole and unchanged; and both again over TLS. */
-  const heads = new Map<Form, { body: Buffer | string; of: [Head, Head, Head, Head] }>();
+  /** For each form: whole and unchanged, and both again over TLS. */
+  const heads = new Map<Form, [Head, Head, Head, Head]>();
   for (const { identity, encoded } of files.values()) {
     for (const form of [identity, ...encoded.map(([, one]) => one)]) {
       if (form.body.length > LARGEST || heads.has(form)) continue;
-      heads.set(form, {
-        body: form.body.length > LARGEST_TEXT ? form.body : form.body.toString('latin1'),
-        of: [
-          headOf(form.headers, false),
-          headOf(form.unchanged, false),
-          headOf(form.headers, true),
-          headOf(form.unchanged, true),
-        ],
-      });
+      heads.set(form, [
+        headOf(form.headers, false),
+        headOf(form.unchanged, false),
+        headOf(form.headers, true),
+        headOf(form.unchanged, true),
+      ]);
     }
   }
 
-  const counted = new Map([...files.keys()].map((url) => [url, traffic.routes.of('GET', countedAs(url))]));
+  const known = new Map(
+    [...files].map(([url, resource]) => {
+      return [url, { resource, route: traffic.routes.of('GET', countedAs(url)) }];
+    }),
+  );
 
   return (request, response) => {
-    const resource = request.method === 'GET' ? files.get(request.url as string) : undefined;
-    if (
-      resource === undefined ||
-      everyRequestIsLogged ||
-      !isPlain(request) ||
-      lifecycle.state === 'draining'
-    ) {
+    const found = request.method === 'GET' ? known.get(request.url as string) : undefined;
+    if (found === undefined || everyRequestIsLogged || !isPlain(request) || lifecycle.state === 'draining') {
       routing(request, response);
       return;
     }
     const { headers, socket } = request;
+    const { resource, route } = found;
     const form = chooseForm(resource, headers['accept-encoding'] as string | undefined);
     const ready = heads.get(form);
     const tag = headers['if-none-match'];
     const isSimple = ready !== undefined && (tag === undefined || tag === form.etag);
-    const came = traffic.enabled ? performance.now() : 0;
+    const came = performance.now();
     // While an earlier answer on this connection is still being read, the reader may be a slow one.
-    if (!isSimple || socket.writableLength > 0 || !connections.begin(request, response)) {
+    if (!isSimple || socket.writableLength > 0 || !connections.begin(request, response, came)) {
       routing(request, response);
       return;
     }
     // Of several the last is our proxy's.
     const proto = headers['x-forwarded-proto'] as string | undefined;
     const overTls = hsts !== false && proto?.endsWith('https') === true && trusts(socket.remoteAddress);
-    const { block, length } = ready.of[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Head;
+    const { block, length } = ready[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Head;
     const status = tag === undefined ? 200 : 304;
     writeHead(response, status, block, length, 'x-request-id', requestId(request));
-    if (tag === undefined) response.end(ready.body, 'latin1');
+    if (tag === undefined) response.end(form.body);
     else response.end();
     if (!traffic.enabled) return;
-    const route = counted.get(request.url as string) as Route;
     traffic.observe(route, response.statusCode, performance.now() - came);
     if (tag === undefined) addSize(route.sent, form.body.length);
   };
