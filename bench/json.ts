@@ -131,7 +131,7 @@ export async function jsonSuite(): Promise<void> {
           const peak = middle(figures.loads.map(({ rate }) => rate)).median;
           // The generator has to be warm as well, or it falls behind and makes up for it in bursts.
           if (round === -1) {
-            await openLoop(contender.port, PATH, (peak * STEADY_SHARE) / 4, 1, CONNECTIONS);
+            await openLoop(contender.port, PATH, peak * STEADY_SHARE, SECONDS, CONNECTIONS);
             continue;
           }
           const { times } = await openLoop(contender.port, PATH, peak * STEADY_SHARE, SECONDS, CONNECTIONS);

@@ -117,23 +117,33 @@ export async function closedLoop(
 }
 
 /**
- * Sends so many requests a second for so long, on as many connections as that takes: nothing waits for an answer, and what
- * is late counts from when it was due.
+ * Sends so many requests a second for so long, whether those before have been answered or not; what is late counts from when
+ * it was due.
  *
- * @param expected Connections that are open before it begins.
+ * @param connections So many are opened before it begins, and no more: who finds none free waits, and the wait counts.
+ *   As many as it takes by default.
  */
 export async function openLoop(
   port: number,
   path: string,
   rate: number,
   seconds: number,
-  expected = 0,
+  connections?: number,
 ): Promise<OpenLoop> {
   const result: OpenLoop = { sent: 0, times: new Map(), withoutRetryAfter: 0 };
   const free: Line[] = [];
   const all = new Set<Line>();
   const request = get(path);
   let under = 0;
+  /** When those who wait for a connection were due; from `next` on. */
+  const waiting: number[] = [];
+  let next = 0;
+  const send = (line: Line, due: number) => {
+    line.due = due;
+    under++;
+    result.sent++;
+    line.send(request);
+  };
   const answered: Answered = (line, status, retryAfter) => {
     under--;
     let times = result.times.get(status);
@@ -143,7 +153,9 @@ export async function openLoop(
     }
     times.push(performance.now() - line.due);
     if (status === 503 && !retryAfter) result.withoutRetryAfter++;
-    if (status !== 0) free.push(line);
+    if (status === 0) return;
+    if (next < waiting.length) send(line, waiting[next++] as number);
+    else free.push(line);
   };
   const another = () => {
     const line = new Line(port, answered, (ended) => {
@@ -154,19 +166,18 @@ export async function openLoop(
     all.add(line);
     return line;
   };
-  for (let i = 0; i < expected; i++) free.push(another());
-  if (expected > 0) await sleep(200);
+  for (let i = 0; i < (connections ?? 0); i++) free.push(another());
+  if (connections) await sleep(200);
   const began = performance.now();
+  let due = 0;
   for (;;) {
     const elapsed = performance.now() - began;
     if (elapsed >= seconds * 1_000) break;
-    const due = Math.floor((elapsed / 1_000) * rate);
-    while (result.sent < due) {
-      const line = free.pop() ?? another();
-      line.due = began + (result.sent / rate) * 1_000;
-      under++;
-      result.sent++;
-      line.send(request);
+    for (const until = (elapsed / 1_000) * rate; due < until; due++) {
+      const at = began + (due / rate) * 1_000;
+      const line = free.pop() ?? (connections === undefined ? another() : undefined);
+      if (line) send(line, at);
+      else waiting.push(at);
     }
     // Without a rest: a timer would come a millisecond late, and what was due then would leave in one burst.
     await turn();
