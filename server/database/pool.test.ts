@@ -282,6 +282,49 @@ describe.concurrent('the database is away', () => {
   });
 });
 
+describe.concurrent('connections that are needed again at once', () => {
+  it("are lent without pg's pool, the last used first, and handed back when it gets quiet", async ({
+    make,
+  }) => {
+    const database = make({ idleTimeoutMs: 1_000 });
+    let takenFromPool = 0;
+    database.pool.on('acquire', () => takenFromPool++);
+    const pids = new Set<number>();
+    for (let i = 0; i < 20; i++) pids.add(await pidOf(database));
+    expect([pids.size, takenFromPool]).toEqual([1, 1]);
+    expect(database.stats()).toEqual({ total: 1, idle: 1, waiting: 0, max: 10 });
+    await vi.waitFor(() => expect(database.pool.idleCount).toBe(1), WITHIN);
+    await vi.waitFor(() => expect(database.stats().total).toBe(0), WITHIN);
+    // And all over again.
+    await pidOf(database);
+    expect(takenFromPool).toBe(2);
+  });
+
+  it('are given back once, whoever says it twice', async ({ make }) => {
+    const database = make({ poolSize: 1 });
+    const first = await database.pool.connect();
+    first.release();
+    const giveBackAgain = first.release;
+    const second = await database.pool.connect();
+    giveBackAgain();
+    expect(database.stats()).toMatchObject({ total: 1, idle: 0 });
+    const third = database.pool.query('select 1');
+    await sleep(50);
+    expect(database.stats().waiting).toBe(1);
+    second.release();
+    await third;
+    expect(database.stats()).toEqual({ total: 1, idle: 1, waiting: 0, max: 1 });
+  });
+
+  it('are closed with the others', async ({ make }) => {
+    const database = make();
+    await Promise.all(Array.from({ length: 5 }, () => database.pool.query('select pg_sleep(0.05)')));
+    expect(database.stats()).toMatchObject({ total: 5, idle: 5 });
+    await database.close();
+    expect(database.stats()).toMatchObject({ total: 0, idle: 0 });
+  });
+});
+
 describe.concurrent('connections die', () => {
   it('while idle: nobody notices', async ({ lines, make }) => {
     const database = make();

@@ -239,6 +239,7 @@ class WatchedPool extends pg.Pool {
     }, CLOSE_GRACE);
     this.#cool(0);
     await this.end();
+    this.#idle.clear();
     clearTimeout(late);
   }
 
