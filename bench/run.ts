@@ -40,6 +40,9 @@ for await (const file of glob('server/features/*/*.bench.ts', { cwd: ROOT })) {
   suites[basename(file, '.bench.ts')] = async () => (await import(join(ROOT, file))).suite();
 }
 
+// What was started ends with this process, if that says goodbye.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 const [option, revision, ...others] = process.argv.slice(2);
 if (option === '--against') {
   if (revision === undefined || others.length > 0) {
