@@ -218,25 +218,38 @@ const STEPS = [1, 16, 64, 256, 1_024, 4_096];
 export async function concurrencySuite(): Promise<void> {
   await withDatabase('concurrency', async (databaseUrl) => {
     const ours = flightline(databaseUrl);
-    const server = await startContender({ ...ours, name: OURS, env: { ...ours.env, LOG_LEVEL: 'info' } });
-    const rates = new Map<number, number[]>(STEPS.map((step) => [step, []]));
+    const entries: ContenderOptions[] = [
+      { name: BARE, command: node('bare-fastify.mjs'), env: { NODE_ENV: 'production' } },
+      { ...ours, name: OURS, env: { ...ours.env, LOG_LEVEL: 'info' } },
+    ];
+    const running: Contender[] = [];
+    const found = new Map<string, number[]>();
+    const key = ({ name }: Contender, connections: number) => `${name}, ${connections}`;
     try {
-      await load(server, { path: PATH, connections: CONNECTIONS, seconds: 3 });
+      for (const entry of entries) running.push(await startContender(entry));
+      for (const server of running) await load(server, { path: PATH, connections: CONNECTIONS, seconds: 3 });
       for (let round = 0; round < Math.ceil(ROUNDS / 2); round++) {
-        for (const [connections, found] of rates) {
-          found.push((await load(server, { path: PATH, connections, seconds: Math.max(3, SECONDS) })).rate);
+        for (const connections of STEPS) {
+          for (const server of running) {
+            // Long enough for thousands of connections to be opened first.
+            const { rate } = await load(server, { path: PATH, connections, seconds: Math.max(4, SECONDS) });
+            found.set(key(server, connections), [...(found.get(key(server, connections)) ?? []), rate]);
+          }
         }
       }
     } finally {
-      await server.end();
+      for (const server of running) await server.end();
     }
-    const median = (connections: number) => middle(rates.get(connections) ?? []).median;
-    const table: Table = [
-      ['connections', ...STEPS.map(String)],
-      ['requests/s', ...STEPS.map((step) => median(step).toFixed(0))],
-      [`against ${CONNECTIONS}`, ...STEPS.map((step) => (median(step) / median(CONNECTIONS)).toFixed(2))],
-    ];
+    const rows = running.flatMap((server) => {
+      const median = (connections: number) => middle(found.get(key(server, connections)) ?? []).median;
+      const against = (step: number) => (median(step) / median(CONNECTIONS)).toFixed(2);
+      return [
+        [`${server.name}, requests/s`, ...STEPS.map((step) => median(step).toFixed(0))],
+        [`against ${CONNECTIONS}`, ...STEPS.map(against)],
+      ];
+    });
+    const table: Table = [['connections', ...STEPS.map(String)], ...rows];
     print(table);
-    await keep('concurrency', table, Object.fromEntries(rates));
+    await keep('concurrency', table, Object.fromEntries(found));
   });
 }

@@ -91,6 +91,9 @@ class Line {
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 
+/** What both sides need to get going after a rest is no latency of the server's. In milliseconds. */
+const LEAD_IN_MS = 1_000;
+
 /** @returns Requests a second that are answered 200 to so many clients, each of which waits for its answer. */
 export async function closedLoop(
   port: number,
@@ -121,7 +124,7 @@ export async function closedLoop(
  * it was due.
  *
  * @param connections So many are opened before it begins, and no more: who finds none free waits, and the wait counts.
- *   As many as it takes by default.
+ *   As many as it takes by default. With a number, the first second comes on top, and is not told of.
  */
 export async function openLoop(
   port: number,
@@ -138,6 +141,7 @@ export async function openLoop(
   /** When those who wait for a connection were due; from `next` on. */
   const waiting: number[] = [];
   let next = 0;
+  let from = 0;
   const send = (line: Line, due: number) => {
     line.due = due;
     under++;
@@ -151,7 +155,7 @@ export async function openLoop(
       times = [];
       result.times.set(status, times);
     }
-    times.push(performance.now() - line.due);
+    if (line.due >= from) times.push(performance.now() - line.due);
     if (status === 503 && !retryAfter) result.withoutRetryAfter++;
     if (status === 0) return;
     if (next < waiting.length) send(line, waiting[next++] as number);
@@ -168,11 +172,13 @@ export async function openLoop(
   };
   for (let i = 0; i < (connections ?? 0); i++) free.push(another());
   if (connections) await sleep(200);
+  const leadIn = connections === undefined ? 0 : LEAD_IN_MS;
   const began = performance.now();
+  from = began + leadIn;
   let due = 0;
   for (;;) {
     const elapsed = performance.now() - began;
-    if (elapsed >= seconds * 1_000) break;
+    if (elapsed >= seconds * 1_000 + leadIn) break;
     for (const until = (elapsed / 1_000) * rate; due < until; due++) {
       const at = began + (due / rate) * 1_000;
       const line = free.pop() ?? (connections === undefined ? another() : undefined);
