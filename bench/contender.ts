@@ -66,7 +66,8 @@ export async function withDatabase(
 ): Promise<void> {
   installContenders();
   leaveServerCore();
-  const folder = await mkdtemp(join(tmpdir(), 'bench-'));
+  // In memory where there is such a place: writing hundreds of megabytes of log to a disk stops everybody now and then.
+  const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bench-'));
   const postgres = await startEmbeddedPostgres({
     dataDir: join(ROOT, '.data/bench-postgres'),
     database: name,
