@@ -22,9 +22,8 @@ LABEL org.opencontainers.image.version=${VERSION} \
       org.opencontainers.image.revision=${REVISION} \
       org.opencontainers.image.base.name=${NODE_IMAGE}
 # By itself V8 takes at least 259 MB for its heap, also where the container has less, and is killed without a word. A share
-# of the container's limit leaves the rest to buffers, the client's files and Node itself. The second is explained in
-# scripts/launcher/server.mjs.
-ENV NODE_ENV=production NODE_OPTIONS="--max-old-space-size-percentage=50 --max-semi-space-size=16"
+# of the container's limit leaves the rest to buffers, the client's files and Node itself.
+ENV NODE_ENV=production NODE_OPTIONS=--max-old-space-size-percentage=50
 WORKDIR /app
 # Owned by root: the server can read itself, and change nothing of it.
 COPY --from=build --chown=root:root /app/dist ./dist

@@ -8,7 +8,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SERVER } from './launcher/server.mjs';
 
 const LIMIT_MS = 30_000;
 
@@ -18,7 +17,7 @@ await once(finder, 'listening');
 const { port } = finder.address();
 finder.close();
 
-const server = spawn(process.execPath, SERVER, {
+const server = spawn(process.execPath, ['dist/server/main.js'], {
   // Nothing listens there: a server that waits for its database has loaded everything, and serves its pages.
   env: {
     PATH: process.env.PATH,

@@ -9,9 +9,3 @@ const [flag, main] = SERVER;
 it('is what Replit runs', () => {
   expect(text('.replit')).toContain(`\nrun = ["node", "${flag}", "${main}"]\n`);
 });
-
-it('is what the image runs, by its environment and its entry point', () => {
-  expect(text('Dockerfile')).toMatch(new RegExp(`ENV NODE_ENV=production NODE_OPTIONS=".*${flag}"`));
-  expect(text('Dockerfile')).toContain(`ENTRYPOINT ["node", "${main}"]`);
-  expect(text('docs/deploying.md')).toContain(flag);
-});
