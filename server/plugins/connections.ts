@@ -153,164 +153,164 @@ function tooSlow(marks: number[], moving: boolean, bytes: number): boolean {
 const CONNECTION = Symbol('connection');
 type Tracked = Socket & { [CONNECTION]?: Connection };
 
-export const connections = fp<ConnectionsOptions>(
-  async (app, { server, most, alwaysAnswered, lifecycle }) => {
-    const open = new Set<Connection>();
-    const closed = { 'slow-body': 0, 'slow-read': 0, idle: 0, 'no-room': 0 };
-    let sweeper: NodeJS.Timeout | undefined;
+export const connections = fp<ConnectionsOptions>(async (app, options) => {
+  const { server, most, alwaysAnswered, lifecycle } = options;
+  const open = new Set<Connection>();
+  const closed = { 'slow-body': 0, 'slow-read': 0, idle: 0, 'no-room': 0 };
+  let sweeper: NodeJS.Timeout | undefined;
 
-    const track = (socket: Tracked): Connection => {
-      const connection = new Connection(socket);
-      socket[CONNECTION] = connection;
-      open.add(connection);
-      socket.once('close', () => {
-        open.delete(connection);
-        const { known, response, usedAt } = connection;
-        if (known && response?.writableFinished === false) {
-          facts.onAbandoned(known, response, performance.now() - usedAt);
-        }
+  const track = (socket: Tracked): Connection => {
+    const connection = new Connection(socket);
+    socket[CONNECTION] = connection;
+    open.add(connection);
+    socket.once('close', () => {
+      open.delete(connection);
+      const { known, response, usedAt } = connection;
+      if (known && response?.writableFinished === false) {
+        facts.onAbandoned(known, response, performance.now() - usedAt);
+      }
+    });
+    return connection;
+  };
+
+  /** Runs while a request is under way, and only then. Counts its rounds, so that a frozen process finds nobody slow. */
+  const sweep = () => {
+    let working = false;
+    for (const connection of open) {
+      const why = connection.measure();
+      if (why) letGo(connection, why);
+      else if (!connection.idle) working = true;
+      else connection.forget();
+    }
+    if (working) return;
+    clearInterval(sweeper);
+    sweeper = undefined;
+  };
+
+  const letGo = (connection: Connection, why: keyof typeof closed) => {
+    const { socket, response } = connection;
+    closed[why]++;
+    app.log.debug({ peer: socket.remoteAddress, why }, 'a connection was closed');
+    if (why === 'slow-body' && response?.socket === socket && !response.headersSent) {
+      // As Node itself tells of a request that did not arrive in time; the listener answers 408.
+      const late = Object.assign(new Error('the body came too slowly'), {
+        code: 'ERR_HTTP_REQUEST_TIMEOUT',
       });
-      return connection;
-    };
+      server.emit('clientError', late, socket);
+      socket.destroySoon();
+    } else if (why === 'idle') socket.destroy();
+    // What waits in the system's buffers goes as well.
+    else socket.resetAndDestroy();
+  };
 
-    /** Runs while a request is under way, and only then. Counts its rounds, so that a frozen process finds nobody slow. */
-    const sweep = () => {
-      let working = false;
-      for (const connection of open) {
-        const why = connection.measure();
-        if (why) letGo(connection, why);
-        else if (!connection.idle) working = true;
-        else connection.forget();
+  /** Closes the idlest of all: first those between requests, then those on which nothing moves. */
+  const makeRoom = () => {
+    // Some at once, so that a flood does not look through all of them for each of its connections.
+    let places = Math.max(open.size - most + 1, Math.ceil(most / 100));
+    for (const closable of ['idle', 'stalled'] as const) {
+      const found = [...open].filter((connection) => connection[closable] && !connection.socket.destroyed);
+      found.sort((a, b) => a.usedAt - b.usedAt);
+      for (const connection of found.slice(0, places)) {
+        open.delete(connection);
+        letGo(connection, 'idle');
+        places--;
       }
-      if (working) return;
-      clearInterval(sweeper);
-      sweeper = undefined;
-    };
+      if (open.size < most) return;
+    }
+  };
 
-    const letGo = (connection: Connection, why: keyof typeof closed) => {
-      const { socket, response } = connection;
-      closed[why]++;
-      app.log.debug({ peer: socket.remoteAddress, why }, 'a connection was closed');
-      if (why === 'slow-body' && response?.socket === socket && !response.headersSent) {
-        // As Node itself tells of a request that did not arrive in time; the listener answers 408.
-        const late = Object.assign(new Error('the body came too slowly'), {
-          code: 'ERR_HTTP_REQUEST_TIMEOUT',
-        });
-        server.emit('clientError', late, socket);
-        socket.destroySoon();
-      } else if (why === 'idle') socket.destroy();
-      // What waits in the system's buffers goes as well.
-      else socket.resetAndDestroy();
-    };
+  const onConnection = (socket: Socket) => {
+    // Everyone else is at work: the newcomer stays until it is known what it wants.
+    if (open.size >= most) makeRoom();
+    track(socket);
+  };
+  server.on('connection', onConnection);
+  // Node drops what is beyond this number without a word; one more is let in, to be refused.
+  server.maxHeadersCount = MOST_HEADERS + 1;
 
-    /** Closes the idlest of all: first those between requests, then those on which nothing moves. */
-    const makeRoom = () => {
-      // Some at once, so that a flood does not look through all of them for each of its connections.
-      let places = Math.max(open.size - most + 1, Math.ceil(most / 100));
-      for (const closable of ['idle', 'stalled'] as const) {
-        const found = [...open].filter((connection) => connection[closable] && !connection.socket.destroyed);
-        found.sort((a, b) => a.usedAt - b.usedAt);
-        for (const connection of found.slice(0, places)) {
-          open.delete(connection);
-          letGo(connection, 'idle');
-          places--;
-        }
-        if (open.size < most) return;
-      }
-    };
+  const begin = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    now: number,
+    known?: FastifyRequest,
+  ): boolean => {
+    const socket: Tracked = request.socket;
+    // One that was open before the application was loaded is met here first.
+    const connection = socket[CONNECTION] ?? (socket.destroyed === false ? track(socket) : undefined);
+    if (connection) {
+      connection.request = request;
+      connection.response = response;
+      connection.known = known;
+      connection.usedAt = now;
+      sweeper ??= setInterval(sweep, SWEEP_MS).unref();
+    }
+    return open.size <= most;
+  };
 
-    const onConnection = (socket: Socket) => {
-      // Everyone else is at work: the newcomer stays until it is known what it wants.
-      if (open.size >= most) makeRoom();
-      track(socket);
-    };
-    server.on('connection', onConnection);
-    // Node drops what is beyond this number without a word; one more is let in, to be refused.
-    server.maxHeadersCount = MOST_HEADERS + 1;
-
-    const begin = (
-      request: IncomingMessage,
-      response: ServerResponse,
-      now: number,
-      known?: FastifyRequest,
-    ): boolean => {
-      const socket: Tracked = request.socket;
-      // One that was open before the application was loaded is met here first.
-      const connection = socket[CONNECTION] ?? (socket.destroyed === false ? track(socket) : undefined);
-      if (connection) {
-        connection.request = request;
-        connection.response = response;
-        connection.known = known;
-        connection.usedAt = now;
-        sweeper ??= setInterval(sweep, SWEEP_MS).unref();
-      }
-      return open.size <= most;
-    };
-
-    const facts: ConnectionFacts = {
-      begin,
-      get open() {
-        return open.size;
-      },
-      get working() {
-        let working = 0;
-        for (const connection of open) if (connection.working) working++;
-        return working;
-      },
-      onAbandoned: () => {},
-      takeRequest(socket: Tracked) {
-        const connection = socket[CONNECTION];
-        const known = connection?.working ? connection.known : undefined;
-        if (connection) connection.known = undefined;
-        return known;
-      },
-      unanswered() {
-        const now = performance.now();
-        return [...open]
-          .filter((connection) => connection.working)
-          .sort((a, b) => a.usedAt - b.usedAt)
-          .map(({ request, response, usedAt }) => ({
-            method: request?.method ?? '',
-            path: pathOf(request?.url ?? ''),
-            ageMs: Math.round(now - usedAt),
-            begun: response?.headersSent === true,
-          }));
-      },
-      closed,
-    };
-    app.decorate('connections', facts);
-    app.addHook('onRequest', (request, reply, done) => {
-      const { raw } = request;
-      const hasRoom = begin(raw, reply.raw, performance.now(), request);
-      if (raw.rawHeaders.length > 2 * MOST_HEADERS) {
-        done(new ProblemError('headers-too-large', `A request may have ${MOST_HEADERS} headers.`));
-      } else if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
-        reply.header('connection', 'close');
-        done(new ProblemError('bad-request', 'A request of HTTP/1.1 has a Host header.'));
-      } else if (!hasRoom && !alwaysAnswered.has(pathOf(raw.url ?? ''))) {
-        closed['no-room']++;
-        reply.header('connection', 'close');
-        done(
-          new ProblemError('unavailable', 'Too many connections are open. Try again in a moment.', {
-            headers: { 'retry-after': '1' },
-          }),
-        );
-      } else done();
-    });
-    // An idle connection keeps nothing of its last request: it would be copied by each collection.
-    app.addHook('onResponse', (request, reply, done) => {
-      const { socket }: { socket: Tracked } = request.raw;
+  const facts: ConnectionFacts = {
+    begin,
+    get open() {
+      return open.size;
+    },
+    get working() {
+      let working = 0;
+      for (const connection of open) if (connection.working) working++;
+      return working;
+    },
+    onAbandoned: () => {},
+    takeRequest(socket: Tracked) {
       const connection = socket[CONNECTION];
-      if (connection?.response === reply.raw && reply.raw.writableFinished) connection.forget();
-      done();
-    });
-    lifecycle.onTransition(({ to }) => {
-      if (to !== 'draining') return;
-      for (const { response } of open) if (response?.headersSent === false) response.shouldKeepAlive = false;
-    });
-    app.addHook('onClose', async () => {
-      server.off('connection', onConnection);
-      clearInterval(sweeper);
-    });
-  },
-);
+      const known = connection?.working ? connection.known : undefined;
+      if (connection) connection.known = undefined;
+      return known;
+    },
+    unanswered() {
+      const now = performance.now();
+      return [...open]
+        .filter((connection) => connection.working)
+        .sort((a, b) => a.usedAt - b.usedAt)
+        .map(({ request, response, usedAt }) => ({
+          method: request?.method ?? '',
+          path: pathOf(request?.url ?? ''),
+          ageMs: Math.round(now - usedAt),
+          begun: response?.headersSent === true,
+        }));
+    },
+    closed,
+  };
+  app.decorate('connections', facts);
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request;
+    const hasRoom = begin(raw, reply.raw, performance.now(), request);
+    if (raw.rawHeaders.length > 2 * MOST_HEADERS) {
+      done(new ProblemError('headers-too-large', `A request may have ${MOST_HEADERS} headers.`));
+    } else if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
+      reply.header('connection', 'close');
+      done(new ProblemError('bad-request', 'A request of HTTP/1.1 has a Host header.'));
+    } else if (!hasRoom && !alwaysAnswered.has(pathOf(raw.url ?? ''))) {
+      closed['no-room']++;
+      reply.header('connection', 'close');
+      done(
+        new ProblemError('unavailable', 'Too many connections are open. Try again in a moment.', {
+          headers: { 'retry-after': '1' },
+        }),
+      );
+    } else done();
+  });
+  // An idle connection keeps nothing of its last request: it would be copied by each collection.
+  app.addHook('onResponse', (request, reply, done) => {
+    const { socket }: { socket: Tracked } = request.raw;
+    const connection = socket[CONNECTION];
+    // Whoever was answered early may still be sending a body, slowly.
+    if (connection?.response === reply.raw && connection.idle) connection.forget();
+    done();
+  });
+  lifecycle.onTransition(({ to }) => {
+    if (to !== 'draining') return;
+    for (const { response } of open) if (response?.headersSent === false) response.shouldKeepAlive = false;
+  });
+  app.addHook('onClose', async () => {
+    server.off('connection', onConnection);
+    clearInterval(sweeper);
+  });
+});
