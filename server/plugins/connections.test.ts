@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Lifecycle } from '../lifecycle.ts';
 import { type OpenPort, openPort } from '../port.ts';
@@ -47,6 +47,8 @@ async function start(most = 10_000) {
     );
   });
   app.post('/', async ({ body }) => `${JSON.stringify(body).length}`);
+  const refuse = async (_request: unknown, reply: FastifyReply) => reply.code(401).send('no');
+  app.post('/refused', { onRequest: refuse }, async () => 'never');
   app.post(
     '/late',
     { preParsing: async (_request, _reply, payload) => sleep(11_500, payload) },
@@ -109,6 +111,7 @@ describe('slow clients', () => {
     const bodyStopped = await open(`${post(100_000)}{"a":"`);
     const bodyDrips = await open(`${post(100_000)}{"a":"`);
     await open(get('/big'), { read: false });
+    const bodyRefused = await open(`${post(100_000, '/refused')}{"a":"`);
     const bodyForNobody = await open(`${post(100_000, '/nowhere')}{"a":"`);
     await open(get('/big').repeat(3), { read: false });
     // One long write that is read piece by piece, 128 KiB/s.
@@ -117,6 +120,7 @@ describe('slow clients', () => {
     const unreadGone = until(() => app.connections.closed['slow-read'] === 2);
     void drip(headers, 'X-A: b\r\n', 300);
     void drip(bodyDrips, 'x'.repeat(300), 500);
+    void drip(bodyRefused, 'x'.repeat(300), 500);
 
     // A tenth of the usual, but never under the rate: 2 KiB/s for 13 s.
     const honest = (async () => {
@@ -154,12 +158,12 @@ describe('slow clients', () => {
     for (const [name, client] of Object.entries({ silent, headers })) {
       expect(client.endedAfter, name).toBeLessThan(7_500);
     }
-    for (const [name, client] of Object.entries({ bodyStopped, bodyDrips, bodyForNobody })) {
+    for (const [name, client] of Object.entries({ bodyStopped, bodyDrips, bodyForNobody, bodyRefused })) {
       expect(client.endedAfter, name).toBeGreaterThan(9_000);
       expect(client.endedAfter, name).toBeLessThan(12_500);
     }
     expect(bodyStopped.said).toMatch(/^HTTP\/1.1 408 [\s\S]*"type":"\/problems\/timeout"/);
-    expect(app.connections.closed).toEqual({ 'slow-body': 3, 'slow-read': 2, idle: 0, 'no-room': 0 });
+    expect(app.connections.closed).toEqual({ 'slow-body': 4, 'slow-read': 2, idle: 0, 'no-room': 0 });
     expect(await events).toBe('0\n1\n2\n');
   }, 40_000);
 });
