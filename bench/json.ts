@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SERVER } from '../scripts/launcher/server.mjs';
+import { FLAGS } from '../scripts/launcher/server.mjs';
 import { ROOT } from '../tests/support/server.ts';
 import {
   CONTENDERS,
@@ -48,7 +48,7 @@ export function flightline(
   build = process.env.BENCH_BUILD ?? join(ROOT, 'dist'),
 ): Omit<Entry, 'name' | 'command'> & { command: string[] } {
   return {
-    command: [process.execPath, SERVER[0], join(build, 'server/main.js')],
+    command: [process.execPath, ...FLAGS, join(build, 'server/main.js')],
     ready: '/ready',
     features: true,
     env: {

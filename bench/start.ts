@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SERVER } from '../scripts/launcher/server.mjs';
+import { FLAGS, MAIN } from '../scripts/launcher/server.mjs';
 import { startEmbeddedPostgres } from '../server/database/embedded.ts';
 import { freePort, ROOT } from '../tests/support/server.ts';
 
@@ -33,7 +33,7 @@ export async function startSuite(): Promise<void> {
   for (let round = 0; round <= ROUNDS; round++) {
     const runs = [
       await spawned([join(ROOT, 'bench/contenders/bare-fastify.mjs')], {}, ['/']),
-      await spawned(SERVER, { DATABASE_URL: postgres.url }, ['/live', '/ready']),
+      await spawned([...FLAGS, MAIN], { DATABASE_URL: postgres.url }, ['/live', '/ready']),
     ] as const;
     if (round === 0) continue;
     bare.push(runs[0]);

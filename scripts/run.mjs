@@ -10,7 +10,7 @@ import { build, buildIsCurrent } from './launcher/build.mjs';
 import { developServer } from './launcher/dev.mjs';
 import { provide } from './launcher/packages.mjs';
 import { Ended, endTogether, run, start, stopSignal } from './launcher/processes.mjs';
-import { SERVER } from './launcher/server.mjs';
+import { FLAGS, MAIN } from './launcher/server.mjs';
 import { say, step } from './launcher/words.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -114,7 +114,7 @@ function program(...command) {
 
 /** Runs the server, which prints its address when it is ready. */
 async function serve(node, args) {
-  return (await start(node, [...SERVER, ...args], { server: true }).ended).code;
+  return (await start(node, [...FLAGS, MAIN, ...args], { server: true }).ended).code;
 }
 
 /** A finished build runs by itself. Only the embedded database of development is a package. */

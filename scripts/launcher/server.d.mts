@@ -1,2 +1,4 @@
-/** What stands behind `node`: an option for V8, and the file. */
-export const SERVER: [flag: string, main: string];
+/** Options for V8, to stand behind `node`. */
+export const FLAGS: string[];
+/** The file, from the project's root. */
+export const MAIN: string;

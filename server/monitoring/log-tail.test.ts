@@ -71,6 +71,23 @@ it('holds no more than half a million characters, and of a huge line its beginni
   expect(huge?.message).toMatch(/^big … \(a line of 100\d\d\d characters/);
 });
 
+it('keeps an unbroken end of what came, however long the pieces are', () => {
+  const tail = new LogTail();
+  let said = 0;
+  for (let piece = 0; piece < 2_000; piece++) {
+    // Few long lines, so that it is bytes that run out: from 1 to 90 kB in a piece.
+    const count = 1 + (piece % 3);
+    const lines = Array.from({ length: count }, () =>
+      line('info', `${++said} ${'ä'.repeat((piece * 7_919) % 15_000)}`),
+    );
+    tail.add(Buffer.from(lines.join('')), count);
+    if (piece % 50 !== 49) continue;
+    const kept = messages(tail).map((message) => Number.parseInt(message, 10));
+    expect(kept).toEqual(Array.from({ length: kept.length }, (_, i) => said - kept.length + 1 + i));
+    expect(Buffer.byteLength(messages(tail).join(''))).toBeGreaterThan(piece < 100 ? 0 : 350_000);
+  }
+});
+
 it('tells who waits for lines, until they wait no longer', () => {
   const tail = new LogTail();
   let told = 0;

@@ -1,6 +1,6 @@
 import type { LogLevel, LogLine } from '#contracts/monitoring.ts';
 
-/** What is kept: about this many lines, and this many bytes. */
+/** What is kept: so many lines, or what of them fits into so many bytes. */
 const MOST_LINES = 1_000;
 const MOST_BYTES = 512 * 1_024;
 /** Of a single line; one that is longer, such as an object that was logged whole, would push out all others. */
@@ -22,7 +22,9 @@ export interface LogQuery {
 
 /** Lines that were handed on together. */
 interface Piece {
-  bytes: Buffer;
+  /** Where it begins in the ring. */
+  start: number;
+  end: number;
   /** Sequence number of its first line. */
   first: number;
   count: number;
@@ -30,12 +32,16 @@ interface Piece {
 
 /**
  * The end of the log, in memory. Lines are kept as the bytes that were written, many together, and taken apart when
- * somebody asks. As strings they would be in the collector's way: it copies what stays a while, and a busy server replaces
- * half a megabyte of them several times a second.
+ * somebody asks; and in one ring of bytes that is made once. As strings, or as a buffer for each, they would be in the
+ * collector's way: a busy server replaces half a megabyte of them several times a second, and what stays for some tenths of
+ * one is too old to be collected cheaply.
  */
 export class LogTail {
+  readonly #ring = Buffer.allocUnsafeSlow(MOST_BYTES);
+  /** Where the next lines go. */
+  #end = 0;
+  /** What the ring holds, oldest first. */
   readonly #pieces: Piece[] = [];
-  #bytes = 0;
   /** The sequence number of the next line. */
   #next = 1;
   readonly #beforeReading: () => void;
@@ -55,27 +61,34 @@ export class LogTail {
   /**
    * Takes in lines in UTF-8, each with its line break, and tells whoever waits for them.
    *
-   * @param lines Not to be changed afterwards.
+   * @param lines Less than `MOST_BYTES` of them, or one alone.
    * @param count How many there are; one alone where it is longer than `LONGEST_LINE`.
    */
   add(lines: Buffer, count = 1): void {
     const isHuge = count === 1 && lines.length > LONGEST_LINE;
     const bytes = isHuge ? Buffer.from(shortened(lines.toString())) : lines;
-    this.#pieces.push({ bytes, first: this.#next, count });
-    this.#bytes += bytes.length;
-    this.#next += count;
-    let [oldest] = this.#pieces;
-    // The newest stays, and of the others what is needed to have so many lines.
-    while (
-      oldest !== undefined &&
-      this.#pieces.length > 1 &&
-      (this.#bytes > MOST_BYTES || oldest.first + oldest.count <= this.#next - MOST_LINES)
-    ) {
-      this.#pieces.shift();
-      this.#bytes -= oldest.bytes.length;
-      [oldest] = this.#pieces;
+    if (this.#end + bytes.length > MOST_BYTES) {
+      // What lies from here to the end of the ring is the oldest, and would come before what is at its beginning.
+      this.#forget(this.#end, MOST_BYTES);
+      this.#end = 0;
     }
+    const start = this.#end;
+    const end = start + bytes.length;
+    this.#forget(start, end);
+    this.#ring.set(bytes, start);
+    this.#pieces.push({ start, end, first: this.#next, count });
+    this.#end = end;
+    this.#next += count;
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Lets go of the oldest pieces as long as they begin between the two. */
+  #forget(from: number, to: number): void {
+    for (;;) {
+      const [oldest] = this.#pieces;
+      if (oldest === undefined || oldest.start < from || oldest.start >= to) return;
+      this.#pieces.shift();
+    }
   }
 
   /** @returns A function that ends the subscription. */
@@ -107,7 +120,7 @@ export class LogTail {
     let missed = oldest - (seq + 1);
     for (const piece of this.#pieces.toReversed()) {
       if (piece.first + piece.count <= oldest) break;
-      const texts = piece.bytes.toString().split('\n');
+      const texts = this.#ring.toString('utf8', piece.start, piece.end).split('\n');
       for (let at = piece.count - 1; at >= Math.max(0, oldest - piece.first); at--) {
         const text = texts[at] as string;
         if (levelOf(text) < least) continue;

@@ -87,6 +87,15 @@ describe('in memory', () => {
     expect(app.rateLimits.refused).toEqual({ reads: 4 });
   });
 
+  it.each([1_000, 1_001, 1_002, 20_006, 1_000_008, 999_999_999])(
+    'writes out what is left of %i',
+    async (max) => {
+      const app = await make(max);
+      const { ratelimit } = (await ask(app, '/api/things')).headers;
+      expect(ratelimit).toBe(`"reads";r=${String(max - 1)};t=60`);
+    },
+  );
+
   it('opens again when the window ends', async () => {
     const app = await make(1, { windowMs: 200 });
     expect(await passing(app, '/api/things', 3)).toBe(1);

@@ -135,7 +135,7 @@ describe('the image', () => {
       User: 'node',
       WorkingDir: '/app',
       StopSignal: 'SIGTERM',
-      Entrypoint: ['node', 'dist/server/main.js'],
+      Entrypoint: ['node', '--min-semi-space-size=4', 'dist/server/main.js'],
       ExposedPorts: { '5000/tcp': {} },
       Labels: {
         'org.opencontainers.image.version': '1.2.3',
@@ -182,7 +182,9 @@ describe('a hardened container', () => {
   });
 
   it('is node alone, without privileges, on a file system that it cannot write', async () => {
-    expect(await shell(`tr '\\0' ' ' < /proc/1/cmdline`)).toBe('node dist/server/main.js');
+    expect(await shell(`tr '\\0' ' ' < /proc/1/cmdline`)).toBe(
+      'node --min-semi-space-size=4 dist/server/main.js',
+    );
     expect(await shell('id -u')).toBe('1000');
     expect(await shell('grep -E "^(CapEff|CapBnd|NoNewPrivs):" /proc/1/status | tr -s "\\t" " "')).toBe(
       'CapEff: 0000000000000000\nCapBnd: 0000000000000000\nNoNewPrivs: 1',
