@@ -8,7 +8,7 @@ import { operations } from './features/operations/routes.ts';
 import { postgresStore } from './features/rate-limits/postgres-store.ts';
 import { connectionsThatFit } from './lib/open-files.ts';
 import { sendNotStored } from './lib/quick-response.ts';
-import { serializerCompiler, validatorCompiler } from './lib/schemas.ts';
+import { SchemaCompilers } from './lib/schemas.ts';
 import type { SignInToken } from './lib/sign-in-token.ts';
 import { trustOf } from './lib/trust.ts';
 import type { HealthChecks } from './monitoring/health-checks.ts';
@@ -63,11 +63,12 @@ export interface AppParts {
 /**
  * The application: who reads this list from top to bottom has seen the life of a request.
  *
- * @returns The listener that answers every request, and how to end what the plugins hold.
+ * @returns The listener that answers every request; the application, to end what the plugins hold; and its schemas, which are
+ *   compiled when they are needed, to be compiled ahead of that.
  */
 export async function createApp(
   parts: AppParts,
-): Promise<{ app: FastifyInstance; handler: RequestListener }> {
+): Promise<{ app: FastifyInstance; handler: RequestListener; schemas: SchemaCompilers }> {
   const { config, log, database, checks, probeSources, server, about, clientFrom } = parts;
   const { lifecycle } = probeSources;
   const trusts = trustOf(config.trustProxy);
@@ -91,8 +92,9 @@ export async function createApp(
     ),
   });
   makeRequestLogsLazy(app.log, ID_LABEL);
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
+  const schemas = new SchemaCompilers();
+  app.setValidatorCompiler(schemas.validator);
+  app.setSerializerCompiler(schemas.serializer);
 
   // Every request, in this order.
   await app.register(requestContext);
@@ -176,6 +178,7 @@ export async function createApp(
       requestId,
       onRefused: (request, ms) => observeRefused(app, request, ms),
     }),
+    schemas,
   };
 }
 

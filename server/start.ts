@@ -103,7 +103,7 @@ export async function start(parts: StartParts): Promise<void> {
     await breathe();
     const { server } = port;
     const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(port) : { folder: BUILT_CLIENT };
-    const { app, handler } = await createApp({
+    const { app, handler, schemas } = await createApp({
       config,
       settings: parts.settings,
       log,
@@ -121,8 +121,9 @@ export async function start(parts: StartParts): Promise<void> {
     port.handOver(handler);
     const measured = config.metrics.enabled ? app.metricsRegistry : undefined;
     parts.metricsPort?.handOver(metricsListener(measured, probeSources));
+    return schemas;
   });
-  await Promise.all([reached, loaded]);
+  const [schemas] = await Promise.all([loaded, reached]);
 
   await lifecycle.step(
     'migrations',
@@ -132,6 +133,7 @@ export async function start(parts: StartParts): Promise<void> {
   signal.throwIfAborted();
   lifecycle.to('ready');
   announce(parts, signInToken);
+  await schemas.compileAll(signal);
 }
 
 /** Whether a person develops here: nobody else can see what is printed, nor reach the port. */

@@ -346,7 +346,8 @@ describe.concurrent('a process ends', PATIENT, () => {
   });
 
   it('from exhausted memory only after it has been said, with the figures, and with a report', async () => {
-    const leak = 'globalThis.kept = []; setInterval(() => kept.push(new Array(50_000).fill({})), 5)';
+    // Slow enough to be told of between the collection that sees it and the end, on a busy machine too.
+    const leak = 'globalThis.kept = []; setInterval(() => kept.push(new Array(50_000).fill({})), 20)';
     await using leaking = await preload(leak);
     await using server = await startServer({
       DATABASE_URL: leaking.database.url,

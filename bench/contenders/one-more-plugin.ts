@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { createDatabase } from '../../server/database/pool.ts';
 import { QuickResponse } from '../../server/lib/quick-response.ts';
-import { serializerCompiler, validatorCompiler } from '../../server/lib/schemas.ts';
+import { SchemaCompilers } from '../../server/lib/schemas.ts';
 import { Lifecycle } from '../../server/lifecycle.ts';
 import { HealthChecks } from '../../server/monitoring/health-checks.ts';
 import { createLogger } from '../../server/monitoring/logger.ts';
@@ -185,8 +185,9 @@ async function application(howMany: number): Promise<{ server: Server; log: { fl
     genReqId: requestId,
   });
   makeRequestLogsLazy(app.log, 'requestId');
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
+  const schemas = new SchemaCompilers();
+  app.setValidatorCompiler(schemas.validator);
+  app.setSerializerCompiler(schemas.serializer);
   for (const share of SHARES.slice(1, howMany + 1)) await share.add(app, server);
   app.get('/api/status', { schema: { response: { 200: STATUS_SCHEMA } } }, async () => STATUS);
   await app.ready();

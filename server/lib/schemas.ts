@@ -1,4 +1,5 @@
-import { Ajv, type Options } from 'ajv';
+import { setImmediate } from 'node:timers/promises';
+import { Ajv, type ErrorObject, type Options } from 'ajv';
 import fastJson from 'fast-json-stringify';
 import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify';
 
@@ -20,15 +21,72 @@ const lenient = new Ajv({ ...OPTIONS, coerceTypes: 'array' });
 /** JSON has types of its own: `"5"` is not a number, and a list of one is not its element. */
 const strict = new Ajv(OPTIONS);
 
-/** Compiles what a route accepts; bodies are taken at their word, everything else is converted from text. */
-export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
-  (httpPart === 'body' ? strict : lenient).compile(schema);
+type Check = { (data: unknown): boolean; errors?: ErrorObject[] | null | undefined };
 
-/**
- * Compiles how a route answers.
- *
- * Problems are few and all alike, and the plugin that sends them serialises them itself: their schemas stand on the
- * routes for the description alone.
- */
-export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema, httpStatus }) =>
-  Number(httpStatus) >= 400 ? JSON.stringify : (fastJson as unknown as typeof fastJson.default)(schema);
+/** Compiles the schemas of an application's routes: each when it is first needed, or all that are left by `compileAll`. */
+export class SchemaCompilers {
+  /** By what they are for. */
+  readonly #left = new Map<() => unknown, string>();
+
+  /** Compiles what a route accepts; bodies are taken at their word, everything else is converted from text. */
+  readonly validator: FastifySchemaCompiler<object> = ({ schema, httpPart, method, url }) => {
+    let check: Check | undefined;
+    const compile = this.#later(`${httpPart} of ${method} ${url}`, () => {
+      check = (httpPart === 'body' ? strict : lenient).compile(schema);
+      return check;
+    });
+    const validate: Check = (data) => {
+      const run = check ?? compile();
+      const valid = run(data);
+      // Fastify looks for them on the function that it has called.
+      if (!valid) validate.errors = run.errors;
+      return valid;
+    };
+    return validate;
+  };
+
+  /**
+   * Compiles how a route answers.
+   *
+   * Problems are few and all alike, and the plugin that sends them serialises them itself: their schemas stand on the
+   * routes for the description alone.
+   */
+  readonly serializer: FastifySerializerCompiler<object> = ({ schema, httpStatus, method, url }) => {
+    if (Number(httpStatus) >= 400) return JSON.stringify;
+    let write: ((data: unknown) => string) | undefined;
+    const compile = this.#later(`answer ${httpStatus} of ${method} ${url}`, () => {
+      write = (fastJson as unknown as typeof fastJson.default)(schema);
+      return write;
+    });
+    return (data) => (write ?? compile())(data);
+  };
+
+  /**
+   * Compiles what nobody has needed so far, with a turn of the event loop before each: some milliseconds that start-up
+   * does not wait for, and first requests seldom.
+   *
+   * @param signal Ends it early.
+   * @throws Error that names the route whose schema cannot be compiled.
+   */
+  async compileAll(signal?: AbortSignal): Promise<void> {
+    for (const [compile, name] of this.#left) {
+      await setImmediate();
+      if (signal?.aborted) return;
+      try {
+        compile();
+      } catch (error) {
+        throw new Error(`The schema for the ${name} cannot be compiled.`, { cause: error });
+      }
+    }
+  }
+
+  #later<Compiled>(name: string, compile: () => Compiled): () => Compiled {
+    const once = () => {
+      const compiled = compile();
+      this.#left.delete(once);
+      return compiled;
+    };
+    this.#left.set(once, name);
+    return once;
+  }
+}

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openRaw, sendRaw } from '../../tests/support/raw-http.ts';
 import { DatabaseUnavailableError } from '../database/unavailable.ts';
 import { ProblemError } from '../lib/problem.ts';
-import { serializerCompiler, validatorCompiler } from '../lib/schemas.ts';
+import { SchemaCompilers } from '../lib/schemas.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './problems.ts';
 import { requestContext, requestId } from './request-context.ts';
 
@@ -30,8 +30,9 @@ beforeAll(async () => {
     frameworkErrors: (error, request, reply) => sendEarlyError(error, request as never, reply as never),
     clientErrorHandler: answerBrokenConnection(() => requestId({ headers: {} } as IncomingMessage)),
   });
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
+  const compilers = new SchemaCompilers();
+  app.setValidatorCompiler(compilers.validator);
+  app.setSerializerCompiler(compilers.serializer);
   await app.register(requestContext);
   await app.register(problems);
   app.get('/things/:id', async () => ({ fine: true }));

@@ -9,6 +9,7 @@ import { type AppParts, createApp } from '../../server/app.ts';
 import { loadConfig } from '../../server/config.ts';
 import { createDatabase, type Database } from '../../server/database/pool.ts';
 import { QuickResponse } from '../../server/lib/quick-response.ts';
+import type { SchemaCompilers } from '../../server/lib/schemas.ts';
 import { Lifecycle } from '../../server/lifecycle.ts';
 import { ErrorGroups } from '../../server/monitoring/error-groups.ts';
 import { HealthChecks } from '../../server/monitoring/health-checks.ts';
@@ -18,6 +19,7 @@ import { WITHOUT_SECRETS } from '../../server/monitoring/logger.ts';
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
 export interface TestApp extends AsyncDisposable {
   app: FastifyInstance;
+  schemas: SchemaCompilers;
   lifecycle: Lifecycle;
   checks: HealthChecks;
   database: Database;
@@ -63,7 +65,7 @@ export async function createTestApp(
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
   const server = createServer({ ServerResponse: QuickResponse, requireHostHeader: false });
-  const { app, handler } = await createApp({
+  const { app, handler, schemas } = await createApp({
     config,
     settings,
     log,
@@ -79,6 +81,7 @@ export async function createTestApp(
   if (state === 'ready') lifecycle.to('ready');
   return {
     app,
+    schemas,
     lifecycle,
     checks,
     database,
