@@ -32,11 +32,14 @@ const SAMPLE_MS = 100;
 const LATE_MS = 100;
 const BUSY_SHARE = 0.95;
 const LATE_SAMPLES = 3;
-/** Of the heap's limit, after a collection. Between the two, what was decided stays decided. */
-const FULL_SHARE = 0.9;
-const ROOMY_SHARE = 0.8;
+/**
+ * Of the heap's limit, after a collection. Between the two, what was decided stays decided. V8 ends a process above 0.8 when
+ * four collections in a row give little back and take most of the time (`CheckIneffectiveMarkCompact` in its heap.cc).
+ */
+const FULL_SHARE = 0.8;
+const ROOMY_SHARE = 0.7;
 /** From here on it is said, once for each approach. */
-const NEARLY_FULL_SHARE = 0.85;
+const NEARLY_FULL_SHARE = 0.75;
 /** What a collection has found is worth this long: refusing leaves so little garbage that the next may be far away. */
 const HEAP_KNOWN_MS = 5_000;
 
