@@ -5,7 +5,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -100,7 +100,9 @@ export async function startContender(options: ContenderOptions): Promise<Contend
     stdio: ['ignore', output, 'inherit'],
   });
   if (typeof output === 'number') closeSync(output);
-  process.once('exit', () => child.kill('SIGKILL'));
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   const pid = child.pid as number;
   const limit = performance.now() + 20_000;
   while (!(await answers(`http://127.0.0.1:${port}${options.ready ?? '/api/status'}`))) {
@@ -166,6 +168,8 @@ export interface LoadOptions {
   connections: number;
   seconds: number;
   headers?: Record<string, string> | undefined;
+  /** A JSON document that is posted; without one it is asked for. */
+  body?: object | undefined;
 }
 
 /**
@@ -182,20 +186,30 @@ export async function load(contender: Contender, options: LoadOptions): Promise<
   return { rate: requests / seconds, cpuPerRequest: (contender.processorUs() - before) / requests };
 }
 
-async function byWrk(url: string, { connections, seconds, headers = {} }: LoadOptions) {
+async function byWrk(url: string, { connections, seconds, headers = {}, body }: LoadOptions) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'];
   for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`);
+  const script = join(tmpdir(), `bench-${process.pid}.lua`);
+  if (body) {
+    // A JSON text is a Lua string as well.
+    const text = JSON.stringify(JSON.stringify(body));
+    const type = 'wrk.headers["content-type"] = "application/json"';
+    await writeFile(script, `wrk.method = "POST"\nwrk.body = ${text}\n${type}\n`);
+    args.push('-s', script);
+  }
   const said = await run(['wrk', ...args, url]);
+  if (body) await rm(script);
   const [, requests = 0, took = 0] = (/(\d+) requests in ([\d.]+)s/.exec(said) ?? []).map(Number);
   // A 304 is no failure, and wrk counts it as none.
   if (requests === 0 || /Non-2xx/.test(said)) throw new Error(`${url} did not answer as it should:\n${said}`);
   return { requests, seconds: took };
 }
 
-async function byAutocannon(url: string, { connections, seconds, headers = {} }: LoadOptions) {
+async function byAutocannon(url: string, { connections, seconds, headers = {}, body }: LoadOptions) {
   const program = join(CONTENDERS, 'node_modules/autocannon/autocannon.js');
   const args = ['-j', '-c', String(connections), '-d', String(seconds)];
   for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}=${value}`);
+  if (body) args.push('-m', 'POST', '-H', 'content-type=application/json', '-b', JSON.stringify(body));
   const said = JSON.parse(await run([process.execPath, program, ...args, url]));
   if (said.errors > 0 || said['4xx'] + said['5xx'] > 0) throw new Error(`${url} did not answer as it should`);
   return { requests: said.requests.total as number, seconds: said.duration as number };

@@ -13,6 +13,7 @@ import { idleSuite } from './idle.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
 import { overloadSuite } from './overload.ts';
 import { percentilesSuite } from './percentiles.ts';
+import { poolSuite } from './pool.ts';
 import { sharesSuite } from './shares.ts';
 import { slowClientsSuite } from './slow-clients.ts';
 import { startSuite } from './start.ts';
@@ -28,6 +29,7 @@ const suites: Record<string, () => Promise<void>> = {
   percentiles: percentilesSuite,
   static: staticSuite,
   limits: limitsSuite,
+  pool: poolSuite,
   stream: streamSuite,
   start: startSuite,
   idle: idleSuite,

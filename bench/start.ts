@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FLAGS, MAIN } from '../scripts/launcher/server.mjs';
 import { startEmbeddedPostgres } from '../server/database/embedded.ts';
 import { freePort, ROOT } from '../tests/support/server.ts';
+import { keep, print, type Table } from './results.ts';
 
 const ROUNDS = 10;
 /** After so long without requests a process has settled, in milliseconds. */
@@ -19,6 +20,14 @@ interface Run {
   memory: number | undefined;
 }
 
+interface Starter {
+  name: string;
+  args: string[];
+  env: Record<string, string>;
+  /** What is asked until it answers 200, in this order. */
+  paths: string[];
+}
+
 /** Spawn to open, spawn to ready, and memory at rest, against bare Fastify's first answer. */
 export async function startSuite(): Promise<void> {
   const postgres = await startEmbeddedPostgres({
@@ -27,42 +36,56 @@ export async function startSuite(): Promise<void> {
     durable: false,
     log: () => {},
   });
-  const bare: Run[] = [];
-  const ours: Run[] = [];
+  const env = { DATABASE_URL: postgres.url, NODE_ENV: 'production' };
+  const paths = ['/live', '/ready'];
+  const bare = [join(ROOT, 'bench/contenders/bare-fastify.mjs')];
+  const starters: Starter[] = [
+    { name: 'bare Fastify', args: bare, env: {}, paths: ['/'] },
+    { name: 'this server', args: [...FLAGS, MAIN], env, paths },
+    {
+      name: "without V8's compile cache",
+      args: [...FLAGS, MAIN],
+      env: { ...env, NODE_DISABLE_COMPILE_CACHE: '1' },
+      paths,
+    },
+    { name: 'from its sources, not bundled', args: [...FLAGS, 'server/main.ts'], env, paths },
+  ];
+  const found = starters.map((): Run[] => []);
   // The first round fills the compile cache and does not count.
   for (let round = 0; round <= ROUNDS; round++) {
-    const runs = [
-      await spawned([join(ROOT, 'bench/contenders/bare-fastify.mjs')], {}, ['/']),
-      await spawned([...FLAGS, MAIN], { DATABASE_URL: postgres.url }, ['/live', '/ready']),
-    ] as const;
-    if (round === 0) continue;
-    bare.push(runs[0]);
-    ours.push(runs[1]);
+    for (const [at, starter] of starters.entries()) {
+      const run = await spawned(starter);
+      if (round > 0) found[at]?.push(run);
+    }
   }
   await postgres.release();
 
-  const reference = median(bare.map((run) => run.first['/'] as number));
-  const row = (what: string, ms: number) =>
-    console.log(`${what.padEnd(44)} ${ms.toFixed(0).padStart(6)} ms   ${(ms / reference).toFixed(2)}`);
-  console.log(`median of ${ROUNDS} rounds, interleaved${' '.repeat(14)} time      ratio`);
-  row('bare Fastify: first 200', reference);
-  row('this server: first 200 from /live', median(ours.map((run) => run.first['/live'] as number)));
-  row('this server: first 200 from /ready', median(ours.map((run) => run.first['/ready'] as number)));
-  const [memoryBare, memoryOurs] = [bare, ours].map((runs) => runs.flatMap((run) => run.memory ?? []));
-  if (memoryBare?.length && memoryOurs?.length) {
-    const ratio = median(memoryOurs) / median(memoryBare);
-    console.log(
-      `resident at rest: ${median(memoryBare).toFixed(0)} MiB against ${median(memoryOurs).toFixed(0)} MiB`.padEnd(
-        56,
-      ) + ratio.toFixed(2),
-    );
-  }
+  const first = (runs: Run[], path: string) => median(runs.map((run) => run.first[path] as number));
+  const memory = (runs: Run[]) => median(runs.flatMap((run) => run.memory ?? []));
+  const [reference = []] = found;
+  const against = (value: number, other: number, unit: string) =>
+    Number.isNaN(value) ? '' : `${value.toFixed(0)} ${unit} · ${(value / other).toFixed(2)}`;
+  const table: Table = [
+    ['', 'spawn to open', 'to ready', 'resident at rest'],
+    ...starters.map(({ name, paths: [open = '', ready = open] }, at) => {
+      const runs = found[at] ?? [];
+      return [
+        name,
+        against(first(runs, open), first(reference, '/'), 'ms'),
+        against(first(runs, ready), first(reference, '/'), 'ms'),
+        against(memory(runs), memory(reference), 'MiB'),
+      ];
+    }),
+  ];
+  print(table);
+  await keep('start', table, { found });
 }
 
-async function spawned(args: string[], env: Record<string, string>, paths: string[]): Promise<Run> {
+async function spawned({ args, env, paths }: Starter): Promise<Run> {
   const port = await freePort();
   const began = performance.now();
   const child = spawn(process.execPath, args, {
+    cwd: ROOT,
     env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -2,7 +2,14 @@ import { join } from 'node:path';
 import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
-import { middle, withDatabase } from '../../../bench/contender.ts';
+import {
+  load,
+  middle,
+  type Contender as Server,
+  startContender,
+  withDatabase,
+} from '../../../bench/contender.ts';
+import { flightline } from '../../../bench/json.ts';
 import { keep, print } from '../../../bench/results.ts';
 import { ROOT } from '../../../tests/support/server.ts';
 import { migrate } from '../../database/migrator.ts';
@@ -23,7 +30,17 @@ type Contender = Record<Query, (id: number) => Promise<unknown>>;
 const COLUMNS = 'id, title, body, version, created_at as "createdAt", updated_at as "updatedAt"';
 const SUMMARY = `id, title, left(body, 140) as excerpt, version, created_at as "createdAt", updated_at as "updatedAt"`;
 
-/** The feature's own queries beside hand-written named statements and beside drizzle as its documentation shows it. */
+/** What the API is asked for each of them. */
+const ROUTES: Record<Query, (rows: number) => { path: string; body?: object }> = {
+  'one row': (rows) => ({ path: `/api/notes/${Math.ceil(rows / 2)}` }),
+  'page of 20': () => ({ path: `/api/notes?limit=${PAGE}` }),
+  insert: () => ({ path: '/api/notes', body: { title: 'a', body: 'b' } }),
+};
+
+/**
+ * The feature's own queries beside hand-written named statements and beside drizzle as its documentation shows it; and what
+ * the whole server makes of them.
+ */
 export async function suite(): Promise<void> {
   await withDatabase('database', async (connectionString) => {
     const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as never;
@@ -42,6 +59,8 @@ export async function suite(): Promise<void> {
       log,
     );
     const pool = new pg.Pool({ connectionString, max: AT_ONCE });
+    const ours = flightline(connectionString);
+    const server = await startContender({ ...ours, name: 'this server' });
     // The embedded server closes what is still open when it ends.
     pool.on('error', () => {});
     const contenders = {
@@ -58,25 +77,28 @@ export async function suite(): Promise<void> {
         const found = await pages(contenders['this server'], rows);
         all.push({ rows, ...found });
         const text = `${found.first.toFixed(2)} ms · ${found.far.toFixed(2)} ms · ${(found.far / found.first).toFixed(2)} times`;
-        lines.push([`page 1 · page ${found.page.toLocaleString('en')}, ${many} notes`, '', '', text]);
+        lines.push([`page 1 · page ${found.page.toLocaleString('en')}, ${many} notes`, '', '', text, '']);
         lines.push([
           `search, a word of one note · of all, ${many} notes`,
           '',
           '',
           await searches(database.db, rows),
+          '',
         ]);
         for (const query of ['one row', 'page of 20', 'insert'] as const) {
           const figures = await compare(query, rows, contenders);
-          all.push({ rows, query, figures });
-          lines.push([`${query}, ${many} notes`, ...figures.map(({ text }) => text)]);
+          const route = await throughRoute(server, ROUTES[query](rows));
+          all.push({ rows, query, figures, route });
+          lines.push([`${query}, ${many} notes`, ...figures.map(({ text }) => text), route]);
         }
       }
     } finally {
+      await server.end();
       await pool.query('truncate notes restart identity');
       await pool.end();
       await database.close();
     }
-    const table = [['', ...Object.keys(contenders)], ...lines] as const;
+    const table = [['', ...Object.keys(contenders), 'its route, over HTTP'], ...lines] as const;
     print(table);
     await keep('queries', table, all);
   });
@@ -162,6 +184,18 @@ async function compare(query: Query, rows: number, contenders: Record<string, Co
       text: `${one.rate.median.toFixed(0)}/s ${share} · ${one.cpu.median.toFixed(0)} µs ${cpuShare}`,
     };
   });
+}
+
+/** Requests a second, and processor time of the server for each. */
+async function throughRoute(server: Server, request: { path: string; body?: object }): Promise<string> {
+  const loads = [];
+  for (let round = 0; round <= 3; round++) {
+    const one = await load(server, { ...request, connections: AT_ONCE, seconds: 2 });
+    if (round > 0) loads.push(one);
+  }
+  const rate = middle(loads.map((one) => one.rate)).median;
+  const cpu = middle(loads.map((one) => one.cpuPerRequest)).median;
+  return `${rate.toFixed(0)}/s · ${cpu.toFixed(0)} µs`;
 }
 
 async function drive(run: (id: number) => Promise<unknown>, rows: number): Promise<Round> {

@@ -1,0 +1,95 @@
+/**
+ * How many connections to the database a process should hold: a page of the sample's list with pools of several sizes, the
+ * database beside the server, and as far away as another availability zone.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type Load, load, middle, startContender, withDatabase } from './contender.ts';
+import { flightline } from './json.ts';
+import { keep, print, type Table } from './results.ts';
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
+/** So many clients keep every connection busy, and the queue for them short: a long one would be refused. */
+const clientsOf = (size: number) => Math.max(16, 2 * size);
+const PATH = '/api/notes?limit=20';
+const SIZES = [1, 2, 4, 10, 20, 50];
+/** For each way. */
+const AWAY_MS = 1;
+
+export async function poolSuite(): Promise<void> {
+  await withDatabase('pool', async (databaseUrl) => {
+    const ours = flightline(databaseUrl);
+    const far = await farAway(databaseUrl);
+    const places = { beside: databaseUrl, away: far.url };
+    const found = new Map<string, Load[]>();
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const size of SIZES) {
+          for (const [place, url] of Object.entries(places)) {
+            const name = `${place} ${size}`;
+            const env = { ...ours.env, DATABASE_URL: url, DB_POOL_SIZE: String(size), LOG_LEVEL: 'warn' };
+            // Anew each time: all of them at once would hold more connections than PostgreSQL has.
+            const contender = await startContender({ ...ours, name, env });
+            const options = { path: PATH, connections: clientsOf(size) };
+            // While its connections are being opened, some are refused.
+            await load(contender, { ...options, seconds: 1 }).catch(() => {});
+            const loads = found.get(name) ?? [];
+            loads.push(await load(contender, { ...options, seconds: SECONDS }));
+            found.set(name, loads);
+            await contender.end();
+          }
+        }
+      }
+    } finally {
+      far.end();
+    }
+    const row = (what: string, figure: (loads: Load[]) => number, place: keyof typeof places) => [
+      what,
+      ...SIZES.map((size) => figure(found.get(`${place} ${size}`) ?? []).toFixed(0)),
+    ];
+    const rate = (loads: Load[]) => middle(loads.map((one) => one.rate)).median;
+    const cpu = (loads: Load[]) => middle(loads.map((one) => one.cpuPerRequest)).median;
+    const table: Table = [
+      ['connections to the database', ...SIZES.map(String)],
+      row('database beside it, requests/s', rate, 'beside'),
+      row('CPU µs a request', cpu, 'beside'),
+      row(`database ${2 * AWAY_MS} ms away and back, requests/s`, rate, 'away'),
+      row('CPU µs a request', cpu, 'away'),
+    ];
+    print(table);
+    await keep('pool', table, Object.fromEntries(found));
+  });
+}
+
+/** The same database with a longer wire: whatever is said on either side arrives `AWAY_MS` later. */
+async function farAway(databaseUrl: string): Promise<{ url: string; end: () => void }> {
+  const target = new URL(databaseUrl);
+  const open = new Set<Socket>();
+  const relay = createServer({ noDelay: true }, (client) => {
+    const server = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      open.add(from);
+      from.on('data', (chunk) => setTimeout(() => to.write(chunk), AWAY_MS));
+      from.on('error', () => {});
+      from.on('close', () => {
+        open.delete(from);
+        to.destroy();
+      });
+    }
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const url = new URL(databaseUrl);
+  url.hostname = '127.0.0.1';
+  url.port = String((relay.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    end() {
+      relay.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
