@@ -2,8 +2,7 @@
  * How many connections to the database a process should hold: a page of the sample's list with pools of several sizes, the
  * database beside the server, and as far away as another availability zone.
  */
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { TcpProxy } from '../tests/support/tcp-proxy.ts';
 import { type Load, load, middle, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { keep, print, type Table } from './results.ts';
@@ -20,8 +19,11 @@ const AWAY_MS = 1;
 export async function poolSuite(): Promise<void> {
   await withDatabase('pool', async (databaseUrl) => {
     const ours = flightline(databaseUrl);
-    const far = await farAway(databaseUrl);
-    const places = { beside: databaseUrl, away: far.url };
+    const away = new URL(databaseUrl);
+    const target = { host: away.hostname, port: Number(away.port) };
+    const proxy = await TcpProxy.start(target, undefined, AWAY_MS);
+    away.port = String(proxy.port);
+    const places = { beside: databaseUrl, away: away.href };
     const found = new Map<string, Load[]>();
     try {
       for (let round = 0; round < ROUNDS; round++) {
@@ -42,7 +44,7 @@ export async function poolSuite(): Promise<void> {
         }
       }
     } finally {
-      far.end();
+      await proxy.stop();
     }
     const row = (what: string, figure: (loads: Load[]) => number, place: keyof typeof places) => [
       what,
@@ -60,36 +62,4 @@ export async function poolSuite(): Promise<void> {
     print(table);
     await keep('pool', table, Object.fromEntries(found));
   });
-}
-
-/** The same database with a longer wire: whatever is said on either side arrives `AWAY_MS` later. */
-async function farAway(databaseUrl: string): Promise<{ url: string; end: () => void }> {
-  const target = new URL(databaseUrl);
-  const open = new Set<Socket>();
-  const relay = createServer({ noDelay: true }, (client) => {
-    const server = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      open.add(from);
-      from.on('data', (chunk) => setTimeout(() => to.write(chunk), AWAY_MS));
-      from.on('error', () => {});
-      from.on('close', () => {
-        open.delete(from);
-        to.destroy();
-      });
-    }
-  }).listen(0, '127.0.0.1');
-  await once(relay, 'listening');
-  const url = new URL(databaseUrl);
-  url.hostname = '127.0.0.1';
-  url.port = String((relay.address() as AddressInfo).port);
-  return {
-    url: url.href,
-    end() {
-      relay.close();
-      for (const socket of open) socket.destroy();
-    },
-  };
 }

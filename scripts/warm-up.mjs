@@ -2,12 +2,14 @@
  * Starts the built server, has it load and do what a start is made of, and stops it: it leaves V8's compile cache beside
  * its files. The image does this when it is built, because a container's file system may be read-only when it runs.
  *
- * The cache is good for the same Node, options of V8, path and user alone: run it as the image runs the server. Needs no database.
+ * The cache is good for the same Node, options of V8, path and user alone: run it as the image runs the server. Needs no
+ * database.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MAIN } from './launcher/server.mjs';
 
 const LIMIT_MS = 30_000;
 
@@ -17,7 +19,7 @@ await once(finder, 'listening');
 const { port } = finder.address();
 finder.close();
 
-const server = spawn(process.execPath, [...process.execArgv, 'dist/server/main.js'], {
+const server = spawn(process.execPath, [...process.execArgv, MAIN], {
   // Nothing listens there: a server that waits for its database has loaded everything, and serves its pages.
   env: {
     PATH: process.env.PATH,

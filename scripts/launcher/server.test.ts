@@ -9,3 +9,9 @@ it('is what Replit runs', () => {
   const command = ['node', ...FLAGS, MAIN].map((word) => `"${word}"`).join(', ');
   expect(text('.replit')).toContain(`\nrun = [${command}]\n`);
 });
+
+it('is with its first option what the image warms up and runs: V8 refuses a cache that was made with others', () => {
+  const [first] = FLAGS;
+  expect(text('Dockerfile')).toContain(`\nRUN node ${first} scripts/warm-up.mjs `);
+  expect(text('Dockerfile')).toContain(`\nENTRYPOINT ["node", "${first}", "${MAIN}"]\n`);
+});

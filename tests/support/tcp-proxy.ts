@@ -15,25 +15,35 @@ export function announceForeignKey(chunk: Buffer): Buffer {
 export class TcpProxy {
   readonly #target: { host: string; port: number };
   readonly #fromServer: (chunk: Buffer) => Buffer;
+  readonly #delayMs: number;
   #server: Server;
   #port = 0;
   #passing = true;
   #pairs = new Set<[Socket, Socket | undefined]>();
 
-  /** @param fromServer May change what the server says. */
+  /**
+   * @param fromServer May change what the server says.
+   * @param delayMs What is said on either side arrives so much later.
+   */
   static async start(
     target: { host: string; port: number },
     fromServer: (chunk: Buffer) => Buffer = (chunk) => chunk,
+    delayMs = 0,
   ): Promise<TcpProxy> {
-    const proxy = new TcpProxy(target, fromServer);
+    const proxy = new TcpProxy(target, fromServer, delayMs);
     await proxy.#listen();
     return proxy;
   }
 
-  private constructor(target: { host: string; port: number }, fromServer: (chunk: Buffer) => Buffer) {
+  private constructor(
+    target: { host: string; port: number },
+    fromServer: (chunk: Buffer) => Buffer,
+    delayMs: number,
+  ) {
     this.#target = target;
     this.#fromServer = fromServer;
-    this.#server = createServer((client) => this.#accept(client));
+    this.#delayMs = delayMs;
+    this.#server = createServer({ noDelay: true }, (client) => this.#accept(client));
   }
 
   get port(): number {
@@ -91,7 +101,7 @@ export class TcpProxy {
   }
 
   #accept(client: Socket): void {
-    const server = this.#passing ? connect(this.#target) : undefined;
+    const server = this.#passing ? connect({ ...this.#target, noDelay: true }) : undefined;
     const pair: [Socket, Socket | undefined] = [client, server];
     this.#pairs.add(pair);
     client
@@ -102,7 +112,11 @@ export class TcpProxy {
       });
     if (!server) return void client.resume();
     server.on('error', () => {}).on('close', () => client.destroy());
-    client.on('data', (chunk) => server.write(chunk));
-    server.on('data', (chunk) => client.write(this.#fromServer(chunk)));
+    const pass = (to: Socket, chunk: Buffer) => {
+      if (this.#delayMs === 0) to.write(chunk);
+      else setTimeout(() => to.write(chunk), this.#delayMs);
+    };
+    client.on('data', (chunk) => pass(server, chunk));
+    server.on('data', (chunk) => pass(client, this.#fromServer(chunk)));
   }
 }
