@@ -13,6 +13,7 @@ import {
 } from 'node:net';
 import type { ListenAddress } from './config.ts';
 import { QuickResponse } from './lib/quick-response.ts';
+import { settleShapes } from './lib/settled-shapes.ts';
 
 /** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
 const MOST_WAITING = 2_000;
@@ -63,6 +64,7 @@ export async function openPort(
     if (waiting !== undefined && waiting.length < MOST_WAITING) waiting.push([request, response]);
     else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
   };
+  settleShapes(QuickResponse);
   const server = createServer(
     {
       // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
