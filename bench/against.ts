@@ -7,12 +7,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../tests/support/server.ts';
-import { type Contender, load, middle, startContender, withDatabase } from './contender.ts';
+import { type Contender, type Load, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { print } from './results.ts';
+import { middle, ratio, type Turn, takeTurns, times } from './rounds.ts';
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
 /** Beyond this the guard fails; half of it is what two runs of the same build differ by on a shared machine. */
 const MOST = 1.15;
 const PATHS = ['/api/status', '/api/notes?limit=20', '/'];
@@ -39,40 +38,34 @@ export async function against(revision: string): Promise<boolean> {
 }
 
 async function compare(builds: Record<string, string>): Promise<boolean> {
-  const found = new Map<string, number[]>();
-  const key = (name: string, path: string) => `${name} ${path}`;
+  let found = new Map<string, Load[]>();
   await withDatabase('against', async (databaseUrl) => {
     const running: Contender[] = [];
     try {
       for (const [name, build] of Object.entries(builds)) {
         running.push(await startContender({ ...flightline(databaseUrl, build), name }));
       }
-      // The first round warms up.
-      for (let round = 0; round <= ROUNDS; round++) {
-        for (const path of PATHS) {
-          for (const contender of running) {
-            const { cpuPerRequest } = await load(contender, { path, connections: 64, seconds: SECONDS });
-            if (round === 0) continue;
-            const all = found.get(key(contender.name, path)) ?? [];
-            found.set(key(contender.name, path), [...all, cpuPerRequest]);
-          }
-        }
-      }
+      // Path by path: those that are compared stand side by side.
+      const turns = PATHS.flatMap((path) =>
+        running.map((contender): [string, Turn] => [`${contender.name} ${path}`, { contender, path }]),
+      );
+      found = await takeTurns(new Map(turns));
     } finally {
       for (const contender of running) await contender.end();
     }
   });
-  const [before = '', now = ''] = Object.keys(builds);
+  const names = Object.keys(builds);
   const ratios = PATHS.map((path) => {
-    const [old, own] = [before, now].map((name) => middle(found.get(key(name, path)) ?? []).median);
-    return { path, old: old ?? Number.NaN, own: own ?? Number.NaN };
+    const [old, own] = names.map((name) => times(found.get(`${name} ${path}`)));
+    return { path, old: old ?? [], own: own ?? [], ratio: ratio(own ?? [], old ?? []) };
   });
+  const text = (values: number[]) => middle(values).median.toFixed(1);
   print([
-    ['CPU µs a request', before, now, 'ratio'],
-    ...ratios.map(({ path, old, own }) => [path, old.toFixed(1), own.toFixed(1), (own / old).toFixed(2)]),
+    ['CPU µs a request', ...names, 'ratio'],
+    ...ratios.map(({ path, old, own, ratio }) => [path, text(old), text(own), ratio.toFixed(2)]),
   ]);
-  const worse = ratios.filter(({ old, own }) => !(own / old <= MOST));
+  const worse = ratios.filter(({ ratio }) => !(ratio <= MOST));
   for (const { path } of worse)
-    console.error(`${path} costs more than ${MOST} times what it cost at ${before}.`);
+    console.error(`${path} costs more than ${MOST} times what it cost at ${names[0]}.`);
   return worse.length === 0;
 }

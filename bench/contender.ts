@@ -222,10 +222,3 @@ async function run([program = '', ...args]: string[]): Promise<string> {
   await once(child, 'close');
   return said;
 }
-
-/** @returns The middle one, and half the distance between the first and the last quarter. */
-export function middle(values: readonly number[]): { median: number; spread: number } {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN;
-  return { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2 };
-}

@@ -17,19 +17,29 @@ import {
   type ContenderOptions,
   type Load,
   load,
-  middle,
   startContender,
   withDatabase,
 } from './contender.ts';
 import { openLoop, quantile } from './open-loop.ts';
 import { keep, print, type Table } from './results.ts';
+import {
+  CONNECTIONS,
+  middle,
+  ROUNDS,
+  rates,
+  ratio,
+  SECONDS,
+  type Turn,
+  takeTurns,
+  times,
+  withSpread,
+} from './rounds.ts';
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
-const CONNECTIONS = 64;
 const PATH = '/api/status';
-/** Latency is measured at this share of what each contender can do. */
+/** Latency is measured at this share of what each contender can do, in fewer and longer turns: a percentile needs requests. */
 const STEADY_SHARE = 0.5;
+const STEADY_ROUNDS = Math.ceil(ROUNDS / 3);
+const STEADY_SECONDS = 2 * SECONDS;
 
 interface Entry extends ContenderOptions {
   /** What its answer, its log and its metrics must show before it is measured. */
@@ -115,24 +125,18 @@ export async function jsonSuite(): Promise<void> {
         found.set(entry.name, { loads: [], p50: [], p99: [], p999: [], residentMiB: 0 });
       }
       const of = (contender: Contender) => found.get(contender.name) as Figures;
-      for (const contender of running)
-        await load(contender, { path: PATH, connections: CONNECTIONS, seconds: 3 });
-      for (let round = 0; round < ROUNDS; round++) {
-        for (const contender of running) {
-          of(contender).loads.push(
-            await load(contender, { path: PATH, connections: CONNECTIONS, seconds: SECONDS }),
-          );
-        }
-      }
+      const turns = running.map((contender): [string, Turn] => [contender.name, { contender, path: PATH }]);
+      const loads = await takeTurns(new Map(turns));
+      for (const contender of running) of(contender).loads = loads.get(contender.name) ?? [];
       for (const contender of running) of(contender).residentMiB = contender.residentMiB();
-      for (let round = -1; round < Math.ceil(ROUNDS / 2); round++) {
+      for (let round = -1; round < STEADY_ROUNDS; round++) {
         for (const contender of running) {
           const figures = of(contender);
-          const peak = middle(figures.loads.map(({ rate }) => rate)).median;
-          const { times } = await openLoop(contender.port, PATH, peak * STEADY_SHARE, SECONDS, CONNECTIONS);
+          const rate = middle(rates(figures.loads)).median * STEADY_SHARE;
+          const answers = await openLoop(contender.port, PATH, rate, STEADY_SECONDS, CONNECTIONS);
           // The generator has to be warm as well, or it falls behind and makes up for it in bursts.
           if (round === -1) continue;
-          const answered = times.get(200) ?? [];
+          const answered = answers.times.get(200) ?? [];
           figures.p50.push(quantile(answered, 0.5));
           figures.p99.push(quantile(answered, 0.99));
           figures.p999.push(quantile(answered, 0.999));
@@ -149,9 +153,6 @@ export async function jsonSuite(): Promise<void> {
 }
 
 function asTable(found: Map<string, Figures>): Table {
-  const median = (values: number[]) => middle(values).median;
-  const rates = (figures: Figures) => middle(figures.loads.map(({ rate }) => rate));
-  const cpu = (figures: Figures) => middle(figures.loads.map(({ cpuPerRequest }) => cpuPerRequest));
   const bare = found.get(BARE) as Figures;
   return [
     [
@@ -164,20 +165,16 @@ function asTable(found: Map<string, Figures>): Table {
       'p99 ratio',
       'resident, MiB',
     ],
-    ...[...found].map(([name, figures]) => {
-      const rate = rates(figures);
-      const time = cpu(figures);
-      return [
-        name,
-        `${rate.median.toFixed(0)} ± ${rate.spread.toFixed(0)}`,
-        (rate.median / rates(bare).median).toFixed(2),
-        `${time.median.toFixed(1)} ± ${time.spread.toFixed(1)}`,
-        (cpu(bare).median / time.median).toFixed(2),
-        [figures.p50, figures.p99, figures.p999].map((values) => median(values).toFixed(2)).join(' · '),
-        (median(figures.p99) / median(bare.p99)).toFixed(1),
-        figures.residentMiB.toFixed(0),
-      ];
-    }),
+    ...[...found].map(([name, figures]) => [
+      name,
+      withSpread(rates(figures.loads)),
+      ratio(rates(figures.loads), rates(bare.loads)).toFixed(2),
+      withSpread(times(figures.loads), 1),
+      ratio(times(bare.loads), times(figures.loads)).toFixed(2),
+      [figures.p50, figures.p99, figures.p999].map((values) => middle(values).median.toFixed(2)).join(' · '),
+      ratio(figures.p99, bare.p99).toFixed(1),
+      figures.residentMiB.toFixed(0),
+    ]),
   ];
 }
 
@@ -225,7 +222,7 @@ export async function concurrencySuite(): Promise<void> {
     try {
       for (const entry of entries) running.push(await startContender(entry));
       for (const server of running) await load(server, { path: PATH, connections: CONNECTIONS, seconds: 3 });
-      for (let round = 0; round < Math.ceil(ROUNDS / 2); round++) {
+      for (let round = 0; round < Math.ceil(ROUNDS / 4); round++) {
         for (const connections of STEPS) {
           for (const server of running) {
             // Long enough for thousands of connections to be opened first.

@@ -3,9 +3,10 @@
  * database beside the server, and as far away as another availability zone.
  */
 import { TcpProxy } from '../tests/support/tcp-proxy.ts';
-import { type Load, load, middle, startContender, withDatabase } from './contender.ts';
+import { type Load, load, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { keep, print, type Table } from './results.ts';
+import { middle, rates, times } from './rounds.ts';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
@@ -46,18 +47,16 @@ export async function poolSuite(): Promise<void> {
     } finally {
       await proxy.stop();
     }
-    const row = (what: string, figure: (loads: Load[]) => number, place: keyof typeof places) => [
+    const row = (what: string, figures: (loads?: Load[]) => number[], place: keyof typeof places) => [
       what,
-      ...SIZES.map((size) => figure(found.get(`${place} ${size}`) ?? []).toFixed(0)),
+      ...SIZES.map((size) => middle(figures(found.get(`${place} ${size}`))).median.toFixed(0)),
     ];
-    const rate = (loads: Load[]) => middle(loads.map((one) => one.rate)).median;
-    const cpu = (loads: Load[]) => middle(loads.map((one) => one.cpuPerRequest)).median;
     const table: Table = [
       ['connections to the database', ...SIZES.map(String)],
-      row('database beside it, requests/s', rate, 'beside'),
-      row('CPU µs a request', cpu, 'beside'),
-      row(`database ${2 * AWAY_MS} ms away and back, requests/s`, rate, 'away'),
-      row('CPU µs a request', cpu, 'away'),
+      row('database beside it, requests/s', rates, 'beside'),
+      row('CPU µs a request', times, 'beside'),
+      row(`database ${2 * AWAY_MS} ms away and back, requests/s`, rates, 'away'),
+      row('CPU µs a request', times, 'away'),
     ];
     print(table);
     await keep('pool', table, Object.fromEntries(found));

@@ -3,7 +3,7 @@
  * `npm run bench -- --against REV`: whether it costs more than it did at another revision.
  *
  * The contenders take turns, so that a machine that is slow for a while is slow for all of them; what counts is the
- * ratio of the medians.
+ * median of what each round says.
  */
 import { glob } from 'node:fs/promises';
 import { basename, join } from 'node:path';

@@ -8,8 +8,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { CONTENDERS, installContenders, leaveServerCore, middle, onServerCore } from './contender.ts';
+import { CONTENDERS, installContenders, leaveServerCore, onServerCore } from './contender.ts';
 import { keep, print, type Table } from './results.ts';
+import { middle } from './rounds.ts';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 

@@ -10,24 +10,18 @@ import {
   type Contender,
   type ContenderOptions,
   type Load,
-  load,
-  middle,
   startContender,
   withDatabase,
 } from './contender.ts';
 import { flightline } from './json.ts';
 import { keep, print, type Table } from './results.ts';
+import { middle, rates, ratio, type Turn, takeTurns, times } from './rounds.ts';
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
-const CONNECTIONS = 64;
 /** In bytes, compressed. */
 const TYPICAL = 30_000;
 const NGINX = ['/usr/sbin/nginx', '/usr/local/bin/nginx', '/opt/homebrew/bin/nginx'].find(existsSync);
 
 const KINDS = ['asset', 'index.html', '304'] as const;
-type Kind = (typeof KINDS)[number];
-type Figures = Record<Kind, Load[]>;
 
 export async function staticSuite(): Promise<void> {
   await withDatabase('static', async (databaseUrl, folder) => {
@@ -52,48 +46,34 @@ export async function staticSuite(): Promise<void> {
       });
     } else console.log('nginx is not installed: ratios are to Flightline\n');
 
-    const found = new Map<string, Figures>();
     const running: Contender[] = [];
     try {
       for (const entry of entries) {
         running.push(await startContender({ ...entry, env: { ...entry.env, LOG_LEVEL: 'info' } }));
-        found.set(entry.name, { asset: [], 'index.html': [], 304: [] });
       }
-      const asked = new Map<Contender, Record<Kind, { path: string; headers: Record<string, string> }>>();
+      const turns = new Map<string, Turn>();
       for (const contender of running) {
         const tag = await tagOf(contender, asset);
         const headers = { 'accept-encoding': 'gzip' };
-        asked.set(contender, {
+        const asked: Record<(typeof KINDS)[number], Omit<Turn, 'contender'>> = {
           asset: { path: asset, headers },
           'index.html': { path: '/', headers },
           304: { path: asset, headers: { ...headers, 'if-none-match': tag } },
-        });
+        };
+        for (const kind of KINDS) turns.set(`${contender.name} ${kind}`, { contender, ...asked[kind] });
       }
-      for (let round = 0; round <= ROUNDS; round++) {
-        for (const kind of KINDS) {
-          for (const contender of running) {
-            const what = asked.get(contender)?.[kind];
-            const figures = found.get(contender.name);
-            if (!what || !figures) continue;
-            const one = await load(contender, { ...what, connections: CONNECTIONS, seconds: SECONDS });
-            // The first round warms up.
-            if (round > 0) figures[kind].push(one);
-          }
-        }
-      }
+      const found = await takeTurns(turns);
+      const names = entries.map(({ name }) => name);
+      const table = asTable(names, found, statSync(`${join(client, asset)}.gz`).size);
+      print(table);
+      await keep('static', table, Object.fromEntries(found));
     } finally {
       for (const contender of running) await contender.end();
     }
-    const table = asTable(found, statSync(`${join(client, asset)}.gz`).size);
-    print(table);
-    await keep('static', table, Object.fromEntries(found));
   });
 }
 
-function asTable(found: Map<string, Figures>, size: number): Table {
-  const [reference] = found.values();
-  const rate = (loads: Load[] = []) => middle(loads.map((one) => one.rate)).median;
-  const cpu = (loads: Load[] = []) => middle(loads.map((one) => one.cpuPerRequest)).median;
+function asTable(names: string[], found: Map<string, Load[]>, size: number): Table {
   return [
     [
       'requests/s · ratio · ratio of processor time',
@@ -101,12 +81,14 @@ function asTable(found: Map<string, Figures>, size: number): Table {
       'index.html',
       '304',
     ],
-    ...[...found].map(([name, figures]) => [
+    ...names.map((name) => [
       name,
       ...KINDS.map((kind) => {
-        const ratio = rate(figures[kind]) / rate(reference?.[kind]);
-        const byTime = cpu(reference?.[kind]) / cpu(figures[kind]);
-        return `${rate(figures[kind]).toFixed(0)} · ${ratio.toFixed(2)} · ${byTime.toFixed(2)}`;
+        const loads = found.get(`${name} ${kind}`);
+        const reference = found.get(`${names[0]} ${kind}`);
+        const byTime = ratio(times(reference), times(loads)).toFixed(2);
+        const byRate = ratio(rates(loads), rates(reference)).toFixed(2);
+        return `${middle(rates(loads)).median.toFixed(0)} · ${byRate} · ${byTime}`;
       }),
     ]),
   ];

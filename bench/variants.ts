@@ -5,13 +5,10 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../tests/support/server.ts';
-import { type Contender, type Load, load, middle, startContender, withDatabase } from './contender.ts';
+import { type Contender, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { keep, print, type Table } from './results.ts';
-
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
-const CONNECTIONS = 64;
+import { rates, ratio, type Turn, takeTurns, times, withSpread } from './rounds.ts';
 
 interface Variant {
   name: string;
@@ -65,38 +62,28 @@ export async function limitsSuite(): Promise<void> {
 async function compare(suite: string, databaseUrl: string, path: string, variants: Variant[]): Promise<void> {
   const ours = flightline(databaseUrl);
   const running: Contender[] = [];
-  const found = new Map<string, Load[]>(variants.map(({ name }) => [name, []]));
   try {
+    const turns = new Map<string, Turn>();
     for (const { name, env } of variants) {
-      running.push(await startContender({ ...ours, name, env: { ...ours.env, ...env } }));
+      const contender = await startContender({ ...ours, name, env: { ...ours.env, ...env } });
+      running.push(contender);
+      turns.set(name, { contender, path });
     }
-    for (const contender of running) await load(contender, { path, connections: CONNECTIONS, seconds: 3 });
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const contender of running) {
-        found
-          .get(contender.name)
-          ?.push(await load(contender, { path, connections: CONNECTIONS, seconds: SECONDS }));
-      }
-    }
+    const found = await takeTurns(turns);
+    const [first] = found.values();
+    const table: Table = [
+      ['', 'requests/s', 'ratio', 'CPU µs a request', 'ratio'],
+      ...[...found].map(([name, loads]) => [
+        name,
+        withSpread(rates(loads)),
+        ratio(rates(loads), rates(first)).toFixed(2),
+        withSpread(times(loads), 1),
+        ratio(times(loads), times(first)).toFixed(2),
+      ]),
+    ];
+    print(table);
+    await keep(suite, table, Object.fromEntries(found));
   } finally {
     for (const contender of running) await contender.end();
   }
-  const figures = [...found].map(([name, loads]) => ({
-    name,
-    rate: middle(loads.map(({ rate }) => rate)),
-    cpu: middle(loads.map(({ cpuPerRequest }) => cpuPerRequest)),
-  }));
-  const [first] = figures;
-  const table: Table = [
-    ['', 'requests/s', 'ratio', 'CPU µs a request', 'ratio'],
-    ...figures.map(({ name, rate, cpu }) => [
-      name,
-      `${rate.median.toFixed(0)} ± ${rate.spread.toFixed(0)}`,
-      (rate.median / (first?.rate.median ?? 0)).toFixed(2),
-      `${cpu.median.toFixed(1)} ± ${cpu.spread.toFixed(1)}`,
-      (cpu.median / (first?.cpu.median ?? 0)).toFixed(2),
-    ]),
-  ];
-  print(table);
-  await keep(suite, table, Object.fromEntries(found));
 }

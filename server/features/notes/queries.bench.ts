@@ -3,14 +3,15 @@ import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import {
+  type Load,
   load,
-  middle,
   type Contender as Server,
   startContender,
   withDatabase,
 } from '../../../bench/contender.ts';
 import { flightline } from '../../../bench/json.ts';
 import { keep, print } from '../../../bench/results.ts';
+import { middle, ROUNDS, rates, ratio, times } from '../../../bench/rounds.ts';
 import { ROOT } from '../../../tests/support/server.ts';
 import { migrate } from '../../database/migrator.ts';
 import { createDatabase, type Database } from '../../database/pool.ts';
@@ -18,8 +19,7 @@ import { NoteQueries } from './queries.ts';
 import { notes } from './table.ts';
 
 const ROWS = (process.env.BENCH_ROWS ?? '1000,100000').split(',').map(Number);
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
-const ROUND_MS = 1_000;
+const ROUND_MS = 500;
 /** Statements under way at once, as many as the default pool has connections. */
 const AT_ONCE = 20;
 const PAGE = 20;
@@ -155,50 +155,36 @@ async function fill(pool: pg.Pool, rows: number): Promise<void> {
   await pool.query('vacuum analyze notes');
 }
 
-/** What a round showed: statements a second, and processor time of this process for each, in microseconds. */
-interface Round {
-  rate: number;
-  cpu: number;
-}
-
 async function compare(query: Query, rows: number, contenders: Record<string, Contender>) {
-  const rounds = new Map(Object.keys(contenders).map((name) => [name, [] as Round[]]));
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const [name, contender] of Object.entries(contenders)) {
+  const found = new Map(Object.keys(contenders).map((name) => [name, [] as Load[]]));
+  const there = Object.entries(contenders);
+  const back = there.toReversed();
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const [name, contender] of round % 2 === 0 ? there : back) {
       const one = await drive(contender[query], rows);
       // The first round warms up: plans, connections, V8.
-      if (round > 0) rounds.get(name)?.push(one);
+      if (round >= 0) found.get(name)?.push(one);
     }
   }
-  const figures = [...rounds].map(([name, all]) => ({
-    name,
-    rate: middle(all.map(({ rate }) => rate)),
-    cpu: middle(all.map(({ cpu }) => cpu)),
-  }));
-  const [first] = figures;
-  return figures.map((one) => {
-    const share = (one.rate.median / (first?.rate.median ?? 0)).toFixed(2);
-    const cpuShare = ((first?.cpu.median ?? 0) / one.cpu.median).toFixed(2);
-    return {
-      ...one,
-      text: `${one.rate.median.toFixed(0)}/s ${share} · ${one.cpu.median.toFixed(0)} µs ${cpuShare}`,
-    };
+  const [first] = found.values();
+  return [...found].map(([name, loads]) => {
+    const rate = `${middle(rates(loads)).median.toFixed(0)}/s ${ratio(rates(loads), rates(first)).toFixed(2)}`;
+    const time = `${middle(times(loads)).median.toFixed(0)} µs ${ratio(times(first), times(loads)).toFixed(2)}`;
+    return { name, loads, text: `${rate} · ${time}` };
   });
 }
 
 /** Requests a second, and processor time of the server for each. */
 async function throughRoute(server: Server, request: { path: string; body?: object }): Promise<string> {
-  const loads = [];
+  const loads: Load[] = [];
   for (let round = 0; round <= 3; round++) {
     const one = await load(server, { ...request, connections: AT_ONCE, seconds: 2 });
     if (round > 0) loads.push(one);
   }
-  const rate = middle(loads.map((one) => one.rate)).median;
-  const cpu = middle(loads.map((one) => one.cpuPerRequest)).median;
-  return `${rate.toFixed(0)}/s · ${cpu.toFixed(0)} µs`;
+  return `${middle(rates(loads)).median.toFixed(0)}/s · ${middle(times(loads)).median.toFixed(0)} µs`;
 }
 
-async function drive(run: (id: number) => Promise<unknown>, rows: number): Promise<Round> {
+async function drive(run: (id: number) => Promise<unknown>, rows: number): Promise<Load> {
   const began = performance.now();
   const cpu = process.cpuUsage();
   let done = 0;
@@ -210,7 +196,7 @@ async function drive(run: (id: number) => Promise<unknown>, rows: number): Promi
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   const { user, system } = process.cpuUsage(cpu);
-  return { rate: (done / (performance.now() - began)) * 1_000, cpu: (user + system) / done };
+  return { rate: (done / (performance.now() - began)) * 1_000, cpuPerRequest: (user + system) / done };
 }
 
 /** The first page beside one far behind it: a keyset costs the same everywhere. In milliseconds, one at a time. */
@@ -235,13 +221,13 @@ async function searches(db: Database['db'], rows: number): Promise<string> {
   const queries = new NoteQueries(db);
   const found: string[] = [];
   for (const words of [`'${Math.ceil(rows / 2)}'`, "'word'"]) {
-    const times: number[] = [];
+    const lasted: number[] = [];
     for (let i = 0; i < 12; i++) {
       const began = performance.now();
       await queries.list({ words, before: Number.MAX_SAFE_INTEGER, limit: PAGE });
-      if (i >= 2) times.push(performance.now() - began);
+      if (i >= 2) lasted.push(performance.now() - began);
     }
-    found.push(`${middle(times).median.toFixed(1)} ms`);
+    found.push(`${middle(lasted).median.toFixed(1)} ms`);
   }
   return found.join(' · ');
 }

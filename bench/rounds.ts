@@ -1,0 +1,60 @@
+/**
+ * Contenders that take turns, and what came of it.
+ *
+ * Turns are short and many, so that a neighbour on the same machine who is busy for some seconds meets everybody; ratios are
+ * taken within a round, because in a minute such a machine changes more than between two turns.
+ */
+import { type Contender, type Load, type LoadOptions, load } from './contender.ts';
+
+export const ROUNDS: number = Number(process.env.BENCH_ROUNDS ?? 15);
+/** How long a turn lasts. */
+export const SECONDS: number = Number(process.env.BENCH_SECONDS ?? 1);
+export const CONNECTIONS = 64;
+const WARM_UP_SECONDS = 3;
+
+export type Turn = Pick<LoadOptions, 'path' | 'headers'> & { contender: Contender };
+
+/**
+ * @param turns By name, in the order in which they are taken; every other round goes backwards, so that who comes behind
+ * whom is not always the same.
+ * @returns By name, a load for each round.
+ */
+export async function takeTurns(turns: ReadonlyMap<string, Turn>): Promise<Map<string, Load[]>> {
+  const found = new Map<string, Load[]>();
+  const one = ({ contender, ...what }: Turn, seconds: number) =>
+    load(contender, { ...what, connections: CONNECTIONS, seconds });
+  for (const [name, turn] of turns) {
+    found.set(name, []);
+    await one(turn, WARM_UP_SECONDS);
+  }
+  const there = [...turns];
+  const back = there.toReversed();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, turn] of round % 2 === 0 ? there : back) {
+      found.get(name)?.push(await one(turn, SECONDS));
+    }
+  }
+  return found;
+}
+
+/** @returns The middle one, and half the distance between the first and the last quarter. */
+export function middle(values: readonly number[]): { median: number; spread: number } {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN;
+  return { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2 };
+}
+
+/** @returns The middle one of what each round says `above` is as a share of `below`. */
+export function ratio(above: readonly number[], below: readonly number[]): number {
+  return middle(above.map((value, round) => value / (below[round] ?? Number.NaN))).median;
+}
+
+export const rates = (loads: readonly Load[] = []): number[] => loads.map(({ rate }) => rate);
+export const times = (loads: readonly Load[] = []): number[] =>
+  loads.map(({ cpuPerRequest }) => cpuPerRequest);
+
+/** @returns A figure as tables tell it, with what it strays by. */
+export function withSpread(values: readonly number[], digits = 0): string {
+  const { median, spread } = middle(values);
+  return `${median.toFixed(digits)} ± ${spread.toFixed(digits)}`;
+}
