@@ -9,8 +9,8 @@ import { flightline } from './json.ts';
 import { openLoop, quantile } from './open-loop.ts';
 import { keep, print, type Table } from './results.ts';
 
-/** As many as the server serves at once, at the end. */
-const READERS = [0, 1, 10, 50];
+/** The last is as many as the server lets in. */
+const READERS = [0, 1, 10, 100, 1_000];
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
 const REQUESTS_PER_SECOND = 500;
 const KEY = randomBytes(32).toString('base64url');

@@ -14,12 +14,15 @@ import type { Lifecycle } from '../../lifecycle.ts';
 import type { LogViews } from '../../monitoring/logger.ts';
 import type { Traffic } from '../../monitoring/traffic.ts';
 
-/** Screens that are open at once; each holds a connection and some memory. */
-const MOST_CLIENTS = 50;
+/** Screens that are open at once; each holds a connection. */
+const MOST_CLIENTS = 1_000;
 /** A client that has this much unread, in bytes, reads more slowly than we write. */
 const MOST_UNREAD = 1_024 * 1_024;
+/** All of them together; beyond it those go that have more than their share. */
+const MOST_UNREAD_TOGETHER = 64 * 1_024 * 1_024;
 /** Proxies end a connection on which nothing moves; 60 s is the shortest that is usual. In milliseconds. */
 const HEARTBEAT_MS = 15_000;
+const HEARTBEAT = Buffer.from(':\n\n');
 /** Lines of the log go out together, this often, and so many at a time. */
 const LOG_MS = 250;
 const LOG_LINES = 200;
@@ -101,18 +104,18 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
       add(client);
       // Not all at the same moment, when a replica goes.
       reply.raw.write(`retry: ${2_000 + Math.round(Math.random() * 1_000)}\n\n`);
-      send(client, 'hello', { instance, heartbeatMs: HEARTBEAT_MS });
+      write(client, event('hello', { instance, heartbeatMs: HEARTBEAT_MS }));
       const whole = traffic.history(window);
       client.lastStep = whole.times.at(-1) ?? 0;
-      send(client, 'history', whole);
-      send(client, 'alerts', { instance, alerts: alerts.list() });
-      send(client, 'errors', shownErrors());
-      if (log !== undefined) sendLines(client, resumed === undefined ? LOG_LINES : RESUMED_LINES);
-      send(client, 'figures', await parts.now());
+      write(client, event('history', whole));
+      write(client, event('alerts', { instance, alerts: alerts.list() }));
+      write(client, event('errors', shownErrors()));
+      if (log !== undefined) sendLines([client], resumed === undefined ? LOG_LINES : RESUMED_LINES);
+      write(client, event('figures', await parts.now()));
       // Whoever comes now has been told so; to be sent on at once would bring it back at once.
       if (isStopping()) reply.raw.end();
       await alerts.refresh();
-      send(client, 'alerts', { instance, alerts: alerts.list() });
+      write(client, event('alerts', { instance, alerts: alerts.list() }));
     },
   });
   app.addHook('onClose', async () => bye());
@@ -141,7 +144,7 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     const heartbeat = setInterval(() => {
       for (const client of clients) {
         if (Date.now() >= client.endsAt) client.response.end();
-        else write(client, ':\n\n');
+        else write(client, HEARTBEAT);
       }
     }, HEARTBEAT_MS).unref();
     let logTimer: NodeJS.Timeout | undefined;
@@ -157,7 +160,7 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
       tail.onLines(() => {
         logTimer ??= setTimeout(() => {
           logTimer = undefined;
-          for (const client of clients) sendLines(client, LOG_LINES);
+          sendLines(clients, LOG_LINES);
         }, LOG_MS).unref();
       }),
     ];
@@ -171,16 +174,28 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
   async function tick(): Promise<void> {
     if (clients.size === 0) return;
     sendAll('figures', await parts.now());
-    const histories = new Map<Window, History>();
+    const further = sharedBy(
+      (client: Client) => `${client.window} ${client.lastStep}`,
+      ({ window, lastStep }) => {
+        const steps = stepsAfter(traffic.history(window), lastStep);
+        return steps && { last: steps.times.at(-1) as number, text: event('history', steps) };
+      },
+    );
     for (const client of clients) {
-      const { window, lastStep } = client;
-      const history = histories.get(window) ?? traffic.history(window);
-      histories.set(window, history);
-      const further = stepsAfter(history, lastStep);
-      if (further === undefined) continue;
-      client.lastStep = further.times.at(-1) as number;
-      send(client, 'history', further);
+      const steps = further(client);
+      if (steps === undefined) continue;
+      client.lastStep = steps.last;
+      write(client, steps.text);
     }
+    endSlowest();
+  }
+
+  function endSlowest(): void {
+    let unread = 0;
+    for (const { response } of clients) unread += response.writableLength;
+    if (unread <= MOST_UNREAD_TOGETHER) return;
+    const share = MOST_UNREAD_TOGETHER / clients.size;
+    for (const client of clients) if (client.response.writableLength > share) endSlow(client);
   }
 
   function shownErrors(): StreamEvents['errors'] {
@@ -188,47 +203,60 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     return { instance, errors: latest.map(({ stack: _, ...group }) => group) };
   }
 
-  function sendLines(client: Client, limit: number): void {
-    const { level, seq } = client;
-    if (level === undefined) return;
-    const { lines, missed } = tail.after(seq, { level, limit });
-    client.seq = tail.last;
-    // At the beginning nothing is missed: it is an end of the log that was asked for.
-    if (seq === 0) send(client, 'log', { instance, lines, missed: 0 }, client.seq);
-    else if (lines.length > 0 || missed > 0) send(client, 'log', { instance, lines, missed }, client.seq);
+  function sendLines(to: Iterable<Client>, limit: number): void {
+    const further = sharedBy(
+      (client: Client) => `${client.level} ${client.seq}`,
+      ({ level, seq }) => {
+        if (level === undefined) return undefined;
+        const { lines, missed } = tail.after(seq, { level, limit });
+        // At the beginning nothing is missed: it is an end of the log that was asked for.
+        if (seq === 0) return event('log', { instance, lines, missed: 0 }, tail.last);
+        return lines.length > 0 || missed > 0
+          ? event('log', { instance, lines, missed }, tail.last)
+          : undefined;
+      },
+    );
+    for (const client of to) {
+      const text = further(client);
+      if (client.level !== undefined) client.seq = tail.last;
+      if (text) write(client, text);
+    }
   }
 
   function sendAll<Name extends keyof StreamEvents>(name: Name, data: StreamEvents[Name]): void {
-    for (const client of clients) send(client, name, data);
+    const text = event(name, data);
+    for (const client of clients) write(client, text);
   }
 
-  /** @param seq The last line of the log that it holds; from there on a later connection resumes. */
-  function send<Name extends keyof StreamEvents>(
-    client: Client,
+  /**
+   * @param seq The last line of the log that it holds; from there on a later connection resumes.
+   * @returns Bytes, which all who are sent them share until they have read them.
+   */
+  function event<Name extends keyof StreamEvents>(
     name: Name,
     data: StreamEvents[Name],
     seq?: number,
-  ): void {
+  ): Buffer {
     const id = seq === undefined ? '' : `id: ${instance}:${seq}\n`;
-    write(client, `event: ${name}\n${id}data: ${JSON.stringify(data)}\n\n`);
+    return Buffer.from(`event: ${name}\n${id}data: ${JSON.stringify(data)}\n\n`);
   }
 
-  function write({ response }: Client, text: string): void {
+  function write(client: Client, text: Buffer): void {
+    const { response } = client;
     if (response.destroyed || response.writableEnded) return;
-    if (response.writableLength > MOST_UNREAD) {
-      app.log.debug('a screen reads too slowly: its stream is ended');
-      response.destroy();
-      return;
-    }
-    response.write(text);
+    if (response.writableLength > MOST_UNREAD) endSlow(client);
+    else response.write(text);
+  }
+
+  function endSlow({ response }: Client): void {
+    app.log.debug('a screen reads too slowly: its stream is ended');
+    response.destroy();
   }
 
   /** Sends every screen to another process. */
   function bye(): void {
-    for (const client of clients) {
-      send(client, 'reconnect', { instance });
-      client.response.end();
-    }
+    sendAll('reconnect', { instance });
+    for (const { response } of clients) response.end();
   }
 
   /** @returns The last line of the log that a client has, if it was this process that sent it. */
@@ -242,6 +270,16 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
 function endOf(sessionEndsAt = Number.POSITIVE_INFINITY): number {
   const early = sessionEndsAt - SESSION_MARGIN_MS;
   return early - Date.now() > SESSION_MARGIN_MS ? early : sessionEndsAt;
+}
+
+/** @returns `make`, called once for all clients that have the same key. */
+function sharedBy<Value>(key: (client: Client) => string, make: (client: Client) => Value) {
+  const made = new Map<string, Value>();
+  return (client: Client): Value => {
+    const name = key(client);
+    if (!made.has(name)) made.set(name, make(client));
+    return made.get(name) as Value;
+  };
 }
 
 /** The columns of a history from behind a time on; undefined where there is nothing new. */
