@@ -11,6 +11,7 @@ import { ROOT } from '../tests/support/server.ts';
 import { against } from './against.ts';
 import { idleSuite } from './idle.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
+import { memorySuite } from './memory.ts';
 import { overloadSuite } from './overload.ts';
 import { percentilesSuite } from './percentiles.ts';
 import { poolSuite } from './pool.ts';
@@ -32,6 +33,7 @@ const suites: Record<string, () => Promise<void>> = {
   pool: poolSuite,
   stream: streamSuite,
   start: startSuite,
+  memory: memorySuite,
   idle: idleSuite,
   overload: overloadSuite,
   'slow-clients': slowClientsSuite,
