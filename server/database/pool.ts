@@ -4,6 +4,7 @@ import { assertStillWanted } from '../lib/request-work.ts';
 import { Availability, type Logger } from './availability.ts';
 import { DatabaseClient, type DatabaseObserver, type SessionConfig, type SessionRules } from './client.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 export interface DatabaseOptions {
   /**
@@ -95,12 +96,6 @@ function isFresh({ usedAt }: DatabaseClient, limitMs: number): boolean {
   return unused >= 0 && unused < limitMs;
 }
 
-interface Waiter {
-  since: number;
-  enter(): void;
-  refuse(error: DatabaseUnavailableError): void;
-}
-
 /**
  * pg's pool, made to fail fast and to recover.
  *
@@ -117,11 +112,10 @@ class WatchedPool extends pg.Pool {
   /** Those of the idle ones that will be needed again at once, the last used last. pg's pool takes them for lent. */
   readonly #warm: Lent[] = [];
   readonly #lent = new Set<DatabaseClient>();
-  readonly #waiting = new Set<Waiter>();
+  /** Before those that may be lent. */
+  readonly #line: WaitingLine;
   /** While the address is not known yet. */
   #address: Promise<void> | undefined;
-  /** How many more connections may be lent. */
-  #room: number;
   #sweeper: NodeJS.Timeout | undefined;
   #silentSweeps = 0;
 
@@ -165,7 +159,7 @@ class WatchedPool extends pg.Pool {
       // Who asks for a connection is told; nobody else has to know.
       this.#address.catch(() => {});
     }
-    this.#room = options.poolSize;
+    this.#line = new WaitingLine(options.poolSize, options.connectTimeoutMs);
     this.#sweepLimit =
       options.statementTimeoutMs > 0 ? Math.ceil(options.statementTimeoutMs / SWEEP) + 1 : Infinity;
     this.#log = log;
@@ -182,8 +176,8 @@ class WatchedPool extends pg.Pool {
 
   /** How long the first has waited while others were served: 0 where the database says nothing, which is no queue. */
   get waitedMs(): number {
-    const [first] = this.#waiting;
-    return first ? Math.max(0, this.availability.lastAnswer - first.since) : 0;
+    const since = this.#line.firstSince;
+    return since === undefined ? 0 : Math.max(0, this.availability.lastAnswer - since);
   }
 
   /** Connections that are open and lent to nobody. */
@@ -193,7 +187,7 @@ class WatchedPool extends pg.Pool {
 
   /** How many wait for a connection. */
   get queued(): number {
-    return this.#waiting.size;
+    return this.#line.length;
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: pg's declarations have an overload for each form of a call.
@@ -232,7 +226,7 @@ class WatchedPool extends pg.Pool {
   async close(): Promise<void> {
     if (this.ending) return;
     clearInterval(this.#sweeper);
-    for (const waiter of this.#waiting) waiter.refuse(new DatabaseUnavailableError('the pool is closed'));
+    this.#line.refuse(new DatabaseUnavailableError('the pool is closed'));
     const late = setTimeout(() => {
       for (const client of [...this.#lent, ...this.#settings.rules.opening])
         client.abandon('the pool was closed');
@@ -245,12 +239,12 @@ class WatchedPool extends pg.Pool {
 
   /** What a busy server does most: the connection that was used last, without waiting for anything. */
   #atOnce(): Lent | undefined {
-    if (this.#room === 0 || this.#address || this.ending || !this.availability.available) return undefined;
+    if (this.#address || this.ending || !this.availability.available) return undefined;
     assertStillWanted();
     const client = this.#warm.at(-1);
     if (client === undefined || client.lost || !isFresh(client, TRUSTED_IDLE)) return undefined;
+    if (!this.#line.tryEnter()) return undefined;
     this.#warm.pop();
-    this.#room--;
     this.#settings.rules.observer?.acquire(0);
     return this.#lend(client);
   }
@@ -273,8 +267,7 @@ class WatchedPool extends pg.Pool {
     if (!this.availability.available) await this.availability.admit();
     for (;;) {
       if (this.ending) throw new DatabaseUnavailableError('the pool is closed');
-      if (this.#room > 0) this.#room--;
-      else await this.#queueUp();
+      if (!this.#line.tryEnter()) await this.#line.queueUp();
       const client = await this.#take();
       if (isFresh(client, trustedIdle)) return client;
       if (await client.answers(SIGN_OF_LIFE)) return client;
@@ -295,43 +288,10 @@ class WatchedPool extends pg.Pool {
           opened.giveBack = opened.release;
           return resolve(this.#lend(opened));
         }
-        this.#leave();
+        this.#line.leave();
         reject(error);
       });
     });
-  }
-
-  /** Waits for room, at most as long as a connection may take to open, and no longer than the database is there. */
-  #queueUp(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const { connectTimeoutMs } = this.#settings;
-      const end = () => {
-        clearTimeout(late);
-        this.#waiting.delete(waiter);
-      };
-      const waiter: Waiter = {
-        since: performance.now(),
-        enter: () => {
-          end();
-          resolve();
-        },
-        refuse: (error) => {
-          end();
-          reject(error);
-        },
-      };
-      const late = setTimeout(() => {
-        const reason = `pool exhausted: no connection became free within ${connectTimeoutMs} ms; see DB_POOL_SIZE`;
-        waiter.refuse(new DatabaseUnavailableError(reason, { retryAfterSeconds: 1 }));
-      }, connectTimeoutMs);
-      this.#waiting.add(waiter);
-    });
-  }
-
-  #leave(): void {
-    const [first] = this.#waiting;
-    if (first) first.enter();
-    else this.#room++;
   }
 
   #lend(client: Lent): Lent {
@@ -352,7 +312,7 @@ class WatchedPool extends pg.Pool {
         // pg's pool would set a timer for it, end that timer, and make the next one wait for a turn of the loop.
         this.#warm.push(client);
       }
-      this.#leave();
+      this.#line.leave();
     };
     return client;
   }
@@ -393,7 +353,7 @@ class WatchedPool extends pg.Pool {
   }
 
   #wentAway(error: DatabaseUnavailableError): void {
-    for (const waiter of this.#waiting) waiter.refuse(error);
+    this.#line.refuse(error);
     for (const client of this.#settings.rules.opening) client.abandon(error.reason);
     this.#dropIdle();
     this.#abandonSilent();
@@ -403,7 +363,7 @@ class WatchedPool extends pg.Pool {
   async #ask(): Promise<void> {
     if (this.#address) await this.#address;
     const troubled = !this.availability.available || this.#silentSweeps >= SUSPICIOUS_SWEEPS;
-    if (!troubled && this.#room > 0) return (await this.#checkout(0)).release();
+    if (!troubled && this.#line.hasRoom) return (await this.#checkout(0)).release();
     if (!troubled && this.availability.answeredRecently) return;
     const connectTimeoutMs = Math.min(this.#settings.connectTimeoutMs, PROBE_CONNECT);
     const client = new DatabaseClient({ ...this.#settings, connectTimeoutMs });
