@@ -222,7 +222,7 @@ export async function concurrencySuite(): Promise<void> {
     try {
       for (const entry of entries) running.push(await startContender(entry));
       for (const server of running) await load(server, { path: PATH, connections: CONNECTIONS, seconds: 3 });
-      for (let round = 0; round < Math.ceil(ROUNDS / 4); round++) {
+      for (let round = 0; round < Math.ceil(ROUNDS / 3); round++) {
         for (const connections of STEPS) {
           for (const server of running) {
             // Long enough for thousands of connections to be opened first.
@@ -235,10 +235,10 @@ export async function concurrencySuite(): Promise<void> {
       for (const server of running) await server.end();
     }
     const rows = running.flatMap((server) => {
-      const median = (connections: number) => middle(found.get(key(server, connections)) ?? []).median;
-      const against = (step: number) => (median(step) / median(CONNECTIONS)).toFixed(2);
+      const at = (connections: number) => found.get(key(server, connections)) ?? [];
+      const against = (step: number) => ratio(at(step), at(CONNECTIONS)).toFixed(2);
       return [
-        [`${server.name}, requests/s`, ...STEPS.map((step) => median(step).toFixed(0))],
+        [`${server.name}, requests/s`, ...STEPS.map((step) => middle(at(step)).median.toFixed(0))],
         [`against ${CONNECTIONS}`, ...STEPS.map(against)],
       ];
     });
