@@ -15,8 +15,8 @@ import { Socket } from 'node:net';
 /** What V8 looks at, and one more (`JSFunction::kSlackTrackingCounterStart`, `kGenerousAllocationCount`). */
 const LOOKED_AT = 8;
 
-/** Node sets two to seven more on them once they are in use; as many as that, and some for a version to come. */
-const SET_LATER = Object.fromEntries([...'abcdefghij'].map((name) => [name, undefined]));
+/** Node sets so many properties more on them once they are in use, and perhaps one more in a version to come. */
+const SET_LATER = { socket: 7 + 1, request: 1 + 1, response: 4 + 1 };
 
 /** @param Response What the port makes its responses with. */
 export function settleShapes(Response: new (request: IncomingMessage) => ServerResponse): void {
@@ -25,6 +25,15 @@ export function settleShapes(Response: new (request: IncomingMessage) => ServerR
     const socket = new Socket();
     const request = new IncomingMessage(socket);
     request.httpVersionMajor = request.httpVersionMinor = 1;
-    for (const made of [socket, request, new Response(request)]) held.push(Object.assign(made, SET_LATER));
+    const response = new Response(request);
+    const made: [object, more: number][] = [
+      [socket, SET_LATER.socket],
+      [request, SET_LATER.request],
+      [response, SET_LATER.response],
+    ];
+    for (const [one, more] of made) {
+      for (let n = 0; n < more; n++) Object.assign(one, { [`later${n}`]: undefined });
+      held.push(one);
+    }
   }
 }
