@@ -23,6 +23,7 @@ import {
 import { openLoop, quantile } from './open-loop.ts';
 import { keep, print, type Table } from './results.ts';
 import {
+  asking,
   CONNECTIONS,
   middle,
   ROUNDS,
@@ -49,7 +50,12 @@ interface Entry extends ContenderOptions {
 }
 
 const node = (file: string) => [process.execPath, join(CONTENDERS, file)];
-const BARE = 'bare Fastify';
+/** What everything is compared with. */
+export const bareFastify: ContenderOptions = {
+  name: 'bare Fastify',
+  command: node('bare-fastify.mjs'),
+  env: { NODE_ENV: 'production' },
+};
 const OURS = 'Flightline, everything on';
 
 /** @param build The folder of a built server. */
@@ -79,7 +85,7 @@ function entries(databaseUrl: string): Entry[] {
   const [program = '', ...args] = ours.command;
   const preload = join(CONTENDERS, 'documented-node.cjs');
   return [
-    { name: BARE, command: node('bare-fastify.mjs'), features: false },
+    { ...bareFastify, features: false },
     { name: 'bare node:http', command: node('node-http.mjs'), features: false },
     { ...ours, name: OURS },
     {
@@ -125,7 +131,10 @@ export async function jsonSuite(): Promise<void> {
         found.set(entry.name, { loads: [], p50: [], p99: [], p999: [], residentMiB: 0 });
       }
       const of = (contender: Contender) => found.get(contender.name) as Figures;
-      const turns = running.map((contender): [string, Turn] => [contender.name, { contender, path: PATH }]);
+      const turns = running.map((contender): [string, Turn] => [
+        contender.name,
+        asking(contender, { path: PATH }),
+      ]);
       const loads = await takeTurns(new Map(turns));
       for (const contender of running) of(contender).loads = loads.get(contender.name) ?? [];
       for (const contender of running) of(contender).residentMiB = contender.residentMiB();
@@ -153,7 +162,7 @@ export async function jsonSuite(): Promise<void> {
 }
 
 function asTable(found: Map<string, Figures>): Table {
-  const bare = found.get(BARE) as Figures;
+  const bare = found.get(bareFastify.name) as Figures;
   return [
     [
       '',
@@ -213,7 +222,7 @@ export async function concurrencySuite(): Promise<void> {
   await withDatabase('concurrency', async (databaseUrl) => {
     const ours = flightline(databaseUrl);
     const entries: ContenderOptions[] = [
-      { name: BARE, command: node('bare-fastify.mjs'), env: { NODE_ENV: 'production' } },
+      bareFastify,
       { ...ours, name: OURS, env: { ...ours.env, LOG_LEVEL: 'info' } },
     ];
     const running: Contender[] = [];

@@ -35,11 +35,13 @@ export interface QuickFilesOptions {
  */
 const LARGEST_AS_TEXT = 4 * 1_024;
 
-/** The headers of one answer, but for the request's id. */
-interface Head {
+/** One answer, but for the request's id. */
+interface Answer {
   block: HeaderBlock;
   /** Of a body, where there is one: Node wants to see it. */
   length: Readonly<Record<string, string>>;
+  /** Undefined where the file is unchanged. */
+  body: Buffer | string | undefined;
 }
 
 /** @returns A listener that answers such requests, and hands on all others. */
@@ -53,24 +55,24 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
   log.on('level-change', () => {
     everyRequestIsLogged = log.isLevelEnabled('debug');
   });
-  const headOf = (headers: Record<string, string>, tls: boolean): Head => {
+  const answerOf = (headers: Record<string, string>, tls: boolean, body?: Answer['body']): Answer => {
     const { 'content-length': length, ...others } = headers;
     const overTls: Record<string, string> = tls && hsts ? { 'strict-transport-security': hsts } : {};
     const block = new HeaderBlock({ ...app.securityHeaders, ...overTls, ...others });
-    return { block, length: length === undefined ? {} : { 'content-length': length } };
+    return { block, length: length === undefined ? {} : { 'content-length': length }, body };
   };
   /** For each form: whole and unchanged, and both again over TLS. */
-  const heads = new Map<Form, [Head, Head, Head, Head]>();
-  const bodies = new Map<Form, Buffer | string>();
+  const answers = new Map<Form, [Answer, Answer, Answer, Answer]>();
   for (const { identity, encoded } of files.values()) {
     for (const form of [identity, ...encoded.map(([, one]) => one)]) {
-      if (form.body.length > LARGEST || heads.has(form)) continue;
-      bodies.set(form, form.body.length > LARGEST_AS_TEXT ? form.body : form.body.toString('latin1'));
-      heads.set(form, [
-        headOf(form.headers, false),
-        headOf(form.unchanged, false),
-        headOf(form.headers, true),
-        headOf(form.unchanged, true),
+      if (form.body.length > LARGEST || answers.has(form)) continue;
+      // Latin-1 is what leaves each byte as it is.
+      const body = form.body.length > LARGEST_AS_TEXT ? form.body : form.body.toString('latin1');
+      answers.set(form, [
+        answerOf(form.headers, false, body),
+        answerOf(form.unchanged, false),
+        answerOf(form.headers, true, body),
+        answerOf(form.unchanged, true),
       ]);
     }
   }
@@ -90,7 +92,7 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     const { headers, socket } = request;
     const { resource, route } = found;
     const form = chooseForm(resource, headers['accept-encoding'] as string | undefined);
-    const ready = heads.get(form);
+    const ready = answers.get(form);
     const tag = headers['if-none-match'];
     const isSimple = ready !== undefined && (tag === undefined || tag === form.etag);
     const came = performance.now();
@@ -102,12 +104,10 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     // Of several the last is our proxy's.
     const proto = headers['x-forwarded-proto'] as string | undefined;
     const overTls = hsts !== false && proto?.endsWith('https') === true && trusts(socket.remoteAddress);
-    const { block, length } = ready[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Head;
+    const { block, length, body } = ready[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Answer;
     const status = tag === undefined ? 200 : 304;
     writeHead(response, status, block, length, 'x-request-id', requestId(request));
-    // Latin-1 is what leaves each byte as it is.
-    if (tag === undefined) response.end(bodies.get(form), 'latin1');
-    else response.end();
+    response.end(body, 'latin1');
     if (!traffic.enabled) return;
     traffic.observe(route, response.statusCode, performance.now() - came);
     if (tag === undefined) addSize(route.sent, form.body.length);
