@@ -10,7 +10,7 @@ import { ROOT } from '../tests/support/server.ts';
 import { type Contender, type Load, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { print } from './results.ts';
-import { asking, middle, ratio, type Turn, takeTurns, times } from './rounds.ts';
+import { middle, ratio, type Turn, takeTurns, times } from './rounds.ts';
 
 /** Beyond this the guard fails; half of it is what two runs of the same build differ by on a shared machine. */
 const MOST = 1.15;
@@ -47,10 +47,7 @@ async function compare(builds: Record<string, string>): Promise<boolean> {
       }
       // Path by path: those that are compared stand side by side.
       const turns = PATHS.flatMap((path) =>
-        running.map((contender): [string, Turn] => [
-          `${contender.name} ${path}`,
-          asking(contender, { path }),
-        ]),
+        running.map((contender): [string, Turn] => [`${contender.name} ${path}`, { contender, path }]),
       );
       found = await takeTurns(new Map(turns));
     } finally {

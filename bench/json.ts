@@ -23,7 +23,6 @@ import {
 import { openLoop, quantile } from './open-loop.ts';
 import { keep, print, type Table } from './results.ts';
 import {
-  asking,
   CONNECTIONS,
   middle,
   ROUNDS,
@@ -50,12 +49,7 @@ interface Entry extends ContenderOptions {
 }
 
 const node = (file: string) => [process.execPath, join(CONTENDERS, file)];
-/** What everything is compared with. */
-export const bareFastify: ContenderOptions = {
-  name: 'bare Fastify',
-  command: node('bare-fastify.mjs'),
-  env: { NODE_ENV: 'production' },
-};
+const BARE = 'bare Fastify';
 const OURS = 'Flightline, everything on';
 
 /** @param build The folder of a built server. */
@@ -85,7 +79,7 @@ function entries(databaseUrl: string): Entry[] {
   const [program = '', ...args] = ours.command;
   const preload = join(CONTENDERS, 'documented-node.cjs');
   return [
-    { ...bareFastify, features: false },
+    { name: BARE, command: node('bare-fastify.mjs'), features: false },
     { name: 'bare node:http', command: node('node-http.mjs'), features: false },
     { ...ours, name: OURS },
     {
@@ -131,10 +125,7 @@ export async function jsonSuite(): Promise<void> {
         found.set(entry.name, { loads: [], p50: [], p99: [], p999: [], residentMiB: 0 });
       }
       const of = (contender: Contender) => found.get(contender.name) as Figures;
-      const turns = running.map((contender): [string, Turn] => [
-        contender.name,
-        asking(contender, { path: PATH }),
-      ]);
+      const turns = running.map((contender): [string, Turn] => [contender.name, { contender, path: PATH }]);
       const loads = await takeTurns(new Map(turns));
       for (const contender of running) of(contender).loads = loads.get(contender.name) ?? [];
       for (const contender of running) of(contender).residentMiB = contender.residentMiB();
@@ -162,7 +153,7 @@ export async function jsonSuite(): Promise<void> {
 }
 
 function asTable(found: Map<string, Figures>): Table {
-  const bare = found.get(bareFastify.name) as Figures;
+  const bare = found.get(BARE) as Figures;
   return [
     [
       '',
@@ -222,7 +213,7 @@ export async function concurrencySuite(): Promise<void> {
   await withDatabase('concurrency', async (databaseUrl) => {
     const ours = flightline(databaseUrl);
     const entries: ContenderOptions[] = [
-      bareFastify,
+      { name: BARE, command: node('bare-fastify.mjs'), env: { NODE_ENV: 'production' } },
       { ...ours, name: OURS, env: { ...ours.env, LOG_LEVEL: 'info' } },
     ];
     const running: Contender[] = [];

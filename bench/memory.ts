@@ -1,6 +1,7 @@
 /** What a process holds at rest, and after minutes of as many requests as it can answer, beside bare Fastify. */
-import { type Contender, load, startContender, withDatabase } from './contender.ts';
-import { bareFastify, flightline } from './json.ts';
+import { join } from 'node:path';
+import { CONTENDERS, type Contender, load, startContender, withDatabase } from './contender.ts';
+import { flightline } from './json.ts';
 import { keep, print, type Table } from './results.ts';
 import { CONNECTIONS } from './rounds.ts';
 
@@ -11,10 +12,15 @@ const PATH = '/api/status';
 
 export async function memorySuite(): Promise<void> {
   await withDatabase('memory', async (databaseUrl) => {
+    const bare = {
+      name: 'bare Fastify',
+      command: [process.execPath, join(CONTENDERS, 'bare-fastify.mjs')],
+      env: { NODE_ENV: 'production' },
+    };
     const running: Contender[] = [];
     const found: { minutes: number; resident: number[] }[] = [];
     try {
-      for (const entry of [bareFastify, { ...flightline(databaseUrl), name: 'Flightline, everything on' }]) {
+      for (const entry of [bare, { ...flightline(databaseUrl), name: 'Flightline, everything on' }]) {
         running.push(await startContender(entry));
       }
       const look = (seconds: number) =>

@@ -12,14 +12,7 @@ export const SECONDS: number = Number(process.env.BENCH_SECONDS ?? 1);
 export const CONNECTIONS = 64;
 const WARM_UP_SECONDS = 3;
 
-/** What is done in a turn; for long enough, when it is to warm up. */
-export type Turn = (warmingUp: boolean) => Promise<Load>;
-
-/** A turn of as many requests as the contender answers. */
-export function asking(contender: Contender, what: Pick<LoadOptions, 'path' | 'headers'>): Turn {
-  return (warmingUp) =>
-    load(contender, { ...what, connections: CONNECTIONS, seconds: warmingUp ? WARM_UP_SECONDS : SECONDS });
-}
+export type Turn = Pick<LoadOptions, 'path' | 'headers'> & { contender: Contender };
 
 /**
  * @param turns By name, in the order in which they are taken; every other round goes backwards, so that who comes behind
@@ -28,15 +21,17 @@ export function asking(contender: Contender, what: Pick<LoadOptions, 'path' | 'h
  */
 export async function takeTurns(turns: ReadonlyMap<string, Turn>): Promise<Map<string, Load[]>> {
   const found = new Map<string, Load[]>();
+  const one = ({ contender, ...what }: Turn, seconds: number) =>
+    load(contender, { ...what, connections: CONNECTIONS, seconds });
   for (const [name, turn] of turns) {
     found.set(name, []);
-    await turn(true);
+    await one(turn, WARM_UP_SECONDS);
   }
   const there = [...turns];
   const back = there.toReversed();
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, turn] of round % 2 === 0 ? there : back) {
-      found.get(name)?.push(await turn(false));
+      found.get(name)?.push(await one(turn, SECONDS));
     }
   }
   return found;

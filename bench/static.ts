@@ -15,7 +15,7 @@ import {
 } from './contender.ts';
 import { flightline } from './json.ts';
 import { keep, print, type Table } from './results.ts';
-import { asking, middle, rates, ratio, type Turn, takeTurns, times } from './rounds.ts';
+import { middle, rates, ratio, type Turn, takeTurns, times } from './rounds.ts';
 
 /** In bytes, compressed. */
 const TYPICAL = 30_000;
@@ -55,12 +55,12 @@ export async function staticSuite(): Promise<void> {
       for (const contender of running) {
         const tag = await tagOf(contender, asset);
         const headers = { 'accept-encoding': 'gzip' };
-        const asked: Record<(typeof KINDS)[number], Parameters<typeof asking>[1]> = {
+        const asked: Record<(typeof KINDS)[number], Omit<Turn, 'contender'>> = {
           asset: { path: asset, headers },
           'index.html': { path: '/', headers },
           304: { path: asset, headers: { ...headers, 'if-none-match': tag } },
         };
-        for (const kind of KINDS) turns.set(`${contender.name} ${kind}`, asking(contender, asked[kind]));
+        for (const kind of KINDS) turns.set(`${contender.name} ${kind}`, { contender, ...asked[kind] });
       }
       const found = await takeTurns(turns);
       const names = entries.map(({ name }) => name);

@@ -8,7 +8,7 @@ import { freePort } from '../tests/support/server.ts';
 import { type Contender, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { keep, print, type Table } from './results.ts';
-import { asking, rates, ratio, type Turn, takeTurns, times, withSpread } from './rounds.ts';
+import { rates, ratio, type Turn, takeTurns, times, withSpread } from './rounds.ts';
 
 interface Variant {
   name: string;
@@ -67,7 +67,7 @@ async function compare(suite: string, databaseUrl: string, path: string, variant
     for (const { name, env } of variants) {
       const contender = await startContender({ ...ours, name, env: { ...ours.env, ...env } });
       running.push(contender);
-      turns.set(name, asking(contender, { path }));
+      turns.set(name, { contender, path });
     }
     const found = await takeTurns(turns);
     const [first] = found.values();

@@ -26,9 +26,6 @@ const PORTS_TO_TRY = 20;
 /** Where connections cannot be taken, none of thousands can; one word of it in this time is enough. In milliseconds. */
 const NO_ROOM_SAID_MS = 10_000;
 
-// Before the first connection, and once for all ports.
-settleShapes(QuickResponse);
-
 export interface OpenPort {
   server: Server;
   port: number;
@@ -67,6 +64,7 @@ export async function openPort(
     if (waiting !== undefined && waiting.length < MOST_WAITING) waiting.push([request, response]);
     else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
   };
+  settleShapes(QuickResponse);
   const server = createServer(
     {
       // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.

@@ -35,13 +35,11 @@ export interface QuickFilesOptions {
  */
 const LARGEST_AS_TEXT = 4 * 1_024;
 
-/** One answer, but for the request's id. */
-interface Answer {
+/** The headers of one answer, but for the request's id. */
+interface Head {
   block: HeaderBlock;
   /** Of a body, where there is one: Node wants to see it. */
   length: Readonly<Record<string, string>>;
-  /** Undefined where the file is unchanged. */
-  body: Buffer | string | undefined;
 }
 
 /** @returns A listener that answers such requests, and hands on all others. */
@@ -55,24 +53,24 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
   log.on('level-change', () => {
     everyRequestIsLogged = log.isLevelEnabled('debug');
   });
-  const answerOf = (headers: Record<string, string>, tls: boolean, body?: Answer['body']): Answer => {
+  const headOf = (headers: Record<string, string>, tls: boolean): Head => {
     const { 'content-length': length, ...others } = headers;
     const overTls: Record<string, string> = tls && hsts ? { 'strict-transport-security': hsts } : {};
     const block = new HeaderBlock({ ...app.securityHeaders, ...overTls, ...others });
-    return { block, length: length === undefined ? {} : { 'content-length': length }, body };
+    return { block, length: length === undefined ? {} : { 'content-length': length } };
   };
   /** For each form: whole and unchanged, and both again over TLS. */
-  const answers = new Map<Form, [Answer, Answer, Answer, Answer]>();
+  const heads = new Map<Form, [Head, Head, Head, Head]>();
+  const bodies = new Map<Form, Buffer | string>();
   for (const { identity, encoded } of files.values()) {
     for (const form of [identity, ...encoded.map(([, one]) => one)]) {
-      if (form.body.length > LARGEST || answers.has(form)) continue;
-      // Latin-1 is what leaves each byte as it is.
-      const body = form.body.length > LARGEST_AS_TEXT ? form.body : form.body.toString('latin1');
-      answers.set(form, [
-        answerOf(form.headers, false, body),
-        answerOf(form.unchanged, false),
-        answerOf(form.headers, true, body),
-        answerOf(form.unchanged, true),
+      if (form.body.length > LARGEST || heads.has(form)) continue;
+      bodies.set(form, form.body.length > LARGEST_AS_TEXT ? form.body : form.body.toString('latin1'));
+      heads.set(form, [
+        headOf(form.headers, false),
+        headOf(form.unchanged, false),
+        headOf(form.headers, true),
+        headOf(form.unchanged, true),
       ]);
     }
   }
@@ -92,7 +90,7 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     const { headers, socket } = request;
     const { resource, route } = found;
     const form = chooseForm(resource, headers['accept-encoding'] as string | undefined);
-    const ready = answers.get(form);
+    const ready = heads.get(form);
     const tag = headers['if-none-match'];
     const isSimple = ready !== undefined && (tag === undefined || tag === form.etag);
     const came = performance.now();
@@ -104,10 +102,12 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     // Of several the last is our proxy's.
     const proto = headers['x-forwarded-proto'] as string | undefined;
     const overTls = hsts !== false && proto?.endsWith('https') === true && trusts(socket.remoteAddress);
-    const { block, length, body } = ready[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Answer;
+    const { block, length } = ready[(tag === undefined ? 0 : 1) + (overTls ? 2 : 0)] as Head;
     const status = tag === undefined ? 200 : 304;
     writeHead(response, status, block, length, 'x-request-id', requestId(request));
-    response.end(body, 'latin1');
+    // Latin-1 is what leaves each byte as it is.
+    if (tag === undefined) response.end(bodies.get(form), 'latin1');
+    else response.end();
     if (!traffic.enabled) return;
     traffic.observe(route, response.statusCode, performance.now() - came);
     if (tag === undefined) addSize(route.sent, form.body.length);

@@ -11,7 +11,7 @@ import {
 } from '../../../bench/contender.ts';
 import { flightline } from '../../../bench/json.ts';
 import { keep, print } from '../../../bench/results.ts';
-import { middle, rates, ratio, type Turn, takeTurns, times } from '../../../bench/rounds.ts';
+import { middle, ROUNDS, rates, ratio, times } from '../../../bench/rounds.ts';
 import { ROOT } from '../../../tests/support/server.ts';
 import { migrate } from '../../database/migrator.ts';
 import { createDatabase, type Database } from '../../database/pool.ts';
@@ -156,10 +156,16 @@ async function fill(pool: pg.Pool, rows: number): Promise<void> {
 }
 
 async function compare(query: Query, rows: number, contenders: Record<string, Contender>) {
-  const turns = Object.entries(contenders).map(([name, contender]): [string, Turn] => {
-    return [name, () => drive(contender[query], rows)];
-  });
-  const found = await takeTurns(new Map(turns));
+  const found = new Map(Object.keys(contenders).map((name) => [name, [] as Load[]]));
+  const there = Object.entries(contenders);
+  const back = there.toReversed();
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const [name, contender] of round % 2 === 0 ? there : back) {
+      const one = await drive(contender[query], rows);
+      // The first round warms up: plans, connections, V8.
+      if (round >= 0) found.get(name)?.push(one);
+    }
+  }
   const [first] = found.values();
   return [...found].map(([name, loads]) => {
     const rate = `${middle(rates(loads)).median.toFixed(0)}/s ${ratio(rates(loads), rates(first)).toFixed(2)}`;

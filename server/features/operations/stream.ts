@@ -174,16 +174,18 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
   async function tick(): Promise<void> {
     if (clients.size === 0) return;
     sendAll('figures', await parts.now());
-    const shared = once<{ last: number; text: Buffer } | undefined>();
-    for (const client of clients) {
-      const { window, lastStep } = client;
-      const further = shared(`${window} ${lastStep}`, () => {
+    const further = sharedBy(
+      (client: Client) => `${client.window} ${client.lastStep}`,
+      ({ window, lastStep }) => {
         const steps = stepsAfter(traffic.history(window), lastStep);
         return steps && { last: steps.times.at(-1) as number, text: event('history', steps) };
-      });
-      if (further === undefined) continue;
-      client.lastStep = further.last;
-      write(client, further.text);
+      },
+    );
+    for (const client of clients) {
+      const steps = further(client);
+      if (steps === undefined) continue;
+      client.lastStep = steps.last;
+      write(client, steps.text);
     }
     endSlowest();
   }
@@ -202,18 +204,21 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
   }
 
   function sendLines(to: Iterable<Client>, limit: number): void {
-    const shared = once<Buffer | undefined>();
-    for (const client of to) {
-      const { level, seq } = client;
-      if (level === undefined) continue;
-      const text = shared(`${level} ${seq}`, () => {
+    const further = sharedBy(
+      (client: Client) => `${client.level} ${client.seq}`,
+      ({ level, seq }) => {
+        if (level === undefined) return undefined;
         const { lines, missed } = tail.after(seq, { level, limit });
         // At the beginning nothing is missed: it is an end of the log that was asked for.
         if (seq === 0) return event('log', { instance, lines, missed: 0 }, tail.last);
-        if (lines.length === 0 && missed === 0) return undefined;
-        return event('log', { instance, lines, missed }, tail.last);
-      });
-      client.seq = tail.last;
+        return lines.length > 0 || missed > 0
+          ? event('log', { instance, lines, missed }, tail.last)
+          : undefined;
+      },
+    );
+    for (const client of to) {
+      const text = further(client);
+      if (client.level !== undefined) client.seq = tail.last;
       if (text) write(client, text);
     }
   }
@@ -267,11 +272,12 @@ function endOf(sessionEndsAt = Number.POSITIVE_INFINITY): number {
   return early - Date.now() > SESSION_MARGIN_MS ? early : sessionEndsAt;
 }
 
-/** @returns A function that makes something the first time that it is asked for by a name. */
-function once<Value>(): (name: string, make: () => Value) => Value {
+/** @returns `make`, called once for all clients that have the same key. */
+function sharedBy<Value>(key: (client: Client) => string, make: (client: Client) => Value) {
   const made = new Map<string, Value>();
-  return (name, make) => {
-    if (!made.has(name)) made.set(name, make());
+  return (client: Client): Value => {
+    const name = key(client);
+    if (!made.has(name)) made.set(name, make(client));
     return made.get(name) as Value;
   };
 }
