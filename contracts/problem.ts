@@ -3,7 +3,8 @@ import { type Static, Type } from 'typebox';
 /**
  * The body of every error answer (RFC 9457, `application/problem+json`).
  *
- * `type` is a stable identifier a program may switch on, relative to this server: `/problems/validation`.
+ * `type` is a stable identifier a program may switch on, relative to this server: `/problems/validation`;
+ * `about:blank` where the status alone says what is wrong.
  * `requestId` is what a person quotes to an operator; the same id stands in the log line and in `X-Request-Id`.
  */
 export const Problem = Type.Object(

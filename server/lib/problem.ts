@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { Problem } from '#contracts/problem.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8';
@@ -63,19 +64,20 @@ export class ProblemError extends Error {
 /**
  * The document for a problem.
  *
- * @param kind What went wrong.
+ * @param kind What went wrong; or a status that says all there is to say, whose type is then `about:blank` (RFC 9457, 4.2.1).
  * @param where `instance`: the path asked for, without its query (which may hold what nobody should see repeated);
  *   `requestId`: as in the log.
  */
 export function problemDocument(
-  kind: ProblemKind,
+  kind: ProblemKind | number,
   detail: string | undefined,
   where: { instance: string; requestId: string },
   errors?: Problem['errors'],
 ): Problem {
-  const [status, title] = KINDS[kind];
+  const isStatus = typeof kind === 'number';
+  const [status, title] = isStatus ? [kind, STATUS_CODES[kind] ?? 'Client error'] : KINDS[kind];
   return {
-    type: `/problems/${kind}`,
+    type: isStatus ? 'about:blank' : `/problems/${kind}`,
     title,
     status,
     ...(detail ? { detail } : {}),

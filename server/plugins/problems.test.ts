@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import fastifyCompress from '@fastify/compress';
 import Fastify, { type FastifyInstance } from 'fastify';
 import pg from 'pg';
 import { Type } from 'typebox';
@@ -35,12 +36,14 @@ beforeAll(async () => {
   app.setSerializerCompiler(compilers.serializer);
   await app.register(requestContext);
   await app.register(problems);
+  await app.register(fastifyCompress, { global: false });
   app.get('/things/:id', async () => ({ fine: true }));
   app.post(
     '/things',
     { schema: { body: Type.Object({ size: Type.Integer({ maximum: 9 }) }) } },
     async () => null,
   );
+  app.post('/compressed', { decompress: {} }, async () => null);
   const throwing = (path: string, make: () => unknown) =>
     app.get(path, async () => {
       throw make();
@@ -61,6 +64,16 @@ beforeAll(async () => {
   });
   throwing('/bug', () => new Error(INSIDE));
   throwing('/statement', () => Object.assign(new pg.DatabaseError(INSIDE, 1, 'error'), { code: '42P01' }));
+  throwing('/upload', () =>
+    Object.assign(new Error('request file too large'), { code: 'FST_REQ_FILE_TOO_LARGE', statusCode: 413 }),
+  );
+  throwing('/gone', () => Object.assign(new Error('It has gone.'), { statusCode: 410, expose: true }));
+  throwing('/unnamed', () => Object.assign(new Error('No such status.'), { statusCode: 499, expose: true }));
+  throwing('/upstream', () => Object.assign(new Error(INSIDE), { statusCode: 404, code: 'NoSuchKey' }));
+  throwing('/plugin', () =>
+    Object.assign(new Error(INSIDE), { statusCode: 502, code: 'FST_REPLY_FROM_BAD_GATEWAY' }),
+  );
+  throwing('/exposed', () => Object.assign(new Error(INSIDE), { statusCode: 503, expose: true }));
   throwing('/text', () => 'thrown as it is');
   throwing('/away', () => {
     const cause = new DatabaseUnavailableError('connect ECONNREFUSED 10.1.2.3:5432');
@@ -107,6 +120,9 @@ const CASES: Case[] = [
   ['internal', 500, '/bug'],
   ['internal', 500, '/statement'],
   ['internal', 500, '/text'],
+  ['internal', 500, '/upstream'],
+  ['internal', 500, '/plugin'],
+  ['internal', 500, '/exposed'],
   ['unavailable', 503, '/away'],
   ['handler-timeout', 503, '/slow'],
   ['handler-timeout', 503, '/too-late'],
@@ -173,6 +189,43 @@ describe('a problem', () => {
     });
     expect(answer.headers.get('connection')).toBe('close');
   });
+
+  it.each<[status: number, title: string, detail: string, path: string, init?: RequestInit]>([
+    [
+      415,
+      'Unsupported Media Type',
+      'Unsupported Content-Encoding: odd',
+      '/compressed',
+      post('{}', { ...json, 'content-encoding': 'odd' }),
+    ],
+    [
+      400,
+      'Bad Request',
+      'Could not decompress the request payload using the provided encoding',
+      '/compressed',
+      post('{}', { ...json, 'content-encoding': 'gzip' }),
+    ],
+    [413, 'Payload Too Large', 'request file too large', '/upload'],
+    [410, 'Gone', 'It has gone.', '/gone'],
+    [499, 'Client error', 'No such status.', '/unnamed'],
+  ])(
+    'of a plugin keeps its status %d (%s), and what it says to the caller',
+    async (status, title, detail, path, init) => {
+      logged.length = 0;
+      const answer = await fetch(`${address}${path}`, init);
+      expect(answer.status).toBe(status);
+      expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+      expect(await answer.json()).toEqual({
+        type: 'about:blank',
+        title,
+        status,
+        detail,
+        instance: path,
+        requestId: answer.headers.get('x-request-id'),
+      });
+      expect(logged.filter(({ level }) => Number(level) >= 40)).toEqual([]);
+    },
+  );
 
   it('of every kind there is has been sent above', async () => {
     const { readFile } = await import('node:fs/promises');

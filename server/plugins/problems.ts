@@ -40,7 +40,8 @@ const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
 };
 
 interface Answer {
-  kind: ProblemKind;
+  /** A status where the error is not one of ours and brings its own. */
+  kind: ProblemKind | number;
   detail: string | undefined;
   headers: Readonly<Record<string, string>>;
   errors?: ProblemError['errors'];
@@ -120,7 +121,22 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
     const [kind, detail] = known;
     return { kind, detail, headers: kind === 'handler-timeout' ? { 'retry-after': '1' } : {} };
   }
+  if (isClientError(error)) return { kind: error.statusCode, detail: error.message, headers: {} };
   return { kind: 'internal', detail: 'The cause is in the log, under this request id.', headers: {} };
+}
+
+/**
+ * Whether an error is the caller's fault, with a status and a message meant for the caller.
+ *
+ * A 4xx `statusCode` alone does not say so: clients of other services put there what their upstream answered, and its
+ * 404 is a failure of ours. Fastify and its plugins begin their codes with `FST_`; http-errors, which other plugins
+ * use, sets `expose` (https://github.com/jshttp/http-errors#error-properties).
+ */
+function isClientError(
+  error: FastifyError & { expose?: unknown },
+): error is FastifyError & { statusCode: number } {
+  const { statusCode = 500, code, expose } = error;
+  return statusCode >= 400 && statusCode < 500 && (expose === true || String(code).startsWith('FST_'));
 }
 
 /** What a person reads beside the field. The validator's own words are for whoever wrote the schema. */
