@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Note, NotePage } from '#contracts/notes.ts';
 import type { Problem } from '#contracts/problem.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
@@ -189,12 +190,60 @@ describe('a deletion', () => {
 
     await using another = await createTestApp(database.url);
     await another.app.inject({ method: 'POST', url: '/api/notes', payload: { title: 'a later write' } });
-    const { rows } = await query(database.url, 'select id::int from notes where id = any($1)', [
-      [old.id, fresh.id],
-    ]);
-    expect(rows).toEqual([{ id: fresh.id }]);
+    const left = () =>
+      query(database.url, 'select id::int from notes where id = any($1)', [[old.id, fresh.id]]);
+    await expect.poll(async () => (await left()).rows).toEqual([{ id: fresh.id }]);
     expect((await api('POST', `/${old.id}/restore`)).status).toBe(404);
   });
+});
+
+describe('a write', () => {
+  let own: TestDatabase;
+  let holder: pg.Client;
+  beforeEach(async () => {
+    own = await createDatabase();
+    // Removing a row takes as long as another session likes, and fails then.
+    await query(
+      own.url,
+      `create function refuse() returns trigger language plpgsql as
+        $$ begin perform pg_advisory_xact_lock(1); raise exception 'not today'; end $$;
+       create trigger refuse before delete on notes for each row execute function refuse();
+       insert into notes (title, deleted_at) values ('expired', now() - interval '25 hours'), ('other', null)`,
+    );
+    holder = new pg.Client({ connectionString: own.url });
+    await holder.connect();
+    await holder.query('select pg_advisory_lock(1)');
+  });
+  afterEach(async () => {
+    await holder.end();
+    await own.drop();
+  });
+
+  it.each([
+    ['POST', '', { title: 'kept' }, 201],
+    ['DELETE', '/2', undefined, 204],
+  ] as const)(
+    '(%s) is answered as soon as it is done, whatever becomes of the cleaning after it',
+    async (method, path, payload, status) => {
+      await using another = await createTestApp(own.url);
+      const answer = await another.app.inject({
+        method,
+        url: `/api/notes${path}`,
+        ...(payload && { payload }),
+      });
+      expect(answer.statusCode).toBe(status);
+      await holder.query('select pg_advisory_unlock(1)');
+      const warnings = () => another.lines.filter(({ level }) => Number(level) >= 40);
+      await expect
+        .poll(warnings)
+        .toEqual([
+          expect.objectContaining({
+            level: 40,
+            msg: 'expired notes could not be removed; a later write tries again',
+          }),
+        ]);
+    },
+  );
 });
 
 describe('the list', () => {

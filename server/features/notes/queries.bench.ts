@@ -66,7 +66,7 @@ export async function suite(): Promise<void> {
     const contenders = {
       'pg, named statements': byHand(pool),
       'drizzle, plain': plain(drizzle({ client: pool })),
-      'this server': own(new NoteQueries(database.db)),
+      'this server': own(new NoteQueries(database.db, console)),
     };
     const lines: string[][] = [];
     const all: object[] = [];
@@ -218,7 +218,7 @@ async function pages(contender: Contender, rows: number) {
 
 /** PostgreSQL reads notes along their ids until enough have matched: a rare word costs a look at all of them. */
 async function searches(db: Database['db'], rows: number): Promise<string> {
-  const queries = new NoteQueries(db);
+  const queries = new NoteQueries(db, console);
   const found: string[] = [];
   for (const words of [`'${Math.ceil(rows / 2)}'`, "'word'"]) {
     const lasted: number[] = [];

@@ -1,6 +1,8 @@
 import { and, desc, eq, inArray, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
+import type { BaseLogger } from 'pino';
 import type { NewNote, NoteChange } from '#contracts/notes.ts';
+import { apartFromRequests } from '../../lib/request-work.ts';
 import { notes } from './table.ts';
 
 /** So much of the body stands in a list, in characters. */
@@ -29,14 +31,16 @@ const summary = { ...rest, excerpt: sql<string>`left(${notes.body}, ${sql.raw(St
  */
 export class NoteQueries {
   readonly #db: NodePgDatabase;
+  readonly #log: Pick<BaseLogger, 'warn'>;
   readonly #list;
   readonly #search;
   readonly #read;
   readonly #create;
   #cleanedAt = 0;
 
-  constructor(db: NodePgDatabase) {
+  constructor(db: NodePgDatabase, log: Pick<BaseLogger, 'warn'>) {
     this.#db = db;
+    this.#log = log;
     const page = (name: string, more?: SQL) =>
       db
         .select(summary)
@@ -83,7 +87,7 @@ export class NoteQueries {
   async create({ title, body = '' }: NewNote) {
     const [note] = await this.#create.execute({ title, body });
     if (note === undefined) throw new Error('notes: an insert returned no row');
-    await this.#removeExpired();
+    this.#cleanNowAndThen();
     return note;
   }
 
@@ -103,7 +107,7 @@ export class NoteQueries {
       .update(notes)
       .set({ deletedAt: sql`now()` })
       .where(and(eq(notes.id, id), isNull(notes.deletedAt), versionIn(versions)));
-    await this.#removeExpired();
+    this.#cleanNowAndThen();
     return rowCount === 1;
   }
 
@@ -117,10 +121,19 @@ export class NoteQueries {
     return note;
   }
 
-  /** Deleted notes go for good when somebody writes: no timer, and an idle server asks its database nothing. */
-  async #removeExpired(): Promise<void> {
+  /**
+   * Deleted notes go for good when somebody writes: no timer, and an idle server asks its database nothing. The write is
+   * committed by then, so its answer neither waits for this nor depends on it.
+   */
+  #cleanNowAndThen(): void {
     if (Date.now() - this.#cleanedAt < CLEAN_EVERY_MS) return;
     this.#cleanedAt = Date.now();
+    apartFromRequests(() => this.#removeExpired()).catch((err) =>
+      this.#log.warn({ err }, 'expired notes could not be removed; a later write tries again'),
+    );
+  }
+
+  async #removeExpired(): Promise<void> {
     const expired = this.#db
       .select({ id: notes.id })
       .from(notes)

@@ -9,7 +9,7 @@ import { toPrefixQuery } from './search.ts';
 
 /** Notes: the sample feature. Copy this folder for the first one of your own, then delete it (README). */
 export const notes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = async (app, { db }) => {
-  const queries = new NoteQueries(db);
+  const queries = new NoteQueries(db, app.log);
 
   app.route({
     ...listNotes,
