@@ -234,14 +234,12 @@ describe('a write', () => {
       expect(answer.statusCode).toBe(status);
       await holder.query('select pg_advisory_unlock(1)');
       const warnings = () => another.lines.filter(({ level }) => Number(level) >= 40);
-      await expect
-        .poll(warnings)
-        .toEqual([
-          expect.objectContaining({
-            level: 40,
-            msg: 'expired notes could not be removed; a later write tries again',
-          }),
-        ]);
+      await expect.poll(warnings).toEqual([
+        expect.objectContaining({
+          level: 40,
+          msg: 'expired notes could not be removed; a later write tries again',
+        }),
+      ]);
     },
   );
 });

@@ -146,3 +146,23 @@ it('holds on while the database is away, can be read, and cannot be changed', as
   }
   expect((await ask('GET', '/silences')).body.silences).toEqual([]);
 });
+
+it('is kept although those that ended long ago cannot be removed', async () => {
+  await query(
+    database.url,
+    `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$;
+     create trigger refuse before delete on silences for each row execute function refuse();
+     insert into silences (alert, comment, expires_at) values ('high-cpu', 'old', now() - interval '8 days')`,
+  );
+  try {
+    expect(await ask('POST', '/silences', silence)).toMatchObject({
+      status: 201,
+      body: { alert: 'high-cpu' },
+    });
+    const warnings = () =>
+      test.lines.filter(({ level, msg }) => level === 40 && String(msg).startsWith('old silences'));
+    await expect.poll(() => warnings().length).toBe(1);
+  } finally {
+    await query(database.url, 'drop function refuse cascade');
+  }
+});

@@ -63,10 +63,12 @@ export class Silences implements Silenced {
   /** @throws DatabaseUnavailableError */
   async create(silence: { alert: string; comment: string; minutes: number }): Promise<Silence> {
     const { alert, comment, minutes } = silence;
-    await this.#db.delete(table).where(lte(table.expiresAt, sql`now() - ${KEEP_ENDED}`));
     const expiresAt = new Date(Date.now() + minutes * 60_000);
     const [row] = await this.#db.insert(table).values({ alert, comment, expiresAt }).returning();
     if (row === undefined) throw new Error('silences: an insert returned no row');
+    apartFromRequests(() => this.#removeOld()).catch((err) =>
+      this.#log.warn({ err }, 'old silences could not be removed; the next one that is made tries again'),
+    );
     this.#changes++;
     this.#known = [...this.#known, row].sort((a, b) => Number(a.expiresAt) - Number(b.expiresAt));
     return written(row);
@@ -87,6 +89,10 @@ export class Silences implements Silenced {
     this.#changes++;
     this.#known = this.#known.filter((row) => row.id !== id);
     return true;
+  }
+
+  async #removeOld(): Promise<void> {
+    await this.#db.delete(table).where(lte(table.expiresAt, sql`now() - ${KEEP_ENDED}`));
   }
 
   async #read(): Promise<void> {
