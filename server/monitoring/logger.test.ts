@@ -56,14 +56,91 @@ describe.concurrent('the log', () => {
     expect(lines.map(({ msg }) => msg)).toEqual(['first', 'second']);
   });
 
-  it('shows no secret, wherever an object brings one', async () => {
+  it('shows no secret, however its field is spelt and wherever it stands', async () => {
     const secret = 'hunter2';
-    const { text } = await logged(`
-      const bad = { authorization: '${secret}', cookie: '${secret}', password: '${secret}', token: '${secret}',
-        secret: '${secret}', 'x-api-key': '${secret}', 'set-cookie': '${secret}' };
-      log.info(bad); log.info({ headers: bad }); log.info({ request: { headers: bad } }); flush();`);
+    const names = [
+      'authorization',
+      'Proxy-Authorization',
+      'cookie',
+      'Set-Cookie',
+      'password',
+      'db_password',
+      'PGPASSWORD',
+      'passphrase',
+      'secret',
+      'clientSecret',
+      'SESSION_SECRET',
+      'token',
+      'access_token',
+      'refreshToken',
+      'x-api-key',
+      'apiKey',
+      'INTERNAL_API_KEY',
+      'private.key',
+      'databaseUrl',
+      'DATABASE_DIRECT_URL',
+      'redis-url',
+      'connectionString',
+      'credentials',
+    ];
+    const { text, lines } = await logged(`
+      const bad = Object.fromEntries(${JSON.stringify(names)}.map((name) => [name, '${secret}']));
+      log.info(bad);
+      log.info({ a: { b: [{ c: { d: { e: [bad] } } }] } });
+      log.child(bad).info('from a child');
+      log.info({ secrets: ['${secret}'], cookies: { session: '${secret}' }, password: 1${secret.length}, token: null });
+      log.error({ err: Object.assign(new Error('x'), { config: { headers: bad } }) });
+      log.info({ maxTokens: 500, author: 'Kim', keyboard: 'qwerty', cookieless: true, url: '/a' });
+      flush();`);
     expect(text).not.toContain(secret);
-    expect(text.match(/\[redacted\]/g)?.length).toBe(21);
+    expect(text.match(/"\[redacted\]"/g)?.length).toBe(4 * names.length + 3);
+    expect(lines.find(({ author }) => author)).toMatchObject({
+      maxTokens: 500,
+      author: 'Kim',
+      keyboard: 'qwerty',
+      url: '/a',
+    });
+  });
+
+  it('shows no password of an address, whatever text holds it', async () => {
+    const kept =
+      'http://localhost:5000/@vite/client at file:///a/node_modules/@fastify/error/index.js:1:2, ask a@b.c';
+    const { text, lines } = await logged(`
+      log.info('cannot reach postgres://app:hunter2@db.internal:5432/app, nor redis://:hunter2@cache');
+      log.info({ remote: 'https://hunter2@example.com/x.git', list: ['amqp://u:hun@ter/hunter2@host/v'] });
+      log.error(new Error('connect mongodb+srv://u:hunter2@host'));
+      log.info(${JSON.stringify(kept)});
+      flush();`);
+    expect(text).not.toContain('hunter2');
+    expect(text).toContain('postgres://[redacted]@db.internal:5432/app, nor redis://[redacted]@cache');
+    expect(lines.map(({ msg }) => msg)).toContain(kept);
+  });
+
+  it('shows nothing of a row or of the values of a statement, however deep the error lies', async () => {
+    const { text, lines } = await logged(`
+      const { DrizzleQueryError } = await import('drizzle-orm/errors');
+      const { default: pg } = await import('pg');
+      const row = Object.assign(new pg.DatabaseError('violates check constraint "short"', 9, 'error'), {
+        severity: 'ERROR', code: '23514', detail: 'Failing row contains (my\\ndiary).', table: 'notes',
+        where: 'portal with parameters: $1 = my diary', internalQuery: 'select diary', routine: 'ExecConstraints' });
+      const failed = new DrizzleQueryError('insert into notes values ($1)', ['my\\ndiary'], row);
+      log.error(row); log.error({ error: row }); log.error({ a: [{ row }] });
+      log.error(failed); log.error({ error: failed });
+      log.error({ err: new Error('outer', { cause: failed }) }, 'outer');
+      log.error({ err: new AggregateError([failed, row], 'both') }, 'both');
+      log.info({ params: { id: 1 }, query: { detail: 'kept' } });
+      flush();`);
+    expect(text).not.toContain('diary');
+    expect(text.match(/23514/g)?.length).toBeGreaterThan(4);
+    const outer = lines.find(({ msg }) => msg === 'outer');
+    expect(outer.err.message).toBe(
+      'outer: Failed query: insert into notes values ($1): violates check constraint "short"',
+    );
+    expect(outer.err.stack).toMatch(/at .+caused by.+at /s);
+    expect(lines.find(({ params }) => params)).toMatchObject({
+      params: { id: 1 },
+      query: { detail: 'kept' },
+    });
   });
 
   it('tells an error with its cause and stack, but not what people wrote into a failed statement', async () => {

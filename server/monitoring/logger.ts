@@ -5,6 +5,7 @@ import type { Writable } from 'node:stream';
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers } from 'pino';
 import { ErrorGroups } from './error-groups.ts';
 import { LONGEST_LINE, LogTail } from './log-tail.ts';
+import { withoutSecrets } from './redaction.ts';
 import { sourceStack } from './stack.ts';
 
 export type { Logger };
@@ -38,15 +39,6 @@ const BUFFER_BYTES = 64 * 1024;
 const FILE_RETRY_MS = 5_000;
 const WARN = 40;
 const ERROR = 50;
-
-/** What must never be read in a log, wherever an object that holds it is logged. */
-const REDACT = ['authorization', 'cookie', 'password', 'secret', 'token', 'x-api-key', 'set-cookie'].flatMap(
-  (name) => {
-    const key = name.includes('-') ? `["${name}"]` : name;
-    const dot = name.includes('-') ? '' : '.';
-    return [key, `*${dot}${key}`, `*.headers${dot}${key}`];
-  },
-);
 
 /**
  * The process's logger: JSON lines on standard output, or a readable form where that is a terminal.
@@ -85,10 +77,10 @@ function serializedError(error: Error) {
   const form = stdSerializers.err(error);
   if (typeof form?.stack !== 'string') return form;
   form.stack = sourceStack(form.stack);
-  // drizzle's errors repeat the values of their statement: what people have written does not belong in a log.
-  if ('params' in error && 'query' in error) {
-    const values = `\nparams: ${error.params}`;
-    delete form.params;
+  // Taken out here, while it is known where they end: the messages of causes follow them.
+  for (let depth = 0, at: unknown = error; at instanceof Error && depth < 5; depth++, at = at.cause) {
+    if (!('params' in at)) continue;
+    const values = `\nparams: ${at.params}`;
     form.message = form.message.replace(values, '');
     form.stack = form.stack.replace(values, '');
   }
@@ -98,7 +90,7 @@ function serializedError(error: Error) {
 /** How errors are written, and what is left out of every line. */
 export const WITHOUT_SECRETS = {
   serializers: { err: serializedError },
-  redact: { paths: REDACT, censor: '[redacted]' },
+  hooks: { streamWrite: withoutSecrets },
 };
 
 /** Takes whole lines, in UTF-8. They are not changed afterwards. */
