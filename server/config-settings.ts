@@ -326,7 +326,7 @@ export const SETTINGS = {
   LOG_FILE: {
     group: 'Metrics and logs',
     ...text('a path'),
-    doc: 'Write the log to this file as well, rotated.',
+    doc: "Write the log to this file as well, rotated. It is readable for the server's own account alone.",
   },
   LOG_FILE_MAX_BYTES: {
     group: 'Metrics and logs',

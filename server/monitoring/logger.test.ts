@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -195,6 +195,28 @@ describe.concurrent('LOG_FILE', () => {
       Array.from({ length: numbers.length }, (_, n) => 100 - numbers.length + n),
     );
     expect(text.trim().split('\n')).toHaveLength(100);
+  });
+
+  it.runIf(process.platform !== 'win32')('is for its owner alone, those before it included', async () => {
+    const file = join(folder, 'private', 'server.log');
+    await mkdir(join(folder, 'private'));
+    // Left by a release that made it for all to read.
+    await writeFile(file, 'old\n');
+    await chmod(file, 0o644);
+    await logged(
+      `process.umask(0);
+       for (let n = 0; n < 30; n++) { log.warn({ n, fill: 'x'.repeat(900) }); await sleep(3); }
+       await sleep(100); log.info('the end'); flush(); process.exit(0);`,
+      { file },
+    );
+    const names = (await readdir(join(folder, 'private'))).filter((name) => name.endsWith('server.log'));
+    expect(names.length).toBeGreaterThan(1);
+    for (const name of names) {
+      expect([name, ((await stat(join(folder, 'private', name))).mode & 0o777).toString(8)]).toEqual([
+        name,
+        '600',
+      ]);
+    }
   });
 
   it('that cannot be written is said once, and standard output goes on', async () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers } from 'pino';
@@ -37,6 +38,8 @@ const BUFFER_MS = 100;
 const BUFFER_BYTES = 64 * 1024;
 /** A file that could not be written is tried again after this time, when there is something to write. In milliseconds. */
 const FILE_RETRY_MS = 5_000;
+/** The log names who asked for what: the file is for the account of the server alone. */
+const FILE_MODE = 0o600;
 const WARN = 40;
 const ERROR = 50;
 
@@ -119,9 +122,12 @@ class LogFile implements Sink {
   /** Resolves when the file is open, or cannot be opened: then `onChange` tells. */
   static async open(path: string, maxBytes: number, count: number): Promise<LogFile> {
     const { createStream } = await import('rotating-file-stream');
-    const options = { path: resolve(dirname(path)), size: `${maxBytes}B`, maxFiles: count };
+    const options = { path: resolve(dirname(path)), size: `${maxBytes}B`, maxFiles: count, mode: FILE_MODE };
     const file = new LogFile(path, () => createStream(basename(path), options));
-    await once(file.#stream, 'open').catch(() => {});
+    // One that lies there already may be of another mode, or of another owner, who then knows why.
+    await once(file.#stream, 'open')
+      .then(() => chmod(path, FILE_MODE))
+      .catch(() => {});
     return file;
   }
 
@@ -155,7 +161,7 @@ class LogFile implements Sink {
     if (this.#failure || this.#queued === '') return;
     const lines = this.#queued;
     this.#queued = '';
-    appendFileSync(this.#path, lines);
+    appendFileSync(this.#path, lines, { mode: FILE_MODE });
   }
 
   #begin(): Writable {
