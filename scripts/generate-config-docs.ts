@@ -92,16 +92,20 @@ To rotate one, set the new value before the old (\`NEW,OLD\`), restart, and take
 };
 
 function guides(): string {
-  const aliases = settings.flatMap(([name, setting]) =>
-    (setting.aliases ?? []).map((alias) => row(`\`${alias}\``, `\`${name}\`, as it stands`)),
-  );
-  const lookAlikes = Object.entries(LOOK_ALIKES).map(([variable, { text }]) =>
-    row(`\`${variable}\``, codeNames(text)),
+  const aliases = settings.flatMap(([name, setting]) => [
+    ...(setting.aliases ?? []).map((alias) => row(`\`${alias}\``, `\`${name}\`, as it stands`)),
+    ...Object.keys(setting.rewritten ?? {}).map((variable) =>
+      row(`\`${variable}\``, `\`${name}\`, rewritten`),
+    ),
+  ]);
+  const lookAlikes = [...Map.groupBy(Object.entries(LOOK_ALIKES), ([, { text }]) => text)].map(
+    ([text, variables]) => row(variables.map(([name]) => `\`${name}\``).join(', '), codeNames(text)),
   );
   return `## From your guide to here
 
 Guides and hosts have other names for some of these. Exact synonyms are read and said once at start; two of them with
-different values are a mistake. What only looks alike is not read, and gets a hint.
+different values are a mistake. What only looks alike is not read, and gets a hint. A rate is written like
+\`API_RATE_LIMIT=100/minute\`, \`100/15m\` or \`5 per second\`.
 
 ${table(['your guide says', 'here'], [...aliases, ...lookAlikes])}`;
 }

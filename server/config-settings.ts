@@ -14,6 +14,7 @@ import {
   parseHosts,
   parseHsts,
   parseOrigin,
+  parseRate,
   parseRedisUrl,
   parseTrustProxy,
   SSL_MODES,
@@ -42,6 +43,11 @@ export interface Setting<T = unknown> {
   secret?: 'value' | 'url';
   /** Exact synonyms that other guides use. */
   aliases?: readonly string[];
+  /**
+   * Variables of other guides that hold this setting in another form, each with what it would be here. What cannot be
+   * rewritten throws a `Refusal`.
+   */
+  rewritten?: Readonly<Record<string, (text: string) => string>>;
 }
 
 export type Group = (typeof GROUPS)[number];
@@ -234,12 +240,14 @@ export const SETTINGS = {
     ...integer(1, 1_000_000_000),
     default: 300,
     aliases: ['RATE_LIMIT_MAX_REQUESTS'],
+    rewritten: { API_RATE_LIMIT: (rate: string) => String(parseRate(rate).max) },
     doc: 'Requests to the API that one client may make in a window; writes get a fifth of it, operators ten times as many.',
   },
   RATE_LIMIT_WINDOW_MS: {
     group: 'Requests',
     ...milliseconds(1, 86_400_000),
     default: 60_000,
+    rewritten: { API_RATE_LIMIT: (rate: string) => String(parseRate(rate).windowMs) },
     doc: 'How long such a window is.',
   },
   RATE_LIMIT_STORE: {
@@ -253,7 +261,7 @@ export const SETTINGS = {
     kind: '`redis://…` or `rediss://…`',
     parse: parseRedisUrl,
     secret: 'url',
-    doc: 'Needed by `RATE_LIMIT_STORE=redis`.',
+    doc: 'Needed by `RATE_LIMIT_STORE=redis`, and used by nothing else.',
   },
   BODY_LIMIT_BYTES: {
     group: 'Requests',
@@ -273,11 +281,11 @@ export const SETTINGS = {
     default: 65_000,
     doc: "How long an idle connection is kept. It must be longer than the load balancer's, which is 60 s with most.",
   },
-  MAX_CONNECTIONS: {
+  HTTP_MAX_CONNECTIONS: {
     group: 'Requests',
     ...integer(1, 10_000_000),
     default: 10_000,
-    doc: 'Client connections that are open at once, not those to the database (`DB_POOL_SIZE`).',
+    doc: 'Connections of visitors that are open at once, not those to the database (`DB_POOL_SIZE`).',
   },
   HSTS: {
     group: 'Requests',

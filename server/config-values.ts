@@ -30,6 +30,7 @@ export class Refusal extends Error {
 }
 
 const LARGEST_DELAY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 export const MIB = 1024 * 1024;
 
 const UNITS: Record<'ms' | 'bytes', [pattern: RegExp, factor: number][]> = {
@@ -38,6 +39,7 @@ const UNITS: Record<'ms' | 'bytes', [pattern: RegExp, factor: number][]> = {
     [/^s(ec|econds?)?$/i, 1000],
     [/^m(in|inutes?)?$/i, 60_000],
     [/^h(ours?)?$/i, 3_600_000],
+    [/^d(ays?)?$/i, DAY_MS],
   ],
   bytes: [
     [/^b(ytes?)?$/i, 1],
@@ -71,6 +73,23 @@ export function integer(min: number, max: number, unit?: 'ms' | 'bytes') {
       );
     },
   };
+}
+
+/**
+ * A rate as guides write it: `100/minute`, `100/15m`, `100 per minute`.
+ *
+ * @returns How many requests, in how many milliseconds.
+ */
+export function parseRate(text: string): { max: number; windowMs: number } {
+  const [, max, times = '1', unit = ''] =
+    /^(\d{1,9})\s*(?:requests\s+)?(?:\/|per\s)\s*(\d{1,6})?\s*([a-z]+)$/i.exec(text) ?? [];
+  const factor = UNITS.ms.find(([pattern]) => pattern.test(unit))?.[1] ?? 0;
+  const rate = { max: Number(max), windowMs: Number(times) * factor };
+  if (rate.max > 0 && rate.windowMs > 0 && rate.windowMs <= DAY_MS) return rate;
+  throw new Refusal(
+    `'${text}' is not a number of requests in a time of a day at most`,
+    'Write it like 100/minute, 100/15m or 5 per second.',
+  );
 }
 
 export const milliseconds = (min = 1, max = LARGEST_DELAY_MS) => integer(min, max, 'ms');

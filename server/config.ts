@@ -173,7 +173,7 @@ export function loadConfig(
       bodyLimitBytes: values.BODY_LIMIT_BYTES,
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
       keepAliveTimeoutMs: values.KEEP_ALIVE_TIMEOUT_MS,
-      maxConnections: values.MAX_CONNECTIONS,
+      maxConnections: values.HTTP_MAX_CONNECTIONS,
     },
     sessionSecrets: values.SESSION_SECRET ?? [],
     internalApiKeys: values.INTERNAL_API_KEY ?? [],
@@ -305,6 +305,11 @@ class Reading {
           ? [direct, this.#findInFile(name, setting, `${variable}_FILE`, { label, variables })]
           : [direct];
       });
+      for (const [variable, rewrite] of Object.entries(setting.rewritten ?? {})) {
+        const found = { text: '', variable, label, origin: `alias ${variable}` };
+        const text = tidy(variables[variable], setting);
+        if (text) all.push({ ...found, text: this.#rewritten(name, text, rewrite, found) });
+      }
       const [first, ...others] = all.filter(({ text }) => text !== '');
       if (!first) continue;
       const different = others.find(({ text }) => text !== first.text);
@@ -318,6 +323,17 @@ class Reading {
       return first;
     }
     return undefined;
+  }
+
+  /** @returns Nothing for what is refused. */
+  #rewritten(name: Name, text: string, rewrite: (text: string) => string, found: Found): string {
+    try {
+      return rewrite(text);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.problem(name, error.message, error.remedy, found);
+      return '';
+    }
   }
 
   #findInFile(name: Name, setting: Setting, variable: string, { label, variables }: Source): Found {
@@ -370,6 +386,11 @@ class Reading {
         'RATE_LIMIT_STORE',
         'is redis, but REDIS_URL is not set',
         'Set REDIS_URL=redis://:password@host:6379, or RATE_LIMIT_STORE=memory.',
+      );
+    }
+    if (values.REDIS_URL && values.RATE_LIMIT_STORE !== 'redis') {
+      this.warn(
+        `REDIS_URL is set, and nothing uses it while RATE_LIMIT_STORE is ${values.RATE_LIMIT_STORE}. Set RATE_LIMIT_STORE=redis, or unset REDIS_URL.`,
       );
     }
     if (values.METRICS_PORT !== undefined && values.METRICS_PORT === values.PORT) {

@@ -11,5 +11,6 @@ it.each([
   const known = Number.isNaN(limit) ? null : limit;
   expect(connectionsThatFit(wanted, 20, (text) => said.push(text), known)).toBe(fitting);
   expect(said).toHaveLength(warnings);
-  if (warnings > 0) expect(said[0]).toMatch(/MAX_CONNECTIONS is 10000.*takes \d+ connections.*ulimit -n/);
+  if (warnings > 0)
+    expect(said[0]).toMatch(/HTTP_MAX_CONNECTIONS is 10000.*takes \d+ connections.*ulimit -n/);
 });

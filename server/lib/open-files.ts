@@ -17,7 +17,7 @@ export function openFilesLimit(): number | null {
 /**
  * How many connections may be open at once, so that database and files have room beside them.
  *
- * @param wanted `MAX_CONNECTIONS`.
+ * @param wanted `HTTP_MAX_CONNECTIONS`.
  * @param poolSize Connections to the database.
  * @param warn Told where fewer fit than are wanted.
  */
@@ -31,8 +31,8 @@ export function connectionsThatFit(
   const fitting = Math.max(FEWEST_CONNECTIONS, limit - poolSize - OWN_FILES);
   if (fitting >= wanted) return wanted;
   warn(
-    `MAX_CONNECTIONS is ${wanted}, and this process may have ${limit} files open: it takes ${fitting} connections at once. ` +
-      'Raise the limit (ulimit -n, LimitNOFILE of systemd, --ulimit nofile of Docker), or lower MAX_CONNECTIONS.',
+    `HTTP_MAX_CONNECTIONS is ${wanted}, and this process may have ${limit} files open: it takes ${fitting} connections at once. ` +
+      'Raise the limit (ulimit -n, LimitNOFILE of systemd, --ulimit nofile of Docker), or lower HTTP_MAX_CONNECTIONS.',
   );
   return fitting;
 }

@@ -135,7 +135,8 @@ const FAULTS: [
   ['rate-limit', 'warn', /4 times as many/, { RATE_LIMIT_STORE: 'memory' }],
   ['writes', 'warn', /POST \/api\/notes/, {}, { unguardedWrites: ['POST /api/notes'] }],
   ['log-level', 'warn', /writes much/, { LOG_LEVEL: 'debug' }],
-  ['log-level', 'warn', /not written/, { LOG_LEVEL: 'silent' }],
+  ['log-level', 'warn', /line of each request is not written, so/, { LOG_LEVEL: 'warn' }],
+  ['log-level', 'warn', /line of each request is not written, nor are warnings/, { LOG_LEVEL: 'silent' }],
   ['metrics', 'warn', /no alert can fire/, { ENABLE_METRICS: 'false' }],
   ['user', 'warn', /runs as root/, {}, { runsAsRoot: true }],
 ];

@@ -114,7 +114,7 @@ describe.skipIf(!has('prlimit'))('file descriptors', () => {
       { under: ['prlimit', '--nofile=200:200'] },
     );
     await server.ready();
-    const warning = server.log().find(({ msg }) => String(msg).startsWith('MAX_CONNECTIONS is'));
+    const warning = server.log().find(({ msg }) => String(msg).startsWith('HTTP_MAX_CONNECTIONS is'));
     const [, taken = '0'] = /takes (\d+) connections/.exec(String(warning?.msg)) ?? [];
     const ledger = new Ledger();
     const load = Load.start(server.url, ledger, 50);
