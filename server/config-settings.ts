@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { secrets } from './config-secrets.ts';
 import {
   boolean,
@@ -347,6 +348,13 @@ export const SETTINGS = {
     ...integer(1, 1000),
     default: 10,
     doc: 'Rotated log files that are kept.',
+  },
+  DIAGNOSTICS_DIR: {
+    group: 'Metrics and logs',
+    ...text('a path'),
+    default: () => process.report.directory || tmpdir(),
+    defaultText: "the folder of Node's `--report-directory`, else the one for temporary files",
+    doc: 'The folder for reports of the heap: by a signal, and when memory runs out. It is made in a folder that is there.',
   },
 } satisfies Record<string, Setting<never> | Setting>;
 

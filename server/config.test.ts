@@ -89,6 +89,7 @@ describe('defaults', () => {
       hsts: 'max-age=31536000',
       metrics: { enabled: true, port: undefined },
       log: { level: 'info', file: undefined, fileMaxBytes: 104_857_600, fileCount: 10 },
+      diagnosticsDir: tmpdir(),
       shutdown: { drainDelayMs: 0, timeoutMs: 8000 },
       maxInstances: 10,
     });

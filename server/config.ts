@@ -62,6 +62,8 @@ export interface Config {
     fileMaxBytes: number;
     fileCount: number;
   };
+  /** An absolute path: where reports of the heap are written. */
+  diagnosticsDir: string;
   shutdown: { drainDelayMs: number; timeoutMs: number };
   maxInstances: number;
 }
@@ -185,6 +187,7 @@ export function loadConfig(
       fileMaxBytes: values.LOG_FILE_MAX_BYTES,
       fileCount: values.LOG_FILE_COUNT,
     },
+    diagnosticsDir: resolve(folder, values.DIAGNOSTICS_DIR),
     shutdown: { drainDelayMs: values.DRAIN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },
     maxInstances: values.MAX_INSTANCES,
   };

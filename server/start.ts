@@ -72,7 +72,7 @@ export interface StartParts {
 export async function start(parts: StartParts): Promise<void> {
   const { config, log, port, probeSources, signal, running } = parts;
   const { lifecycle, checks } = probeSources;
-  reportWhenOutOfMemory();
+  reportWhenOutOfMemory(config.diagnosticsDir, log);
   port.onNoRoom = (err) => log.error({ err }, 'a connection could not be taken: no file can be opened');
 
   // An embedded PostgreSQL tells its address once it runs; the application is loaded meanwhile, and serves its pages.

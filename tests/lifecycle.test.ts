@@ -375,7 +375,8 @@ describe.concurrent('a running process', PATIENT, () => {
     await using littered = await preload(littering);
     await using server = await startServer({
       DATABASE_URL: littered.database.url,
-      NODE_OPTIONS: `${littered.env.NODE_OPTIONS} --report-directory=${littered.folder}`,
+      NODE_OPTIONS: littered.env.NODE_OPTIONS,
+      DIAGNOSTICS_DIR: join(littered.folder, 'made-for-reports'),
     });
     await server.ready();
     server.child.kill('SIGWINCH');
@@ -386,21 +387,24 @@ describe.concurrent('a running process', PATIENT, () => {
     const [before, after] = [report.heapBeforeCollection, report.heapAfterCollection];
     expect(before.usedMiB - after.usedMiB).toBeGreaterThan(5);
     expect(said).toMatchObject({ before, after });
+    expect(String(said.file)).toContain('made-for-reports/report-');
     expect(report.libuv.length).toBeGreaterThan(0);
     expect(report.environmentVariables).toBeUndefined();
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     expect(await server.end()).toBe(0);
   });
 
-  it('goes on where the report cannot be written, and says what to set', async () => {
+  it('says at its start where no report can be written, and goes on when one is asked for', async () => {
     const database = await createDatabase();
-    await using server = await startServer({
-      DATABASE_URL: database.url,
-      NODE_OPTIONS: '--report-directory=/proc/nowhere',
-    });
+    await using server = await startServer({ DATABASE_URL: database.url, DIAGNOSTICS_DIR: '/proc/nowhere' });
     await server.ready();
+    await until('it to be said', async () =>
+      server.output().includes('/proc/nowhere cannot be written (ENOENT). Set DIAGNOSTICS_DIR'),
+    );
     server.child.kill('SIGUSR2');
-    await until('it to be said', async () => server.output().includes('NODE_OPTIONS=--report-directory'));
+    await until('it to be said', async () =>
+      server.output().includes('no report could be written to /proc/'),
+    );
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     expect(await server.end()).toBe(0);
   });

@@ -1,6 +1,5 @@
 /** What a process that runs out of memory leaves behind for whoever looks into it. */
-import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, constants, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -23,17 +22,41 @@ export function heapFigures() {
   };
 }
 
-/** Where reports go: the folder of `NODE_OPTIONS=--report-directory=…`, else that for temporary files. */
-const reportFolder = (): string => process.report.directory || tmpdir();
+/**
+ * Why no report can be written to a folder, which is made where it alone is missing; undefined where one can.
+ *
+ * @returns Words for an operator, with the system's code, such as EROFS for a read-only file system.
+ */
+export async function reportsRefused(folder: string): Promise<string | undefined> {
+  try {
+    // Not with its parents: Node's recursive form never ends below /proc, in a thread that stays busy.
+    await mkdir(folder, 0o700).catch((error) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await access(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return `${folder} cannot be written (${(error as NodeJS.ErrnoException).code})`;
+  }
+}
 
 /**
  * Has Node write a diagnostic report when the heap is exhausted, which ends the process in the middle of whatever it does;
- * standard error then names the file. No report names environment variables or remote addresses.
+ * standard error then names the file. No report names environment variables or remote addresses. A folder that cannot be
+ * written is said now, while there is time to give it another.
+ *
+ * @param folder `DIAGNOSTICS_DIR`.
  */
-export function reportWhenOutOfMemory(): void {
+export async function reportWhenOutOfMemory(folder: string, log: Logger): Promise<void> {
   // Names of servers would be looked up while nothing is answered; variables hold secrets.
   const silent = { excludeEnv: true, excludeNetwork: true };
-  Object.assign(process.report, silent, { directory: reportFolder(), reportOnFatalError: true });
+  Object.assign(process.report, silent, { directory: folder, reportOnFatalError: true });
+  const refused = await reportsRefused(folder);
+  if (refused) {
+    log.warn(
+      `No report will be written when memory runs out: ${refused}. Set DIAGNOSTICS_DIR to a writable folder.`,
+    );
+  }
 }
 
 /**
@@ -44,7 +67,7 @@ export function reportWhenOutOfMemory(): void {
  */
 export async function writeHeapReport(log: Logger): Promise<void> {
   const time = new Date().toISOString().replaceAll(':', '-');
-  const file = join(reportFolder(), `report-${time}-${process.pid}.json`);
+  const file = join(process.report.directory, `report-${time}-${process.pid}.json`);
   try {
     const before = heapFigures();
     collectGarbage();
@@ -57,10 +80,7 @@ export async function writeHeapReport(log: Logger): Promise<void> {
     await writeFile(file, JSON.stringify(report, null, 1), { mode: 0o600 });
     log.info({ file, before, after }, 'garbage collected, report written');
   } catch (err) {
-    log.error(
-      { err },
-      `no report could be written to ${file}: name a writable folder in NODE_OPTIONS=--report-directory=…`,
-    );
+    log.error({ err }, `no report could be written to ${file}: set DIAGNOSTICS_DIR to a writable folder`);
   }
 }
 

@@ -103,6 +103,16 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
       return disk.free < 0.1 ? fail(detail, remedy) : disk.free < 0.2 ? warn(detail, remedy) : pass(detail);
     },
   ],
+  reports: [
+    'Reports of the heap',
+    ({ reportsRefused, config: { diagnosticsDir } }) =>
+      reportsRefused === undefined
+        ? pass(`They are written to ${diagnosticsDir}.`)
+        : warn(
+            `None can be written when memory runs out: ${reportsRefused}.`,
+            'Set DIAGNOSTICS_DIR to a writable folder, such as a volume.',
+          ),
+  ],
   'time-outs': ['Time-outs', timeoutsFinding],
   'rate-limit': [
     'Rate limits',

@@ -18,6 +18,8 @@ export interface Deployment {
   /** Bytes; the limit is null where there is none. */
   memory: { limit: number | null; heapLimit: number };
   disk: { free: number; freeBytes: number } | undefined;
+  /** Why no report of the heap can be written; undefined where one can. */
+  reportsRefused: string | undefined;
   /** An address that sent `X-Forwarded-For` and is not trusted. */
   untrustedProxy: string | undefined;
   /** Whether the request that asks came over TLS, as far as a trusted proxy or the socket tells. */

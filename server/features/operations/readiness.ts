@@ -5,6 +5,7 @@ import { readProductionReadiness } from '#contracts/monitoring.ts';
 import type { Config, EffectiveSetting } from '../../config.ts';
 import type { Database } from '../../database/pool.ts';
 import type { Lifecycle } from '../../lifecycle.ts';
+import { reportsRefused } from '../../monitoring/heap.ts';
 import { HEAP_LIMIT, MEMORY_LIMIT } from '../../monitoring/process-samples.ts';
 import { judgeReadiness } from '../../monitoring/production-readiness.ts';
 import { type DatabaseAnswers, type Deployment, worstOf } from '../../monitoring/readiness-findings.ts';
@@ -29,7 +30,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
   app.route({
     ...readProductionReadiness,
     async handler({ protocol }) {
-      const [answers, disk] = await Promise.all([
+      const [answers, disk, refused] = await Promise.all([
         inTime(ask(database.pool)),
         inTime(
           statfs(folder).then(({ bavail, blocks, bsize }) => ({
@@ -37,6 +38,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
             freeBytes: bavail * bsize,
           })),
         ),
+        inTime(reportsRefused(config.diagnosticsDir)),
       ]);
       const items = judgeReadiness({
         config,
@@ -49,6 +51,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
         database: answers,
         memory: { limit: MEMORY_LIMIT, heapLimit: HEAP_LIMIT },
         disk,
+        reportsRefused: refused,
         untrustedProxy: app.untrustedProxy,
         askedOverTls: protocol === 'https',
         unguardedWrites: app.unguardedWrites,
