@@ -51,6 +51,12 @@ export const Health = Type.Object(
         required: Type.Boolean({ description: 'Whether /ready depends on it' }),
         durationMs: Type.Number(),
         error: Type.Optional(Type.String()),
+        unhealthy: Type.Optional(
+          Type.Boolean({ description: 'By this failure alone /health is 503, although the server is ready' }),
+        ),
+        details: Type.Optional(
+          Type.Record(Type.String(), Type.Number(), { description: 'Figures, with their unit in the name' }),
+        ),
       }),
       { description: 'Every check, by name' },
     ),

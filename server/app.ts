@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
-import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Config, EffectiveSetting } from './config.ts';
 import type { Database } from './database/pool.ts';
@@ -15,7 +15,13 @@ import type { HealthChecks } from './monitoring/health-checks.ts';
 import type { Logger, LogViews } from './monitoring/logger.ts';
 import type { ProbeSources } from './monitoring/probe-documents.ts';
 import { makeRequestLogsLazy } from './monitoring/request-log.ts';
-import { diskCheck, eventLoopCheck, memoryCheck, openFilesCheck } from './monitoring/standard-checks.ts';
+import {
+  diskCheck,
+  eventLoopCheck,
+  memoryCheck,
+  openFilesCheck,
+  systemCheck,
+} from './monitoring/standard-checks.ts';
 import { access } from './plugins/access.ts';
 import { accessLog } from './plugins/access-log.ts';
 import { allowedHosts } from './plugins/allowed-hosts.ts';
@@ -129,7 +135,7 @@ export async function createApp(
   await app.register(probes, probeSources);
   await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: await sharedLimits(parts, app) });
   await app.register(status, { sources: probeSources, ...about });
-  const folder = config.log.file ? '.' : tmpdir();
+  const folder = config.log.file ? dirname(config.log.file) : config.diagnosticsDir;
   const { settings, views, signInToken } = parts;
   await app.register(operations, {
     instance: about.instance,
@@ -163,6 +169,7 @@ export async function createApp(
   checks.register(eventLoopCheck());
   checks.register(diskCheck(folder));
   checks.register(openFilesCheck());
+  checks.register(systemCheck());
 
   await app.ready();
   const anyHost = config.allowedHosts.length === 0;
@@ -184,13 +191,14 @@ export async function createApp(
 
 /** Where the limits of all replicas are counted, if they are counted together. */
 async function sharedLimits(
-  { config, database, log }: AppParts,
+  { config, database, log, checks }: AppParts,
   app: FastifyInstance,
 ): Promise<SharedStore | undefined> {
   if (config.rateLimit.store === 'postgres') return { store: postgresStore(database.db) };
   if (config.rateLimit.store !== 'redis' || config.redisUrl === undefined) return undefined;
-  const { connectRedis } = await import('./plugins/redis-store.ts');
+  const { connectRedis, redisCheck } = await import('./plugins/redis-store.ts');
   const redis = connectRedis(config.redisUrl, log as FastifyBaseLogger);
   app.addHook('onClose', () => redis.disconnect());
+  checks.register(redisCheck(redis));
   return { redis };
 }

@@ -38,6 +38,15 @@ const DOCUMENTS: Record<string, unknown> = {
       'event-loop': expect.objectContaining({ required: false }),
       'open-files': expect.objectContaining({ required: false }),
       disk: expect.objectContaining({ required: false }),
+      system: expect.objectContaining({
+        required: false,
+        details: expect.objectContaining({
+          cpus: number,
+          memoryTotalBytes: number,
+          memoryAvailableBytes: number,
+          uptimeSeconds: number,
+        }),
+      }),
     }),
     memory,
   },
@@ -48,6 +57,11 @@ const NAMES = [
   '/api/monitoring/ready',
   '/api/monitoring/health',
 ];
+
+it('/health has no row of a service that is not used', async () => {
+  const { checks } = (await (await fetch(`${server.url}/health`)).json()) as { checks: object };
+  expect(checks).not.toHaveProperty('redis');
+});
 
 describe('a probe', () => {
   it.each(NAMES)('%s has exactly its fields, and is never cached', async (path) => {

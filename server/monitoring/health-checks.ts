@@ -1,8 +1,9 @@
 /**
- * What a check found. Undefined: all is well. `degraded`: it works, and somebody should look.
+ * What a check found. Undefined: all is well. `degraded`: it works, and somebody should look. `details`: figures for
+ * anyone, with their unit in the name.
  * A check that cannot do its work throws; only a `CheckFailure`'s text is shown to strangers.
  */
-export type CheckOutcome = { degraded: string } | undefined;
+export type CheckOutcome = { degraded?: string; details?: Record<string, number> } | undefined;
 
 export interface Check {
   /** One word, as it appears in `/health`. */
@@ -19,11 +20,24 @@ export interface CheckResult {
   required: boolean;
   durationMs: number;
   error?: string;
+  /** By this failure alone `/health` is 503, although the process is ready. */
+  unhealthy?: true;
+  details?: Record<string, number>;
 }
 
 /** A failure whose message may be shown to anyone: it names no host, no user, no path. */
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
+  readonly unhealthy: boolean;
+
+  /** @param options.unhealthy Whether `/health` is 503 by this alone, where the check is not required. */
+  constructor(
+    message: string,
+    { unhealthy = false, ...options }: ErrorOptions & { unhealthy?: boolean } = {},
+  ) {
+    super(message, options);
+    this.unhealthy = unhealthy;
+  }
 }
 
 /** How long a result is good for, and how old one may be and still be answered with, in milliseconds. */
@@ -118,7 +132,7 @@ export class HealthChecks {
     const started = performance.now();
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
-    let found: Pick<CheckResult, 'status' | 'error'>;
+    let found: Omit<CheckResult, 'required' | 'durationMs'>;
     try {
       const outcome = await Promise.race([
         check.run(abort.signal),
@@ -129,7 +143,9 @@ export class HealthChecks {
           );
         }),
       ]);
-      found = outcome ? { status: 'degraded', error: outcome.degraded } : { status: 'passing' };
+      const { degraded, details } = outcome ?? {};
+      found = degraded === undefined ? { status: 'passing' } : { status: 'degraded', error: degraded };
+      if (details) found.details = details;
       entry.failures = 0;
     } catch (error) {
       this.#onFault(check.name, error);
@@ -138,6 +154,7 @@ export class HealthChecks {
       const turned = entry.failures >= FAILURES_TO_TURN || entry.result === undefined;
       const status = turned ? 'failing' : (entry.result?.status ?? 'failing');
       found = { status, error: text };
+      if (turned && error instanceof CheckFailure && error.unhealthy) found.unhealthy = true;
     } finally {
       clearTimeout(timer);
       abort.abort();

@@ -85,7 +85,8 @@ function notReadyBecause(lifecycle: Lifecycle): string | undefined {
 
 function firstFailure(results: Record<string, CheckResult>): string | undefined {
   for (const [name, result] of Object.entries(results)) {
-    if (result.required && result.status === 'failing') return `${name}: ${result.error ?? 'failing'}`;
+    if (result.status === 'failing' && (result.required || result.unhealthy))
+      return `${name}: ${result.error ?? 'failing'}`;
   }
   return undefined;
 }

@@ -5,7 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../tests/support/server.ts';
+import { Lifecycle } from '../lifecycle.ts';
 import { CheckFailure, HealthChecks } from './health-checks.ts';
+import { health, ready } from './probe-documents.ts';
 import {
   diskCheck,
   eventLoopCheck,
@@ -13,6 +15,7 @@ import {
   memoryCheck,
   memoryLimit,
   openFilesCheck,
+  systemCheck,
 } from './standard-checks.ts';
 
 vi.mock('node:fs/promises', async (original) => ({ ...(await original<object>()), statfs: vi.fn() }));
@@ -91,6 +94,24 @@ describe('the disk', () => {
     });
   });
 
+  it('that is full makes /health 503, and leaves /ready at 200: requests need no disk', async () => {
+    vi.mocked(statfs).mockResolvedValue({ bavail: 255, blocks: 100_000, bsize: 4_096 } as never);
+    const lifecycle = new Lifecycle([]);
+    lifecycle.to('ready');
+    const checks = new HealthChecks();
+    checks.register(diskCheck('/'));
+    const sources = { lifecycle, checks, version: '1', environment: 'test' };
+    expect(await health(sources)).toMatchObject({
+      status: 503,
+      body: {
+        status: 'unhealthy',
+        error: 'disk: the disk is full: nothing more is written to it',
+        checks: { disk: { status: 'failing', required: false, unhealthy: true } },
+      },
+    });
+    expect((await ready(sources)).status).toBe(200);
+  });
+
   it('reads the real one', async () => {
     const real = await vi.importActual<typeof import('node:fs/promises')>('node:fs/promises');
     vi.mocked(statfs).mockImplementation(real.statfs as never);
@@ -98,6 +119,31 @@ describe('the disk', () => {
     const found = await Promise.resolve(run(diskCheck('/'))).catch((error) => ({ degraded: error.message }));
     if (found !== undefined)
       expect(found).toEqual({ degraded: expect.stringContaining('of the disk is free') });
+  });
+});
+
+describe('the system', () => {
+  const MACHINE = { cpus: 2, load: 0.5, memoryTotal: 2_000, memoryAvailable: 1_000, uptime: 60 };
+
+  it('tells of CPU, memory and uptime', () => {
+    expect(run(systemCheck(() => MACHINE))).toEqual({
+      details: {
+        cpus: 2,
+        load1m: 0.5,
+        memoryTotalBytes: 2_000,
+        memoryAvailableBytes: 1_000,
+        uptimeSeconds: 60,
+      },
+    });
+    // The real one, which may be short of memory.
+    expect(run(systemCheck())).toMatchObject({ details: { cpus: expect.any(Number) } });
+  });
+
+  it('is degraded when hardly any memory of the machine is left, whoever has it', () => {
+    expect(run(systemCheck(() => ({ ...MACHINE, memoryAvailable: 90 })))).toMatchObject({
+      degraded: '5 % of the memory of the machine is available',
+      details: { memoryAvailableBytes: 90 },
+    });
   });
 });
 

@@ -1,10 +1,15 @@
 import { readdir, statfs } from 'node:fs/promises';
+import { availableParallelism, freemem, loadavg, totalmem, uptime } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { memoryUsage } from '../lib/memory.ts';
 import { openFilesLimit } from '../lib/open-files.ts';
 import { type Check, CheckFailure } from './health-checks.ts';
 
 const GIB = 2 ** 30;
+/** What is left of a disk when the next batch of log lines does not fit. */
+const FULL_BYTES = 2 ** 20;
+/** Of the machine's memory: below, the kernel looks for something to kill. */
+const LOW_MEMORY_SHARE = 0.05;
 
 /**
  * Degraded when the process fills its container.
@@ -22,6 +27,52 @@ export function memoryCheck(limitBytes: number | null = memoryLimit(), share = 0
       const used = memoryUsage().rss;
       if (used <= limitBytes * share) return;
       return { degraded: `${percent(used / limitBytes)} of the memory limit is in use` };
+    },
+  };
+}
+
+/** What the machine has, of which a container may be one of many. Bytes and seconds. */
+interface Machine {
+  cpus: number;
+  /** Of the last minute; 1 keeps one CPU busy. */
+  load: number;
+  memoryTotal: number;
+  /** What could be had without swapping. */
+  memoryAvailable: number;
+  uptime: number;
+}
+
+const thisMachine = (): Machine => ({
+  cpus: availableParallelism(),
+  load: loadavg()[0] ?? 0,
+  memoryTotal: totalmem(),
+  memoryAvailable: freemem(),
+  uptime: uptime(),
+});
+
+/**
+ * The machine that the process runs on: its CPUs and their load, memory and uptime. Degraded when its memory runs out,
+ * whoever uses it; what this process uses is for {@link memoryCheck}. Load is told and not judged: it says nothing of how long
+ * requests wait, which {@link eventLoopCheck} does.
+ */
+export function systemCheck(look: () => Machine = thisMachine): Check {
+  return {
+    name: 'system',
+    required: false,
+    timeoutMs: 1_000,
+    run() {
+      const { cpus, load, memoryTotal, memoryAvailable, uptime } = look();
+      const details = {
+        cpus,
+        load1m: load,
+        memoryTotalBytes: memoryTotal,
+        memoryAvailableBytes: memoryAvailable,
+        uptimeSeconds: uptime,
+      };
+      const available = memoryAvailable / memoryTotal;
+      // Elsewhere the number leaves out what the system would give back at once.
+      if (process.platform !== 'linux' || available >= LOW_MEMORY_SHARE) return { details };
+      return { degraded: `${percent(available)} of the memory of the machine is available`, details };
     },
   };
 }
@@ -56,7 +107,10 @@ export function eventLoopCheck(share = 0.95): Check {
 }
 
 /**
- * Degraded under 20 % of free disk space; under 10 % it says so as an error.
+ * Degraded under 20 % of free disk space; under 10 % it says so as an error, and where nothing is left `/health` is 503.
+ *
+ * `/ready` never depends on it: no request needs the disk, and each line of the log is on standard output as well. To take
+ * every replica of a full machine out would make an outage of it.
  *
  * @param folder Any folder of the file system in question.
  */
@@ -69,6 +123,9 @@ export function diskCheck(folder: string): Check {
       const { bavail, blocks, bsize } = await statfs(folder);
       const free = blocks > 0 ? bavail / blocks : 1;
       if (free >= 0.2) return;
+      if (bavail * bsize < FULL_BYTES) {
+        throw new CheckFailure('the disk is full: nothing more is written to it', { unhealthy: true });
+      }
       const left = `${percent(free)} of the disk is free (${((bavail * bsize) / GIB).toFixed(1)} GiB)`;
       if (free < 0.1) throw new CheckFailure(left);
       return { degraded: left };

@@ -73,3 +73,39 @@ it.runIf(installed)('two replicas count together, and each for itself while Redi
   const again = await ask(60);
   expect(again.filter((status) => status === 404).length).toBe(20);
 });
+
+it.runIf(installed)(
+  '/health tells how Redis is, and readiness does not depend on it',
+  async () => {
+    await using server = await startServer({
+      DATABASE_URL: database.url,
+      RATE_LIMIT_STORE: 'redis',
+      REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+    });
+    await server.ready();
+    const row = async () => {
+      const { checks } = (await (await fetch(`${server.url}/health`)).json()) as {
+        checks: Record<string, object>;
+      };
+      expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+      return checks.redis;
+    };
+    const becomes = (what: object) =>
+      expect.poll(row, { timeout: 15_000, interval: 200 }).toMatchObject(what);
+    await becomes({ status: 'passing', required: false });
+    await stopRedis();
+    // To anyone, so without an address.
+    await becomes({
+      status: 'failing',
+      error: 'it cannot be reached: each process counts for itself meanwhile',
+    });
+    await startRedis();
+    await becomes({ status: 'passing' });
+    // Frozen: the connection stands, and nothing answers.
+    redis?.kill('SIGSTOP');
+    await becomes({ status: 'failing', error: 'no answer within 1000 ms' });
+    redis?.kill('SIGCONT');
+    await becomes({ status: 'passing' });
+  },
+  70_000,
+);

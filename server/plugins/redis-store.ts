@@ -3,6 +3,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { Redis } from 'ioredis';
+import { type Check, CheckFailure } from '../monitoring/health-checks.ts';
 
 /** The longest pause between two attempts to connect, in milliseconds. */
 const LONGEST_PAUSE_MS = 2_000;
@@ -22,4 +23,24 @@ export function connectRedis(url: string, log: FastifyBaseLogger): Redis {
   // The limits tell who is away, once; here each attempt would.
   redis.on('error', (error) => log.debug({ err: error }, 'Redis does not answer'));
   return redis;
+}
+
+/** Whether Redis answers. It is not required: while it is away each process counts for itself. */
+export function redisCheck(redis: Redis): Check {
+  let asked: Promise<unknown> | undefined;
+  return {
+    name: 'redis',
+    required: false,
+    timeoutMs: 1_000,
+    async run() {
+      // One question at a time: what a frozen server has not answered would pile up.
+      asked ??= redis.ping().finally(() => {
+        asked = undefined;
+      });
+      await asked.catch((cause) => {
+        throw new CheckFailure('it cannot be reached: each process counts for itself meanwhile', { cause });
+      });
+      return undefined;
+    },
+  };
 }

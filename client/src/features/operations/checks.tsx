@@ -5,7 +5,7 @@ import { StateBadge } from '@/components/state-badge.tsx';
 import { Table } from '@/components/table.tsx';
 import { healthQuery, refreshed } from './operations-queries.ts';
 import { Figure, Panel, RowsToCome } from './pieces.tsx';
-import { milliseconds, span } from './units.ts';
+import { figure, milliseconds, span } from './units.ts';
 
 /** Every health check by name. */
 export function Checks() {
@@ -29,17 +29,19 @@ export function Checks() {
             {
               header: 'State',
               width: '22%',
-              cell: ([, { status, required }]) =>
+              cell: ([, { status, required, unhealthy }]) =>
                 status === 'passing' ? (
                   <StateBadge state="ready">Passes</StateBadge>
+                ) : status === 'degraded' ? (
+                  <StateBadge state="degraded">Degraded</StateBadge>
                 ) : (
-                  <StateBadge state={required ? 'failing' : 'degraded'}>Fails</StateBadge>
+                  <StateBadge state={required || unhealthy ? 'failing' : 'degraded'}>Fails</StateBadge>
                 ),
             },
             {
               header: 'What it says',
-              cell: ([, { error, required }]) =>
-                error ?? (
+              cell: ([, { error, required, details }]) =>
+                [error, ...Object.entries(details ?? {}).map(figure)].filter(Boolean).join(' · ') || (
                   <span className="text-muted">{required ? 'Needed to be ready' : 'For information'}</span>
                 ),
             },

@@ -120,6 +120,7 @@ test.describe('under traffic', () => {
       timeout: 15_000,
     });
     await expect(row(page, 'Health checks', 'database')).toContainText('Passes');
+    await expect(row(page, 'Health checks', 'system')).toContainText(/memory available [\d.,]+\s[GM]iB/);
     await expect(row(page, 'Start-up and migrations', 'migrations')).toContainText('Done');
     await look(page, 'operations-resources');
     const download = page.waitForEvent('download');

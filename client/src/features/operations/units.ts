@@ -71,3 +71,11 @@ export function span(ms: number) {
     .map(([amount, unit]) => `${amount}${NBSP}${unit}`)
     .join(' ');
 }
+
+/** A figure of a check, whose name ends with its unit: `memory total 7.8 GiB`. */
+export function figure([name, value]: [string, number]) {
+  const [, what = name, unit] = /^(.+?)(Bytes|Seconds)?$/.exec(name) ?? [];
+  const words = what.replace(/(?<=[a-z])(?=[A-Z\d])/g, ' ').toLowerCase();
+  const said = unit === 'Bytes' ? bytes(value) : unit === 'Seconds' ? span(value * 1_000) : number(value);
+  return `${words} ${said}`;
+}
