@@ -37,6 +37,8 @@ export async function startLog(
   return logger;
 }
 
+const UNREACHED = 'it cannot be reached';
+
 /** What the drain has to end. Filled in as start-up goes on, because a signal may come at any moment. */
 export interface Running {
   app?: FastifyInstance;
@@ -83,9 +85,13 @@ export async function start(parts: StartParts): Promise<void> {
     name: 'database',
     required: true,
     timeoutMs: config.database.connectTimeoutMs,
+    async known() {
+      const verdict = await database.verdict();
+      return verdict === 'away' ? new CheckFailure(UNREACHED) : verdict && 'passing';
+    },
     async run(abort) {
       await database.probe(abort).catch((error) => {
-        throw new CheckFailure('it cannot be reached', { cause: error });
+        throw new CheckFailure(UNREACHED, { cause: error });
       });
       return undefined;
     },

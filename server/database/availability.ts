@@ -11,6 +11,10 @@ const PROBE_GAP = 500;
 const PROBE_GRACE = 250;
 /** An answer this recent is proof that the database is there, even if no connection is free to ask again. */
 const RECENT = 5_000;
+/** Away for less than this may be a restart of the database: one of a second, and the gap before the probe that sees its end. */
+const RESTART = 1_000 + PROBE_GAP;
+/** An attempt that met silence for this long is no restart. */
+const SILENCE = 1_000;
 
 /**
  * Whether the database is there, learnt from every answer and every failed attempt to connect.
@@ -24,7 +28,10 @@ export class Availability {
   readonly #ask: () => Promise<void>;
   readonly #onAway: (error: DatabaseUnavailableError) => void;
   readonly #log: Logger;
-  #away: { reason: string; since: number } | undefined;
+  /** `provenAt`: from then on it is no restart. */
+  #away: { reason: string; since: number; provenAt: number } | undefined;
+  /** When a connection was last seen to end by itself. */
+  #lostAt = Number.NEGATIVE_INFINITY;
   #flight: Promise<void> | undefined;
   #probeEnded = Number.NEGATIVE_INFINITY;
   #lastAnswer = Number.NEGATIVE_INFINITY;
@@ -71,7 +78,10 @@ export class Availability {
       this.#away.reason = error.reason;
       return;
     }
-    this.#away = { reason: error.reason, since: performance.now() };
+    const now = performance.now();
+    const began = this.#lostAt > this.#lastAnswer ? Math.min(this.#lostAt, since) : since;
+    const provenAt = now - since >= SILENCE ? now : began + RESTART;
+    this.#away = { reason: error.reason, since: now, provenAt };
     this.#log.warn(
       { reason: error.reason },
       'The database is away: requests that need it are refused until it answers',
@@ -95,7 +105,13 @@ export class Availability {
   /** A connection ended under a statement. */
   lost(): void {
     this.failures++;
+    this.idleOneLost();
     this.suspect();
+  }
+
+  /** A connection ended that nobody used, which proves nothing; so the next look at `verdict` asks. */
+  idleOneLost(): void {
+    this.#lostAt = performance.now();
   }
 
   /** Something looked wrong: asks, and leaves the conclusion to whoever looks at `available` next. */
@@ -103,18 +119,33 @@ export class Availability {
     this.probe().catch(() => {});
   }
 
+  /**
+   * What is known of the database by now, for those who decide where traffic goes. A restart within a second does not count as away.
+   *
+   * @returns undefined where nothing is known for sure. While something is wrong, after at most a quarter of a second.
+   */
+  async verdict(): Promise<'there' | 'away' | undefined> {
+    if (this.#away || this.#lostAt > this.#lastAnswer) await this.#lookAgain();
+    if (this.#away) return performance.now() >= this.#away.provenAt ? 'away' : undefined;
+    return this.answeredRecently ? 'there' : undefined;
+  }
+
   /** @throws DatabaseUnavailableError while the database is away, after at most a quarter of a second. */
   async admit(): Promise<void> {
     if (!this.#away) return;
-    if (!this.#flight && performance.now() - this.#probeEnded >= PROBE_GAP) this.suspect();
-    if (this.#flight) {
-      const grace = new AbortController();
-      const settled = this.#flight.catch(() => {}).then(() => grace.abort());
-      await Promise.race([settled, sleep(PROBE_GRACE, undefined, { signal: grace.signal }).catch(() => {})]);
-    }
+    await this.#lookAgain();
     if (!this.#away) return;
     this.failures++;
     throw new DatabaseUnavailableError(this.#away.reason);
+  }
+
+  /** Starts a probe where one is due, and waits a moment for its result. */
+  async #lookAgain(): Promise<void> {
+    if (!this.#flight && performance.now() - this.#probeEnded >= PROBE_GAP) this.suspect();
+    if (!this.#flight) return;
+    const grace = new AbortController();
+    const settled = this.#flight.catch(() => {}).then(() => grace.abort());
+    await Promise.race([settled, sleep(PROBE_GRACE, undefined, { signal: grace.signal }).catch(() => {})]);
   }
 
   #returned(since: number): void {

@@ -31,6 +31,8 @@ export interface Database {
   readonly pool: pg.Pool;
   /** False from a failed attempt to connect until the database answers again. */
   readonly available: boolean;
+  /** What is known of it without a question of one's own: see availability.ts. */
+  verdict(): Promise<'there' | 'away' | undefined>;
   /** How often it was needed and not to be had, since start. */
   readonly failures: number;
   /** Whether a pooler stands between; unknown before the first connection. */
@@ -75,6 +77,7 @@ export function createDatabase(options: DatabaseOptions, log: Logger): Database 
     get pooler() {
       return pool.pooler;
     },
+    verdict: () => pool.availability.verdict(),
     probe: (signal) => pool.availability.probe(signal),
     waitedMs: () => pool.waitedMs,
     stats: () => ({
@@ -339,6 +342,7 @@ class WatchedPool extends pg.Pool {
   }
 
   #idleOneClosed(reason: string | undefined): void {
+    this.availability.idleOneLost();
     this.#log.debug({ reason }, 'An idle database connection was closed');
   }
 
