@@ -42,6 +42,8 @@ export interface DatabaseSettings {
   statementTimeoutMs: number;
   preparedStatements: 'auto' | boolean;
   migrateOnStart: boolean;
+  /** What becomes of changes of rows that nothing tells of whether they have run. */
+  migrateAdopt: 'record' | 'run' | undefined;
 }
 
 /** Where rules that concern several settings leave their findings. */
@@ -111,6 +113,7 @@ export function resolveDatabase(
     statementTimeoutMs: values.DB_STATEMENT_TIMEOUT_MS,
     preparedStatements: values.DB_PREPARED_STATEMENTS,
     migrateOnStart: values.MIGRATE_ON_START,
+    migrateAdopt: values.MIGRATE_ADOPT,
   };
 }
 

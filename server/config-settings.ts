@@ -192,6 +192,12 @@ export const SETTINGS = {
     default: true,
     doc: 'Apply pending migrations at start. With `false` pending ones keep `/ready` at 503 until `npm run db:migrate` has run.',
   },
+  MIGRATE_ADOPT: {
+    group: 'Database',
+    ...choice('record', 'run'),
+    defaultText: 'stop with exit code 70 and ask',
+    doc: 'For one start over tables that hold rows and have no journal of migrations: `record` pending changes of rows as done, or `run` them.',
+  },
   MAX_INSTANCES: {
     group: 'Database',
     ...integer(1, 10_000),

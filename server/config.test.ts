@@ -72,6 +72,7 @@ describe('defaults', () => {
         statementTimeoutMs: 30_000,
         preparedStatements: 'auto',
         migrateOnStart: true,
+        migrateAdopt: undefined,
       },
       startupHoldMs: 10_000,
       trustProxy: false,

@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     }
     default:
       console.error(
-        `There is no command '${command}'. There are: serve (the default), migrate [--dry-run | --status].`,
+        `There is no command '${command}'. There are: serve (the default), migrate [--dry-run | --status] [--adopt=record | --adopt=run].`,
       );
       process.exit(EXIT.configuration);
   }

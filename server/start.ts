@@ -215,6 +215,7 @@ async function applyMigrations(
     connection: config.database.direct ?? connection,
     directUrlConfigured: config.database.direct !== undefined,
     folder: MIGRATIONS,
+    adopt: config.database.migrateAdopt,
     look: database.pool,
     log,
     signal,

@@ -44,7 +44,7 @@ const hashes = async (folder: string) => (await readMigrations(folder)).map(({ h
 const THE_JOURNAL = `SELECT to_regclass('drizzle.__drizzle_migrations') AS journal`;
 
 describe.concurrent('a platform that changes tables itself', () => {
-  it('publishes this project, then a column, then rows and an index', { timeout: 60_000 }, async ({
+  it('publishes this project, then a column, then rows and an index', { timeout: 180_000 }, async ({
     scene,
     onTestFinished,
   }) => {
@@ -62,9 +62,12 @@ describe.concurrent('a platform that changes tables itself', () => {
       expect(await journal(scene)).toEqual(await hashes(folder));
       return report;
     };
-    const first = { ...own, ...TABLES };
+    const tags = { '6999_tags': `CREATE TABLE "tagged" ("tags" text[] DEFAULT '{}' NOT NULL);` };
+    const first = { ...own, ...tags, ...TABLES };
     expect(await release(first)).toMatchObject({ applied: [], adopted: Object.keys(first) });
     await scene.sql(PERSON);
+    await scene.sql('INSERT INTO tagged DEFAULT VALUES');
+    expect(await scene.sql('SELECT tags FROM tagged')).toEqual([{ tags: [] }]);
     expect(await release({ ...first, ...COLUMN })).toMatchObject({ applied: [], adopted: ['7001_city'] });
     expect(await release({ ...first, ...COLUMN, ...ROWS, ...INDEX })).toMatchObject({
       applied: ['7002_home', '7003_by_city'],

@@ -11,6 +11,7 @@
  * nobody's business here.
  */
 import pg from 'pg';
+import { type AdoptChoice, findDoubts, undecided } from './adopt-rows.ts';
 import { type Catalogue, differing, readCatalogue } from './catalogue.ts';
 import { type Migration, MigrationError } from './migration-files.ts';
 import type { History } from './migration-history.ts';
@@ -36,6 +37,8 @@ export interface Adoption {
   adopted: Adopted[];
   /** Why nothing could be compared. */
   unknown?: string;
+  /** What an operator has to decide before anything is done. */
+  undecided?: { problem: MigrationError; migrations: ReadonlySet<string> };
 }
 
 /** Set before the name of each schema of the rehearsal, and taken out of what PostgreSQL says of it. */
@@ -50,33 +53,93 @@ const LOCK_TIMEOUT = 500;
 /**
  * Finds out which of the pending migrations the database holds already. It changes nothing.
  *
+ * Tables do not show whether a change of rows has run; the journal does. Where it is empty, and the rows are there, an
+ * operator has to say.
+ *
  * @param session Must hold the migrations' lock, unless the answer is only to be shown.
+ * @param choice What an operator has said.
  * @throws MigrationError `schema` where the tables are neither as the journal says nor as a later migration makes them.
  */
 export async function findAdoption(
   session: Session,
-  { applied, pending }: Pick<History, 'applied' | 'pending'>,
+  { applied, pending, ahead }: Pick<History, 'applied' | 'pending' | 'ahead'>,
+  choice?: AdoptChoice,
 ): Promise<Adoption> {
-  const compares = ({ sql }: Migration) => splitStatements(sql).some((one) => treatmentOf(one) === 'compare');
-  if (!pending.some(compares)) return { adopted: [] };
-  await session.query(`begin; set local statement_timeout = ${STATEMENT_TIMEOUT};
-    set local lock_timeout = ${LOCK_TIMEOUT}; set local idle_in_transaction_session_timeout = 0`);
+  const recorded = applied.length + ahead.length > 0;
+  if (recorded && !pending.some(compares)) return { adopted: [] };
+  const seen = await compareTables(session, applied, pending);
+  const { adopted, unknown } = seen;
+  const found = { adopted, ...(unknown !== undefined && { unknown }) };
+  if (recorded || choice === 'run') return found;
+  const works = [...adopted, ...seen.open.map(whole)];
+  const doubts = await rolledBack(session, () => findDoubts(session, works, seen.tables));
+  const migrations = new Set(doubts.map(({ migration }) => migration));
+  if (choice === undefined) {
+    return doubts.length > 0 ? { ...found, undecided: { problem: undecided(doubts), migrations } } : found;
+  }
+  const doubtful = new Set(doubts.map(({ statement }) => statement));
+  const last = works.findLastIndex(({ migration }) => migrations.has(migration.name));
+  const taken = works.slice(0, Math.max(adopted.length, last + 1));
+  const left = ({ migration, statements }: Adopted): Adopted => ({
+    migration,
+    statements: statements.filter((one) => !doubtful.has(one)),
+  });
+  return { ...found, adopted: taken.map(left) };
+}
+
+const compares = ({ sql }: Migration) => splitStatements(sql).some((one) => treatmentOf(one) === 'compare');
+
+const whole = (migration: Migration): Adopted => ({
+  migration,
+  statements: splitStatements(migration.sql).map((one) => ({ ...one, treatment: 'run' })),
+});
+
+/** What the tables tell of the pending migrations. */
+interface Seen {
+  adopted: Adopted[];
+  /** Those that follow and may have run all the same, because the catalogue does not show what they do. */
+  open: Migration[];
+  /** Those of the migrations' tables that are there. */
+  tables: string[];
+  unknown?: string;
+}
+
+async function compareTables(session: Session, applied: Migration[], pending: Migration[]): Promise<Seen> {
+  const nothing: Seen = { adopted: [], open: [], tables: [] };
+  let live: Catalogue = new Map();
   try {
-    const place = await findPlace(session, [...applied, ...pending]);
-    if (!place) return { adopted: [], unknown: 'no schema of search_path exists' };
-    await session.query(`set local search_path to ${place.path('')}`);
-    const live = await readCatalogue(session, place.schemas, place.usual);
-    if (live.size === 0) return { adopted: [] };
-    return decide(live, pending, await rehearse(session, place, applied, pending));
+    return await rolledBack(session, async () => {
+      const place = await findPlace(session, [...applied, ...pending]);
+      if (!place) return { ...nothing, unknown: 'no schema of search_path exists' };
+      await session.query(`set local search_path to ${place.path('')}`);
+      live = await readCatalogue(session, place.schemas, place.usual);
+      if (live.size === 0) return nothing;
+      return decide(live, pending, await rehearse(session, place, applied, pending));
+    });
   } catch (error) {
     const readOnly = (error as pg.DatabaseError).code === '25006';
     const tryAgain = isContention(error) || (passingReason(error) && !readOnly);
     if (!(error instanceof pg.DatabaseError) || tryAgain) throw error;
-    return { adopted: [], unknown: error.message };
+    // The first that makes something fails where that is there, so it has not run before.
+    const first = pending.findIndex(compares);
+    const open = pending.slice(0, first < 0 ? pending.length : first);
+    return { ...nothing, open, tables: tablesOf(live), unknown: error.message };
+  }
+}
+
+/** In a transaction of which nothing is kept. */
+async function rolledBack<Result>(session: Session, work: () => Promise<Result>): Promise<Result> {
+  await session.query(`begin; set local statement_timeout = ${STATEMENT_TIMEOUT};
+    set local lock_timeout = ${LOCK_TIMEOUT}; set local idle_in_transaction_session_timeout = 0`);
+  try {
+    return await work();
   } finally {
     await session.query('rollback').catch(() => {});
   }
 }
+
+const tablesOf = (catalogue: Catalogue): string[] =>
+  [...catalogue.keys()].flatMap((name) => (name.startsWith('table ') ? [name.slice('table '.length)] : []));
 
 /** Where the migrations work. */
 interface Place {
@@ -180,7 +243,9 @@ function moved(text: string, schemas: string[]): string {
   }, text);
 }
 
-function decide(live: Catalogue, pending: Migration[], { states, changed, unseen }: Rehearsal): Adoption {
+function decide(found: Catalogue, pending: Migration[], { states, changed, unseen }: Rehearsal): Seen {
+  const misread = emptyArrays(found, states);
+  const live: Catalogue = new Map([...found, ...misread]);
   const differences = states.map((state) => differing(live, state).filter((name) => changed.has(name)));
   const reached = differences.findIndex((names) => names.length === 0);
   if (reached < 0) throw mismatch(live, pending, states, differences);
@@ -199,10 +264,41 @@ function decide(live: Catalogue, pending: Migration[], { states, changed, unseen
       }),
     };
   });
-  return { adopted };
+  for (const name of misread.keys()) adopted.at(-1)?.statements.push(emptyDefault(name));
+  const ofMigrations = new Set(states.flatMap(tablesOf));
+  return {
+    adopted,
+    open: pending.slice(reached, firstToBeSeen(live, states, reached)),
+    tables: tablesOf(live).filter((table) => ofMigrations.has(table)),
+  };
 }
 
-const MOST_SHOWN = 20;
+/** drizzle-kit takes the default `'{}'` for `'{""}'`, and so gives a column an array of one empty text where it should have none. */
+function emptyArrays(live: Catalogue, states: Catalogue[]): Catalogue {
+  const misread = new Map<string, string>();
+  for (const [name, text] of live) {
+    const meant = text.replace(/ default '\{""\}'$/, " default '{}'");
+    if (meant !== text && states.some((state) => state.get(name) === meant)) misread.set(name, meant);
+  }
+  return misread;
+}
+
+function emptyDefault(name: string): Adopted['statements'][number] {
+  const [, table, column] = /^column (.+)\.("(?:[^"]|"")+"|[^".]+)$/.exec(name) ?? [];
+  const text = `alter table ${table} alter column ${column} set default '{}'`;
+  return { text, bare: text, at: 0, treatment: 'run' };
+}
+
+/** The first of the pending ones, from `reached` on, that makes what is not there: it has not run, nor has any after it. */
+function firstToBeSeen(live: Catalogue, states: Catalogue[], reached: number): number {
+  for (let at = reached; at + 1 < states.length; at++) {
+    const [before, after] = [states[at] as Catalogue, states[at + 1] as Catalogue];
+    if (differing(before, after).some((name) => live.get(name) !== after.get(name))) return at;
+  }
+  return states.length - 1;
+}
+
+const MAX_SHOWN = 20;
 
 function mismatch(
   live: Catalogue,
@@ -214,13 +310,13 @@ function mismatch(
   const nearest = differences.findIndex(({ length }) => length === fewest);
   const state = states[nearest] as Catalogue;
   const names = differences[nearest] as string[];
-  const lines = names.slice(0, MOST_SHOWN).map((name) => {
+  const lines = names.slice(0, MAX_SHOWN).map((name) => {
     const [is, should] = [live.get(name), state.get(name)];
     if (is === undefined) return `  missing    ${shown(name, should)}`;
     if (should === undefined) return `  unexpected ${shown(name, is)}`;
     return `  different  ${name}: is ${is}; should be ${should}`;
   });
-  if (names.length > MOST_SHOWN) lines.push(`  … and ${names.length - MOST_SHOWN} more`);
+  if (names.length > MAX_SHOWN) lines.push(`  … and ${names.length - MAX_SHOWN} more`);
   const after = pending[nearest - 1];
   const where = after ? `as ${after.name} leaves them` : 'as the recorded migrations leave them';
   return new MigrationError(

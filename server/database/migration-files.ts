@@ -12,9 +12,18 @@ import { join } from 'node:path';
  * - `sql`: the database refused a statement
  * - `pooler`: the connection goes through a pooler
  * - `schema`: somebody else has changed the tables, and not to what any migration makes
+ * - `rows`: nothing tells whether a migration has changed the rows already
  */
 export class MigrationError extends Error {
-  readonly code: 'edited' | 'out-of-order' | 'missing-file' | 'malformed' | 'sql' | 'pooler' | 'schema';
+  readonly code:
+    | 'edited'
+    | 'out-of-order'
+    | 'missing-file'
+    | 'malformed'
+    | 'sql'
+    | 'pooler'
+    | 'schema'
+    | 'rows';
   /** The migration's name, where one is to blame. */
   readonly migration: string | undefined;
 

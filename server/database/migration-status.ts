@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Adoption } from './adopt.ts';
+import type { AdoptChoice } from './adopt-rows.ts';
 import { MigrationError, readMigrations } from './migration-files.ts';
 import { compareWith, nameOfRecorded } from './migration-history.ts';
 import { type Session, withSession } from './migration-session.ts';
@@ -9,6 +10,8 @@ export interface MigrationSource {
   connection: pg.ClientConfig;
   /** The folder with `meta/_journal.json` and the SQL files; may be empty or absent. */
   folder: string;
+  /** What becomes of statements that change rows, where the rows are there and the journal is not. */
+  adopt?: AdoptChoice | undefined;
   /** An open pool of the same database, on which to look first: the usual start then opens no second connection. */
   look?: Pick<pg.Pool, 'query'>;
 }
@@ -21,6 +24,8 @@ export interface MigrationEntry {
   sql?: string;
   /** Pending, but its tables are there: it would be recorded, and `sql` is only what would run all the same. */
   inPlace?: true;
+  /** Pending, and nothing tells whether it has changed the rows already: an operator has to say. */
+  doubtful?: true;
 }
 
 /**
@@ -41,12 +46,12 @@ export async function migrationStatus(
     if (history.problem) return history;
     try {
       const { findAdoption } = await import('./adopt.ts');
-      adoption = await findAdoption(session, history);
+      adoption = await findAdoption(session, history, source.adopt);
     } catch (error) {
       if (!(error instanceof MigrationError)) throw error;
       return { ...history, problem: error };
     }
-    return history;
+    return adoption.undecided ? { ...history, problem: adoption.undecided.problem } : history;
   };
   const { pending, ahead, problem } = await (source.look
     ? compareWith(source.look, migrations)
@@ -55,9 +60,10 @@ export async function migrationStatus(
     const { name, hash, sql } = migration;
     if (!pending.includes(migration)) return { name, hash, state: 'applied' };
     const inPlace = adoption.adopted.find((one) => one.migration === migration);
-    if (!inPlace) return { name, hash, state: 'pending', sql };
+    const doubtful = adoption.undecided?.migrations.has(name) ? ({ doubtful: true } as const) : {};
+    if (!inPlace) return { name, hash, state: 'pending', sql, ...doubtful };
     const rest = inPlace.statements.map(({ text }) => `${text};`).join('\n');
-    return { name, hash, state: 'pending', sql: rest, inPlace: true };
+    return { name, hash, state: 'pending', sql: rest, inPlace: true, ...doubtful };
   });
   for (const row of ahead) entries.push({ name: nameOfRecorded(row), hash: row.hash, state: 'ahead' });
   return problem ? { entries, problem } : { entries };

@@ -1,9 +1,8 @@
-import pg from 'pg';
 import type { Adoption } from './adopt.ts';
 import type { Logger } from './availability.ts';
-import { journalError, sqlError } from './migration-errors.ts';
-import { BREAKPOINT, type Migration, MigrationError, readMigrations } from './migration-files.ts';
-import { CREATE_JOURNAL, type History, inspect, JOURNAL, nameOfRecorded } from './migration-history.ts';
+import { journalError } from './migration-errors.ts';
+import { type Migration, MigrationError, readMigrations } from './migration-files.ts';
+import { CREATE_JOURNAL, type History, inspect, nameOfRecorded } from './migration-history.ts';
 import {
   isContention,
   passingReason,
@@ -13,6 +12,7 @@ import {
   withSession,
 } from './migration-session.ts';
 import type { MigrationSource } from './migration-status.ts';
+import { allOf, MigrationWorker, type Work } from './migration-work.ts';
 
 export interface MigrateOptions extends MigrationSource {
   log: Logger;
@@ -49,17 +49,6 @@ const LOCK_KEY = '7380389782208408681';
 const HELD_BY = `select pid, application_name from pg_locks join pg_stat_activity using (pid)
   where locktype = 'advisory' and granted and objsubid = 1 and (classid::bigint << 32) + objid::bigint = ${LOCK_KEY}
     and pg_locks.database = (select oid from pg_database where datname = current_database())`;
-
-/** Whoever queues behind a statement that waits for a lock waits as long as it does: at most this, in milliseconds. */
-const LOCK_TIMEOUT = 500;
-/** Already there, or no longer there: a table, a column, a schema, a function, or anything else. */
-const IS_DONE = new Set(['42P07', '42701', '42P06', '42723', '42710', '42P01', '42703', '42883', '42704']);
-
-const IDENTIFIER = String.raw`(?:"(?:[^"]|"")+"|[^\s"().;,]+)`;
-const CONCURRENT_INDEX = new RegExp(
-  String.raw`\bindex\s+concurrently\s+(?:if\s+not\s+exists\s+)?(${IDENTIFIER})\s+on\s+(?:only\s+)?(${IDENTIFIER}(?:\.${IDENTIFIER})?)`,
-  'i',
-);
 
 /**
  * Applies what is pending, once, however many processes start at the same time.
@@ -110,33 +99,13 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   }
 }
 
-/** What is to be done about one migration: all of it, or what is left when somebody else has made its tables. */
-interface Work {
-  migration: Migration;
-  adopted: boolean;
-  statements: { text: string; at: number; treatment?: 'run' | 'try' }[];
-}
-
-/** Everything, in the pieces that drizzle-kit has cut. */
-function allOf(migration: Migration): Work {
-  let at = 0;
-  const pieces = migration.sql.split(BREAKPOINT).map((text) => {
-    const piece = { text, at };
-    at += text.length + BREAKPOINT.length;
-    return piece;
-  });
-  return { migration, adopted: false, statements: pieces.filter(({ text }) => text.trim()) };
-}
-
 class Migrator {
   readonly #session: Session;
   readonly #migrations: Migration[];
   readonly #options: MigrateOptions;
   readonly #signal: AbortSignal;
   readonly #waiting: (why: string) => void;
-  #lockedBy: number | undefined;
-  /** What to say beside an error of the database. */
-  #remark: string | undefined;
+  readonly #worker: MigrationWorker;
 
   constructor(
     session: Session,
@@ -150,6 +119,7 @@ class Migrator {
     this.#options = options;
     this.#signal = signal;
     this.#waiting = waiting;
+    this.#worker = new MigrationWorker(session, options.log, signal);
   }
 
   /** @param done Takes the name of each migration as it is done: a later failure does not undo it. */
@@ -170,11 +140,9 @@ class Migrator {
       history = await inspect(this.#session, this.#migrations);
       const adopted = await this.#adopt(history);
       await this.#session.query(CREATE_JOURNAL);
-      for (const work of [...adopted, ...history.pending.slice(adopted.length).map(allOf)]) {
-        const started = performance.now();
-        await this.#patiently(work.migration.name, () => this.#do(work));
-        this.#tell(work, Math.round(performance.now() - started), done);
-      }
+      // All or none: once some are recorded, the journal says that the others have not run.
+      if (adopted.length > 0) await this.#do(adopted, done);
+      for (const migration of history.pending.slice(adopted.length)) await this.#do([allOf(migration)], done);
       return { ...history, applied: this.#migrations, pending: [] };
     } finally {
       await this.#session.query(`select pg_advisory_unlock(${LOCK_KEY})`).catch(() => {});
@@ -204,7 +172,7 @@ class Migrator {
     const { rows } = await this.#session.query(
       `select pg_try_advisory_lock(${LOCK_KEY}) as held, pg_backend_pid() as backend`,
     );
-    this.#lockedBy = rows[0].backend;
+    this.#worker.lockedBy = rows[0].backend;
     if (rows[0].held) return true;
     const holder = (await this.#session.query(HELD_BY)).rows[0];
     if (holder) {
@@ -217,19 +185,32 @@ class Migrator {
 
   /** The first of the pending migrations, as far as somebody else has made their tables. */
   async #adopt(history: History): Promise<Work[]> {
+    const { adopt, log } = this.#options;
     let adoption: Adoption = { adopted: [] };
     await this.#patiently('The look at the tables', async () => {
       // Loaded where something is pending, which is not the usual start.
       const { findAdoption } = await import('./adopt.ts');
-      adoption = await findAdoption(this.#session, history);
+      adoption = await findAdoption(this.#session, history, adopt);
     });
-    const { adopted, unknown } = adoption;
-    if (unknown) this.#remark = `Whether somebody else had made its tables could not be seen: ${unknown}.`;
+    const { adopted, unknown, undecided } = adoption;
+    if (undecided) throw undecided.problem;
+    if (unknown)
+      this.#worker.remark = `Whether somebody else had made its tables could not be seen: ${unknown}.`;
     if (adopted.length > 0) {
-      this.#remark =
+      this.#worker.remark =
         'Somebody else had changed the tables before, so it may have met newer ones than it was written for.';
+      if (adopt) log.warn({ adopt }, `Tables are adopted as MIGRATE_ADOPT=${adopt} demands; unset it now`);
     }
     return adopted.map((one) => ({ ...one, adopted: true }));
+  }
+
+  /** Does them in one transaction, and tells of each. */
+  async #do(works: Work[], done: Done): Promise<void> {
+    const started = performance.now();
+    await this.#patiently(works.map(({ migration }) => migration.name).join(', '), () =>
+      this.#worker.do(works),
+    );
+    for (const work of works) this.#tell(work, Math.round(performance.now() - started), done);
   }
 
   #tell({ migration: { name }, adopted, statements }: Work, ms: number, done: Done): void {
@@ -258,93 +239,5 @@ class Migrator {
       }
       await pause(attempt, this.#signal);
     }
-  }
-
-  async #do({ migration, statements }: Work): Promise<void> {
-    if (!migration.transaction && statements.length > 0) return this.#alone(migration);
-    await this.#session.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;
-      set local lock_timeout = ${LOCK_TIMEOUT}`);
-    try {
-      await this.#assertLocked();
-      for (const { text, at, treatment } of statements) {
-        if (treatment === 'try') await this.#try(migration, text, at);
-        else await this.#runSql(migration, { text }, at);
-      }
-      await this.#record(migration);
-      await this.#session.query('commit');
-    } catch (error) {
-      await this.#session.query('rollback').catch(() => {});
-      throw error;
-    }
-  }
-
-  /** Runs what somebody else may have done, where that is not seen by comparing tables. */
-  async #try(migration: Migration, text: string, at: number): Promise<void> {
-    await this.#session.query('savepoint before_trying');
-    try {
-      await this.#runSql(migration, { text }, at);
-    } catch (error) {
-      const { cause } = error as Error;
-      if (!(cause instanceof pg.DatabaseError) || !IS_DONE.has(cause.code ?? '')) throw error;
-      await this.#session.query('rollback to savepoint before_trying');
-    }
-  }
-
-  /** One statement that PostgreSQL refuses inside a transaction; so it may have run already, and not been recorded. */
-  async #alone(migration: Migration): Promise<void> {
-    await this.#assertLocked();
-    const [, index, table] = CONCURRENT_INDEX.exec(migration.sql) ?? [];
-    if (index && table) {
-      const { rows } = await this.#session.query(
-        `select indexrelid::regclass::text as index from pg_index join pg_class on pg_class.oid = indexrelid
-         where relname = (parse_ident($1))[1] and indrelid = to_regclass($2) and not indisvalid`,
-        [index, table],
-      );
-      for (const { index } of rows) {
-        this.#options.log.info(
-          { migration: migration.name, index },
-          'Dropping the invalid index of an earlier try',
-        );
-        await this.#session.query(`drop index concurrently ${index}`);
-      }
-    }
-    // What works concurrently waits for others in a way that lets nobody queue behind it.
-    await this.#session.query(
-      `set lock_timeout = ${/\bconcurrently\b/i.test(migration.sql) ? 0 : LOCK_TIMEOUT}`,
-    );
-    // The extended protocol takes one statement and refuses two.
-    await this.#runSql(migration, { text: migration.sql, queryMode: 'extended' }, 0);
-    await this.#record(migration);
-  }
-
-  async #runSql(
-    migration: Migration,
-    query: { text: string; queryMode?: 'extended' },
-    offset: number,
-  ): Promise<void> {
-    this.#signal.throwIfAborted();
-    try {
-      await this.#session.query(query);
-    } catch (error) {
-      const passing = passingReason(error) || isContention(error);
-      if (passing || this.#signal.aborted || !(error instanceof pg.DatabaseError)) throw error;
-      throw sqlError(migration, error, offset, this.#remark);
-    }
-  }
-
-  /** A pooler in transaction mode may hand the next statement to another backend, which holds no lock. */
-  async #assertLocked(): Promise<void> {
-    if (!this.#session.behindPooler) return;
-    const { rows } = await this.#session.query('select pg_backend_pid() as backend');
-    if (rows[0].backend === this.#lockedBy) return;
-    throw new MigrationError(
-      'pooler',
-      undefined,
-      'DATABASE_DIRECT_URL leads to a pooler in transaction mode. Set it to the PostgreSQL server itself, or to a pooler in session mode.',
-    );
-  }
-
-  async #record({ hash, when }: Migration): Promise<void> {
-    await this.#session.query(`insert into ${JOURNAL} (hash, created_at) values ($1, $2)`, [hash, when]);
   }
 }

@@ -38,7 +38,7 @@ select 2;`;
     ['DROP MATERIALIZED VIEW a', 'compare'],
     ['CREATE TABLE IF NOT EXISTS a (n int)', 'run'],
     ["ALTER TABLE a ALTER b SET DEFAULT 'if not exists'", 'compare'],
-    ['DROP TABLE IF EXISTS a', 'run'],
+    ['DROP TABLE IF EXISTS a', 'compare'],
     ['CREATE OR REPLACE VIEW a AS SELECT 1', 'run'],
     ['CREATE TEMPORARY TABLE a (n int)', 'run'],
     ['UPDATE a SET b = 1', 'run'],

@@ -53,7 +53,8 @@ export function splitStatements(sql: string): Statement[] {
 export type Treatment = 'compare' | 'try' | 'run';
 
 const CHANGES_SCHEMA = /^(create|alter|drop)\b(?!\s+(global\s+|local\s+)?temp)/i;
-const MAY_RUN_TWICE = /\bif\s+(not\s+)?exists\b|^create\s+or\s+replace\b/i;
+/** Not `drop … if exists`, which would take away what a later statement has made. */
+const MAY_RUN_TWICE = /\bif\s+not\s+exists\b|^create\s+or\s+replace\b/i;
 const COMPARED =
   /^\w+\s+((unlogged|unique|materialized|recursive|foreign)\s+)*(table|index|view|type|sequence|schema|policy)\b/i;
 
