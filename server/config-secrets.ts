@@ -82,22 +82,26 @@ export function secrets(name: string, rule: SecretRule) {
  *
  * @param file JSON, readable by its owner only; made when it is missing.
  * @param names What is needed.
- * @returns A secret for each name, and why they could not be kept, if so.
+ * @returns A secret for each name; whether the file is from before {@link FORMAT}; and why they could not be kept, if so.
  */
 export function clonesSecrets<N extends string>(
   file: string,
   names: readonly N[],
-): { secrets: Record<N, string>; unkept?: string } {
+): { secrets: Record<N, string>; exposed: boolean; unkept?: string } {
   const kept = readKept(file);
+  const exposed = Object.keys(kept).length > 0 && kept.format !== FORMAT;
   const fresh = Object.fromEntries(names.map((name) => [name, randomBytes(32).toString('base64url')]));
-  const secrets = { ...fresh, ...kept } as Record<N, string>;
-  if (names.every((name) => kept[name])) return { secrets };
+  const secrets = { ...(exposed ? {} : { format: FORMAT }), ...fresh, ...kept } as Record<N, string>;
+  if (names.every((name) => kept[name])) return { secrets, exposed };
   try {
-    return { secrets: { ...secrets, ...keep(file, secrets) } };
+    return { secrets: { ...secrets, ...keep(file, secrets) }, exposed };
   } catch (error) {
-    return { secrets, unkept: (error as NodeJS.ErrnoException).code ?? String(error) };
+    return { secrets, exposed, unkept: (error as NodeJS.ErrnoException).code ?? String(error) };
   }
 }
+
+/** Stands in the file since the development server answers it to nobody. What lacks it may have been read by strangers. */
+const FORMAT = '2';
 
 function readKept(file: string): Record<string, string> {
   try {

@@ -94,8 +94,8 @@ export const SETTINGS = {
     group: 'Basics',
     kind: 'host names, comma-separated; `*.` stands for any subdomain',
     parse: parseAllowedHosts,
-    defaultText: 'any host',
-    doc: "Requests under any other `Host` are refused, probes excepted. `PUBLIC_URL`'s host is always among them.",
+    defaultText: 'any host in production; the loopback names in development',
+    doc: "Requests under any other `Host` are refused, probes excepted. `PUBLIC_URL`'s host is always among them; in development also the loopback names and a Replit workspace's `REPLIT_DEV_DOMAIN`.",
   },
 
   DATABASE_URL: {

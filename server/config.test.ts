@@ -271,6 +271,26 @@ describe('values', () => {
     expect(production({ PUBLIC_URL: 'https://app.example' }).config.allowedHosts).toEqual([]);
   });
 
+  const OWN = ['localhost', '*.localhost', '127.0.0.1', '::1'];
+  test.each<[string, Env, string[]]>([
+    ['the loopback names', {}, OWN],
+    ['on all addresses no others', { HOST: '0.0.0.0,::' }, OWN],
+    [
+      'what is set as well',
+      { ALLOWED_HOSTS: 'box.lan', PUBLIC_URL: 'https://app.example' },
+      ['box.lan', 'app.example', ...OWN],
+    ],
+    ['an address to listen on', { HOST: '192.0.2.7' }, [...OWN, '192.0.2.7']],
+    [
+      "a Replit workspace's preview",
+      { REPL_ID: 'x', REPLIT_DEV_DOMAIN: 'X.janeway.replit.dev' },
+      [...OWN, 'x.janeway.replit.dev'],
+    ],
+    ['and elsewhere no such name', { REPLIT_DEV_DOMAIN: 'x.janeway.replit.dev' }, OWN],
+  ])('development answers under %s', (_what, env, hosts) => {
+    expect(development(env).config.allowedHosts).toEqual(hosts);
+  });
+
   test('a drain delay that leaves no time for requests is remarked on', () => {
     expect(production({ DRAIN_DELAY_MS: '8000' }).warnings).toEqual([
       expect.stringContaining('leaves nothing of SHUTDOWN_TIMEOUT_MS (8000)'),
@@ -494,6 +514,18 @@ describe('secrets', () => {
     expect(second.config.sessionSecrets).toEqual(first.config.sessionSecrets);
     expect(second.config.internalApiKeys).not.toEqual(first.config.internalApiKeys);
     expect(development().config.internalApiKeys).toEqual(second.config.internalApiKeys);
+  });
+
+  test('those that an older development server may have answered to strangers are warned of, until they are made again', () => {
+    const secret = 'x8Tq02LmZ-Vd4rYp1KcWn7Bh3Gj9Fs5Qa6Ue_RiOoZz';
+    mkdirSync(join(folder, '.data'));
+    file('.data/secrets.json', JSON.stringify({ SESSION_SECRET: secret, INTERNAL_API_KEY: secret }));
+    const reachable = { HOST: '0.0.0.0' };
+    expect(development(reachable).warnings).toEqual([expect.stringMatching(/secrets\.json is .*Delete it/)]);
+    expect(development().warnings).toEqual([]);
+    rmSync(join(folder, '.data/secrets.json'));
+    expect(development(reachable).config.sessionSecrets).not.toEqual([secret]);
+    expect(development(reachable).warnings).toEqual([]);
   });
 
   test('a damaged file is replaced, and one that cannot be written is remarked on', () => {

@@ -3,9 +3,10 @@ import { join, resolve } from 'node:path';
 import util from 'node:util';
 import { type DatabaseSettings, resolveDatabase } from './config-database.ts';
 import { remarkOn } from './config-hints.ts';
+import { allowedHosts } from './config-hosts.ts';
 import { clonesSecrets } from './config-secrets.ts';
 import { type Name, SETTINGS, type Setting, type Values } from './config-settings.ts';
-import { type Context, type Environment, type Platform, Refusal } from './config-values.ts';
+import { type Context, type Environment, LOOPBACK, type Platform, Refusal } from './config-values.ts';
 
 export type { DatabaseConnection, DatabaseSettings, DatabaseTls } from './config-database.ts';
 export type { Environment, Platform } from './config-values.ts';
@@ -31,7 +32,7 @@ export interface Config {
   platform: Platform;
   /** An origin, such as `https://app.example.com`. */
   publicUrl: string | undefined;
-  /** Lower-case host names, `*.` for any subdomain; empty: any host. */
+  /** Lower-case host names, `*.` for any subdomain; empty, in production alone: any host. */
   allowedHosts: string[];
   listen: ListenAddress;
   /** Absolute path of the folder that holds the secrets of development and the embedded PostgreSQL. */
@@ -158,7 +159,7 @@ export function loadConfig(
     environment: context.environment,
     platform: context.platform,
     publicUrl: values.PUBLIC_URL,
-    allowedHosts: allowedHosts(values),
+    allowedHosts: reading.allowedHosts(),
     listen: reading.listenAddress(),
     dataDir,
     database,
@@ -194,10 +195,6 @@ export function loadConfig(
   return { config, warnings, settings: reading.settings };
 }
 
-function allowedHosts({ ALLOWED_HOSTS: hosts = [], PUBLIC_URL: url }: Values): string[] {
-  return hosts.length > 0 && url ? [...new Set([...hosts, new URL(url).hostname])] : hosts;
-}
-
 const ENVIRONMENT = 'environment';
 
 /** One place that values come from; the first that holds a setting decides it. */
@@ -223,6 +220,7 @@ class Reading {
   readonly warnings: string[] = [];
   readonly problems: ConfigProblem[] = [];
   readonly #folder: string;
+  readonly #previewHost: string | undefined;
   readonly #sources: Source[] = [];
   readonly #found = new Map<Name, Found>();
   readonly #refused = new Set<Name>();
@@ -232,6 +230,7 @@ class Reading {
     this.#sources.push({ label: ENVIRONMENT, variables: readable(env) });
     this.#addFile('.env');
     const platform = platformOf(env, inContainer);
+    this.#previewHost = env.REPLIT_DEV_DOMAIN;
     this.context = { environment: 'production', platform, warn: (text) => this.warn(text) };
     this.read('NODE_ENV');
     this.context.environment = this.values.NODE_ENV ?? 'production';
@@ -272,6 +271,10 @@ class Reading {
       // One that is PORT as well is refused by loadConfig.
       metricsPort: METRICS_PORT === PORT ? undefined : METRICS_PORT,
     };
+  }
+
+  allowedHosts(): string[] {
+    return allowedHosts(this.values, this.context, this.#previewHost);
   }
 
   /** Reads one setting into `values`. One that is refused gets its default, so that the others can be judged too. */
@@ -368,7 +371,12 @@ class Reading {
   takeClonesSecrets(file: string): void {
     const missing = (['SESSION_SECRET', 'INTERNAL_API_KEY'] as const).filter((name) => !this.values[name]);
     if (missing.length === 0) return;
-    const { secrets, unkept } = clonesSecrets(file, missing);
+    const { secrets, unkept, exposed } = clonesSecrets(file, missing);
+    if (exposed && !this.values.HOST.every((host) => LOOPBACK.includes(host))) {
+      this.warn(
+        `${file} is from a version whose development server answered it to anybody who reached its port. Delete it: the next start makes new secrets.`,
+      );
+    }
     if (unkept) {
       this.warn(
         `${file} could not be written (${unkept}): ${missing.join(' and ')} will be new at every start.`,

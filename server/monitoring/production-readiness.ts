@@ -55,8 +55,8 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
   proxies: ['Proxies', proxyFinding],
   hosts: [
     'Host names',
-    ({ config: { allowedHosts } }) =>
-      allowedHosts.length > 0
+    ({ config: { allowedHosts }, isSet }) =>
+      isSet('ALLOWED_HOSTS')
         ? pass(`Answers to ${allowedHosts.join(', ')} alone.`)
         : warn('Answers under any Host.', 'Set ALLOWED_HOSTS to the names that visitors use.'),
   ],

@@ -5,6 +5,7 @@
  * It stands before the routes; probes are exempt, because those who ask them know an address and no name. Where nothing
  * is set it adds nothing.
  */
+import type { IncomingMessage } from 'node:http';
 import fp from 'fastify-plugin';
 import { ProblemError, pathOf } from '../lib/problem.ts';
 
@@ -17,27 +18,37 @@ export interface AllowedHostsOptions {
 
 export const allowedHosts = fp<AllowedHostsOptions>(async (app, { hosts, exempt }) => {
   if (hosts.length === 0) return;
-  const exact = new Set(hosts);
-  const endings = hosts.filter((host) => host.startsWith('*.')).map((host) => host.slice(1));
+  const isAllowed = hostMatcher(hosts);
   app.addHook('onRequest', (request, _reply, done) => {
-    // An address of IPv6 stands in brackets; a name may end in a dot.
-    const host = request.hostname.toLowerCase().replace(/^\[(.*)\]$|\.$/, '$1');
-    const isOurs = exact.has(host) || endings.some((ending) => host.endsWith(ending));
-    if ((isOurs && hasOneHost(request.raw.rawHeaders)) || exempt.has(pathOf(request.url))) {
+    if ((isAllowed(request.hostname) && hasOneHost(request.raw)) || exempt.has(pathOf(request.url))) {
       done();
       return;
     }
     done(
       new ProblemError(
         'misdirected',
-        `This server does not answer under this name. ALLOWED_HOSTS lists its names.`,
+        'This server does not answer under this host name. To allow it, add it to ALLOWED_HOSTS.',
       ),
     );
   });
 });
 
+/**
+ * @param hosts As in {@link AllowedHostsOptions}.
+ * @returns Whether a host name, without its port, is one of them.
+ */
+export function hostMatcher(hosts: readonly string[]): (hostname: string) => boolean {
+  const exact = new Set(hosts);
+  const endings = hosts.filter((host) => host.startsWith('*.')).map((host) => host.slice(1));
+  return (hostname) => {
+    // An address of IPv6 stands in brackets; a name may end in a dot.
+    const host = hostname.toLowerCase().replace(/^\[(.*)\]$|\.$/, '$1');
+    return exact.has(host) || endings.some((ending) => host.endsWith(ending));
+  };
+}
+
 /** Node reads the first of two `Host` headers; a proxy may have read the other (RFC 9112, 3.2). */
-function hasOneHost(rawHeaders: readonly string[]): boolean {
+export function hasOneHost({ rawHeaders }: IncomingMessage): boolean {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts++;

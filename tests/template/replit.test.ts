@@ -199,7 +199,14 @@ describe('a deployment', () => {
 });
 
 describe('a workspace', () => {
-  const WORKSPACE = { REPL_ID: 'some-id', NODE_ENV: 'development', HOST: '', PORT: '' };
+  const DOMAIN = '1234-00-abcd.janeway.replit.dev';
+  const WORKSPACE = {
+    REPL_ID: 'some-id',
+    REPLIT_DEV_DOMAIN: DOMAIN,
+    NODE_ENV: 'development',
+    HOST: '',
+    PORT: '',
+  };
 
   it.each([
     ['as built', 'dist/server/main.js', []],
@@ -209,7 +216,7 @@ describe('a workspace', () => {
     const env = { ...WORKSPACE, DATABASE_URL: url, PORT: String(await freePort()) };
     await using server = await startServer(env, { main: join(copy, main), args, cwd: copy });
     await server.ready();
-    const preview = { host: '1234-00-abcd.janeway.replit.dev' };
+    const preview = { host: DOMAIN };
     const { headers, status, body } = await ask(server, '/', preview);
     expect(status).toBe(200);
     expect(headers['content-security-policy']).toMatch(/frame-ancestors 'self' https:\/\/replit\.com /);
@@ -217,6 +224,7 @@ describe('a workspace', () => {
     const [, script = ''] = /<script type="module"[^>]* src="([^"]+)"/.exec(body) ?? [];
     expect((await ask(server, script, { ...preview, accept: '*/*' })).status).toBe(200);
     expect(script).not.toBe('');
+    expect((await ask(server, '/', { host: 'abcd.replit.dev' })).status).toBe(421);
   });
 
   it('keeps to the port that the preview shows', async () => {
