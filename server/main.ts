@@ -28,6 +28,13 @@ const CRASH_GRACE_MS = 1_000;
 /** The start-up work, in the order in which it is shown. */
 const STARTUP_STEPS = ['port', 'configuration', 'application', 'database', 'migrations'];
 
+/** What is looser in development (host names, the content security policy) depends on the environment alone. */
+const NOT_FROM_SOURCES = {
+  variable: 'NODE_ENV',
+  problem: "is production, and the development server answers with the client's sources",
+  remedy: 'Unset NODE_ENV, or run `npm start`.',
+};
+
 async function main(): Promise<void> {
   const [major = 0] = process.versions.node.split('.').map(Number);
   if (major < OLDEST_NODE) {
@@ -164,6 +171,8 @@ async function serve(fromSources: boolean): Promise<void> {
         metricsPort = await openPort({ hosts, port: scraped }, early, false, 'METRICS_PORT');
     });
     const settings = await lifecycle.step('configuration', () => loadConfig());
+    if (fromSources && settings.config.environment === 'production')
+      throw new ConfigError([NOT_FROM_SOURCES], []);
     shutdown = settings.config.shutdown;
     // Whoever has been knocking is answered before the long work of loading.
     await sleep(1);

@@ -108,7 +108,7 @@ export async function start(parts: StartParts): Promise<void> {
     const { createApp } = await import('./app.ts');
     await breathe();
     const { server } = port;
-    const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(port) : { folder: BUILT_CLIENT };
+    const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(parts) : { folder: BUILT_CLIENT };
     const { app, handler, schemas } = await createApp({
       config,
       settings: parts.settings,
@@ -267,7 +267,9 @@ async function waitForMigrations(
   }
 }
 
-async function fromVite(port: OpenPort) {
+async function fromVite({ config, port, probeSources }: StartParts) {
   const { viteDev } = await import('./plugins/vite-dev.ts');
-  return { serve: (app: FastifyInstance) => viteDev(app, { root: ROOT, server: port.server }) };
+  const { lifecycle } = probeSources;
+  const options = { root: ROOT, server: port.server, hosts: config.allowedHosts, lifecycle };
+  return { serve: (app: FastifyInstance) => viteDev(app, options) };
 }

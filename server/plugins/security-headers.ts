@@ -71,6 +71,8 @@ export function helmetOptions({
     directives['style-src'] = ["'self'", "'unsafe-inline'"];
     directives['connect-src'] = ["'self'", 'ws:'];
     directives['script-src'] = ["'self'", "'unsafe-inline'"];
+    // With a worker it finds out when a restarted server answers again.
+    directives['worker-src'] = ["'self'", 'blob:'];
   }
   if (inReplitWorkspace) directives['frame-ancestors'] = ["'self'", ...REPLIT_EDITOR];
   return {
