@@ -25,9 +25,12 @@ queryClient.mount();
  * because it weighs 10 KB and the home screen works without.
  */
 export function withServerData(Screen: ComponentType): ComponentType {
-  return () => (
-    <QueryClientProvider client={queryClient}>
-      <Screen />
-    </QueryClientProvider>
-  );
+  // Named as a component is: without, a hot update reloads the page instead.
+  return function WithServerData() {
+    return (
+      <QueryClientProvider client={queryClient}>
+        <Screen />
+      </QueryClientProvider>
+    );
+  };
 }

@@ -1,0 +1,69 @@
+/** Hot reload, as a person who develops meets it: a page of `npm run dev` while its files change and its server restarts. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { copyForDevelopment, removeCopy, startDevelopment } from '../support/development.ts';
+import { databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
+import type { SpawnedServer } from '../support/server.ts';
+
+let copy: string;
+let server: SpawnedServer;
+let url: string;
+let end: () => Promise<void>;
+
+test.beforeAll(async () => {
+  copy = await copyForDevelopment();
+  const postgres = await startTestPostgres();
+  const name = `test_${process.pid}_development`;
+  await query(postgres.url, `CREATE DATABASE ${name}`);
+  url = databaseUrl(postgres.url, name);
+  end = async () => {
+    await query(postgres.url, `DROP DATABASE ${name} WITH (FORCE)`);
+    await postgres.release();
+  };
+  server = await startDevelopment(copy, url);
+  await server.ready(60_000);
+});
+
+test.afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await end();
+  await removeCopy(copy);
+});
+
+async function change(path: string, from: string, to: string) {
+  const file = join(copy, path);
+  const text = await readFile(file, 'utf8');
+  expect(text).toContain(from);
+  await writeFile(file, text.replaceAll(from, to));
+}
+
+test('a change to a screen is shown at once, and what was typed stays', async ({ page }) => {
+  await page.goto(`${server.url}/notes`);
+  const search = page.getByRole('searchbox');
+  await search.fill('half a thought');
+  await expect(page).toHaveURL(/search=half/);
+  // The address holds the text as well: only a page that was not loaded again proves anything.
+  await page.evaluate(() => Object.assign(window, { isSamePage: true }));
+  await change('client/src/features/notes/notes-screen.tsx', 'Search notes', 'Look for notes');
+  await expect(page.getByRole('searchbox', { name: 'Look for notes' })).toHaveValue('half a thought');
+  expect(await page.evaluate(() => 'isSamePage' in window)).toBe(true);
+});
+
+test('a page finds its server after a restart, and is updated by it', async ({ page }) => {
+  await page.goto(server.url);
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await page.evaluate(() => Object.assign(window, { isSamePage: true }));
+  const { port } = server;
+  expect(await server.end()).toBe(0);
+  server = await startDevelopment(copy, url, { PORT: String(port) });
+  await server.ready(60_000);
+  await expect
+    .poll(() => page.evaluate(() => 'isSamePage' in window).catch(() => true), { timeout: 30_000 })
+    .toBe(false);
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await change('client/src/app/theme.css', '--radius: 6px;', '--radius: 7px;');
+  await expect
+    .poll(() => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--radius')))
+    .toBe('7px');
+});
