@@ -121,7 +121,7 @@ function meantBy(variable: string): string | undefined {
 const startsAlike = (a: string, b: string) =>
   a[0] === b[0] && (a[1] === b[1] || a[1] === b[2] || a[2] === b[1]);
 
-/** False where one word stands for another, as in METRICS_HOST and METRICS_PORT: half of its letters differ. */
+/** False where one word stands for another, as in METRICS_PATH and METRICS_PORT: half of its letters differ. */
 function sameWords(a: string, b: string): boolean {
   const [wordsOfA, wordsOfB] = [a.split('_'), b.split('_')];
   if (wordsOfA.length !== wordsOfB.length) return true;

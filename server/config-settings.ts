@@ -332,6 +332,13 @@ export const SETTINGS = {
     ...integer(1, 65_535),
     doc: 'Answer `/metrics` and the probes, and nothing else, on a port of their own that needs no key and must not be public.',
   },
+  METRICS_HOST: {
+    group: 'Metrics and logs',
+    kind: 'addresses, comma-separated',
+    parse: parseHosts,
+    defaultText: 'as `HOST` in containers, else `127.0.0.1,::1`',
+    doc: 'The addresses of `METRICS_PORT`: those of the network that scrapers come from.',
+  },
   LOG_LEVEL: {
     group: 'Metrics and logs',
     ...choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),

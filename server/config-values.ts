@@ -140,7 +140,7 @@ export function parseHosts(list: string): string[] {
     if (HOST_NAME.test(host) || isIP(host)) return host;
     throw new Refusal(
       `'${item}' is not an address to listen on`,
-      'Write an address without scheme or port, such as 0.0.0.0; the port is PORT.',
+      'Write an address without scheme or port, such as 0.0.0.0; the port has a setting of its own.',
     );
   });
 }

@@ -122,6 +122,19 @@ describe('defaults', () => {
     expect(readListenAddress({ NODE_ENV, ...env }, folder, inContainer).hosts.join()).toBe(hosts);
   });
 
+  test.each([
+    ['production', {}, false, '127.0.0.1,::1'],
+    ['production', { HOST: '10.0.0.5' }, false, '127.0.0.1,::1'],
+    ['production', { METRICS_HOST: '10.0.0.6' }, false, '10.0.0.6'],
+    ['production', {}, true, '0.0.0.0'],
+    ['production', { HOST: '10.0.0.5' }, true, '10.0.0.5'],
+    ['production', { METRICS_HOST: 'http://x' }, false, '127.0.0.1,::1'],
+    ['development', { REPL_ID: 'x' }, false, '127.0.0.1,::1'],
+  ])('%s with %j (container: %s) lets scrapers in on %s', (NODE_ENV, env: Env, inContainer, hosts) => {
+    const { metrics } = readListenAddress({ NODE_ENV, METRICS_PORT: '9464', ...env }, folder, inContainer);
+    expect(metrics).toEqual({ hosts: hosts.split(','), port: 9464 });
+  });
+
   test('a taken port is exchanged in development alone, and never where a preview shows just one', () => {
     const mayMove = (env: Env) => readListenAddress(env, folder, false).mayMove;
     expect(mayMove({ NODE_ENV: 'development' })).toBe(true);
@@ -222,8 +235,8 @@ describe('values', () => {
     ['NODE_ENV', 'staging', /not one of production, development, test/],
     ['PORT', '70000', /out of range → Write a whole number, 0 to 65,535/],
     ['PORT', '-1', /not a plain whole number/],
-    ['HOST', 'http://0.0.0.0', /the port is PORT/],
-    ['HOST', '0.0.0.0:5000', /the port is PORT/],
+    ['HOST', 'http://0.0.0.0', /the port has a setting of its own/],
+    ['HOST', '0.0.0.0:5000', /the port has a setting of its own/],
     ['REQUEST_TIMEOUT_MS', '10s', /'10s' is not a plain whole number → Write 10000\./],
     ['RATE_LIMIT_WINDOW_MS', '1m', /→ Write 60000\./],
     ['RATE_LIMIT_WINDOW_MS', '1.5 minutes', /→ Write 90000\./],
@@ -238,6 +251,7 @@ describe('values', () => {
     ['RATE_LIMIT_STORE', 'redis', /REDIS_URL is not set/],
     ['REDIS_URL', 'http://h', /redis:\/\/ or rediss:\/\//],
     ['METRICS_PORT', '5000', /is PORT/],
+    ['METRICS_HOST', '0.0.0.0:9464', /not an address to listen on → .*the port has a setting of its own/],
     ['PUBLIC_URL', 'app.example.com', /does not start with https/],
     ['PUBLIC_URL', 'https://app.example.com/base', /→ Write https:\/\/app\.example\.com alone/],
     ['ALLOWED_HOSTS', 'https://example.com', /not a host name → Write names without scheme/],
@@ -853,7 +867,7 @@ describe('hints', () => {
       FORCE_COLOR DEBUG VITE_PORT KUBERNETES_PORT KUBERNETES_SERVICE_PORT REDIS_PORT REDIS_HOST REDIS_SERVICE_HOST
       DB_PORT DB_SERVICE_HOST DB_PORT_5432_TCP DATABASE_PORT DATABASE_HOST DATABASE_DB DATABASE_NAME DATABASE_USER
       POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB PGDATA PGSSLCRL PGAPPNAME PGSERVICE PGPASSFILE METRICS_PATH
-      METRICS_HOST LOG_DIR LOG_FORMAT LOG_FILES_DIR PUBLIC_DIR REPL_ID REPL_SLUG REPL_OWNER REPLIT_DOMAINS
+      LOG_DIR LOG_FORMAT LOG_FILES_DIR PUBLIC_DIR REPL_ID REPL_SLUG REPL_OWNER REPLIT_DOMAINS
       REPLIT_DB_URL REPLIT_DEV_DOMAIN SESSION_MANAGER SESSION_NAME DESKTOP_SESSION SYSTEMD_EXEC_PID INVOCATION_ID
       JOURNAL_STREAM MAX_WORKERS RATE_LIMIT HOSTS PORTS ENABLE_DOCS API_KEY MEMORY_LIMIT WEB_CONCURRENCY`.split(
         /\s+/,

@@ -23,8 +23,8 @@ export interface ListenAddress {
    * workspace, whose preview shows the one port that `.replit` names.
    */
   mayMove: boolean;
-  /** A port for scrapers, on the same addresses. */
-  metricsPort?: number | undefined;
+  /** Where scrapers are let in, if anywhere. */
+  metrics?: { hosts: string[]; port: number } | undefined;
 }
 
 export interface Config {
@@ -255,21 +255,24 @@ class Reading {
   }
 
   listenAddress(): ListenAddress {
-    for (const name of ['HOST', 'PORT', 'METRICS_PORT'] as const) this.read(name);
-    const { PORT, METRICS_PORT } = this.values;
+    for (const name of ['HOST', 'PORT', 'METRICS_HOST', 'METRICS_PORT'] as const) this.read(name);
+    const { HOST, PORT, METRICS_HOST, METRICS_PORT } = this.values;
     // One that was refused counts as not given; the refusal is told by loadConfig.
     const given = (name: Name) =>
       this.settings.find((setting) => setting.name === name)?.origin !== 'default';
     const portGiven = given('PORT');
     const { environment, platform } = this.context;
     return {
-      hosts: this.values.HOST,
+      hosts: HOST,
       port: PORT,
       portGiven,
       hostGiven: given('HOST'),
       mayMove: !portGiven && environment === 'development' && !platform.replit,
-      // One that is PORT as well is refused by loadConfig.
-      metricsPort: METRICS_PORT === PORT ? undefined : METRICS_PORT,
+      // One that is PORT as well is refused by loadConfig. A container's scraper comes from outside of it.
+      metrics:
+        METRICS_PORT === undefined || METRICS_PORT === PORT
+          ? undefined
+          : { hosts: METRICS_HOST ?? (platform.container ? HOST : LOOPBACK), port: METRICS_PORT },
     };
   }
 

@@ -163,12 +163,11 @@ async function serve(fromSources: boolean): Promise<void> {
   const startUp = async (): Promise<void> => {
     const address = readListenAddress();
     const early = probeListener(probeSources);
-    const { hosts, mayMove, metricsPort: scraped } = address;
+    const { mayMove, metrics } = address;
     let metricsPort: OpenPort | undefined;
     await lifecycle.step('port', async () => {
       port = await openPort(address, early, mayMove);
-      if (scraped !== undefined)
-        metricsPort = await openPort({ hosts, port: scraped }, early, false, 'METRICS_PORT');
+      if (metrics) metricsPort = await openPort(metrics, early, false, 'METRICS_');
     });
     const settings = await lifecycle.step('configuration', () => loadConfig());
     if (fromSources && settings.config.environment === 'production')

@@ -49,14 +49,14 @@ export interface OpenPort {
  * @param address Where to listen: one server behind every address, so that limits and drains see all connections.
  * @param answerEarly Answers what needs no application (the probes); returns false for everything else, which waits.
  * @param mayMove Take the next free port when the wanted one is taken.
- * @param setting What names the port, for whoever has to change it.
+ * @param prefix Of the settings that name the address, `HOST` and `PORT`, for errors.
  * @throws Error with a remedy when the port cannot be opened.
  */
 export async function openPort(
   address: Pick<ListenAddress, 'hosts' | 'port'>,
   answerEarly: (request: IncomingMessage, response: ServerResponse) => boolean,
   mayMove: boolean,
-  setting: 'PORT' | 'METRICS_PORT' = 'PORT',
+  prefix: '' | 'METRICS_' = '',
 ): Promise<OpenPort> {
   let waiting: [IncomingMessage, ServerResponse][] | undefined = [];
   const early: RequestListener = (request, response) => {
@@ -129,7 +129,7 @@ export async function openPort(
       return open;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || port >= last) {
-        throw new Error(whyNot(error as NodeJS.ErrnoException, address.hosts, port, setting), {
+        throw new Error(whyNot(error as NodeJS.ErrnoException, address.hosts, port, prefix), {
           cause: error,
         });
       }
@@ -195,18 +195,18 @@ function whyNot(
   error: NodeJS.ErrnoException,
   hosts: readonly string[],
   port: number,
-  setting: string,
+  prefix: string,
 ): string {
   const where = hosts.map((host) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(' and ');
   switch (error.code) {
     case 'EADDRINUSE':
-      return `Port ${port} is taken (${where}). Stop what uses it, or set ${setting} to another one.`;
+      return `Port ${port} is taken (${where}). Stop what uses it, or set ${prefix}PORT to another one.`;
     case 'EACCES':
-      return `Port ${port} may not be opened by this user (${where}). Set ${setting} to one above 1023.`;
+      return `Port ${port} may not be opened by this user (${where}). Set ${prefix}PORT to one above 1023.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `This machine has no address ${hosts.join(', ')}. Set HOST to one it has, or to 0.0.0.0 for all of them.`;
+      return `This machine has no address ${hosts.join(', ')}. Set ${prefix}HOST to one it has, or to 0.0.0.0 for all of them.`;
     default:
-      return `Cannot listen on ${where}: ${error.message}. HOST and ${setting} decide where.`;
+      return `Cannot listen on ${where}: ${error.message}. ${prefix}HOST and ${prefix}PORT decide where.`;
   }
 }

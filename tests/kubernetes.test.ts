@@ -52,6 +52,7 @@ describe('every object', () => {
     'v1 Service': 'IoK8sApiCoreV1Service',
     'policy/v1 PodDisruptionBudget': 'IoK8sApiPolicyV1PodDisruptionBudget',
     'batch/v1 Job': 'IoK8sApiBatchV1Job',
+    'networking.k8s.io/v1 NetworkPolicy': 'IoK8sApiNetworkingV1NetworkPolicy',
   };
   const schemaOf = async ({ apiVersion, kind }: Document) => {
     const name = SCHEMAS[`${apiVersion} ${kind}`] ?? 'none';
@@ -152,6 +153,28 @@ describe('what pods are given', () => {
     expect(annotations['prometheus.io/port']).toBe(literals.METRICS_PORT);
     // The Service leads to the application alone: what the other port says is not for visitors.
     expect(objects['service.yaml'].spec.ports.map((port: Document) => port.targetPort)).toEqual(['http']);
+  });
+
+  it('are reached by everybody on the one port, and by Prometheus alone on the other', () => {
+    const { podSelector, policyTypes, ingress } = objects['network-policy.yaml'].spec;
+    expect(podSelector.matchLabels).toEqual(deployment.spec.template.metadata.labels);
+    expect(policyTypes).toEqual(['Ingress']);
+    const rules = ingress.flatMap(({ ports, from }: Document) =>
+      ports.map(({ port }: Document) => [port, from]),
+    );
+    expect(rules.map(([port]: Document) => port)).toEqual(server.ports.map(({ name }: Document) => name));
+    const [[, visitors], [, scrapers]] = rules;
+    expect(visitors).toBeUndefined();
+    // Both in one entry: two entries would admit each pod of the one, and each namespace of the other.
+    expect(scrapers).toEqual([
+      {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } },
+        podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } },
+      },
+    ]);
+    // The kubelet asks from outside of the cluster's network.
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
+      expect(server[probe].httpGet.port).toBe('http');
   });
 
   it('leaves enough connections of the database', () => {

@@ -55,6 +55,19 @@ describe('METRICS_PORT', () => {
     expect(await away.end()).toBe(0);
   });
 
+  // Other systems have to be told first that all of 127/8 is theirs.
+  test.runIf(process.platform === 'linux')('is open on METRICS_HOST alone', async () => {
+    const port = String(await freePort());
+    const env = { DATABASE_URL: UNREACHABLE, HOST: '0.0.0.0', METRICS_PORT: port, METRICS_HOST: '127.0.0.2' };
+    await using apart = await startServer(env);
+    await apart.open();
+    expect((await fetch(`http://127.0.0.2:${port}/live`)).status).toBe(200);
+    await expect(fetch(`http://127.0.0.1:${port}/live`)).rejects.toThrow();
+    await using wrong = await startServer({ ...env, METRICS_HOST: '192.0.2.1' });
+    expect(await wrong.ended()).toBe(1);
+    expect(wrong.output()).toContain('no address 192.0.2.1. Set METRICS_HOST to one it has');
+  });
+
   test('names itself when it is taken, and is refused where it is PORT', async () => {
     await using taken = await startServer({ DATABASE_URL: UNREACHABLE, METRICS_PORT: String(server.port) });
     expect(await taken.ended()).toBe(1);
