@@ -32,7 +32,7 @@ export type ProblemKind = keyof typeof KINDS;
 
 /**
  * An error that knows how it is to be answered. Whatever is thrown and is not one becomes `internal`: a request id and
- * nothing of the inside.
+ * nothing of the inside. The 4xx of Fastify and its plugins keep their status (plugins/problems.ts says how they are told).
  */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
