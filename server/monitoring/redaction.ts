@@ -6,18 +6,18 @@ const SECRET =
 /** A count of tokens is none. */
 const COUNTED = /tokens$/;
 
-/** The user and the password of an address. What follows a colon is a port where it is all digits. Bounded, so that no text takes long. */
+/** The user and the password of an address; digits behind a colon are a port. Bounded, so that no text takes long. */
 const USERINFO = /:\/\/(?:[^\s"/:@]{1,500}|[^\s"/:@]{0,500}:(?!\d{1,5}(?:[/?#]|$))[^\s"]{0,500})@/g;
 
 /**
- * The values of a statement, in the message of drizzle's error and in whatever repeats it. They end nobody knows where: what
- * follows them goes as well. Of the error that a line is about, the serializer has taken them out exactly.
+ * The values of a statement, in the message of drizzle's error and in whatever repeats it. Where they end cannot be seen, so
+ * everything behind them goes as well. In the field `err` the serializer has taken out the values alone.
  */
 const VALUES = /\nparams: .*/s;
 
 /** A line without any of these has nothing to hide: most lines need not be taken apart. */
 const SUSPECT =
-  /authorization|cookie|passw|passphrase|secret|token|key|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params/i;
+  /authorization|cookie|pass|secret|token|key|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params/i;
 
 const CENSORED = '[redacted]';
 
