@@ -23,7 +23,9 @@ LABEL org.opencontainers.image.version=${VERSION} \
       org.opencontainers.image.base.name=${NODE_IMAGE}
 # By itself V8 takes at least 259 MB for its heap, also where the container has less, and is killed without a word. A share
 # of the container's limit leaves the rest to buffers, the client's files and Node itself.
-ENV NODE_ENV=production NODE_OPTIONS=--max-old-space-size-percentage=50
+ENV NODE_ENV=production NODE_OPTIONS=--max-old-space-size-percentage=50 DIAGNOSTICS_DIR=/diagnostics
+# The one folder that the server writes: reports of the heap. Mount a volume there; a new one takes its owner from here.
+RUN install -d -o node -g node -m 700 /diagnostics
 WORKDIR /app
 # Owned by root: the server can read itself, and change nothing of it.
 COPY --from=build --chown=root:root /app/dist ./dist

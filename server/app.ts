@@ -135,7 +135,9 @@ export async function createApp(
   await app.register(probes, probeSources);
   await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: await sharedLimits(parts, app) });
   await app.register(status, { sources: probeSources, ...about });
-  const folder = config.log.file ? dirname(config.log.file) : config.diagnosticsDir;
+  // Whose disk is watched: the one that is written to most.
+  const written = config.database.embedded ? config.dataDir : config.diagnosticsDir;
+  const folder = config.log.file ? dirname(config.log.file) : written;
   const { settings, views, signInToken } = parts;
   await app.register(operations, {
     instance: about.instance,

@@ -9,7 +9,7 @@ import { type Name, SETTINGS, type Setting } from '../server/config-settings.ts'
 import type { Context } from '../server/config-values.ts';
 import { PROBES } from '../server/monitoring/probe-listener.ts';
 import { createDatabase } from './support/postgres.ts';
-import { ROOT, startServer } from './support/server.ts';
+import { freePort, ROOT, startServer } from './support/server.ts';
 
 const FOLDER = join(ROOT, 'deploy/kubernetes');
 /** PostgreSQL's own default of `max_connections`, and what it keeps for administrators. */
@@ -177,6 +177,51 @@ describe('what pods are given', () => {
       expect(server[probe].httpGet.port).toBe('http');
   });
 
+  it('is scraped where Prometheus looks: on every pod, ready or not, and by the name of a Service', async () => {
+    const { scrape_configs } = parse(await readFile(join(ROOT, 'deploy/prometheus/prometheus.yml'), 'utf8'));
+    const [{ names, port: scraped }] = scrape_configs[0].dns_sd_configs;
+    const { metadata, spec } = objects['metrics-service.yaml'];
+    expect(names).toEqual([metadata.name]);
+    // Headless: its name has the address of each pod. Another would send each scrape to a pod by chance.
+    expect(spec).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true });
+    const [{ port, targetPort }] = spec.ports;
+    expect(port).toBe(scraped);
+    const container = server.ports.find((one: Document) => one.name === targetPort);
+    expect(String(container.containerPort)).toBe(literals.METRICS_PORT);
+
+    // What a pod answers there, without a key: its settings, on a port of this machine that is free.
+    const free = await freePort();
+    await using pod = await startServer({
+      ...literals,
+      DATABASE_URL: 'postgres://app:none@127.0.0.1:1/app',
+      KUBERNETES_SERVICE_HOST: '10.0.0.1',
+      METRICS_PORT: String(free),
+    });
+    const { annotations } = deployment.spec.template.metadata;
+    expect(annotations['prometheus.io/scrape']).toBe('true');
+    const path = annotations['prometheus.io/path'];
+    await expect
+      .poll(
+        () =>
+          fetch(`http://127.0.0.1:${free}${path}`).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        {
+          timeout: 15_000,
+        },
+      )
+      .toBe(200);
+    expect(pod.child.exitCode).toBeNull();
+  });
+
+  it('has one folder that can be written, for reports of the heap, which outlives the container', async () => {
+    const image = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
+    const [, folder] = /DIAGNOSTICS_DIR=(\S+)/.exec(image) ?? [];
+    expect(pod.volumes).toEqual([{ name: 'diagnostics', emptyDir: { sizeLimit: expect.any(String) } }]);
+    expect(server.volumeMounts).toEqual([{ name: 'diagnostics', mountPath: folder }]);
+  });
+
   it('leaves enough connections of the database', () => {
     const { replicas, strategy } = deployment.spec;
     expect(setting('MAX_INSTANCES')).toBeGreaterThanOrEqual(replicas + strategy.rollingUpdate.maxSurge);
@@ -214,6 +259,7 @@ describe('the life of a pod', () => {
     for (const selector of [
       deployment.spec.selector.matchLabels,
       objects['service.yaml'].spec.selector,
+      objects['metrics-service.yaml'].spec.selector,
       objects['disruption-budget.yaml'].spec.selector.matchLabels,
       ...pod.topologySpreadConstraints.map((one: Document) => one.labelSelector.matchLabels),
     ])

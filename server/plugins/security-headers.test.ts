@@ -46,6 +46,8 @@ it('let nothing inline run in production, and nobody frame it', async () => {
   expect(headers).toMatchObject({
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
+    // Not 1: SECURITY.md says why.
+    'x-xss-protection': '0',
     'referrer-policy': 'strict-origin-when-cross-origin',
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',

@@ -1,13 +1,18 @@
 /** compose.yaml: what it names is there, its secrets are for those alone who need them, and its roles do what they are for. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { SETTINGS, type Setting } from '../../server/config-settings.ts';
 import { query } from '../support/postgres.ts';
-import { ROOT } from '../support/server.ts';
-import { compose, runService, type Service } from './compose.ts';
-import { Engine } from './engine.ts';
+import { freePort, ROOT } from '../support/server.ts';
+import { compose, hardeningOf, runService, type Service, service } from './compose.ts';
+import { Engine, isInstalled } from './engine.ts';
 import { makeSecrets, readSecrets } from './global-setup.ts';
 
 const packaging = inject('packaging');
@@ -67,6 +72,73 @@ describe('compose.yaml', () => {
         mem_limit: '256m',
         cpus: 1,
       });
+    }
+  });
+});
+
+describe('its servers', () => {
+  const SERVERS = ['app', 'replica-1', 'replica-2'];
+  const readScrapes = async () =>
+    parse(await readFile(join(ROOT, 'deploy/prometheus/prometheus.yml'), 'utf8'));
+
+  it('go by the name that Prometheus looks up, and open the port that it scrapes to their network alone', async () => {
+    const [{ names, port }] = (await readScrapes()).scrape_configs[0].dns_sd_configs;
+    for (const name of SERVERS) {
+      const { networks, environment, ports = [] } = service(name);
+      expect(networks?.default?.aliases).toEqual(names);
+      expect(environment?.METRICS_PORT).toBe(port);
+      expect(ports.join()).not.toContain(String(port));
+    }
+  });
+
+  it('are scraped by Prometheus itself, over a network of their own', async () => {
+    if (!(await isInstalled('prometheus')))
+      throw new Error('This test runs prometheus: apt-get install prometheus');
+    // Without a database: figures are there before it is.
+    const { environment = {} } = service('app');
+    const settings = {
+      METRICS_PORT: environment.METRICS_PORT,
+      DATABASE_URL: 'postgres://app:none@127.0.0.1:1/app',
+      KEEP_ALIVE_TIMEOUT_MS: 65_000,
+    };
+    const flags = Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+    await using server = await engine.start(image, [...hardeningOf(service('app')), ...flags], 'bridge');
+    const address = await server.state('range .NetworkSettings.Networks}}{{.IPAddress}}{{end');
+
+    // The file as it is, but for name service, which the engine may not have, and for what it does not need here.
+    const config = await readScrapes();
+    const [job] = config.scrape_configs;
+    job.static_configs = [{ targets: [`${address}:${job.dns_sd_configs[0].port}`] }];
+    const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
+    const file = join(folder, 'prometheus.yml');
+    await writeFile(
+      file,
+      stringify({
+        global: { ...config.global, scrape_interval: '1s', scrape_timeout: '1s' },
+        scrape_configs: [{ ...job, dns_sd_configs: [] }],
+      }),
+    );
+    const at = `127.0.0.1:${await freePort()}`;
+    const prometheus = spawn(
+      'prometheus',
+      [`--config.file=${file}`, `--storage.tsdb.path=${folder}/data`, `--web.listen-address=${at}`],
+      { stdio: 'ignore' },
+    );
+    try {
+      await expect
+        .poll(
+          async () => {
+            const answer = await fetch(`http://${at}/api/v1/targets`).catch(() => undefined);
+            const found = (await answer?.json()) as { data: { activeTargets: object[] } } | undefined;
+            return found?.data.activeTargets;
+          },
+          { timeout: 60_000, interval: 500 },
+        )
+        .toEqual([expect.objectContaining({ health: 'up', lastError: '' })]);
+    } finally {
+      prometheus.kill('SIGKILL');
+      await once(prometheus, 'exit');
+      await rm(folder, { recursive: true, force: true });
     }
   });
 });

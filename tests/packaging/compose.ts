@@ -20,6 +20,7 @@ export interface Service {
   environment?: Record<string, string | number>;
   volumes?: string[];
   ports?: string[];
+  networks?: Record<string, { aliases?: string[] }>;
   profiles?: string[];
   healthcheck?: { test: string[] };
   depends_on?: Record<string, { condition: string }>;
@@ -55,6 +56,14 @@ export function hardeningOf({
   ];
 }
 
+/** Its volumes, as flags of `docker run`: secrets from a folder, and in place of a volume with a name one without. */
+export function volumesOf({ volumes = [] }: Service, secrets: string): string[] {
+  return volumes.flatMap((volume) => [
+    '--volume',
+    volume.replace(/^(\w+)-secrets:/, `${secrets}/$1:`).replace(/^\w+:/, ''),
+  ]);
+}
+
 /** Runs a service of ours with its own flags, settings and volumes; its database stands on the host's network. */
 export function runService(
   engine: Engine,
@@ -62,14 +71,14 @@ export function runService(
   name: string,
   command: string[] = service(name).command ?? [],
 ): Promise<Outcome> {
-  const { environment = {}, volumes = [] } = service(name);
+  const { environment = {} } = service(name);
   const { host } = new URL(databaseUrl);
   const address = String(environment.DATABASE_URL).replace('database:5432', host);
   const settings = Object.entries({ ...environment, DATABASE_URL: address });
   const flags = [
     ...hardeningOf(service(name)),
     ...settings.flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
-    ...volumes.flatMap((volume) => ['--volume', volume.replace(/^(\w+)-secrets:/, `${secrets}/$1:`)]),
+    ...volumesOf(service(name), secrets),
   ];
   return engine.runOnce(image, flags, command);
 }

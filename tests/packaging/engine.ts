@@ -97,9 +97,13 @@ export class Engine {
     throw new Error(`${this.name} runs no container here:\n${said.join('\n')}`);
   }
 
-  /** A container on the host's network, so that it reaches the database of the test. Ends with the scope that has it. */
-  async start(image: string, flags: string[], command: string[] = []): Promise<Container> {
-    const id = await this.call(['run', '--detach', ...this.#networkAnd(flags), image, ...command]);
+  /**
+   * A container on the host's network, so that it reaches the database of the test. Ends with the scope that has it.
+   *
+   * @param network `bridge`: with an address of its own, where what it does not listen on cannot be reached.
+   */
+  async start(image: string, flags: string[], network: 'host' | 'bridge' = 'host'): Promise<Container> {
+    const id = await this.call(['run', '--detach', ...this.#networkAnd(flags, network), image]);
     return new Container(this, id.split('\n').at(-1) ?? id);
   }
 
@@ -114,8 +118,8 @@ export class Engine {
     return { Healthcheck: facts.Config.Healthcheck, ...facts };
   }
 
-  #networkAnd(flags: string[]): string[] {
-    return ['--network', 'host', ...this.#runFlags, ...flags];
+  #networkAnd(flags: string[], network = 'host'): string[] {
+    return ['--network', network, ...this.#runFlags, ...flags];
   }
 }
 

@@ -8,16 +8,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { freePort, ROOT } from '../support/server.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
-import { hardeningOf, service } from './compose.ts';
+import { hardeningOf, service, volumesOf } from './compose.ts';
 import { type Container, Engine } from './engine.ts';
 
 const MIB = 1024 * 1024;
 /** What the image may add to its base. */
 const MOST_ABOVE_BASE = 15 * MIB;
 const OUTAGE_MS = 60_000;
+const { image: IMAGE, base, databaseUrl, passwords, secrets } = inject('packaging');
 const HARDENED = hardeningOf(service('app'));
-
-const { image: IMAGE, base, databaseUrl, passwords } = inject('packaging');
+const VOLUMES = volumesOf(service('app'), secrets);
 let engine: Engine;
 const told: string[] = [];
 const tell = (figure: string) => told.push(figure);
@@ -46,7 +46,7 @@ interface Served extends AsyncDisposable {
 }
 
 /** Starts the image as compose.yaml does, and waits until it is ready. */
-async function serve(env: Record<string, string> = {}): Promise<Served> {
+async function serve(env: Record<string, string> = {}, flags: string[] = VOLUMES): Promise<Served> {
   const port = await freePort();
   const settings = {
     PORT: String(port),
@@ -56,7 +56,7 @@ async function serve(env: Record<string, string> = {}): Promise<Served> {
     ...env,
   };
   const began = performance.now();
-  const container = await engine.start(IMAGE, [...HARDENED, ...flagsFor(settings)]);
+  const container = await engine.start(IMAGE, [...HARDENED, ...flags, ...flagsFor(settings)]);
   const url = `http://127.0.0.1:${port}`;
   for (const limit = Date.now() + 30_000; (await statusOf(`${url}/ready`)) !== 200; await sleep(10)) {
     if (Date.now() < limit) continue;
@@ -116,14 +116,15 @@ describe('the image', () => {
     const [image, below] = [await pathsOf(IMAGE), await pathsOf(base)];
     const added = [...image].filter((path) => !below.has(path));
     expect([...below].filter((path) => !image.has(path))).toEqual([]);
-    expect(added.filter((path) => !path.startsWith('/app'))).toEqual([]);
+    // Empty: for reports of the heap, on a volume.
+    expect(added.filter((path) => !path.startsWith('/app'))).toEqual(['/diagnostics']);
     const cached = added.filter((path) => path.startsWith('/app/dist/server/.compile-cache/'));
     expect(cached.length).toBeGreaterThan(5);
     const built = await readdir(join(ROOT, 'dist'), { recursive: true });
     const expected = built
       .filter((path) => !path.includes('.compile-cache'))
       .map((path) => `/app/dist/${path}`);
-    expect(added.filter((path) => !path.includes('.compile-cache')).sort()).toEqual(
+    expect(added.filter((path) => /^\/app(?!.*\.compile-cache)/.test(path)).sort()).toEqual(
       ['/app', '/app/dist', ...expected].sort(),
     );
   });
@@ -147,7 +148,7 @@ describe('the image', () => {
     const own = Config.Env.map((entry) => entry.split('=')[0]).filter(
       (name) => !/^(PATH|NODE_VERSION|YARN_VERSION)$/.test(name ?? ''),
     );
-    expect(own.sort()).toEqual(['NODE_ENV', 'NODE_OPTIONS']);
+    expect(own.sort()).toEqual(['DIAGNOSTICS_DIR', 'NODE_ENV', 'NODE_OPTIONS']);
     const history = await engine.call(['history', '--no-trunc', '--format', '{{.CreatedBy}}', IMAGE]);
     expect(history).not.toMatch(/BEGIN CERTIFICATE|_auth|registry=/);
   });
@@ -232,6 +233,22 @@ describe('a hardened container', () => {
     expect(await served.container.state('.State.Running')).toBe('true');
   });
 
+  it('writes a report of the heap where it outlives the container', async () => {
+    expect(service('app').volumes).toContain('diagnostics:/diagnostics');
+    await served.container.signal('USR2');
+    const file = await vi.waitFor(
+      async () => {
+        const found = /"file":"(\/diagnostics\/report-[^"]+)"/.exec(await served.container.output());
+        expect(found).not.toBeNull();
+        return found?.[1] ?? '';
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    expect(JSON.parse(await shell(`cat ${file}`))).toHaveProperty('heapAfterCollection');
+    expect(await statusOf(`${served.url}/ready`)).toBe(200);
+    expect(await served.container.output()).not.toContain('No report will be written');
+  });
+
   it(`stays alive and healthy while its database is away for ${OUTAGE_MS / 1000} s`, async () => {
     const identity = () => served.container.state('.State.Pid');
     const before = await identity();
@@ -292,4 +309,43 @@ it('takes NODE_OPTIONS from whoever runs it', async () => {
     ['-p', 'v8.getHeapStatistics().heap_size_limit'],
   );
   expect(Number(stdout.trim()) / MIB).toBeLessThan(120);
+});
+
+it('without a folder that it can write serves, and says what is missing', async () => {
+  // Podman makes some folders writable unless it is told not to.
+  const flags = engine.name === 'podman' ? ['--read-only-tmpfs=false'] : [];
+  await using served = await serve({}, flags);
+  const said = async (text: string) =>
+    vi.waitFor(async () => expect(await served.container.output()).toContain(text), {
+      timeout: 10_000,
+      interval: 100,
+    });
+  await said('/diagnostics cannot be written (EROFS). Set DIAGNOSTICS_DIR to a writable folder.');
+  await served.container.signal('USR2');
+  await said('no report could be written to /diagnostics/');
+  expect(await statusOf(`${served.url}/ready`)).toBe(200);
+});
+
+it('whose disk of the log is full is unhealthy, and ready all the same', async () => {
+  await using served = await serve({ LOG_FILE: '/logs/server.log' }, ['--tmpfs', '/logs:size=4m,mode=1777']);
+  const health = async () => {
+    const answer = await fetch(`${served.url}/health`);
+    const { checks } = (await answer.json()) as { checks: { disk: { status: string; error?: string } } };
+    return { status: answer.status, disk: checks.disk };
+  };
+  expect(await health()).toMatchObject({ status: 200, disk: { status: 'passing' } });
+  const full = await served.container.exec(['sh', '-c', 'cat /dev/zero > /logs/others']);
+  expect(full.stderr).toContain('No space left');
+  await expect.poll(health, { timeout: 20_000, interval: 200 }).toMatchObject({
+    status: 503,
+    disk: { status: 'failing', error: 'the disk is full: nothing more is written to it' },
+  });
+  for (const path of ['/ready', '/live', '/', '/api/status']) {
+    expect(await statusOf(served.url + path), path).toBe(200);
+  }
+  await served.container.exec(['rm', '/logs/others']);
+  await expect.poll(health, { timeout: 20_000, interval: 200 }).toMatchObject({
+    status: 200,
+    disk: { status: 'passing' },
+  });
 });
