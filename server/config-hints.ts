@@ -89,7 +89,8 @@ const KNOWN: ReadonlySet<string> = new Set(
 /** By its name, or by that of the variable whose value its file would hold. */
 function lookAlikeOf(variable: string): LookAlike | undefined {
   const name = variable.replace(/_FILE$/, '');
-  return LOOK_ALIKES[name] ?? PATTERNS.find(([pattern]) => pattern.test(name))?.[1];
+  if (Object.hasOwn(LOOK_ALIKES, name)) return LOOK_ALIKES[name];
+  return PATTERNS.find(([pattern]) => pattern.test(name))?.[1];
 }
 
 /**
