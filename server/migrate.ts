@@ -49,6 +49,8 @@ export async function migrateCommand(args: string[], signal: AbortSignal): Promi
         ? '  (its tables are there: recorded, and only what is shown by --dry-run will run)'
         : '';
     if (mode === '--status') console.log(`${state.padEnd(8)} ${name}${remark}`);
+    else if (state === 'unwritten')
+      console.log(`-- ${name} holds no statement yet: it is applied once it does`);
     else if (state === 'pending') console.log(`-- ${name}${remark}\n${sql}\n`);
   }
   if (mode === '--dry-run' && !entries.some(({ state }) => state === 'pending'))

@@ -1,9 +1,10 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ClientConfig } from 'pg';
 import { about, BUILT_CLIENT, BUNDLED, MAIN, MIGRATIONS, ROOT } from './about.ts';
 import type { Config, EffectiveSetting, LoadedConfig } from './config.ts';
+import { withWayOut } from './database/migration-errors.ts';
 import { migrationStatus } from './database/migration-status.ts';
 import { type MigrateOptions, migrate } from './database/migrator.ts';
 import { createDatabase, type Database } from './database/pool.ts';
@@ -166,10 +167,12 @@ function announce({ config, log, port }: StartParts, signInToken: SignInToken | 
   }
 }
 
+const embeddedFolder = ({ dataDir }: Config): string => join(dataDir, 'postgres');
+
 async function startEmbedded({ config, log, running, signal }: StartParts) {
   const { startEmbeddedPostgres } = await import('./database/embedded.ts');
   const postgres = await startEmbeddedPostgres({
-    dataDir: join(config.dataDir, 'postgres'),
+    dataDir: embeddedFolder(config),
     database: about.name,
     log: (message) => log.info(message),
     signal,
@@ -226,7 +229,10 @@ async function applyMigrations(
     },
   };
   if (!config.database.migrateOnStart) return waitForMigrations(options, parts);
-  const { applied, adopted, alreadyApplied } = await migrate(options);
+  const { applied, adopted, alreadyApplied } = await migrate(options).catch((error) => {
+    const folder = config.database.embedded ? relative('', embeddedFolder(config)) : undefined;
+    throw config.environment === 'development' ? withWayOut(error, folder) : error;
+  });
   lifecycle.problem = undefined;
   lifecycle.migrations = { applied: applied.length + adopted.length + alreadyApplied, pending: 0 };
   if (applied.length + adopted.length === 0) return `${alreadyApplied} in place`;
@@ -252,9 +258,11 @@ async function waitForMigrations(
     }
     const { entries, problem } = status;
     if (problem) throw problem;
-    const pending = entries.filter((entry) => entry.state === 'pending').length;
-    lifecycle.migrations = { applied: entries.length - pending, pending };
-    if (pending === 0) return `${entries.length} in place`;
+    const inState = (state: string) => entries.filter((entry) => entry.state === state).length;
+    const pending = inState('pending');
+    const applied = entries.length - pending - inState('unwritten');
+    lifecycle.migrations = { applied, pending };
+    if (pending === 0) return `${applied} in place`;
     if (!said) {
       said = true;
       log.warn(

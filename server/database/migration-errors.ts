@@ -45,3 +45,22 @@ export function sqlError(
   );
   return new MigrationError('sql', migration.name, lines.join('\n'), error);
 }
+
+/**
+ * Adds the way out that only development has, where a migration was changed that nobody else has applied.
+ *
+ * @param folder Of the embedded database; undefined where `DATABASE_URL` names one.
+ */
+export function withWayOut(error: unknown, folder: string | undefined): unknown {
+  if (!(error instanceof MigrationError) || error.forget === undefined) return error;
+  const wayOut =
+    folder === undefined
+      ? `undo by SQL what the migration did, and have it applied again:\n  psql "$DATABASE_URL" -c "${error.forget}"`
+      : `begin again with an empty database (its rows are lost):\n  rm -r ${folder}`;
+  return new MigrationError(
+    error.code,
+    error.migration,
+    `${error.message}\nIn development, if nobody else has applied it yet, ${wayOut}\n  npm run dev`,
+    error,
+  );
+}

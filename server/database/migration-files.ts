@@ -26,6 +26,8 @@ export class MigrationError extends Error {
     | 'rows';
   /** The migration's name, where one is to blame. */
   readonly migration: string | undefined;
+  /** Of an `edited` one: the SQL that makes the journal forget it. For development alone. */
+  forget?: string;
 
   constructor(code: MigrationError['code'], migration: string | undefined, message: string, cause?: unknown) {
     super(message, { cause });

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { type Migration, MigrationError } from './migration-files.ts';
+import { splitStatements } from './sql-statements.ts';
 
 export const JOURNAL = 'drizzle.__drizzle_migrations';
 /** Exactly what drizzle-orm's own migrator makes. */
@@ -15,6 +16,8 @@ export interface RecordedMigration {
 export interface History {
   applied: Migration[];
   pending: Migration[];
+  /** The newest files, as long as no statement is in them: somebody is about to write them, so they wait. */
+  unwritten: Migration[];
   /** Recorded by a newer release than this one: what is seen after a rollback. */
   ahead: RecordedMigration[];
   /** The first thing that forbids to go on. */
@@ -44,11 +47,14 @@ export function compareHistory(migrations: Migration[], recorded: RecordedMigrat
         `The migration ${migration.name}.sql was changed after it had been applied to this database. ` +
           'Restore the file from version control, and put the change into a new migration: npm run db:generate',
       );
+      problem.forget ??= `delete from ${JOURNAL} where created_at = ${row.when}`;
     }
   }
   // Generated again with a new date, but the same to the letter: it is there already.
   const pending = unmatched.filter((migration) => !claim(({ hash }) => hash === migration.hash));
+  const written = pending.findLastIndex(({ sql }) => splitStatements(sql).length > 0) + 1;
   const applied = migrations.filter((migration) => !pending.includes(migration));
+  const unwritten = pending.splice(written);
 
   const newestFile = migrations.at(-1)?.when ?? Number.NEGATIVE_INFINITY;
   const newestRecorded = Math.max(...recorded.map(({ when }) => when));
@@ -71,7 +77,7 @@ export function compareHistory(migrations: Migration[], recorded: RecordedMigrat
         'Delete its file, its snapshot and its journal entry, and generate it again as the newest: npm run db:generate',
     );
   }
-  return { applied, pending, ahead, ...(problem && { problem }) };
+  return { applied, pending, unwritten, ahead, ...(problem && { problem }) };
 }
 
 /** How a recorded migration without a file is called. */

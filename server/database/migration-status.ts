@@ -19,7 +19,7 @@ export interface MigrationSource {
 export interface MigrationEntry {
   name: string;
   hash: string;
-  state: 'applied' | 'pending' | 'ahead';
+  state: 'applied' | 'pending' | 'unwritten' | 'ahead';
   /** What would run, for one that is pending. */
   sql?: string;
   /** Pending, but its tables are there: it would be recorded, and `sql` is only what would run all the same. */
@@ -53,11 +53,12 @@ export async function migrationStatus(
     }
     return adoption.undecided ? { ...history, problem: adoption.undecided.problem } : history;
   };
-  const { pending, ahead, problem } = await (source.look
+  const { pending, unwritten, ahead, problem } = await (source.look
     ? compareWith(source.look, migrations)
     : withSession(source.connection, new AbortController().signal, compare));
   const entries = migrations.map((migration): MigrationEntry => {
     const { name, hash, sql } = migration;
+    if (unwritten.includes(migration)) return { name, hash, state: 'unwritten' };
     if (!pending.includes(migration)) return { name, hash, state: 'applied' };
     const inPlace = adoption.adopted.find((one) => one.migration === migration);
     const doubtful = adoption.undecided?.migrations.has(name) ? ({ doubtful: true } as const) : {};

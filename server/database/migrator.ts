@@ -80,6 +80,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
           attempt,
         );
       }
+      for (const { name } of history.unwritten) {
+        log.warn({ migration: name }, 'A migration holds no statement yet: it is applied once it does');
+      }
       const ahead = history.ahead.map(nameOfRecorded);
       if (ahead.length > 0) {
         log.warn(
@@ -143,7 +146,7 @@ class Migrator {
       // All or none: once some are recorded, the journal says that the others have not run.
       if (adopted.length > 0) await this.#do(adopted, done);
       for (const migration of history.pending.slice(adopted.length)) await this.#do([allOf(migration)], done);
-      return { ...history, applied: this.#migrations, pending: [] };
+      return { ...history, applied: [...history.applied, ...history.pending], pending: [] };
     } finally {
       await this.#session.query(`select pg_advisory_unlock(${LOCK_KEY})`).catch(() => {});
     }
