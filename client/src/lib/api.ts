@@ -154,7 +154,7 @@ export async function request<Route extends Contract>(
     signal,
   } = (options ?? {}) as {
     params?: Record<string, string | number>;
-    query?: Record<string, string | number | undefined>;
+    query?: Record<string, unknown>;
     headers?: Record<string, string>;
     body?: unknown;
     signal?: AbortSignal;
@@ -162,7 +162,9 @@ export async function request<Route extends Contract>(
   const path = url.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(String(params?.[key])));
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) {
-    if (value !== undefined && value !== '') search.set(key, String(value));
+    if (value === undefined || value === '') continue;
+    // A list repeats its name; the server reads a list of one as such, because its schema says so.
+    for (const one of Array.isArray(value) ? value : [value]) search.append(key, String(one));
   }
   const address = search.size > 0 ? `${path}?${search}` : path;
   const headers = new Headers(given);
