@@ -177,10 +177,16 @@ describe.skipIf(process.platform === 'win32')('npm run dev', () => {
     const file = join(clone, 'server/drain.ts');
     const source = await fs.readFile(file, 'utf8');
 
-    await fs.writeFile(file, `${source}\nexport const changed = true;\n`);
-    await until(() => /drain\.ts changed/.test(output()) && !isAlive(first), 20_000, output);
-    await ready();
-    expect(await pid()).not.toBe(first);
+    // Editors and version control write beside the file and move the new one over it; so twice.
+    for (let last = first, round = 1; round <= 2; round++) {
+      await fs.writeFile(`${file}.tmp`, `${source}\nexport const changed = ${round};\n`);
+      await fs.rename(`${file}.tmp`, file);
+      const restarts = () => output().match(/drain\.ts changed/g)?.length ?? 0;
+      await until(() => restarts() === round && !isAlive(last), 20_000, output);
+      await ready();
+      expect(await pid()).not.toBe(last);
+      last = await pid();
+    }
 
     await fs.writeFile(file, `${source}\nexport const broken = ;\n`);
     await until(() => /starts again when a file changes/.test(output()), 20_000, output);

@@ -1,10 +1,13 @@
 /** The server from its sources, started again whenever they change. The client's own changes are Vite's affair. */
-import { existsSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { end, PATIENCE_MS, start, stopSignal } from './processes.mjs';
+import { watchFolders } from './watch.mjs';
 import { say } from './words.mjs';
 
 const WATCHED = ['server', 'contracts', 'drizzle'];
+/** What a server is started from; editors and version control write other files beside these for a moment. */
+const SOURCE = /(?<!\.test)\.(ts|json|sql)$|[\\/]$/;
 /** Editors and version control write several files at once. */
 const SETTLE_MS = 100;
 
@@ -14,17 +17,12 @@ export async function developServer(root, node, args) {
   let wake = () => {};
   let settle;
   const onChange = (path) => {
-    if (/\.test\.tsx?$|~$|\.sw.$/.test(path)) return;
     changed ??= path;
     clearTimeout(settle);
     settle = setTimeout(() => wake(), SETTLE_MS);
   };
-  const watchers = WATCHED.filter((folder) => existsSync(join(root, folder))).map((folder) =>
-    watch(join(root, folder), { recursive: true }, (_event, name) =>
-      onChange(name ? join(folder, name) : folder),
-    ),
-  );
-  watchers.push(watch(root, (_event, name) => name?.startsWith('.env') && onChange(name)));
+  const stopWatching = watchFolders(root, WATCHED, (path) => SOURCE.test(path) && onChange(path));
+  const settings = watch(root, (_event, name) => /^\.env(\.\w+)?$/.test(name ?? '') && onChange(name));
 
   for (;;) {
     changed = undefined;
@@ -49,7 +47,8 @@ export async function developServer(root, node, args) {
   }
 
   function finish({ code }) {
-    for (const watcher of watchers) watcher.close();
+    stopWatching();
+    settings.close();
     return code;
   }
 }

@@ -1,0 +1,1 @@
+export function watchFolders(root: string, folders: string[], onChange: (path: string) => void): () => void;

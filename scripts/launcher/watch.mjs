@@ -1,0 +1,70 @@
+/** Tells of changed files. One watch a folder: on Linux a recursive one loses each file that is replaced by a rename. */
+import { readdirSync, watch } from 'node:fs';
+import { join, sep } from 'node:path';
+
+/**
+ * Watches folders with all that is in them, now and later.
+ *
+ * @param {string} root
+ * @param {string[]} folders below the root; those that are missing are left out
+ * @param {(path: string) => void} onChange told the path, from the root, of each file that is written, moved or removed,
+ *   and of each folder that is no longer there, with a slash at its end
+ * @returns {() => void} ends it
+ * @throws {Error} when the system has no watches left (ENOSPC)
+ */
+export function watchFolders(root, folders, onChange) {
+  const watchers = new Map();
+
+  /** @returns {string[] | undefined} the files below, or nothing where this is no folder */
+  const enter = (folder) => {
+    if (!list(join(root, folder))) return undefined;
+    leave(folder);
+    try {
+      const watcher = watch(join(root, folder), (event, name) => onEvent(event, join(folder, name ?? '')));
+      watchers.set(
+        folder,
+        watcher.on('error', () => leave(folder)),
+      );
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+    }
+    // Listed again: what has come since the first time is told by no event.
+    return (list(join(root, folder)) ?? []).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? (enter(path) ?? []) : path;
+    });
+  };
+  const leave = (folder) => {
+    for (const [path, watcher] of watchers) {
+      if (path !== folder && !path.startsWith(folder + sep)) continue;
+      watcher.close();
+      watchers.delete(path);
+    }
+  };
+  const onEvent = (event, path) => {
+    // A folder has come, or another one stands under its name.
+    const files = event === 'rename' ? enter(path) : undefined;
+    if (files) return files.forEach(onChange);
+    if (event === 'rename' && watchers.has(path)) {
+      leave(path);
+      return onChange(path + sep);
+    }
+    onChange(path);
+  };
+
+  for (const folder of folders) enter(folder);
+  return () => {
+    for (const watcher of watchers.values()) watcher.close();
+    watchers.clear();
+  };
+}
+
+function list(folder) {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    // It has gone meanwhile, or is a file.
+    if (['ENOENT', 'ENOTDIR'].includes(error.code)) return undefined;
+    throw error;
+  }
+}
