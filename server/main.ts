@@ -185,6 +185,7 @@ async function serve(fromSources: boolean): Promise<void> {
       settings: settings.settings,
       log,
       views: logger,
+      flush,
       port: port as OpenPort,
       metricsPort,
       probeSources,

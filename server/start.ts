@@ -53,6 +53,8 @@ export interface StartParts {
   settings: readonly EffectiveSetting[];
   log: Logger;
   views: LogViews;
+  /** Writes out what the log has buffered. */
+  flush: () => void;
   port: OpenPort;
   /** A port for scrapers, which answers to the end of the process. */
   metricsPort: OpenPort | undefined;
@@ -150,13 +152,15 @@ function isAtOwnTerminal({ environment, listen }: Config): boolean {
 }
 
 /** The address to open, where a person looks for it. A token is for the terminal alone, so it is never logged. */
-function announce({ config, log, port }: StartParts, signInToken: SignInToken | undefined): void {
+function announce({ config, log, flush, port }: StartParts, signInToken: SignInToken | undefined): void {
   const { hosts } = config.listen;
   const named = hosts.find((host) => !['0.0.0.0', '::', '127.0.0.1', '::1'].includes(host)) ?? 'localhost';
   const address = config.publicUrl ?? `http://${named.includes(':') ? `[${named}]` : named}:${port.port}`;
   const moved = port.insteadOf === undefined ? '' : ` (port ${port.insteadOf} is taken)`;
   const readyMs = Math.round(performance.now());
   if (process.stdout.isTTY) {
+    // What happened before it stands above it.
+    flush();
     const operations = signInToken && `http://localhost:${port.port}/ops#token=${signInToken.value}`;
     process.stdout.write(
       `\n  ${about.name} ${about.version} is ready after ${readyMs} ms\n  → ${address}${moved}\n` +

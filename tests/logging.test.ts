@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createDatabase } from './support/postgres.ts';
 import { openRaw, sendRaw } from './support/raw-http.ts';
@@ -20,6 +22,32 @@ async function ready(env: Record<string, string> = {}) {
 
 const requests = (server: SpawnedServer) => server.log().filter(({ msg }) => msg === 'request');
 const SECRET = 'hunter2-do-not-log';
+
+/** Makes a terminal of what it runs in; a part of util-linux. */
+const SCRIPT = '/usr/bin/script';
+
+it.skipIf(process.platform !== 'linux' || !existsSync(SCRIPT))(
+  'on a terminal what led to the address stands above it, and each thing is said once',
+  PATIENT,
+  async () => {
+    const database = await createDatabase('empty');
+    const env = { DATABASE_URL: database.url, NODE_ENV: 'development', TERM: 'xterm' };
+    await using server = await startServer(env, {
+      under: ['sh', '-c', `exec ${SCRIPT} -qec "$0 $*" /dev/null`],
+    });
+    await server.ready();
+    await expect.poll(() => server.output()).toContain('is ready after');
+    const text = stripVTControlCharacters(server.output());
+    const places = ['starting → migrating', 'Migration applied', 'migrating → ready', 'is ready after'].map(
+      (part) => text.indexOf(part),
+    );
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(text).not.toMatch(/from|"to"/);
+    await server.end();
+    await database.drop();
+  },
+);
 
 describe.concurrent('the log of a server', PATIENT, () => {
   it('has one line a request, which says who asked what and how it went', async () => {

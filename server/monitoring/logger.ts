@@ -268,14 +268,16 @@ async function readable(): Promise<Sink> {
   const stream = pretty({
     colorize: true,
     sync: true,
-    ignore: 'requestId,route',
+    singleLine: true,
+    // What the message says is not said again behind it.
+    ignore: 'requestId,route,method,path,status,durationMs,from,to,lastedMs',
     translateTime: 'SYS:HH:MM:ss.l',
     messageFormat: (entry, key) => {
-      const { method, path, status, durationMs } = entry as Record<string, unknown>;
-      return status === undefined ? String(entry[key]) : `${method} ${path} ${status} ${durationMs} ms`;
+      const { method, path, route, status, durationMs, lastedMs } = entry as Record<string, unknown>;
+      if (status !== undefined) return `${method} ${path} ${status} ${durationMs} ms`;
+      if (method !== undefined) return `${entry[key]}: ${method} ${path ?? route}`;
+      return lastedMs === undefined ? String(entry[key]) : `${entry[key]} after ${lastedMs} ms`;
     },
-    hideObject: false,
-    customPrettifiers: {},
   });
   // pino-pretty reads one line a write; the buffer passes several.
   return {

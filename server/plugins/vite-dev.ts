@@ -8,7 +8,9 @@ import { readFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import { stripVTControlCharacters } from 'node:util';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { Logger as ViteLogger } from 'vite';
 import { pathOf } from '../lib/problem.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import { hotReloadGuard, viteGuard } from './vite-guard.ts';
@@ -37,7 +39,7 @@ export async function viteDev(app: FastifyInstance, options: ViteDevOptions): Pr
   const vite = await createServer({
     configFile: join(root, 'vite.config.ts'),
     appType: 'custom',
-    clearScreen: false,
+    customLogger: viteLogger(app.log),
     server: {
       middlewareMode: true,
       ws: { server: hotReload },
@@ -102,4 +104,29 @@ function acceptHotReload(
       server.closeAllConnections();
     }, RESTART_GRACE_MS);
   });
+}
+
+/** What Vite has to say, as lines of our log: one form, and in the order in which things happen. */
+function viteLogger(log: FastifyBaseLogger): ViteLogger {
+  const warned = new Set<string>();
+  const errors = new WeakSet<object>();
+  const plain = (text: string) => `vite: ${stripVTControlCharacters(text).trim()}`;
+  return {
+    hasWarned: false,
+    info: (text) => log.info(plain(text)),
+    warn(text) {
+      this.hasWarned = true;
+      log.warn(plain(text));
+    },
+    warnOnce(text) {
+      if (!warned.has(text)) this.warn(text);
+      warned.add(text);
+    },
+    error(text, options) {
+      if (options?.error) errors.add(options.error);
+      log.error(plain(text));
+    },
+    clearScreen() {},
+    hasErrorLogged: (error) => errors.has(error),
+  };
 }
