@@ -8,6 +8,7 @@ import { copyForDevelopment, removeCopy, startDevelopment } from './support/deve
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
 import { openRaw, sendRaw } from './support/raw-http.ts';
 import type { SpawnedServer } from './support/server.ts';
+import { QUERIES, spellings } from './support/spellings.ts';
 
 /** Stands in every file that no stranger may read. */
 const SECRET = 'kept-from-strangers';
@@ -92,79 +93,6 @@ function ask(path: string, headers: Record<string, string> = {}, method = 'GET')
   return promise;
 }
 
-/** Every way to write an address that might lead to a file. */
-function spellings(file: string, fromClone: string): string[] {
-  const up = (step: string, slash = '/') => `${step}${slash}${fromClone.replaceAll('/', slash)}`;
-  const inClient = fromClone.replace(/^client\/(public\/)?/, '');
-  return [
-    file,
-    `/${file}`,
-    `/${inClient}`,
-    `/${fromClone}`,
-    `//${fromClone}`,
-    `/@fs${file}`,
-    `/@fs/${file}`,
-    `/@FS${file}`,
-    `//@fs${file}`,
-    `/@fs${file}/`,
-    `/@fs${file}.`,
-    `/@fs${file}.map`,
-    `/@fs${file}::$DATA`,
-    `/@fs${file.replaceAll('.', '%2e')}`,
-    `/@fs${file.replaceAll('/', '%2f')}`,
-    `/@fs${file.replaceAll('/', '\\')}`,
-    `/%40fs${file}`,
-    `/@fs/proc/self/cwd/${fromClone}`,
-    `/@fs${copy}/client/${up('..')}`,
-    `/@fs${copy}/client/${up('%2e%2e')}`,
-    `/@fs${copy}/client/${up('%252e%252e')}`,
-    `/@fs${copy}/client/${up('..', '%2f')}`,
-    `/@fs${copy}/client/${up('..', '\\')}`,
-    `/@fs${copy}/client/${up('..', '%5c')}`,
-    `/@fs${copy}/client?/../${up('..')}`,
-    `/@fs${copy}/client/src/main.tsx?/../../../${fromClone}`,
-    `/@fs${copy}/node_modules/react/${up('../..')}`,
-    `/@fs${copy}/contracts/linked/../${up('..')}`,
-    `/${up('..')}`,
-    `/${up('%2e%2e')}`,
-    `/${up('..', '%2f')}`,
-    `/${up('..', '\\')}`,
-    `/${up('..', '%5c')}`,
-    `/src/${up('../..')}`,
-    `/src/main.tsx?/../../../${fromClone}`,
-    `/src/main.tsx%3f/../../../${fromClone}`,
-    `/src/main.tsx#/../../../${fromClone}`,
-    `/@vite/client?/../../${fromClone}`,
-    `/@vite/../${up('..')}`,
-    `/@id/${file}`,
-    `/@id${file}`,
-    `/@id/@fs${file}`,
-    `/@id/__x00__${file}`,
-    `/@id/__x00__/@fs${file}`,
-    `/@id/${up('..')}`,
-    `/@id/file://${file}`,
-    `http://localhost/@fs${file}`,
-    `http://localhost${file}`,
-  ];
-}
-const QUERIES = [
-  '',
-  '?raw',
-  '?url',
-  '?import',
-  '?inline',
-  '?direct',
-  '?import&raw',
-  '?raw??',
-  '?import&raw??',
-  '?url&inline',
-  '?.svg?.wasm?init',
-  '?import&url&.svg',
-  '?html-proxy&index=0.js',
-  '?worker&inline',
-  '?t=1&import',
-];
-
 describe('files', () => {
   const others: [string, string, RegExp][] = [
     ['/etc/passwd', '../../../../../../../../etc/passwd', /root:x:0/],
@@ -198,7 +126,7 @@ describe('files', () => {
         if ([body, ...maps].some((text) => sign.test(text) || text.includes(TELLTALE)))
           answered.push(`${status} ${path}`);
       };
-      for (const path of spellings(file(copy), from)) {
+      for (const path of spellings(copy, from, file(copy))) {
         await Promise.all(
           QUERIES.flatMap((query) => [
             one(path + query, { accept: '*/*' }),
@@ -211,7 +139,7 @@ describe('files', () => {
   );
 
   it('are answered where the client needs them', async () => {
-    const page = await ask('/notes', { accept: 'text/html' });
+    const page = await ask('/some/screen', { accept: 'text/html' });
     expect(page.status).toBe(200);
     const seen = new Set<string>();
     const pending = [...page.body.matchAll(/(?:src|href|from )="?(\/[^"]+)"/g)].map(([, path = '']) => path);
@@ -225,12 +153,7 @@ describe('files', () => {
         pending.push(imported);
     }
     const all = [...seen].join('\n');
-    for (const one of [
-      '/@vite/client',
-      '/@react-refresh',
-      '/src/features/notes/',
-      'node_modules/.vite/deps/',
-    ])
+    for (const one of ['/@vite/client', '/@react-refresh', '/src/app/', 'node_modules/.vite/deps/'])
       expect(all).toContain(one);
   });
 });
@@ -385,7 +308,7 @@ it('ends although pages and streams are open', async () => {
   await using reader = await openRaw(server.url);
   // Never sends its body, so that its answer cannot begin.
   reader.socket.write(
-    'POST /api/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n',
+    'POST /api/operations/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n',
   );
   await ask('/live');
   expect(await server.end()).toBe(0);
