@@ -123,7 +123,11 @@ export async function createApp(
   await app.register(allowedHosts, { hosts: config.allowedHosts, exempt: PROBE_PATHS });
   await app.register(cors, { origins: config.corsOrigins });
   await app.register(crossSiteWrites, { origins: [config.publicUrl ?? [], config.corsOrigins].flat() });
-  await app.register(access, { keys: config.internalApiKeys, sessionSecrets: config.sessionSecrets });
+  await app.register(access, {
+    keys: config.internalApiKeys,
+    sessionSecrets: config.sessionSecrets,
+    ruleTimeoutMs: config.http.requestTimeoutMs,
+  });
   await app.register(unguardedWrites);
   await app.register(compression);
   await app.register(apiDescription, {

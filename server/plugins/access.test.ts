@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { access } from './access.ts';
+import { ProblemError } from '../lib/problem.ts';
+import { type AccessRule, access } from './access.ts';
 import { problems } from './problems.ts';
 
 const OLD = 'old-key-Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8o';
@@ -56,6 +57,7 @@ describe('a route for operators', () => {
   ])('stays shut to %j', async (headers, detail, challenge) => {
     const answer = await app.inject({ url: '/closed', headers });
     expect(answer.statusCode).toBe(401);
+    expect(answer.json().title).toBe('Unauthorized');
     expect(answer.headers['www-authenticate']).toBe(challenge);
     expect(answer.headers['cache-control']).toBe('no-store');
     expect(answer.json().detail).toMatch(detail);
@@ -93,6 +95,94 @@ it('leaves the others open, and tells them what they were shown', async () => {
 it('writes no key to the log, right or wrong', () => {
   expect(logged.length).toBeGreaterThan(10);
   expect(logged.join('')).not.toMatch(/-key-|dXNlcjpwYXNz/);
+});
+
+describe('a rule of another level', () => {
+  /** What a rule does → what an anonymous request is answered, and what it runs. */
+  async function answerUnder(rule: unknown) {
+    let ran = 0;
+    await using made = Fastify();
+    await made.register(problems);
+    await made.register(access, { keys: [NEW], ruleTimeoutMs: 100 });
+    made.accessRules.set('owner' as 'operator', rule as AccessRule);
+    made.get('/owned', { config: { access: 'owner' as 'operator' } }, async () => {
+      ran++;
+      return 'inside';
+    });
+    const { statusCode, body, headers } = await made.inject('/owned');
+    return { statusCode, body, headers, ran };
+  }
+  const later = () => new Promise((resolve) => setImmediate(resolve));
+  const refusal = new ProblemError('forbidden', 'This belongs to another person.');
+
+  it.each<[string, number, unknown]>([
+    [
+      'throws',
+      403,
+      () => {
+        throw refusal;
+      },
+    ],
+    ['rejects', 403, () => Promise.reject(refusal)],
+    [
+      'rejects after a while',
+      403,
+      async () => {
+        await later();
+        throw refusal;
+      },
+    ],
+    [
+      'throws nothing',
+      500,
+      () => {
+        throw undefined;
+      },
+    ],
+    ['rejects with nothing', 500, async () => Promise.reject()],
+    ['returns false in place of throwing', 500, () => false],
+    ['resolves to false in place of throwing', 500, async () => false],
+    ['never settles', 503, () => new Promise(() => {})],
+    ['answers itself', 302, (_: unknown, reply: { redirect(to: string): void }) => void reply.redirect('/')],
+    [
+      'answers itself after a while',
+      302,
+      async (_: unknown, reply: { redirect(to: string): void }) => {
+        await later();
+        reply.redirect('/');
+      },
+    ],
+  ])('that %s lets nobody in: %i', async (_, status, rule) => {
+    const answer = await answerUnder(rule);
+    expect([answer.statusCode, answer.ran]).toEqual([status, 0]);
+    expect(answer.body).not.toContain('inside');
+  });
+
+  it('refuses in its own words', async () => {
+    const { body } = await answerUnder(async () => Promise.reject(refusal));
+    expect(JSON.parse(body)).toMatchObject({
+      type: '/problems/forbidden',
+      title: 'Forbidden',
+      detail: 'This belongs to another person.',
+    });
+  });
+
+  it('lets in whom it does not refuse, at once or after a while', async () => {
+    expect(await answerUnder(() => {})).toMatchObject({ statusCode: 200, body: 'inside' });
+    expect(await answerUnder(async () => void (await later()))).toMatchObject({ statusCode: 200 });
+  });
+
+  it('can be asynchronous by its type, and cannot return a verdict', () => {
+    const _waits: AccessRule = async () => {
+      await later();
+    };
+    // @ts-expect-error What is returned would let everybody in.
+    const _verdict: AccessRule = (request) => request.operatorKey === 'right';
+    // @ts-expect-error Likewise.
+    const _promised: AccessRule = async (request) => request.operatorKey === 'right';
+    // @ts-expect-error A rule refuses by throwing; it does not answer.
+    const _answers: AccessRule = (_request, reply) => void reply.send('no');
+  });
 });
 
 it('refuses a level that nobody has defined', async () => {

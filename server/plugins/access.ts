@@ -6,10 +6,11 @@
  * under `/api/monitoring/`, and `/metrics`, is for operators unless it says otherwise, so that forgetting fails closed.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { type OperatorSession, OperatorSessions } from '../lib/operator-sessions.ts';
 import { ProblemError } from '../lib/problem.ts';
+import { within } from '../lib/within.ts';
 
 /** Who may be asked for. A later feature adds its own level here, by merging, and its rule to `app.accessRules`. */
 export interface AccessLevels {
@@ -22,8 +23,16 @@ export type AccessLevel = keyof AccessLevels;
 /** Whether a request comes from an operator, by key or by session. A session that has ended is absent, not wrong. */
 export type OperatorKey = 'absent' | 'wrong' | 'right';
 
-/** @throws ProblemError `unauthorized` or `forbidden` for a request that may not come in. */
-export type AccessRule = (request: FastifyRequest, reply: FastifyReply) => void;
+/** What of an answer a rule may touch. */
+type Answer = Pick<FastifyReply, 'header' | 'request'>;
+
+/**
+ * Lets a request in by returning or resolving; refuses it by throwing or rejecting. It is awaited, for at most
+ * `ruleTimeoutMs`. The type takes neither a verdict (`false`) nor an answer of the rule's own.
+ *
+ * @throws ProblemError `unauthorized` or `forbidden`.
+ */
+export type AccessRule = (request: FastifyRequest, reply: Answer) => undefined | Promise<undefined>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -61,6 +70,8 @@ export interface AccessOptions {
   keys: readonly string[];
   /** Sign the sessions of browsers; empty: there are none. */
   sessionSecrets?: readonly string[];
+  /** How long a rule may take, in milliseconds. */
+  ruleTimeoutMs?: number;
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
@@ -124,7 +135,14 @@ export const accessOf = (route: {
   config?: { access?: AccessLevel } | undefined;
 }): AccessLevel => route.config?.access ?? (isOperators(route.url) ? 'operator' : 'public');
 
-export const access = fp<AccessOptions>(async (app: FastifyInstance, { keys, sessionSecrets = [] }) => {
+const RULE_TIMEOUT_MS = 30_000;
+const tooLate = () =>
+  new ProblemError('handler-timeout', 'Nothing was answered in time. Try again in a moment.', {
+    headers: { 'retry-after': '1' },
+  });
+
+export const access = fp<AccessOptions>(async (app: FastifyInstance, options) => {
+  const { keys, sessionSecrets = [], ruleTimeoutMs = RULE_TIMEOUT_MS } = options;
   const find = keyFinder(keys);
   const closed = whyClosed(keys, sessionSecrets);
   const sessions = new OperatorSessions(keys, sessionSecrets);
@@ -162,7 +180,7 @@ export const access = fp<AccessOptions>(async (app: FastifyInstance, { keys, ses
     },
   });
 
-  function setSession(reply: FastifyReply, { expiresAt }: { expiresAt: number }, value: string): void {
+  function setSession(reply: Answer, { expiresAt }: { expiresAt: number }, value: string): void {
     const seconds = Math.ceil((expiresAt - Date.now()) / 1_000);
     reply.header('set-cookie', cookie(reply.request, value, seconds));
   }
@@ -194,9 +212,16 @@ export const access = fp<AccessOptions>(async (app: FastifyInstance, { keys, ses
         `${route.url} asks for access '${level}', and no plugin before it has said what that is.`,
       );
     }
-    const check: typeof route.onRequest = (request, reply, done) => {
-      rule(request, reply);
-      done();
+    // An async hook: one with a callback takes `throw undefined` for success.
+    const check: onRequestAsyncHookHandler = async (request, reply) => {
+      const outcome = rule(request, reply);
+      if (outcome === undefined) return;
+      const verdict = await within(Promise.resolve(outcome), ruleTimeoutMs, tooLate);
+      if (verdict !== undefined) {
+        throw new TypeError(
+          `The access rule '${level}' returned ${verdict}: a rule refuses by throwing, and returns nothing.`,
+        );
+      }
     };
     route.onRequest = [check, ...[route.onRequest ?? []].flat()];
   });
