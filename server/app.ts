@@ -38,7 +38,8 @@ import { OverloadFacts, overload, refuseAtTheDoor } from './plugins/overload.ts'
 import { PROBE_PATHS, probes } from './plugins/probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './plugins/problems.ts';
 import { quickFiles } from './plugins/quick-files.ts';
-import { rateLimit, type SharedStore } from './plugins/rate-limit.ts';
+import { rateLimit } from './plugins/rate-limit/rate-limit.ts';
+import type { SharedStore } from './plugins/rate-limit/shared-counter.ts';
 import { requestContext, requestId } from './plugins/request-context.ts';
 import { securityHeaders } from './plugins/security-headers.ts';
 import { startupHold } from './plugins/startup-hold.ts';

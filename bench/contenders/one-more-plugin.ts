@@ -24,7 +24,7 @@ import { jsonBodies } from '../../server/plugins/json-bodies.ts';
 import { metrics } from '../../server/plugins/metrics.ts';
 import { OverloadFacts, overload, refuseAtTheDoor } from '../../server/plugins/overload.ts';
 import { problems } from '../../server/plugins/problems.ts';
-import { rateLimit } from '../../server/plugins/rate-limit.ts';
+import { rateLimit } from '../../server/plugins/rate-limit/rate-limit.ts';
 import { requestContext, requestId } from '../../server/plugins/request-context.ts';
 import { securityHeaders } from '../../server/plugins/security-headers.ts';
 import { startupHold } from '../../server/plugins/startup-hold.ts';

@@ -1,11 +1,29 @@
+import { isIP, isIPv4 } from 'node:net';
+
+/** Some proxies (Azure, IIS) write a port behind the address, and brackets around one of IPv6. */
+const WITH_PORT = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?$/;
+
+/** @returns The address in an entry of `X-Forwarded-For`, without port and brackets; undefined where there is none. */
+export function addressIn(text: string): string | undefined {
+  if (isIP(text) !== 0) return text;
+  const [, bracketed, plain] = WITH_PORT.exec(text) ?? [];
+  const address = bracketed ?? plain ?? '';
+  return isIP(address) === 0 ? undefined : address;
+}
+
 /**
- * Whom an address stands for, as far as limits go: an IPv4 address for itself, also where it comes mapped into IPv6, and
+ * Whom a request counts for, as far as limits go: an IPv4 address for itself, also where it comes mapped into IPv6, and
  * an IPv6 one for its /64, because that much is what one customer is given.
  *
- * @param ip As Node and Fastify write addresses: without brackets.
+ * @param ip As it was forwarded, or the peer's; where it is no address, the peer's counts.
+ * @param peer Who has connected; undefined once the connection has ended.
  */
-export function clientKey(ip: string): string {
-  if (!ip.includes(':')) return ip;
+export function clientKey(ip: string | undefined, peer: string | undefined): string {
+  const address = (ip === peer ? ip : addressIn(ip ?? '')) ?? peer ?? '';
+  return address.includes(':') ? networkOf(address) : address;
+}
+
+function networkOf(ip: string): string {
   const groups = groupsOf(ip);
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
     const [high = 0, low = 0] = groups.slice(6);
@@ -25,7 +43,7 @@ function groupsOf(ip: string): number[] {
       .split(':')
       .filter((group) => group !== '')
       .flatMap((group) => {
-        if (!group.includes('.')) return Number.parseInt(group, 16);
+        if (!isIPv4(group)) return Number.parseInt(group, 16);
         const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
         return [a * 256 + b, c * 256 + d];
       }),

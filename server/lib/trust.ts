@@ -1,4 +1,5 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { BlockList, isIPv6 } from 'node:net';
+import { addressIn } from './client-key.ts';
 
 /** What the named sets hold, as everywhere (https://www.npmjs.com/package/proxy-addr). */
 const NAMED: Record<string, string[]> = {
@@ -27,9 +28,9 @@ export function trustOf(ranges: readonly string[] | false): (address: string | u
   const known = new Map<string, boolean>();
   return (peer) => {
     // A zone says through which door of this machine it came, which is no matter here.
-    const address = peer?.split('%', 1)[0];
+    const address = addressIn(peer?.split('%', 1)[0] ?? '');
     // What stands in X-Forwarded-For may be anything.
-    if (address === undefined || isIP(address) === 0) return false;
+    if (address === undefined) return false;
     const before = known.get(address);
     if (before !== undefined) return before;
     const trusted = list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');

@@ -21,7 +21,7 @@ import { Traffic, type TrafficSources } from '../monitoring/traffic.ts';
 import type {} from './connections.ts';
 import type {} from './overload.ts';
 import { PROBE_PATHS } from './probes.ts';
-import type {} from './rate-limit.ts';
+import type {} from './rate-limit/rate-limit.ts';
 
 /**
  * What a request is counted as whose client left before its answer: nginx's number for it. Nothing was sent, so that no

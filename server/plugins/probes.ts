@@ -8,7 +8,7 @@ import { getHealth, getLive, getReady, getStartup } from '#contracts/probes.ts';
 import { PROBE_RETRY_AFTER, type ProbeSources } from '../monitoring/probe-documents.ts';
 import { PROBES } from '../monitoring/probe-listener.ts';
 import type {} from './access.ts';
-import type {} from './rate-limit.ts';
+import type {} from './rate-limit/rate-limit.ts';
 
 const CONTRACTS = [getLive, getReady, getHealth, getStartup];
 

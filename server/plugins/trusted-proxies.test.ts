@@ -70,6 +70,7 @@ describe('the address that is held to be the client', () => {
       'unknown',
       0,
     ],
+    ['knows a hop by its address, whatever its port', PROXY, PRIVATE, xff(REAL, '10.0.0.9:443'), REAL, 0],
     ['knows the named sets', { TRUST_PROXY: 'loopback' }, '::1', xff(REAL), REAL, 0],
     ['reads true as the private ranges', { TRUST_PROXY: 'true' }, STRANGER, xff(SPOOFED), STRANGER, 1],
     ["is what Replit's proxy says", REPLIT, PRIVATE, xff(SPOOFED, REAL), REAL, 0],

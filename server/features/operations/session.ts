@@ -23,7 +23,7 @@ export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined
 
   app.route({
     ...signIn,
-    config: { access: 'public', limit: 'sign-in' },
+    config: { access: 'public', limit: 'operator-sign-in' },
     handler(request, reply) {
       if (operators.closed !== undefined) throw new ProblemError('unavailable', operators.closed);
       const { key, token } = request.body;
@@ -33,7 +33,6 @@ export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined
       const vouchedFor = key !== undefined || startToken?.redeem(token as string) === true;
       const begun = vouchedFor ? operators.signIn(reply, key) : undefined;
       if (begun === undefined) {
-        request.log.warn({ ip: request.ip }, 'a sign-in was refused');
         throw new ProblemError(
           'unauthorized',
           key === undefined

@@ -1,14 +1,16 @@
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createDatabase, query, type TestDatabase } from '../../tests/support/postgres.ts';
-import { TcpProxy } from '../../tests/support/tcp-proxy.ts';
-import { createDatabase as createPool, type Database } from '../database/pool.ts';
-import { postgresStore } from '../features/rate-limits/postgres-store.ts';
-import { ProblemError } from '../lib/problem.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { access } from './access.ts';
-import { problems } from './problems.ts';
-import { FixedWindows, rateLimit, type SharedStore } from './rate-limit.ts';
+import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
+import { createDatabase as createPool, type Database } from '../../database/pool.ts';
+import { postgresStore } from '../../features/rate-limits/postgres-store.ts';
+import { ProblemError } from '../../lib/problem.ts';
+import { Lifecycle } from '../../lifecycle.ts';
+import { access } from '../access.ts';
+import { problems } from '../problems.ts';
+import { FixedWindows } from './fixed-windows.ts';
+import { rateLimit } from './rate-limit.ts';
+import type { SharedStore } from './shared-counter.ts';
 
 const KEY = 'k'.repeat(43);
 const apps: FastifyInstance[] = [];
@@ -43,10 +45,17 @@ async function make(
     api.get('/api/status', { config: { limit: 'local' } }, () => 'status');
     api.get('/api/free', { config: { limit: false } }, () => 'free');
     api.get('/api/dear', { config: { limit: { name: 'dear', max: 2 } } }, () => 'dear');
-    api.post('/api/sign-in', { config: { limit: 'sign-in' } }, () => {
-      throw new ProblemError('unauthorized', 'Wrong name or password.');
+    api.get('/api/brief', { config: { limit: { name: 'brief', max: 1, windowMs: 200 } } }, () => 'brief');
+    api.get('/hooks/dear', { config: { limit: { name: 'hooks', max: 2 } } }, () => 'dear');
+    api.post('/api/sign-in', { config: { limit: 'sign-in' } }, (_request, reply) => {
+      reply.code(401).send('Wrong name or password.');
     });
     api.get('/api/monitoring/secrets', () => 'secret');
+    api.get('/api/monitoring/dear', { config: { limit: { name: 'dear', max: 2 } } }, () => 'dear');
+    api.get('/api/tokens', ({ headers }) => {
+      if (headers.authorization !== 'Bearer token') throw new ProblemError('unauthorized', 'No such token.');
+      return 'served';
+    });
   });
   await app.ready();
   return Object.assign(app, { warnings });
@@ -114,6 +123,7 @@ describe('in memory', () => {
     ['the status', '/api/status', 10],
     ['the API itself', '/api', 10],
     ['a limit of its own', '/api/dear', 2],
+    ['a limit of its own beside the API', '/hooks/dear', 2],
   ])('%s: %s, of 20 pass %d', async (_, url, expected) => {
     expect(await passing(await make(10), url, 20)).toBe(expected);
   });
@@ -149,9 +159,67 @@ describe('in memory', () => {
     expect((await ask(app, secret, { ...wrong, from: '192.0.2.2' })).statusCode).toBe(401);
   });
 
-  it('closes to a client whose sign-ins fail', async () => {
+  it('closes to a client whose sign-ins fail, and not because of operators’ keys', async () => {
     const app = await make(100);
+    await passing(app, '/api/monitoring/secrets', 30, { headers: { 'x-api-key': 'guess' } });
     expect(await passing(app, '/api/sign-in', 15, { method: 'POST' })).toBe(10);
+  });
+
+  it('serves an office whose address has been refused as an operator', async () => {
+    const app = await make(100_000);
+    await passing(app, '/api/monitoring/secrets', 30, { headers: { authorization: 'Bearer guess' } });
+    const token = { headers: { authorization: 'Bearer token' } };
+    for (let n = 0; n < 200; n++) expect((await ask(app, '/api/tokens', token)).statusCode).toBe(200);
+    // Tokens are the route's own to refuse.
+    const wrong = { headers: { authorization: 'Bearer wrong' } };
+    for (let n = 0; n < 30; n++) expect((await ask(app, '/api/tokens', wrong)).statusCode).toBe(401);
+    expect((await ask(app, '/api/tokens', token)).statusCode).toBe(200);
+  });
+
+  it('holds an operator to the limit of a route, and counts a HEAD once', async () => {
+    const app = await make(100);
+    const right = { headers: { 'x-api-key': KEY } };
+    expect(await passing(app, '/api/monitoring/dear', 5, right)).toBe(2);
+    expect(await passing(app, '/hooks/dear', 5, { method: 'HEAD' })).toBe(2);
+  });
+
+  it('gives a route a window of its own', async () => {
+    const app = await make(100);
+    const first = await ask(app, '/api/brief');
+    expect(first.headers).toMatchObject({
+      'ratelimit-policy': '"brief";q=1;w=1',
+      ratelimit: '"brief";r=0;t=1',
+    });
+    expect((await ask(app, '/api/brief')).headers['retry-after']).toBe('1');
+    await expect.poll(async () => (await ask(app, '/api/brief')).statusCode).toBe(200);
+  });
+
+  it.each([
+    { name: 'dear', max: 3 },
+    { name: 'dear', max: 2, windowMs: 1_000 },
+    { name: 'reads', max: 300 },
+    { name: 'a name', max: 1 },
+    { name: 'other', max: 0 },
+    { name: 'other', max: Number.NaN },
+    { name: 'other', max: 1, windowMs: 0 },
+    { name: 'other', max: 1, windowMs: 2 ** 31 },
+  ])('refuses %j beside the others', async (limit) => {
+    const app = Fastify();
+    apps.push(app);
+    await app.register(access, { keys: [] });
+    await app.register(rateLimit, { max: 300, windowMs: 60_000, lifecycle: new Lifecycle([]) });
+    app.get('/api/dear', { config: { limit: { name: 'dear', max: 2 } } }, () => 'dear');
+    expect(() => app.get('/api/other', { config: { limit } }, () => '')).toThrow(TypeError);
+  });
+
+  it('never promises more time than its window has', async () => {
+    const app = await make(100_000);
+    const seen = new Set<string | undefined>();
+    for (let n = 0; n < 500; n++) {
+      const { headers } = await ask(app, '/api/things', { from: `192.0.2.${n % 250}, 198.51.100.${n >> 1}` });
+      seen.add(/t=(\d+)$/.exec(String(headers.ratelimit))?.[1]);
+    }
+    expect(Math.max(...[...seen].map(Number))).toBe(60);
   });
 
   it('remembers a bounded number of clients, and forgets the oldest', () => {
@@ -213,7 +281,7 @@ describe('in PostgreSQL', () => {
     for (let i = 0; i < 150; i++) passed += await passing(replicas[i % 2 ? 0 : 1], '/api/things', 1);
     expect(passed).toBe(100);
     const { rows } = await query(testDatabase.url, 'select key, hits from rate_limits');
-    expect(rows.map(({ key }) => key)).toEqual(['reads:192.0.2.1']);
+    expect(rows.map(({ key }) => key)).toEqual(['reads:60000:192.0.2.1']);
     // What is refused already costs no further question.
     expect(rows[0].hits).toBeLessThan(105);
   });
@@ -242,6 +310,24 @@ describe('in PostgreSQL', () => {
     await new Promise((resolve) => setTimeout(resolve, 600));
     const again = await ask(app, '/api/things');
     expect(again.headers.ratelimit).toBe('"reads";r=1;t=1');
+  });
+
+  it('promises no more than its window, also where another configuration has begun a longer one', async () => {
+    const app = await replica(1);
+    await ask(app, '/api/things');
+    await query(testDatabase.url, `update rate_limits set ends_at = now() + interval '1 day'`);
+    const refused = await ask(app, '/api/things', { from: '192.0.2.1' });
+    expect(refused.headers).toMatchObject({
+      'ratelimit-policy': '"reads";q=1;w=60',
+      ratelimit: expect.stringMatching(/^"reads";r=0;t=(60|5\d)$/),
+      'retry-after': expect.stringMatching(/^(60|5\d)$/),
+    });
+    // Another replica, which has not refused it yet.
+    const other = await replica(1);
+    const again = await ask(other, '/api/things');
+    expect(again.headers).toMatchObject({ ratelimit: '"reads";r=0;t=60', 'retry-after': '60' });
+    // Begun under another configuration.
+    expect(await passing(await replica(1, 30_000), '/api/things', 2)).toBe(1);
   });
 
   it('counts the status, and nothing else, for itself', async () => {
