@@ -562,7 +562,7 @@ export const signIn = {
       },
       { additionalProperties: false },
     ),
-    response: { 200: Session, 400: Problem, 401: Problem, 429: Problem, 503: Problem },
+    response: { 200: Session, 400: Problem, 401: Problem, 403: Problem, 429: Problem, 503: Problem },
   },
 } as const;
 

@@ -123,10 +123,14 @@ export async function createApp(
   await app.register(trustedProxies, { ranges: config.trustProxy, trusts });
   await app.register(allowedHosts, { hosts: config.allowedHosts, exempt: PROBE_PATHS });
   await app.register(cors, { origins: config.corsOrigins });
-  await app.register(crossSiteWrites, { origins: [config.publicUrl ?? [], config.corsOrigins].flat() });
+  await app.register(crossSiteWrites, {
+    origins: [config.publicUrl ?? []].flat(),
+    corsOrigins: config.corsOrigins,
+  });
   await app.register(access, {
     keys: config.internalApiKeys,
     sessionSecrets: config.sessionSecrets,
+    allowHttpSignIn: config.allowHttpSignIn || config.environment !== 'production',
     ruleTimeoutMs: config.http.requestTimeoutMs,
   });
   await app.register(unguardedWrites);

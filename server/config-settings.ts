@@ -319,6 +319,12 @@ export const SETTINGS = {
     defaultText: "made once in development; else unset: the operators' doors are closed",
     doc: 'Opens what only operators may see. All of several are accepted, so that it can be rotated.',
   },
+  ALLOW_HTTP_SIGN_IN: {
+    group: 'Secrets',
+    ...boolean,
+    default: false,
+    doc: 'Let operators sign in over plain HTTP in production, where their key can be read on the way. Loopback always may.',
+  },
 
   ENABLE_METRICS: {
     group: 'Metrics and logs',

@@ -87,6 +87,7 @@ describe('defaults', () => {
       },
       sessionSecrets: [],
       internalApiKeys: [],
+      allowHttpSignIn: false,
       hsts: 'max-age=31536000',
       metrics: { enabled: true, port: undefined },
       log: { level: 'info', file: undefined, fileMaxBytes: 104_857_600, fileCount: 10 },

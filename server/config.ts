@@ -53,6 +53,8 @@ export interface Config {
   sessionSecrets: string[];
   /** Empty: the operators' doors are closed. */
   internalApiKeys: string[];
+  /** Whether operators may sign in over plain HTTP, in production. */
+  allowHttpSignIn: boolean;
   /** The header's value; it belongs on answers over TLS only. */
   hsts: string | false;
   metrics: { enabled: boolean; port: number | undefined };
@@ -180,6 +182,7 @@ export function loadConfig(
     },
     sessionSecrets: values.SESSION_SECRET ?? [],
     internalApiKeys: values.INTERNAL_API_KEY ?? [],
+    allowHttpSignIn: values.ALLOW_HTTP_SIGN_IN,
     hsts: values.HSTS,
     metrics: { enabled: values.ENABLE_METRICS, port: values.METRICS_PORT },
     log: {

@@ -107,7 +107,7 @@ export const SHARES: readonly Share[] = [
     async add(app) {
       await app.register(problems);
       await app.register(jsonBodies);
-      await app.register(crossSiteWrites, { origins: [] });
+      await app.register(crossSiteWrites, { origins: [], corsOrigins: [] });
       await app.register(access, { keys: [] });
       await app.register(compression);
     },

@@ -12,7 +12,12 @@ describe('a session', () => {
   const { session, value } = sessions.begin(1, NOW);
 
   it('is what its value says, for an hour', () => {
-    expect(session).toEqual({ signedInAt: NOW, expiresAt: NOW + 60 * MINUTE, key: 1 });
+    expect(session).toEqual({
+      id: session.id,
+      signedInAt: NOW,
+      expiresAt: NOW + 60 * MINUTE,
+      key: 1,
+    });
     expect(sessions.read(value, NOW + 60 * MINUTE - 1)).toEqual(session);
     expect(sessions.read(value, NOW + 60 * MINUTE)).toBeUndefined();
   });
@@ -30,19 +35,22 @@ describe('a session', () => {
   });
 
   it('cannot be made up or changed', () => {
-    const [signedIn, expires, signature] = value.split('.') as [string, string, string];
+    const [id, signedIn, expires, signature] = value.split('.') as [string, string, string, string];
+    const other = sessions.begin(1, NOW).session.id;
     const later = (NOW + 120 * MINUTE).toString(36);
     for (const forged of [
       '',
       'x',
-      `${signedIn}.${later}.${signature}`,
-      `${later}.${expires}.${signature}`,
-      `${signedIn}.${expires}.${signature.slice(1)}A`,
-      `${signedIn}.${expires}.`,
-      `${signedIn}.${expires}`,
+      `${id}.${signedIn}.${later}.${signature}`,
+      `${id}.${later}.${expires}.${signature}`,
+      `${id}.${signedIn}.${expires}.${signature.slice(1)}A`,
+      `${id}.${signedIn}.${expires}.`,
+      `${id}.${signedIn}.${expires}`,
+      `${other}.${signedIn}.${expires}.${signature}`,
+      `${signedIn}.${expires}.${signature}`,
       `${value}.`,
       ` ${value}`,
-      `${signedIn}.${expires}.${'A'.repeat(43)}`,
+      `${id}.${signedIn}.${expires}.${'A'.repeat(43)}`,
     ]) {
       expect(sessions.read(forged, NOW), forged).toBeUndefined();
     }
@@ -52,7 +60,7 @@ describe('a session', () => {
     expect(sessions.renew(session, NOW + 10 * MINUTE - 1)).toBeUndefined();
     let at = NOW + 10 * MINUTE;
     let begun = sessions.renew(session, at);
-    expect(begun?.session).toEqual({ signedInAt: NOW, expiresAt: at + 60 * MINUTE, key: 1 });
+    expect(begun?.session).toEqual({ ...session, expiresAt: at + 60 * MINUTE });
     let longest = 0;
     while (begun !== undefined) {
       longest = begun.session.expiresAt;
@@ -60,6 +68,27 @@ describe('a session', () => {
       begun = sessions.renew(begun.session, at);
     }
     expect(longest).toBe(NOW + 12 * 60 * MINUTE);
+  });
+});
+
+describe('a session that is signed out', () => {
+  it('ends with its renewals, and is remembered as long as one could last', () => {
+    const sessions = new OperatorSessions(KEYS, SECRETS);
+    const { session, value } = sessions.begin(0, NOW);
+    const other = sessions.begin(0, NOW);
+    let last = value;
+    for (let at = NOW + 30 * MINUTE; ; at += 30 * MINUTE) {
+      const renewed = sessions.renew(sessions.read(last, at) ?? session, at);
+      if (renewed === undefined) break;
+      last = renewed.value;
+    }
+    const end = NOW + 12 * 60 * MINUTE - 1;
+    expect(sessions.read(last, end)).toBeDefined();
+    sessions.end(session, NOW + MINUTE);
+    for (let n = 0; n < 100; n++) sessions.end(sessions.begin(0, end).session, end);
+    expect(sessions.read(value, NOW + MINUTE)).toBeUndefined();
+    expect(sessions.read(last, end)).toBeUndefined();
+    expect(sessions.read(other.value, NOW + MINUTE)).toEqual(other.session);
   });
 });
 

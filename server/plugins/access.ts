@@ -53,8 +53,8 @@ declare module 'fastify' {
 
 /** Signing in and out. */
 export interface Operators {
-  /** Why nobody can sign in, and what to set; undefined where one can. */
-  readonly closed: string | undefined;
+  /** @returns Why a browser that asks like this cannot sign in, and what to set; undefined where it can. */
+  closed(request: FastifyRequest): ProblemError | undefined;
   /**
    * Begins a session in the browser that the answer goes to.
    *
@@ -62,7 +62,10 @@ export interface Operators {
    * @returns Undefined where the key is wrong.
    */
   signIn(reply: FastifyReply, key?: string): OperatorSession | undefined;
+  /** Ends the session of this browser, with all copies of its cookie, in this process at once. */
   signOut(reply: FastifyReply): void;
+  /** @param listener Told of each session that is signed out. */
+  onSignOut(listener: (session: OperatorSession) => undefined): void;
 }
 
 export interface AccessOptions {
@@ -70,6 +73,8 @@ export interface AccessOptions {
   keys: readonly string[];
   /** Sign the sessions of browsers; empty: there are none. */
   sessionSecrets?: readonly string[];
+  /** Whether operators may sign in over plain HTTP, where the key and the session can be read on the way. */
+  allowHttpSignIn?: boolean;
   /** How long a rule may take, in milliseconds. */
   ruleTimeoutMs?: number;
 }
@@ -127,7 +132,8 @@ function valuesOf(header: string, name: string): string[] {
 }
 
 /** Whether a route that does not say is for operators: everything under these addresses is. */
-const isOperators = (url: string) => url === '/metrics' || `${url}/`.startsWith('/api/monitoring/');
+const isOperators = (url: string) =>
+  url === '/metrics' || url === '/api/monitoring' || url.startsWith('/api/monitoring/');
 
 /** @returns Who is answered by a route. */
 export const accessOf = (route: {
@@ -142,15 +148,16 @@ const tooLate = () =>
   });
 
 export const access = fp<AccessOptions>(async (app: FastifyInstance, options) => {
-  const { keys, sessionSecrets = [], ruleTimeoutMs = RULE_TIMEOUT_MS } = options;
+  const { keys, sessionSecrets = [], allowHttpSignIn = false, ruleTimeoutMs = RULE_TIMEOUT_MS } = options;
   const find = keyFinder(keys);
-  const closed = whyClosed(keys, sessionSecrets);
+  const missing = whatIsMissing(keys, sessionSecrets);
+  const onSignOut = new Set<(session: OperatorSession) => undefined>();
   const sessions = new OperatorSessions(keys, sessionSecrets);
 
   app.decorateRequest('operatorSession', {
     getter(this: FastifyRequest) {
       const { cookie: header } = this.headers;
-      if (header === undefined || closed !== undefined) return undefined;
+      if (header === undefined || missing !== undefined) return undefined;
       const now = Date.now();
       for (const value of valuesOf(header, cookieName(this))) {
         const session = sessions.read(value, now);
@@ -166,17 +173,29 @@ export const access = fp<AccessOptions>(async (app: FastifyInstance, options) =>
       return this.operatorSession === undefined ? 'absent' : 'right';
     },
   });
+  const closed: Operators['closed'] = (request) => {
+    if (missing !== undefined) return new ProblemError('unavailable', missing);
+    if (allowHttpSignIn || request.protocol === 'https' || LOOPBACK.test(request.hostname)) return undefined;
+    return new ProblemError('forbidden', OVER_HTTP);
+  };
   app.decorate('operators', {
     closed,
     signIn(reply, key) {
       const index = key === undefined ? 0 : find(key);
-      if (closed !== undefined || index === -1) return undefined;
+      if (closed(reply.request) !== undefined || index === -1) return undefined;
       const { session, value } = sessions.begin(index, Date.now());
       setSession(reply, session, value);
       return session;
     },
     signOut(reply) {
+      const session = reply.request.operatorSession;
       reply.header('set-cookie', cookie(reply.request, '', 0));
+      if (session === undefined) return;
+      sessions.end(session, Date.now());
+      for (const listener of onSignOut) listener(session);
+    },
+    onSignOut(listener) {
+      onSignOut.add(listener);
     },
   });
 
@@ -234,7 +253,7 @@ export const access = fp<AccessOptions>(async (app: FastifyInstance, options) =>
   });
 });
 
-function whyClosed(keys: readonly string[], secrets: readonly string[]): string | undefined {
+function whatIsMissing(keys: readonly string[], secrets: readonly string[]): string | undefined {
   const missing = [
     ...(keys.length > 0 ? [] : ['INTERNAL_API_KEY']),
     ...(secrets.length > 0 ? [] : ['SESSION_SECRET']),
@@ -243,6 +262,12 @@ function whyClosed(keys: readonly string[], secrets: readonly string[]): string 
   const are = missing.length === 1 ? 'is' : 'are';
   return `Nobody can sign in here, because ${missing.join(' and ')} ${are} not set. Set ${missing.join(' and ')} and start the server again.`;
 }
+
+/** Hosts that a browser reaches without a network: a development server, or the near end of a tunnel. */
+const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/i;
+const OVER_HTTP =
+  'Signing in needs HTTPS: over plain HTTP the key and the session can be read on the way. Come by https://. If a proxy ' +
+  'ends TLS before this server, set TRUST_PROXY to its address. ALLOW_HTTP_SIGN_IN=true allows it all the same.';
 
 const WITHOUT_KEY = ' Scrapers are answered without a key on a port of their own: set METRICS_PORT.';
 

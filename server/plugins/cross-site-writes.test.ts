@@ -9,7 +9,7 @@ let app: FastifyInstance;
 beforeAll(async () => {
   app = Fastify({ trustProxy: ['10.0.0.0/8'] });
   await app.register(problems);
-  await app.register(crossSiteWrites, { origins: [LISTED] });
+  await app.register(crossSiteWrites, { origins: [], corsOrigins: [LISTED] });
   app.route({ method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], url: '/', handler: async () => 'done' });
 });
 afterAll(() => app.close());

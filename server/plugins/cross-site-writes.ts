@@ -11,31 +11,41 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { ProblemError } from '../lib/problem.ts';
+import { isForOtherOrigins } from './cors.ts';
 
 export interface CrossSiteWritesOptions {
-  /** Origins that may write: `PUBLIC_URL` and `CORS_ORIGINS`. Pages of the host that was asked always may. */
+  /** `PUBLIC_URL`, whose pages may write, as those of the host that was asked always may. */
   origins: readonly string[];
+  /** `CORS_ORIGINS`, whose pages may write to routes that are for them. */
+  corsOrigins: readonly string[];
 }
 
-export const crossSiteWrites = fp<CrossSiteWritesOptions>(async (app, { origins }) => {
-  const known = new Set(origins);
-  const check: onRequestHookHandler = (request, _reply, done) => {
-    const { method, headers } = request;
-    if (isRead(method) || headers.cookie === undefined || mayWrite(request, known)) {
-      done();
-      return;
-    }
-    done(
-      new ProblemError(
-        'cross-site',
-        `A page of ${headers.origin ?? 'another site'} may not write here in its visitor's name. ` +
-          'If it is one of yours, add its origin to CORS_ORIGINS.',
-      ),
-    );
-  };
+export const crossSiteWrites = fp<CrossSiteWritesOptions>(async (app, options) => {
+  const own = new Set(options.origins);
+  const all = new Set([...own, ...options.corsOrigins]);
+  const checkFor =
+    (known: ReadonlySet<string>, remedy: string): onRequestHookHandler =>
+    (request, _reply, done) => {
+      const { method, headers } = request;
+      if (isRead(method) || headers.cookie === undefined || mayWrite(request, known)) {
+        done();
+        return;
+      }
+      done(
+        new ProblemError(
+          'cross-site',
+          `A page of ${headers.origin ?? 'another site'} may not write here in its visitor's name. ${remedy}`,
+        ),
+      );
+    };
+  const check = checkFor(all, 'If it is one of yours, add its origin to CORS_ORIGINS.');
+  const checkOwn = checkFor(
+    own,
+    "Only this server's own pages may; set PUBLIC_URL to the address that visitors use.",
+  );
   app.addHook('onRoute', (route) => {
     if ([route.method].flat().every(isRead)) return;
-    route.onRequest = [check, ...[route.onRequest ?? []].flat()];
+    route.onRequest = [isForOtherOrigins(route) ? check : checkOwn, ...[route.onRequest ?? []].flat()];
   });
 });
 

@@ -194,11 +194,86 @@ describe('a session', () => {
     expect(out.statusCode).toBe(403);
   });
 
+  it('ends with signing out, in every copy and renewal of it, and alone', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const cookie = cookieOf(await signIn(server, { key: KEY }));
+    const atTheSameTime = cookieOf(await signIn(server, { key: KEY }));
+    vi.setSystemTime(Date.now() + 20 * MINUTE);
+    const renewed = cookieOf(await server.app.inject({ url: CLOSED, headers: { cookie } }));
+    expect(renewed).toMatch(/^operator=./);
+    await server.app.inject({ method: 'DELETE', url: SESSION, headers: { cookie } });
+    expect([await ask(server, cookie), await ask(server, renewed)]).toEqual([401, 401]);
+    expect((await server.app.inject({ url: SESSION, headers: { cookie: renewed } })).json().signedIn).toBe(
+      false,
+    );
+    expect(await ask(server, atTheSameTime)).toBe(200);
+  });
+
+  it('ends its open streams with signing out, and no other’s', async () => {
+    await using own = await make();
+    const url = await own.listen();
+    const stream = async (cookie: string) => {
+      const answer = await fetch(`${url}/api/monitoring/stream`, { headers: { cookie } });
+      expect(answer.status).toBe(200);
+      return answer;
+    };
+    const [mine, others] = [
+      cookieOf(await signIn(own, { key: KEY })),
+      cookieOf(await signIn(own, { key: KEY })),
+    ];
+    const open = await stream(mine);
+    const reader = (await stream(others)).body?.getReader();
+    await own.app.inject({ method: 'DELETE', url: SESSION, headers: { cookie: mine } });
+    // It ends, so its text can be read as a whole.
+    expect(await open.text()).toContain('event: hello');
+    const read = async () => new TextDecoder().decode((await reader?.read())?.value);
+    await expect.poll(read).toContain('event: figures');
+    await reader?.cancel();
+  });
+
   it('ends in the browser that signs out', async () => {
     const cookie = cookieOf(await signIn(server, { key: KEY }));
     const answer = await server.app.inject({ method: 'DELETE', url: SESSION, headers: { cookie } });
     expect(answer.statusCode).toBe(204);
     expect(answer.headers['set-cookie']).toBe('operator=; Path=/api; Max-Age=0; HttpOnly; SameSite=Strict');
+  });
+});
+
+describe('signing in over plain HTTP', () => {
+  const at = (host: string, more: Record<string, string> = {}) => ({ host, ...from(), ...more });
+  const OVER_HTTP = /HTTPS.*TRUST_PROXY.*ALLOW_HTTP_SIGN_IN/;
+
+  it('is refused in production, before a key is asked for, in words that say what to set', async () => {
+    const shown = await server.app.inject({ url: SESSION, headers: { host: 'app.example.com' } });
+    expect(shown.json().closed).toMatch(OVER_HTTP);
+    for (const host of ['app.example.com', '192.0.2.1:5000', 'localhost.example.com', '[2001:db8::1]']) {
+      const answer = await signIn(server, { key: KEY }, at(host));
+      expect([answer.statusCode, answer.json().type]).toEqual([403, '/problems/forbidden']);
+      expect(answer.json().detail).toMatch(OVER_HTTP);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    }
+  });
+
+  it.each(['localhost', 'LOCALHOST:5000', 'app.localhost', '127.0.0.1:5000', '127.1.2.3', '[::1]:5000'])(
+    'is not over a network at %s',
+    async (host) => {
+      expect((await signIn(server, { key: KEY }, at(host))).statusCode).toBe(200);
+    },
+  );
+
+  it('is over TLS where a trusted proxy says so, and only a trusted one', async () => {
+    const tls = { 'x-forwarded-proto': 'https' };
+    expect((await signIn(server, { key: KEY }, at('app.example.com', tls))).statusCode).toBe(200);
+    await using trusting = await make({ TRUST_PROXY: '' });
+    expect((await signIn(trusting, { key: KEY }, at('app.example.com', tls))).statusCode).toBe(403);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['where it is allowed', { ALLOW_HTTP_SIGN_IN: 'true' }],
+    ['in development', { NODE_ENV: 'development' }],
+  ])('is possible %s', async (_, env) => {
+    await using open = await make(env);
+    expect((await signIn(open, { key: KEY }, at('app.example.com'))).statusCode).toBe(200);
   });
 });
 

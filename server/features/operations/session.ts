@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import { readSession, type Session, signIn, signOut } from '#contracts/monitoring.ts';
 import type { OperatorSession } from '../../lib/operator-sessions.ts';
 import { ProblemError } from '../../lib/problem.ts';
@@ -18,14 +19,16 @@ export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined
 
   app.route({
     ...readSession,
-    handler: ({ operatorSession }) => shown(operatorSession),
+    config: { cors: false },
+    handler: (request) => shown(request, request.operatorSession),
   });
 
   app.route({
     ...signIn,
-    config: { access: 'public', limit: 'operator-sign-in' },
+    config: { access: 'public', limit: 'operator-sign-in', cors: false },
     handler(request, reply) {
-      if (operators.closed !== undefined) throw new ProblemError('unavailable', operators.closed);
+      const closed = operators.closed(request);
+      if (closed !== undefined) throw closed;
       const { key, token } = request.body;
       if ((key === undefined) === (token === undefined)) {
         throw new ProblemError('validation', 'Send either a key or a token.');
@@ -42,24 +45,25 @@ export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined
         );
       }
       request.log.info({ ip: request.ip }, 'an operator signed in');
-      return shown(begun);
+      return shown(request, begun);
     },
   });
 
   app.route({
     ...signOut,
-    config: { access: 'public' },
+    config: { access: 'public', cors: false },
     async handler(_request, reply) {
       operators.signOut(reply);
       return reply.code(204).send(null);
     },
   });
 
-  function shown(one: OperatorSession | undefined): Session {
+  function shown(request: FastifyRequest, one: OperatorSession | undefined): Session {
+    const closed = operators.closed(request);
     return {
       signedIn: one !== undefined,
       expiresAt: one === undefined ? null : new Date(one.expiresAt).toISOString(),
-      ...(operators.closed === undefined ? {} : { closed: operators.closed }),
+      ...(closed === undefined ? {} : { closed: closed.message }),
     };
   }
 };

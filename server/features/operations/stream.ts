@@ -58,6 +58,8 @@ interface Client {
   /** Which lines of the log it wants, and up to which it has them. */
   level: LogLevel | undefined;
   seq: number;
+  /** Absent for who came with a key. */
+  sessionId: string | undefined;
   /** Milliseconds since 1970. */
   endsAt: number;
 }
@@ -91,6 +93,7 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
         lastStep: 0,
         level: log,
         seq: resumed ?? 0,
+        sessionId: request.operatorSession?.id,
         endsAt: endOf(request.operatorSession?.expiresAt),
       };
       reply.hijack();
@@ -119,6 +122,9 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     },
   });
   app.addHook('onClose', async () => bye());
+  app.operators.onSignOut(({ id }) => {
+    for (const { sessionId, response } of clients) if (sessionId === id) response.end();
+  });
   lifecycle.onTransition(() => {
     if (isStopping()) bye();
     else void tick();

@@ -15,7 +15,7 @@ test.describe('signing in', () => {
     await using server = await backend.start();
     await server.ready();
     await page.goto(`${server.url}/ops`);
-    await expect(page.getByText('Nobody can sign in here yet')).toBeVisible();
+    await expect(page.getByText('Sign-in is closed')).toBeVisible();
     await expect(page.getByText(/INTERNAL_API_KEY/)).toBeVisible();
     await look(page, 'operations-closed');
   });

@@ -66,7 +66,7 @@ export function SignIn({ closed, failed }: { closed: string | undefined; failed:
         <div role="status" className="mt-6 flex gap-3 rounded-lg border bg-surface p-4">
           <Icon name="lock" className="mt-1 size-4 text-muted" />
           <div>
-            <p className="font-medium">Nobody can sign in here yet</p>
+            <p className="font-medium">Sign-in is closed</p>
             <p className="mt-1 text-sm text-muted">{closed}</p>
           </div>
         </div>
