@@ -33,6 +33,7 @@ async function make(
     await api.register(handlerDeadline, { limitMs: 10_000 });
     await api.register(overload, { waitedMs: () => 0, ...options });
     api.get('/', () => 'done');
+    api.get('/closed', { config: { access: 'operator' } }, () => 'done');
     routes(api);
   });
   return { app, url: await app.listen({ port: 0, host: '127.0.0.1' }) };
@@ -64,12 +65,14 @@ it('refuses where too many handlers are at work, but neither probes nor operator
   expect(refused.headers.get('retry-after')).toBe('1');
   expect(refused.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   expect(await statusOf(`${url}/live`)).toBe(200);
-  expect(await statusOf(url, { headers: { 'x-api-key': KEY } })).toBe(200);
-  expect(await statusOf(url, { headers: { 'x-api-key': 'guess' } })).toBe(503);
+  expect(await statusOf(`${url}/closed`, { headers: { 'x-api-key': KEY } })).toBe(200);
+  expect(await statusOf(`${url}/closed`, { headers: { 'x-api-key': 'guess' } })).toBe(503);
+  // Elsewhere a right key is not told from a wrong one.
+  expect(await statusOf(url, { headers: { 'x-api-key': KEY } })).toBe(503);
   gate.resolve('over');
   expect(await Promise.all(waiting)).toEqual([200, 200, 200]);
   expect(await statusOf(url)).toBe(200);
-  expect(app.overload.shed).toMatchObject({ 'in-flight': 2 });
+  expect(app.overload.shed).toMatchObject({ 'in-flight': 3 });
 });
 
 it('refuses at the door what the application would refuse, in the same words, and nothing else', async () => {
@@ -94,8 +97,8 @@ it('refuses at the door what the application would refuse, in the same words, an
   expect(await atTheDoor.json()).toEqual({ ...(await inside.json()), requestId: 'the-id' });
   expect((await fetch(door, { method: 'HEAD' })).status).toBe(503);
   expect(await statusOf(`${door}/live`)).toBe(200);
-  expect(await statusOf(door, { headers: { 'x-api-key': KEY } })).toBe(200);
-  expect(await statusOf(door, { headers: { authorization: `Bearer ${KEY}` } })).toBe(200);
+  expect(await statusOf(`${door}/closed`, { headers: { 'x-api-key': KEY } })).toBe(200);
+  expect(await statusOf(`${door}/closed`, { headers: { authorization: `Bearer ${KEY}` } })).toBe(200);
   expect(app.overload.shed['in-flight']).toBe(3);
 });
 

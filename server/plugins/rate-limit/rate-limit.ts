@@ -167,7 +167,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
     }
     if (limit === 'sign-in' || limit === 'operator-sign-in') {
       const settle: onResponseHookHandler = (request, reply, done) => {
-        tries[limit].settle(request, clientOf(request), reply.statusCode);
+        tries[limit].settle(request, reply.statusCode);
         done();
       };
       route.onResponse = [settle, ...[route.onResponse ?? []].flat()];

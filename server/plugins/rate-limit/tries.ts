@@ -9,7 +9,7 @@ const MAX_TRIES = 10;
 /** How often one client may be wrong about a secret in a window. */
 export class Tries {
   readonly limit: Limit;
-  readonly #held = new WeakMap<FastifyRequest, Window>();
+  readonly #held = new WeakMap<FastifyRequest, { client: string; window: Window }>();
   readonly #warned = new WeakSet<Window>();
 
   constructor(name: string, windowMs: number) {
@@ -32,7 +32,7 @@ export class Tries {
     const known = this.limit.windows.look(client, now);
     if (known !== undefined && known.hits >= this.limit.max)
       return this.limit.refuse(reply, known.endsAt - now);
-    this.#held.set(request, this.limit.windows.hit(client, now));
+    this.#held.set(request, { client, window: this.limit.windows.hit(client, now) });
     return undefined;
   }
 
@@ -40,11 +40,11 @@ export class Tries {
    * Takes a try back that has succeeded, or that was not judged: a limit refused it, or the server failed. A try that
    * was broken off is never told of, and stays counted.
    */
-  settle(request: FastifyRequest, client: string, status: number): void {
-    const window = this.#held.get(request);
-    if (window === undefined) return;
-    if (status < 400 || status >= 500 || status === 429) window.hits--;
-    else this.#warn(request, client, window);
+  settle(request: FastifyRequest, status: number): void {
+    const held = this.#held.get(request);
+    if (held === undefined) return;
+    if (status < 400 || status >= 500 || status === 429) held.window.hits--;
+    else this.#warn(request, held.client, held.window);
   }
 
   #warn(request: FastifyRequest, client: string, window: Window): void {
