@@ -117,6 +117,20 @@ test('the palette and the theme menu are worked by keyboard alone, under the str
   await expect(page.getByRole('button', { name: 'Theme' })).toBeFocused();
 });
 
+test('the palette hears what is typed right behind its keys, though no script comes any more', async ({
+  page,
+}) => {
+  await page.goto('/no/such/screen');
+  await expect(page.getByRole('heading', { name: 'There is nothing at this address' })).toBeVisible();
+  // On a slow network: what is not loaded by now is never answered.
+  await page.route('**/assets/*.js', () => {});
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('theme dark');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await expect(page.getByRole('dialog', { name: 'Commands' })).toBeHidden();
+});
+
 test.describe(() => {
   test.use({ failedRequests: true });
 

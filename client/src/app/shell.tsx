@@ -1,11 +1,11 @@
 import { Link, Outlet, useRouter, useRouterState } from '@tanstack/react-router';
-import { type ComponentType, type ReactNode, useEffect, useRef, useState } from 'react';
-import { Toasts, toast } from '@/components/toast.tsx';
-import { loadPart } from '@/lib/deployment.ts';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { Toasts } from '@/components/toast.tsx';
 import { useShortcut } from '@/lib/shortcut.ts';
 import { Banners } from './banners.tsx';
 import { Frame } from './frame.tsx';
 import { navigationOf } from './navigation.ts';
+import { Palette } from './palette.tsx';
 import { Tools } from './tools.tsx';
 
 const NavLink = ({ to, ...rest }: { to: string; className: string; children: ReactNode }) => (
@@ -45,16 +45,11 @@ function Progress() {
 /** What stands around every screen. */
 export function Shell() {
   const router = useRouter();
-  const [Palette, setPalette] = useState<ComponentType<{ onClose: () => void }>>();
+  const [isPaletteOpen, setPaletteOpen] = useState(false);
   useFocusOnNavigation();
-
-  const openPalette = () => {
-    loadPart(() => import('./palette.tsx')).then(
-      ({ Palette }) => setPalette(() => Palette),
-      () => toast('The commands could not be loaded. Reload the page.'),
-    );
-  };
-  useShortcut('mod+k', openPalette, Palette === undefined);
+  // Part of the shell's own file: what is typed while a palette loads would reach the screen behind it.
+  const openPalette = () => setPaletteOpen(true);
+  useShortcut('mod+k', openPalette, !isPaletteOpen);
 
   return (
     <Frame
@@ -66,7 +61,7 @@ export function Shell() {
           <Progress />
           <Banners />
           <Toasts />
-          {Palette && <Palette onClose={() => setPalette(undefined)} />}
+          {isPaletteOpen && <Palette onClose={() => setPaletteOpen(false)} />}
         </>
       }
     >
