@@ -10,7 +10,7 @@ import { freePort, startServer } from '../tests/support/server.ts';
 const smoke = (...args: string[]) =>
   runCommand(process.execPath, [join(import.meta.dirname, 'smoke.ts'), ...args]);
 
-describe.concurrent('the smoke test', { timeout: 60_000 }, () => {
+describe.concurrent('the smoke test', () => {
   it('passes a server as it is shipped, and leaves no note behind', async () => {
     const database = await createDatabase();
     await using server = await startServer({ DATABASE_URL: database.url });

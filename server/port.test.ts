@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openRaw } from '../tests/support/raw-http.ts';
+import { openRaw, openSeen } from '../tests/support/raw-http.ts';
 import { freePort } from '../tests/support/server.ts';
+import { until } from '../tests/support/until.ts';
 import { type OpenPort, openPort } from './port.ts';
 
 const GET = 'GET /thing HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -40,6 +40,9 @@ afterEach(async () => {
   }
 });
 
+const connectionsOf = ({ server }: OpenPort) =>
+  new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
+
 async function taken(host: string): Promise<{ port: number } & AsyncDisposable> {
   const server = createServer().listen(0, host);
   await once(server, 'listening');
@@ -58,11 +61,10 @@ describe('a port', () => {
     const address = `http://127.0.0.1:${port.port}`;
     expect(await (await fetch(`${address}/live`)).text()).toBe('alive');
     const waiting = ['/a', '/b'].map(async (path) => (await fetch(address + path)).text());
-    await using left = await openRaw(address);
-    left.socket.write(GET);
-    await sleep(50);
+    await using left = await openSeen(address, GET);
+    const connections = await connectionsOf(port);
     await left[Symbol.asyncDispose]();
-    await sleep(50);
+    await until('it to have gone', async () => (await connectionsOf(port)) < connections);
     const seen: string[] = [];
     port.handOver((request, response) => {
       seen.push(request.url ?? '');
@@ -86,7 +88,7 @@ describe('a port', () => {
         return one;
       }),
     );
-    while (waiting < kept) await sleep(20);
+    await until('all of them to wait', () => waiting === kept);
     connection.socket.write(GET);
     const answer = await connection.answer();
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);

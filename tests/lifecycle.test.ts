@@ -3,19 +3,16 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Status } from '#contracts/status.ts';
 import { answers, answersOf, toldToStrangers } from './support/answers.ts';
 import { type CopiedBuild, copyBuild } from './support/build.ts';
 import { createDatabase, query } from './support/postgres.ts';
-import { openRaw } from './support/raw-http.ts';
+import { openRaw, openSeen } from './support/raw-http.ts';
 import { freePort, ROOT, startServer } from './support/server.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
-
-/** Many processes at once: on a busy machine each takes its time. */
-const PATIENT = { timeout: 60_000 };
+import { until } from './support/until.ts';
 
 const MAIN = join(ROOT, 'dist', 'server', 'main.js');
 const SLOW = `create table slow_thing (id int); --> statement-breakpoint\nselect pg_sleep(30);`;
@@ -29,20 +26,6 @@ beforeAll(async () => {
   slow = await copyBuild({ '9000_slow': SLOW });
 });
 afterAll(() => slow[Symbol.asyncDispose]());
-
-async function until<T>(
-  what: string,
-  look: () => Promise<T | undefined | false>,
-  limitMs = 8_000,
-): Promise<T> {
-  const limit = Date.now() + limitMs;
-  while (Date.now() < limit) {
-    const found = await look();
-    if (found) return found;
-    await sleep(30);
-  }
-  throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
-}
 
 const statusOf = async (url: string) => (await (await fetch(`${url}/api/status`)).json()) as Status;
 const reaches = (url: string, state: Status['state']) =>
@@ -66,7 +49,7 @@ async function migratingSlowly() {
   return { database, recorded, server };
 }
 
-describe.concurrent('the state', PATIENT, () => {
+describe.concurrent('the state', () => {
   it('starting: the page and the probes answer while the database refuses, and say nothing of where it is', async () => {
     const port = await freePort();
     await using server = await startServer({
@@ -106,10 +89,8 @@ describe.concurrent('the state', PATIENT, () => {
     await server.open();
     expect(await answersOf(server.url)).toEqual(answers(503, 503));
     expect((await statusOf(server.url)).state).toBe('starting');
-    const began = Date.now();
+    // Waiting for the database would take the minute of DB_CONNECT_TIMEOUT_MS, and end with 1.
     expect(await server.end('SIGINT')).toBe(0);
-    // Without a word from the database it would take the minute of DB_CONNECT_TIMEOUT_MS.
-    expect(Date.now() - began).toBeLessThan(8_000);
     await proxy.stop();
   });
 
@@ -127,7 +108,7 @@ describe.concurrent('the state', PATIENT, () => {
     expect(await toldToStrangers(server.url)).not.toMatch(/backend|other-release|127\.0\.0\.1/);
     await until('the true reason in the log', async () => server.output().includes('other-release'));
     await holder.end();
-    await server.ready(5_000);
+    await server.ready();
     expect((await statusOf(server.url)).problem).toBeUndefined();
   });
 
@@ -161,10 +142,14 @@ describe.concurrent('the state', PATIENT, () => {
 
   it('draining: /ready is 503 at once, everything else answers and closes its connection', async () => {
     const database = await createDatabase();
-    await using server = await startServer({ DATABASE_URL: database.url, DRAIN_DELAY_MS: '1500' });
+    await using server = await startServer({
+      DATABASE_URL: database.url,
+      DRAIN_DELAY_MS: '8000',
+      SHUTDOWN_TIMEOUT_MS: '30000',
+    });
     await server.ready();
     server.child.kill('SIGTERM');
-    await until('/ready to turn', async () => (await fetch(`${server.url}/ready`)).status === 503, 500);
+    await until('/ready to turn', async () => (await fetch(`${server.url}/ready`)).status === 503);
     expect(await answersOf(server.url)).toEqual(answers(200, 503));
     for (const path of ['/', '/api/status', '/ready', '/api/nothing']) {
       expect((await fetch(server.url + path)).headers.get('connection')).toBe('close');
@@ -174,7 +159,7 @@ describe.concurrent('the state', PATIENT, () => {
   });
 });
 
-describe.concurrent('a process ends', PATIENT, () => {
+describe.concurrent('a process ends', () => {
   it('with 78 and every mistake in its configuration at once', async () => {
     await using server = await startServer({ PORT: '0', LOG_LEVEL: 'loud', DB_POOL_SIZE: 'many' });
     expect(await server.ended()).toBe(78);
@@ -235,9 +220,7 @@ describe.concurrent('a process ends', PATIENT, () => {
     idle.socket.write('GET /live HTTP/1.1\r\nHost: x\r\n\r\n');
     await idle.answer();
     await using unused = await openRaw(server.url);
-    const began = Date.now();
     expect(await server.end(signal)).toBe(0);
-    expect(Date.now() - began).toBeLessThan(2_000);
     await Promise.all([idle.closed, unused.closed]);
     const open = `select count(*)::int as n from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
     expect((await query(database.url, open)).rows).toEqual([{ n: 0 }]);
@@ -247,9 +230,7 @@ describe.concurrent('a process ends', PATIENT, () => {
     'with 0 for %s while migrating: cancelled, rolled back, not recorded',
     async (signal) => {
       const { database, recorded, server } = await migratingSlowly();
-      const began = Date.now();
       expect(await server.end(signal)).toBe(0);
-      expect(Date.now() - began).toBeLessThan(4_000);
       expect((await query(database.url, RUNNING_SLEEP)).rowCount).toBe(0);
       expect((await query(database.url, `select to_regclass('slow_thing') as it`)).rows).toEqual([
         { it: null },
@@ -263,9 +244,7 @@ describe.concurrent('a process ends', PATIENT, () => {
     const database = await createDatabase();
     await using server = await startServer({ DATABASE_URL: database.url });
     await server.ready();
-    await using connection = await openRaw(server.url);
-    connection.socket.write('GET /api/status HTTP/1.1\r\n');
-    await sleep(50);
+    await using connection = await openSeen(server.url, 'GET /api/status HTTP/1.1\r\n');
     server.child.kill('SIGTERM');
     await until('the port to close', () =>
       fetch(`${server.url}/live`).then(
@@ -286,22 +265,18 @@ describe.concurrent('a process ends', PATIENT, () => {
     await server.ready();
     server.child.kill('SIGTERM');
     await until('the first signal', async () => (await statusOf(server.url)).state === 'draining');
-    const began = Date.now();
+    // Without it, it would be 0 after the delay.
     expect(await server.end('SIGINT')).toBe(1);
-    expect(Date.now() - began).toBeLessThan(1_000);
   });
 
   it('with 1 when SHUTDOWN_TIMEOUT_MS has passed, and says so', async () => {
     const database = await createDatabase();
     await using server = await startServer({ DATABASE_URL: database.url, SHUTDOWN_TIMEOUT_MS: '700' });
     await server.ready();
-    await using stuck = await openRaw(server.url);
-    stuck.socket.write('GET /live HTTP/1.1\r\n');
-    await sleep(50);
+    await using _stuck = await openSeen(server.url, 'GET /live HTTP/1.1\r\n');
     const began = Date.now();
     expect(await server.end()).toBe(1);
     expect(Date.now() - began).toBeGreaterThan(650);
-    expect(Date.now() - began).toBeLessThan(2_000);
     expect(server.output()).toContain('SHUTDOWN_TIMEOUT_MS=700');
   });
 
@@ -312,9 +287,7 @@ describe.concurrent('a process ends', PATIENT, () => {
     await using crashing = await preload(code);
     await using server = await startServer({ DATABASE_URL: crashing.database.url, ...crashing.env });
     await server.ready();
-    await using inFlight = await openRaw(server.url);
-    inFlight.socket.write('GET /api/status HTTP/1.1\r\n');
-    await sleep(50);
+    await using inFlight = await openSeen(server.url, 'GET /api/status HTTP/1.1\r\n');
     server.child.kill('SIGWINCH');
     await until('the error in the log', async () => server.output().includes('nobody caught this'));
     inFlight.socket.write('Host: x\r\n\r\n');
@@ -331,12 +304,10 @@ describe.concurrent('a process ends', PATIENT, () => {
     await using crashing = await preload(`throw new Error('nobody caught this')`);
     await using server = await startServer({ DATABASE_URL: crashing.database.url, ...crashing.env });
     await server.ready();
-    await using endless = await openRaw(server.url);
-    endless.socket.write(
-      'POST /api/nothing?secret=x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n',
+    await using _endless = await openSeen(
+      server.url,
+      'POST /api/nothing?secret=x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n',
     );
-    endless.socket.write('Content-Length: 9\r\n\r\n');
-    await sleep(100);
     expect(await server.end('SIGWINCH')).toBe(1);
     const last = server.log().findLast(({ level }) => level === 'error');
     expect(last?.msg).toMatch(/1 connections, 1 requests .*: POST \/api\/nothing for \d+ ms$/);
@@ -368,10 +339,10 @@ describe.concurrent('a process ends', PATIENT, () => {
   });
 });
 
-describe.concurrent('a running process', PATIENT, () => {
+describe.concurrent('a running process', () => {
   it('collects garbage on SIGUSR2, and writes a report that holds the heap before and after', async () => {
     const littering =
-      'globalThis.kept = Array.from({ length: 500_000 }, () => ({})); process.on("SIGUSR2", () => { kept = 0 })';
+      'globalThis.kept = Array.from({ length: 500_000 }, () => ({})); process.on("SIGUSR2", () => { kept = 0 }); console.log("littered")';
     await using littered = await preload(littering);
     await using server = await startServer({
       DATABASE_URL: littered.database.url,
@@ -380,7 +351,7 @@ describe.concurrent('a running process', PATIENT, () => {
     });
     await server.ready();
     server.child.kill('SIGWINCH');
-    await sleep(300);
+    await until('the litter', () => server.output().includes('littered'));
     server.child.kill('SIGUSR2');
     const said = await until('the report', async () => server.log().find(({ file }) => file));
     const report = JSON.parse(await readFile(said.file as string, 'utf8'));
@@ -410,7 +381,7 @@ describe.concurrent('a running process', PATIENT, () => {
   });
 });
 
-describe.concurrent('a process whose parent', PATIENT, () => {
+describe.concurrent('a process whose parent', () => {
   it('is gone ends with 0', async () => {
     const database = await createDatabase();
     const port = await freePort();

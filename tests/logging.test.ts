@@ -7,11 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createDatabase } from './support/postgres.ts';
-import { openRaw, sendRaw } from './support/raw-http.ts';
+import { openSeen, sendRaw } from './support/raw-http.ts';
 import { type SpawnedServer, startServer } from './support/server.ts';
-
-/** Many processes at once: on a busy machine each takes its time. */
-const PATIENT = { timeout: 60_000 };
+import { until } from './support/until.ts';
 
 async function ready(env: Record<string, string> = {}) {
   const database = await createDatabase();
@@ -28,7 +26,6 @@ const SCRIPT = '/usr/bin/script';
 
 it.skipIf(process.platform !== 'linux' || !existsSync(SCRIPT))(
   'on a terminal what led to the address stands above it, and each thing is said once',
-  PATIENT,
   async () => {
     const database = await createDatabase('empty');
     const env = { DATABASE_URL: database.url, NODE_ENV: 'development', TERM: 'xterm' };
@@ -49,7 +46,7 @@ it.skipIf(process.platform !== 'linux' || !existsSync(SCRIPT))(
   },
 );
 
-describe.concurrent('the log of a server', PATIENT, () => {
+describe.concurrent('the log of a server', () => {
   it('has one line a request, which says who asked what and how it went', async () => {
     await using server = await ready();
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -127,13 +124,12 @@ describe.concurrent('the log of a server', PATIENT, () => {
   it('has a line for what is refused before a route is found, and for who leaves before the answer', async () => {
     await using server = await ready({ LOG_LEVEL: 'debug' });
     const refused = await fetch(`${server.url}/%zz`);
-    await using leaving = await openRaw(server.url);
-    leaving.socket.write(
+    await using leaving = await openSeen(
+      server.url,
       'POST /api/status HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
     );
-    await sleep(50);
     await leaving[Symbol.asyncDispose]();
-    await sleep(100);
+    await until('its line', () => requests(server).some(({ method }) => method === 'POST'));
     await server.end();
     expect(requests(server)).toContainEqual(
       expect.objectContaining({

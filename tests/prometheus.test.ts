@@ -38,7 +38,7 @@ if (!present) {
   );
 }
 
-describe.runIf(present)('promtool', { timeout: 180_000 }, () => {
+describe.runIf(present)('promtool', () => {
   it.each([
     ['check', 'config', 'prometheus.yml'],
     ['check', 'rules', 'alerts.yml', 'objectives.yml'],
@@ -151,7 +151,7 @@ describe('what is asked of Prometheus', () => {
         exported = seriesOf((await test.app.metricsRegistry.scrape()).text);
         expect(exported.get('nodejs_eventloop_delay_p99_seconds')).toContain('instance');
       },
-      { timeout: 10_000, interval: 200 },
+      { timeout: 60_000, interval: 200 },
     );
   });
   afterAll(async () => {

@@ -32,7 +32,7 @@ beforeAll(async () => {
   await fs.symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'), 'junction');
   // `npm test` has built; a single run of this file may have not.
   if (!buildIsCurrent(clone)) await npm(['run', 'build']).ended;
-}, 60_000);
+});
 
 /** Ends what a failing test left behind: npm, and where npm itself is gone, what it had started. */
 afterEach(() => {
@@ -74,7 +74,7 @@ async function serving(args: string[], env: Record<string, string> = {}) {
     ask(path)
       .then(({ status }) => status)
       .catch(() => 0);
-  const ready = (limitMs = 30_000) =>
+  const ready = (limitMs = 60_000) =>
     until(
       async () => (await status('/ready')) === 200,
       limitMs,
@@ -117,7 +117,7 @@ async function parentOf(pid: number): Promise<number> {
 
 const postgresFile = (name: string) => join(clone, '.data/postgres', name);
 
-describe.skipIf(process.platform === 'win32')('npm start', { timeout: 60_000 }, () => {
+describe.skipIf(process.platform === 'win32')('npm start', () => {
   it.each([
     ['Ctrl-C', (npm: number) => process.kill(-npm, 'SIGINT')],
     ['kill -TERM on npm', (npm: number) => process.kill(npm, 'SIGTERM')],
@@ -137,7 +137,7 @@ describe.skipIf(process.platform === 'win32')('npm start', { timeout: 60_000 }, 
     await ended;
     await until(
       () => !all.some(isAlive),
-      10_000,
+      60_000,
       () => `Still there: ${all.filter(isAlive)}\n${output()}`,
     );
     // Drained, not cut off; and told once.
@@ -153,7 +153,7 @@ describe.skipIf(process.platform === 'win32')('npm start', { timeout: 60_000 }, 
       const run = await serving(['start'], { NODE_ENV: 'production', DATABASE_URL: url });
       run.child.kill('SIGTERM');
       await run.ended;
-      await until(async () => (await run.status('/live')) === 0, 5_000);
+      await until(async () => (await run.status('/live')) === 0, 60_000);
       expect(run.output()).not.toMatch(/Install|Build/);
       expect(existsSync(join(clone, 'node_modules'))).toBe(false);
       expect(existsSync(postgresFile('.'))).toBe(false);
@@ -182,22 +182,22 @@ describe.skipIf(process.platform === 'win32')('npm run dev', () => {
       await fs.writeFile(`${file}.tmp`, `${source}\nexport const changed = ${round};\n`);
       await fs.rename(`${file}.tmp`, file);
       const restarts = () => output().match(/drain\.ts changed/g)?.length ?? 0;
-      await until(() => restarts() === round && !isAlive(last), 20_000, output);
+      await until(() => restarts() === round && !isAlive(last), 60_000, output);
       await ready();
       expect(await pid()).not.toBe(last);
       last = await pid();
     }
 
     await fs.writeFile(file, `${source}\nexport const broken = ;\n`);
-    await until(() => /starts again when a file changes/.test(output()), 20_000, output);
+    await until(() => /starts again when a file changes/.test(output()), 60_000, output);
     await fs.writeFile(file, source);
     await ready();
     const last = await pid();
 
     process.kill(-(child.pid as number), 'SIGINT');
     await ended;
-    await until(() => !isAlive(last) && !existsSync(postgresFile('guardian.json')), 10_000, output);
-  }, 90_000);
+    await until(() => !isAlive(last) && !existsSync(postgresFile('guardian.json')), 60_000, output);
+  });
 });
 
 describe('what is current', () => {

@@ -44,10 +44,7 @@ const hashes = async (folder: string) => (await readMigrations(folder)).map(({ h
 const THE_JOURNAL = `SELECT to_regclass('drizzle.__drizzle_migrations') AS journal`;
 
 describe.concurrent('a platform that changes tables itself', () => {
-  it('publishes this project, then a column, then rows and an index', { timeout: 180_000 }, async ({
-    scene,
-    onTestFinished,
-  }) => {
+  it('publishes this project, then a column, then rows and an index', async ({ scene, onTestFinished }) => {
     const development = await createDatabase('empty');
     onTestFinished(() => development.drop());
     const own = Object.fromEntries(

@@ -13,7 +13,9 @@ import { createDatabase, type Database, type DatabaseOptions } from './pool.ts';
 import { DatabaseUnavailableError, findUnavailable } from './unavailable.ts';
 
 /** `expect.poll` loses its test where several run at once. */
-const WITHIN = { timeout: 10_000, interval: 50 };
+const WITHIN = { timeout: 60_000, interval: 50 };
+/** Longer than a test may take: who waits for this limit fails its test. In milliseconds. */
+const TOO_LATE = 600_000;
 
 let own: TestDatabase;
 let direct: pg.ClientConfig & { host: string; port: number };
@@ -74,30 +76,28 @@ const it = test.extend<{
 async function statementsRunning(): Promise<number> {
   const { rows } = await query(
     own.url,
-    `select count(*)::int as running from pg_stat_activity where state = 'active' and query like '%pg_sleep(20)%'
+    `select count(*)::int as running from pg_stat_activity where state = 'active' and query like '%pg_sleep(600)%'
        and datname = current_database() and pid <> pg_backend_pid()`,
   );
   return rows[0].running;
 }
 
-/** How the promise ended, and after how many milliseconds. */
-async function timed<T>(promise: Promise<T>): Promise<{ ms: number; value?: T; error?: unknown }> {
-  const started = performance.now();
-  const outcome = await promise.then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error }),
+/** The error that ended the promise, or undefined. */
+const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
   );
-  return { ms: performance.now() - started, ...outcome };
+
+/** Asks until the database answers. */
+async function untilBack(database: Database, everyMs: number): Promise<void> {
+  while (await errorOf(database.pool.query('select 1'))) await sleep(everyMs);
 }
 
-/** Asks until the database answers; the milliseconds that took. */
-async function untilBack(database: Database, everyMs: number): Promise<number> {
-  const started = performance.now();
-  while ((await timed(database.pool.query('select 1'))).error) {
-    if (performance.now() - started > 10_000) throw new Error('it did not come back');
-    await sleep(everyMs);
-  }
-  return performance.now() - started;
+/** Opens so many connections and leaves them idle. */
+async function openIdle(database: Database, count: number): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: count }, () => database.pool.connect()));
+  for (const client of clients) client.release();
 }
 
 const pidOf = async (database: Database): Promise<number> =>
@@ -188,23 +188,18 @@ describe.concurrent('named statements', () => {
 describe.concurrent('the database is away', () => {
   it('at the start: refused at once, and back as soon as it is', async ({ proxy, lines, make }) => {
     await proxy.refuse();
-    const database = make();
+    const database = make({ connectTimeoutMs: TOO_LATE });
     expect(database.available).toBe(true);
-    const first = await timed(database.pool.query('select 1'));
-    expect(first.error).toBeInstanceOf(DatabaseUnavailableError);
-    expect(first.ms).toBeLessThan(5_000);
+    expect(await errorOf(database.pool.query('select 1'))).toBeInstanceOf(DatabaseUnavailableError);
     expect(database.available).toBe(false);
     const others = await Promise.all(
-      Array.from({ length: 50 }, () => timed(database.pool.query('select 1'))),
+      Array.from({ length: 50 }, () => errorOf(database.pool.query('select 1'))),
     );
-    for (const { ms, error } of others) {
+    for (const error of others) {
       expect(error).toMatchObject({ name: 'DatabaseUnavailableError', retryAfterSeconds: 2 });
-      expect(ms).toBeLessThan(2_000);
     }
-    await sleep(600);
     await proxy.pass();
-    // Nobody has asked in the meantime: on a calm machine the first who does waits for the answer, and is served.
-    expect(await untilBack(database, 1_000)).toBeLessThan(5_000);
+    await untilBack(database, 1_000);
     expect(lines.filter((line) => line.includes('is away'))).toHaveLength(1);
     expect(lines.filter((line) => line.includes('is back'))).toHaveLength(1);
   });
@@ -213,41 +208,34 @@ describe.concurrent('the database is away', () => {
     proxy,
     make,
   }) => {
-    const database = make();
-    const running = Array.from({ length: 5 }, () => timed(database.db.execute(sql`select pg_sleep(20)`)));
+    const database = make({ statementTimeoutMs: TOO_LATE });
+    const running = Array.from({ length: 5 }, () => errorOf(database.db.execute(sql`select pg_sleep(600)`)));
     await vi.waitFor(async () => expect(await statementsRunning()).toBe(5), WITHIN);
     await proxy.refuse();
-    for (const { error } of await Promise.all(running)) {
+    for (const error of await Promise.all(running)) {
       expect(findUnavailable(error)?.reason).toMatch(/^connection lost/);
     }
     await vi.waitFor(async () => expect(await (() => database.available)()).toBe(false), WITHIN);
     expect(database.stats()).toEqual({ total: 0, idle: 0, waiting: 0, max: 10 });
     await proxy.pass();
-    expect(await untilBack(database, 1_000)).toBeLessThan(5_000);
+    await untilBack(database, 1_000);
   });
 
-  it('in silence: who waits is told within seconds, later ones at once, and its return is seen within 5 s', async ({
+  it('in silence: who waits is told long before any limit, so are later ones, and its return is seen', async ({
     proxy,
     make,
   }) => {
-    const database = make({ poolSize: 5 });
+    const database = make({ poolSize: 5, connectTimeoutMs: TOO_LATE, statementTimeoutMs: TOO_LATE });
     await database.pool.query('select 1');
     proxy.swallow();
-    const started = performance.now();
-    const waiting = await Promise.all(
-      Array.from({ length: 200 }, () => timed(database.pool.query('select 1'))),
-    );
-    for (const { error } of waiting) expect(error).toBeInstanceOf(DatabaseUnavailableError);
-    expect(performance.now() - started).toBeLessThan(8_000);
-    const later = await Promise.all(
-      Array.from({ length: 200 }, () => timed(database.pool.query('select 1'))),
-    );
-    for (const { ms, error } of later) {
-      expect(error).toBeInstanceOf(DatabaseUnavailableError);
-      expect(ms).toBeLessThan(3_000);
+    for (const _ of ['those who wait', 'later ones']) {
+      const errors = await Promise.all(
+        Array.from({ length: 200 }, () => errorOf(database.pool.query('select 1'))),
+      );
+      for (const error of errors) expect(error).toBeInstanceOf(DatabaseUnavailableError);
     }
     await proxy.pass();
-    expect(await untilBack(database, 1_000)).toBeLessThan(5_000);
+    await untilBack(database, 1_000);
   });
 
   it('tells a stranger nothing, and an operator what to do', async ({ make }) => {
@@ -258,7 +246,7 @@ describe.concurrent('the database is away', () => {
       [{ ...direct, host: 'no-such-host.invalid' }, /no-such-host.invalid.*DATABASE_URL/],
     ];
     for (const [connection, reason] of cases) {
-      const error = findUnavailable((await timed(make({ connection }).db.execute('select 1'))).error);
+      const error = findUnavailable(await errorOf(make({ connection }).db.execute('select 1')));
       expect(error?.message).toBe('The database is not available at the moment.');
       expect(error?.reason).toMatch(reason);
       expect(error?.reason).not.toContain('wrong-password');
@@ -266,18 +254,21 @@ describe.concurrent('the database is away', () => {
   });
 
   it('is asked by one probe at a time, which can be left alone', async ({ proxy, make }) => {
-    const database = make({ connectTimeoutMs: 1_000 });
+    const database = make({ connectTimeoutMs: 5_000 });
     await database.probe();
     proxy.swallow();
-    const patience = AbortSignal.timeout(50);
-    const [left, stayed] = await Promise.all([
-      timed(database.probe(patience)),
-      timed(database.probe()),
-      timed(database.probe()),
-    ]);
-    expect(left.error).toBe(patience.reason);
-    expect(left.ms).toBeLessThan(400);
-    expect(stayed.error).toBeInstanceOf(DatabaseUnavailableError);
+    const patience = new AbortController();
+    let answered = false;
+    const left = errorOf(database.probe(patience.signal)).then((error) => ({ error, answered }));
+    const stayed = [database.probe(), database.probe()].map((probe) =>
+      errorOf(probe).finally(() => {
+        answered = true;
+      }),
+    );
+    const tired = new Error('tired of waiting');
+    patience.abort(tired);
+    expect(await left).toEqual({ error: tired, answered: false });
+    expect(await Promise.all(stayed)).toEqual(Array(2).fill(expect.any(DatabaseUnavailableError)));
     expect(proxy.connections).toBeLessThanOrEqual(1);
   });
 });
@@ -309,8 +300,7 @@ describe.concurrent('connections that are needed again at once', () => {
     giveBackAgain();
     expect(database.stats()).toMatchObject({ total: 1, idle: 0 });
     const third = database.pool.query('select 1');
-    await sleep(50);
-    expect(database.stats().waiting).toBe(1);
+    await vi.waitFor(() => expect(database.stats().waiting).toBe(1), WITHIN);
     second.release();
     await third;
     expect(database.stats()).toEqual({ total: 1, idle: 1, waiting: 0, max: 1 });
@@ -318,7 +308,7 @@ describe.concurrent('connections that are needed again at once', () => {
 
   it('are closed with the others', async ({ make }) => {
     const database = make();
-    await Promise.all(Array.from({ length: 5 }, () => database.pool.query('select pg_sleep(0.05)')));
+    await openIdle(database, 5);
     expect(database.stats()).toMatchObject({ total: 5, idle: 5 });
     await database.close();
     expect(database.stats()).toMatchObject({ total: 0, idle: 0 });
@@ -339,29 +329,22 @@ describe.concurrent('connections die', () => {
     proxy,
     make,
   }) => {
-    const database = make();
-    await Promise.all(Array.from({ length: 8 }, () => database.pool.query('select pg_sleep(0.05)')));
+    const database = make({ statementTimeoutMs: TOO_LATE });
+    await openIdle(database, 8);
     expect(database.stats().idle).toBe(8);
     proxy.forget();
     await sleep(2_100);
-    const visitors = await Promise.all(
-      Array.from({ length: 8 }, () => timed(database.pool.query('select 1'))),
-    );
-    for (const { ms, error } of visitors) {
-      expect(error).toBeUndefined();
-      expect(ms).toBeLessThan(1_500);
-    }
+    await Promise.all(Array.from({ length: 8 }, () => database.pool.query('select 1')));
     expect(database.available).toBe(true);
   });
 
   it('in the middle of a transaction: that one fails, the pool stays whole', async ({ make }) => {
     const database = make({ poolSize: 2 });
     for (let round = 0; round < 4; round++) {
-      const { error } = await timed(
+      const error = await errorOf(
         database.db.transaction(async (tx) => {
           const { rows } = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
           await query(own.url, 'select pg_terminate_backend($1)', [rows[0]?.pid]);
-          await sleep(50);
           await tx.execute(sql`select 1`);
         }),
       );
@@ -376,10 +359,10 @@ describe.concurrent('connections die', () => {
     proxy,
     make,
   }) => {
-    const database = make({ poolSize: 1, statementTimeoutMs: 1_000 });
+    const database = make({ poolSize: 1, statementTimeoutMs: 3_000 });
     await database.pool.query('select 1');
     proxy.forget();
-    const { error } = await timed(database.db.transaction((tx) => tx.execute(sql`select 1`)));
+    const error = await errorOf(database.db.transaction((tx) => tx.execute(sql`select 1`)));
     expect(findUnavailable(error)?.reason).toMatch(/no answer within \d s/);
     await database.pool.query('select 1');
   });
@@ -387,15 +370,13 @@ describe.concurrent('connections die', () => {
 
 describe.concurrent('a full house', () => {
   it('makes waiting end in time, and is no outage', async ({ make }) => {
-    const database = make({ poolSize: 1, connectTimeoutMs: 1_000 });
-    await database.pool.query('select 1');
-    const running = database.pool.query('select pg_sleep(4)');
-    const { error, ms } = await timed(database.pool.query('select 1'));
+    const database = make({ poolSize: 1, connectTimeoutMs: 4_000 });
+    const held = await database.pool.connect();
+    const error = await errorOf(database.pool.query('select 1'));
     expect(error).toMatchObject({ reason: expect.stringContaining('pool exhausted'), retryAfterSeconds: 1 });
-    expect(ms).toBeLessThan(3_000);
     await database.probe();
     expect(database.available).toBe(true);
-    await running;
+    held.release();
   });
 
   it('keeps no connection for a request that was given up while it waited', async ({ make }) => {
@@ -429,30 +410,29 @@ describe.concurrent('a full house', () => {
     await query(own.url, `create role ${user} login password 'few' connection limit 2`);
     const database = make({ connection: { ...direct, user, password: 'few' } });
     const held = await Promise.all([database.pool.connect(), database.pool.connect()]);
-    const refused = await timed(database.pool.query('select 1'));
-    expect(refused.error).toMatchObject({ reason: expect.stringMatching(/53300.*DB_POOL_SIZE/) });
+    expect(await errorOf(database.pool.query('select 1'))).toMatchObject({
+      reason: expect.stringMatching(/53300.*DB_POOL_SIZE/),
+    });
     expect(database.available).toBe(true);
     const another = make({ connection: { ...direct, user, password: 'few' } });
-    expect((await timed(another.pool.query('select 1'))).error).toBeInstanceOf(DatabaseUnavailableError);
+    expect(await errorOf(another.pool.query('select 1'))).toBeInstanceOf(DatabaseUnavailableError);
     expect(another.available).toBe(false);
     for (const client of held) client.release();
     await database.pool.query('select 1');
     await database.close();
-    expect(await untilBack(another, 100)).toBeLessThan(1_500);
+    await untilBack(another, 100);
     await another.close();
     await query(own.url, `drop role ${user}`);
   });
 });
 
 it('closes in time, even if a connection is never given back', async ({ make }) => {
-  const database = make({ poolSize: 1 });
+  const database = make({ poolSize: 1, statementTimeoutMs: TOO_LATE });
   const client = await database.pool.connect();
-  const running = timed(client.query('select pg_sleep(20)'));
-  const waiting = timed(database.pool.query('select 1'));
-  expect((await timed(database.close())).ms).toBeLessThan(3_000);
-  expect(await waiting).toMatchObject({ error: { reason: 'the pool is closed' } });
-  expect((await running).error).toBeInstanceOf(DatabaseUnavailableError);
-  expect((await timed(database.pool.query('select 1'))).error).toMatchObject({
-    reason: 'the pool is closed',
-  });
+  const running = errorOf(client.query('select pg_sleep(600)'));
+  const waiting = errorOf(database.pool.query('select 1'));
+  await database.close();
+  expect(await waiting).toMatchObject({ reason: 'the pool is closed' });
+  expect(await running).toBeInstanceOf(DatabaseUnavailableError);
+  expect(await errorOf(database.pool.query('select 1'))).toMatchObject({ reason: 'the pool is closed' });
 });

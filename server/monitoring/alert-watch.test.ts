@@ -172,7 +172,7 @@ it('reads the disk', async () => {
       pass(6);
       expect(stateOf('low-disk')?.value).toBeGreaterThan(0);
     },
-    { timeout: 5_000, interval: 20 },
+    { timeout: 60_000, interval: 20 },
   );
 });
 

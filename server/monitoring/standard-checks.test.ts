@@ -46,7 +46,8 @@ describe('memory', () => {
 describe('the event loop', () => {
   it('is degraded when it had no pause, and recovers', async () => {
     const check = eventLoopCheck(0.9);
-    const until = performance.now() + 700;
+    // Long beside the pause below, which a busy machine makes longer.
+    const until = performance.now() + 2_000;
     while (performance.now() < until);
     // Utilisation counts a turn when it has ended.
     await sleep(1);

@@ -111,7 +111,7 @@ it('gets a place back from a client that goes away', async () => {
   await expect.poll(() => app.overload.reason()).toBe('in-flight');
   gone.abort();
   await asked;
-  await expect.poll(() => statusOf(url), { timeout: 3_000 }).toBe(200);
+  await expect.poll(() => statusOf(url)).toBe(200);
 });
 
 it('refuses while the queue for the database grows, never for a burst, and lets all in again', async () => {
@@ -139,17 +139,12 @@ it('refuses while the queue for the database grows, never for a burst, and lets 
   expect(new Set(burst)).toEqual(new Set([200]));
 
   // Five times as many as two connections can serve, whether they are answered or not.
-  const answers: Promise<[status: number, ms: number]>[] = [];
-  for (let tick = 0; tick < 30; tick++) {
-    for (let i = 0; i < 50; i++) {
-      const began = performance.now();
-      answers.push(statusOf(`${url}/work`).then((status) => [status, performance.now() - began]));
-    }
+  const answers: Promise<number>[] = [];
+  while (app.overload.shed['database-queue'] < 100) {
+    for (let i = 0; i < 50; i++) answers.push(statusOf(`${url}/work`));
     await sleep(50);
   }
-  const all = await Promise.all(answers);
-  expect(app.overload.shed['database-queue']).toBeGreaterThan(100);
-  expect(new Set(all.map(([status]) => status))).toEqual(new Set([200, 503]));
+  expect(new Set(await Promise.all(answers))).toEqual(new Set([200, 503]));
   await expect.poll(() => app.overload.reason()).toBeUndefined();
   expect(await statusOf(`${url}/work`)).toBe(200);
 });
@@ -173,11 +168,11 @@ it('refuses while the event loop is late again and again, not for one late turn,
   const clients = Array.from({ length: 4 }, async () => {
     while (going) statuses.add(await statusOf(`${url}/block`));
   });
-  await expect.poll(() => app.overload.shed['event-loop'], { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => app.overload.shed['event-loop']).toBeGreaterThan(0);
   going = false;
   await Promise.all(clients);
   expect(statuses).toEqual(new Set([200, 503]));
-  await expect.poll(() => statusOf(url), { timeout: 2_000 }).toBe(200);
+  await expect.poll(() => statusOf(url)).toBe(200);
   expect(app.overload.reason()).toBeUndefined();
 });
 
@@ -206,8 +201,8 @@ it('refuses while a full collection leaves the heap full, and lets all in when o
   expect(await statusOf(url)).toBe(200);
 
   used = 80;
-  heap.collected(performance.now() - 4_900);
+  heap.collected(performance.now());
   expect(await statusOf(url)).toBe(503);
-  await sleep(150);
+  heap.collected(performance.now() - 5_001);
   expect(await statusOf(url)).toBe(200);
 });

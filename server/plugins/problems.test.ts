@@ -6,7 +6,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import pg from 'pg';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openRaw, sendRaw } from '../../tests/support/raw-http.ts';
+import { openSeen, sendRaw } from '../../tests/support/raw-http.ts';
 import { DatabaseUnavailableError } from '../database/unavailable.ts';
 import { ProblemError } from '../lib/problem.ts';
 import { SchemaCompilers } from '../lib/schemas.ts';
@@ -262,11 +262,10 @@ describe('a problem', () => {
 
   it('is not made of a client that goes away in the middle of its body', async () => {
     logged.length = 0;
-    const connection = await openRaw(address);
-    connection.socket.write(
+    const connection = await openSeen(
+      address,
       `${request('POST /things HTTP/1.1\nContent-Type: application/json\nContent-Length: 9')}{`,
     );
-    await sleep(50);
     await connection[Symbol.asyncDispose]();
     await sleep(100);
     expect(logged.filter(({ level }) => Number(level) >= 40)).toEqual([]);

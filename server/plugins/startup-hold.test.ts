@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openRaw, type RawConnection } from '../../tests/support/raw-http.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { problems } from './problems.ts';
 import { startupHold } from './startup-hold.ts';
 
 const MOST_HELD = 1_000;
+const SOON = { timeout: 60_000, interval: 20 };
 
 async function holding(holdMs: number) {
   const lifecycle = new Lifecycle([]);
@@ -78,7 +79,7 @@ describe('a request that comes while starting', () => {
   });
 
   it('is refused at once past the bound, and who leaves makes room', async () => {
-    const { app, lifecycle, address, seen } = await holding(20_000);
+    const { app, lifecycle, address, seen } = await holding(600_000);
     const connections: RawConnection[] = [];
     const ask = async () => {
       const connection = await openRaw(address);
@@ -87,12 +88,14 @@ describe('a request that comes while starting', () => {
       return connection;
     };
     for (let n = 0; n < MOST_HELD; n += 100) await Promise.all(Array.from({ length: 100 }, ask));
-    while (seen.requests < MOST_HELD) await sleep(10);
+    await vi.waitFor(() => expect(seen.requests).toBe(MOST_HELD), SOON);
     const refused = await ask();
     expect((await refused.answer()).status).toBe(503);
 
     await connections[0]?.[Symbol.asyncDispose]();
-    await sleep(100);
+    const open = () =>
+      new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+    await vi.waitFor(async () => expect(await open()).toBe(MOST_HELD), SOON);
     const held = await ask();
     const early = await Promise.race([held.answer(), sleep(200, 'held')]);
     expect(early).toBe('held');

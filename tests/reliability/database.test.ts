@@ -12,9 +12,10 @@ import { copyBuild } from '../support/build.ts';
 import { createDatabase, query } from '../support/postgres.ts';
 import { startServer } from '../support/server.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
 import { failed, Ledger, Load, type Outcome, SUBJECT, send, summary } from './support/load.ts';
 import { startOwnPostgres, startPooler } from './support/machines.ts';
-import { fullOrShort, has, ms, record, until, within } from './support/suite.ts';
+import { fullOrShort, has, ms, record, within } from './support/suite.ts';
 
 const KILL_BACKENDS =
   'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()';

@@ -10,8 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createDatabase } from '../support/postgres.ts';
 import { startServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
 import { failed, Ledger, Load, SUBJECT, send, summary } from './support/load.ts';
-import { fullOrShort, has, ms, record, until, within } from './support/suite.ts';
+import { fullOrShort, has, ms, record, within } from './support/suite.ts';
 
 const FAKETIME = ['x86_64', 'aarch64']
   .map((cpu) => `/usr/lib/${cpu}-linux-gnu/faketime/libfaketime.so.1`)

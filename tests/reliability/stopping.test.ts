@@ -9,9 +9,10 @@ import { describe, expect, it } from 'vitest';
 import { copyBuild } from '../support/build.ts';
 import { createDatabase } from '../support/postgres.ts';
 import { freePort, type SpawnedServer, startServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
 import { failed, Ledger, Load, SUBJECT, send, summary } from './support/load.ts';
 import { CHECK_MS, startBalancer } from './support/machines.ts';
-import { fullOrShort, has, ms, record, until, within } from './support/suite.ts';
+import { fullOrShort, has, ms, record, within } from './support/suite.ts';
 
 /** Longer than the balancer takes to notice, in milliseconds. */
 const DELAY = 1_000;

@@ -26,7 +26,7 @@ export async function answersOf(url: string): Promise<Record<string, number>> {
   };
   const answers = await Promise.all(
     Object.entries(paths).map(async ([name, path]) => {
-      const answer = await fetch(url + path, { headers: HTML, signal: AbortSignal.timeout(3_000) });
+      const answer = await fetch(url + path, { headers: HTML, signal: AbortSignal.timeout(60_000) });
       await answer.arrayBuffer();
       return [name, answer.status];
     }),

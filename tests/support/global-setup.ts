@@ -38,7 +38,7 @@ async function migratedTemplate(client: pg.Client, server: string): Promise<stri
     const unused = await client.query('SELECT pg_try_advisory_lock(hashtext($1)) AS it', [datname]);
     if (!unused.rows[0].it) continue;
     await client.query(`ALTER DATABASE ${datname} IS_TEMPLATE false`);
-    await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
+    await client.query(`DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`);
     await client.query('SELECT pg_advisory_unlock(hashtext($1))', [datname]);
   }
   if (rows.some(({ datname, datistemplate }) => datname === name && datistemplate)) return name;
@@ -59,7 +59,8 @@ async function migrateInto(url: string): Promise<void> {
 async function dropLeftovers(client: pg.Client): Promise<void> {
   const { rows } = await client.query(`SELECT datname FROM pg_database WHERE datname ~ '^test_[0-9]+_'`);
   for (const { datname } of rows) {
-    if (!isAlive(Number(datname.split('_')[1]))) await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
+    if (!isAlive(Number(datname.split('_')[1])))
+      await client.query(`DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`);
   }
 }
 

@@ -30,6 +30,17 @@ export interface RawConnection extends AsyncDisposable {
   closed: Promise<unknown>;
 }
 
+/**
+ * Opens a connection and sends bytes that the server has seen when this resolves: they follow a request in one packet, and
+ * that one has been answered.
+ */
+export async function openSeen(address: string, bytes: string): Promise<RawConnection> {
+  const connection = await openRaw(address);
+  connection.socket.write(`GET /live HTTP/1.1\r\nHost: x\r\n\r\n${bytes}`);
+  await connection.answer();
+  return connection;
+}
+
 export async function openRaw(address: string): Promise<RawConnection> {
   const { hostname, port } = new URL(address);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: false });

@@ -100,13 +100,13 @@ export async function startServer(
     child,
     output: () => output,
     log: () => output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : [])),
-    ready: (limitMs = 15_000) => until('/ready', (status) => status === 200, limitMs),
-    open: (limitMs = 5_000) => until('/live', (status) => status === 200, limitMs),
+    ready: (limitMs = 60_000) => until('/ready', (status) => status === 200, limitMs),
+    open: (limitMs = 60_000) => until('/live', (status) => status === 200, limitMs),
     end(signal = 'SIGTERM') {
       child.kill(signal);
       return exit;
     },
-    async ended(limitMs = 15_000) {
+    async ended(limitMs = 60_000) {
       const late = sleep(limitMs, 'late', { ref: false });
       const how = await Promise.race([exit, late]);
       if (how === 'late') throw new Error(`the server still ran after ${limitMs} ms. It said:\n${output}`);

@@ -23,7 +23,7 @@ beforeAll(async () => {
   await pool.query('VACUUM ANALYZE notes');
   const logger = { logQuery: (text: string, values: unknown[]) => sent.push({ text, values }) };
   queries = new NoteQueries(drizzle({ client: pool, logger }), console);
-}, 60_000);
+});
 afterAll(async () => {
   await pool.end();
   await database.drop();

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
+import { until } from '../../../tests/support/until.ts';
 
 const KEY = 'x1Zk8vQnB2mR5tYw7uPa9sDf3gHj4kLe6cVbNq0oWiE';
 let database: TestDatabase;
@@ -128,10 +128,8 @@ it('holds on while the database is away, can be read, and cannot be changed', as
   const { body } = await ask('POST', '/silences', silence);
   await proxy.refuse();
   try {
-    const began = performance.now();
     expect((await ask('GET', '/silences')).body.silences).toEqual([body]);
     expect(await silencedAlerts()).toEqual(['high-cpu']);
-    expect(performance.now() - began).toBeLessThan(5_000);
     for (const refused of [
       await ask('POST', '/silences', silence),
       await ask('DELETE', `/silences/${body.id}`),
@@ -141,9 +139,10 @@ it('holds on while the database is away, can be read, and cannot be changed', as
   } finally {
     await proxy.pass();
   }
-  for (let tries = 0; tries < 50 && (await ask('DELETE', `/silences/${body.id}`)).status !== 204; tries++) {
-    await sleep(100);
-  }
+  await until(
+    'the database to be back',
+    async () => (await ask('DELETE', `/silences/${body.id}`)).status === 204,
+  );
   expect((await ask('GET', '/silences')).body.silences).toEqual([]);
 });
 

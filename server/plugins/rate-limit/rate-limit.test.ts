@@ -81,7 +81,7 @@ describe('in memory', () => {
     expect(first.statusCode).toBe(200);
     expect(first.headers).toMatchObject({
       'ratelimit-policy': '"reads";q=3;w=60',
-      ratelimit: '"reads";r=2;t=60',
+      ratelimit: expect.stringMatching(/^"reads";r=2;t=(60|59)$/),
     });
     expect(await passing(app, '/api/things', 5)).toBe(2);
     const refused = await ask(app, '/api/things');
@@ -101,14 +101,14 @@ describe('in memory', () => {
     async (max) => {
       const app = await make(max);
       const { ratelimit } = (await ask(app, '/api/things')).headers;
-      expect(ratelimit).toBe(`"reads";r=${String(max - 1)};t=60`);
+      expect(ratelimit).toMatch(new RegExp(`^"reads";r=${max - 1};t=(60|59)$`));
     },
   );
 
   it('opens again when the window ends', async () => {
-    const app = await make(1, { windowMs: 200 });
+    const app = await make(1, { windowMs: 3_000 });
     expect(await passing(app, '/api/things', 3)).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 220));
+    await new Promise((resolve) => setTimeout(resolve, 3_050));
     expect(await passing(app, '/api/things', 3)).toBe(1);
   });
 
@@ -305,11 +305,11 @@ describe('in PostgreSQL', () => {
   });
 
   it('counts anew when the window ends, by the clock of the database', async () => {
-    const app = await replica(2, 500);
+    const app = await replica(2, 3_000);
     expect(await passing(app, '/api/things', 5)).toBe(2);
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await new Promise((resolve) => setTimeout(resolve, 3_100));
     const again = await ask(app, '/api/things');
-    expect(again.headers.ratelimit).toBe('"reads";r=1;t=1');
+    expect(again.headers.ratelimit).toMatch(/^"reads";r=1;t=[23]$/);
   });
 
   it('promises no more than its window, also where another configuration has begun a longer one', async () => {
@@ -351,7 +351,7 @@ describe('in PostgreSQL', () => {
           await ask(app, '/api/things', { from: '192.0.2.77' });
           return (await query(testDatabase.url, `select 1 from rate_limits where key ~ '77'`)).rowCount;
         },
-        { timeout: 8_000 },
+        { timeout: 60_000 },
       )
       .toBe(1);
   });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../../server/database/embedded.ts';
 import { freePort } from '../../support/server.ts';
-import { until } from './suite.ts';
+import { until } from '../../support/until.ts';
 
 /** Ends a process that was started here, and waits for it. */
 async function endOf(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inject } from 'vitest';
 import type { Row } from './rows.ts';
 
@@ -40,22 +39,6 @@ export function has(...programs: string[]): boolean {
   const missing = programs.filter((name) => spawnSync('which', [name]).status !== 0);
   if (missing.length > 0) console.warn(`not tested, because this machine has no ${missing.join(', ')}`);
   return missing.length === 0;
-}
-
-/** Looks until something is found. @throws Error naming `what` when it is not within the limit. */
-export async function until<T>(
-  what: string,
-  look: () => T | undefined | false | Promise<T | undefined | false>,
-  limitMs = 15_000,
-  everyMs = 10,
-): Promise<T> {
-  const limit = performance.now() + limitMs;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (performance.now() > limit) throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
-    await sleep(everyMs);
-  }
 }
 
 export const ms = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
