@@ -31,6 +31,7 @@ const first = (text: string) => text.replace(/^./, (letter) => letter.toUpperCas
 export function AlertsScreen(): ReactNode {
   const { alerts, now } = useLive((live) => live);
   const [isOpen, setOpen] = useState<string>();
+  const isPending = alerts.length === 0 && now === undefined;
   return (
     <>
       <Panel
@@ -43,7 +44,7 @@ export function AlertsScreen(): ReactNode {
           </Button>
         }
       >
-        {alerts.length === 0 && now === undefined ? (
+        {isPending ? (
           <RowsToCome rows={10} />
         ) : (
           <Table
@@ -113,7 +114,8 @@ export function AlertsScreen(): ReactNode {
           />
         )}
       </Panel>
-      <Silences />
+      {/* Below a list of unknown length: it would be pushed down. */}
+      {!isPending && <Silences />}
       <Dialog title="Silence an alert" open={isOpen !== undefined} onClose={() => setOpen(undefined)}>
         <NewSilence alert={isOpen ?? '*'} onClose={() => setOpen(undefined)} />
       </Dialog>

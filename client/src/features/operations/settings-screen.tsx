@@ -21,6 +21,9 @@ import { clock } from './units.ts';
 
 /** What is set, what production still needs, and what can be changed while it runs. */
 export function SettingsScreen(): ReactNode {
+  const { isPending } = useQuery(readinessQuery);
+  // Asked for at once, and shown below a list of unknown length when that is there: it would be pushed down.
+  useQuery(configQuery);
   return (
     <>
       <div className="grid grid-cols-1 gap-x-8 lg:grid-cols-[minmax(0,1fr)_20rem]">
@@ -30,7 +33,7 @@ export function SettingsScreen(): ReactNode {
           <SignedIn />
         </div>
       </div>
-      <Configuration />
+      {!isPending && <Configuration />}
     </>
   );
 }
