@@ -5,9 +5,6 @@ import { heading, KEY, SECRETS, sentence, signIn } from '../../../../tests/brows
 // Each has a server of its own, so they need not wait for each other.
 test.describe.configure({ mode: 'parallel' });
 
-/** A stopped database must show within this time, in milliseconds. */
-const SHOWN_WITHIN_MS = 6_000;
-
 test.describe('signing in', () => {
   test.use({ failedRequests: true });
 
@@ -55,7 +52,7 @@ test.describe('signing in', () => {
       PORT: String(server.port),
     });
     await server.ready();
-    await expect(page.getByLabel('Operators’ key')).toBeVisible({ timeout: 20_000 });
+    await expect(page.getByLabel('Operators’ key')).toBeVisible();
     await expect(page).toHaveURL(address);
     await server.end();
   });
@@ -83,7 +80,7 @@ test.describe('signing in', () => {
 test.describe('in trouble', () => {
   test.use({ failedRequests: true });
 
-  test('shows a stopped database within 6 s, and its return', async ({ page, backend }) => {
+  test('shows a stopped database, and its return', async ({ page, backend }) => {
     const way = await gate(backend.databaseUrl);
     await way.open();
     await using server = await backend.start({ ...SECRETS, DATABASE_URL: way.url });
@@ -92,14 +89,14 @@ test.describe('in trouble', () => {
     await expect(sentence(page)).toContainText('Ready for');
     way.close();
     const closedAt = Date.now();
-    await expect(sentence(page)).toContainText('Not ready', { timeout: SHOWN_WITHIN_MS });
+    await expect(sentence(page)).toContainText('Not ready');
     test.info().annotations.push({
       type: 'database stopped, shown after, ms',
       description: String(Date.now() - closedAt),
     });
     await look(page, 'operations-not-ready');
     await way.open();
-    await expect(sentence(page)).toContainText(/^Ready/, { timeout: 15_000 });
+    await expect(sentence(page)).toContainText(/^Ready/);
     way.close();
   });
 
@@ -110,10 +107,10 @@ test.describe('in trouble', () => {
     await page.goto(`${server.url}/ops`);
     await page.getByLabel('Operators’ key').fill(KEY);
     await page.keyboard.press('Enter');
-    await expect(page.getByText('Every 5 s')).toBeVisible({ timeout: 20_000 });
+    await expect(page.getByText('Every 5 s')).toBeVisible();
     await expect(sentence(page)).toBeVisible();
     await page.unroute('**/api/monitoring/stream*');
-    await expect(page.getByText('Live', { exact: true })).toBeVisible({ timeout: 40_000 });
+    await expect(page.getByText('Live', { exact: true })).toBeVisible();
   });
 
   test('begins anew when another process answers, and says so', async ({ page, backend }) => {
@@ -122,11 +119,11 @@ test.describe('in trouble', () => {
     await signIn(page, `${server.url}/ops`);
     await expect(sentence(page)).toBeVisible();
     await server.end('SIGKILL');
-    await expect(page.getByText(/No answer since \d/)).toBeVisible({ timeout: 15_000 });
+    await expect(page.getByText(/No answer since \d/)).toBeVisible();
     await look(page, 'operations-unreachable');
     server = await backend.start({ ...SECRETS, PORT: String(server.port) });
     await server.ready();
-    await expect(page.getByText(/Another process answers now/)).toBeVisible({ timeout: 20_000 });
+    await expect(page.getByText(/Another process answers now/)).toBeVisible();
     await server.end();
   });
 
