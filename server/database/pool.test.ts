@@ -58,7 +58,7 @@ const it = test.extend<{
           connection: { ...direct, host: '127.0.0.1', port: proxy.port },
           poolSize: 10,
           idleTimeoutMs: 10_000,
-          connectTimeoutMs: 8_000,
+          connectTimeoutMs: 60_000,
           statementTimeoutMs: 30_000,
           preparedStatements: 'auto',
           applicationName: 'pool test',
@@ -254,8 +254,7 @@ describe.concurrent('the database is away', () => {
   });
 
   it('is asked by one probe at a time, which can be left alone', async ({ proxy, make }) => {
-    const database = make({ connectTimeoutMs: 5_000 });
-    await database.probe();
+    const database = make({ connectTimeoutMs: 3_000 });
     proxy.swallow();
     const patience = new AbortController();
     let answered = false;
@@ -370,7 +369,7 @@ describe.concurrent('connections die', () => {
 
 describe.concurrent('a full house', () => {
   it('makes waiting end in time, and is no outage', async ({ make }) => {
-    const database = make({ poolSize: 1, connectTimeoutMs: 4_000 });
+    const database = make({ poolSize: 1, connectTimeoutMs: 12_000 });
     const held = await database.pool.connect();
     const error = await errorOf(database.pool.query('select 1'));
     expect(error).toMatchObject({ reason: expect.stringContaining('pool exhausted'), retryAfterSeconds: 1 });
