@@ -31,6 +31,7 @@ import { compression } from './plugins/compression.ts';
 import { connections } from './plugins/connections.ts';
 import { cors } from './plugins/cors.ts';
 import { crossSiteWrites } from './plugins/cross-site-writes.ts';
+import { draining } from './plugins/draining.ts';
 import { handlerDeadline } from './plugins/handler-deadline.ts';
 import { jsonBodies } from './plugins/json-bodies.ts';
 import { metrics, observeBroken, observeRefused } from './plugins/metrics.ts';
@@ -105,6 +106,7 @@ export async function createApp(
 
   // Every request, in this order.
   await app.register(requestContext);
+  await app.register(draining, { lifecycle });
   const most = connectionsThatFit(config.http.maxConnections, config.database.poolSize, (text) =>
     log.warn(text),
   );

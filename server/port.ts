@@ -11,6 +11,7 @@ import {
   type Server as Listener,
   type Socket,
 } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ListenAddress } from './config.ts';
 import { QuickResponse } from './lib/quick-response.ts';
 import { settleShapes } from './lib/settled-shapes.ts';
@@ -19,6 +20,8 @@ import { settleShapes } from './lib/settled-shapes.ts';
 const MOST_WAITING = 2_000;
 /** Long enough for the first request of a new connection to arrive, in milliseconds. */
 const SILENT_MS = 1_000;
+/** A client that has been upgraded, as to a WebSocket, gets this long to close once we have, in milliseconds. */
+const UPGRADED_CLOSE_MS = 1_000;
 /** How an HTTP server of Node takes its connections; a plain listener would not. */
 const AS_HTTP = { allowHalfOpen: true, noDelay: true } as const;
 /** In development so many ports after the wanted one are tried. */
@@ -37,7 +40,10 @@ export interface OpenPort {
   handOver(handler: RequestListener): void;
   /** Makes every answer from now on the last one of its connection, and has it say so. */
   closeAfterAnswers(): void;
-  /** Closes connections that are between two requests, and those that have not said a word for a second. */
+  /**
+   * For the drain: closes connections that are between two requests, those that have not said a word for a second, and
+   * those that a library has taken over, such as WebSockets: first from our side, and a second later for good.
+   */
   closeIdleConnections(): void;
   /** Takes no new connections. Open ones live on; resolves when the last one has ended. */
   stopListening(): Promise<void>;
@@ -86,6 +92,18 @@ export async function openPort(
     socket.once('close', () => acceptedAt.delete(socket));
   });
 
+  // What a library takes over is no longer Node's to close. Node upgrades as soon as anybody listens for it, so this one
+  // begins with the first who does.
+  const upgraded = new Map<Duplex, { closedAt?: number }>();
+  server.on('newListener', function begin(event) {
+    if (event !== 'upgrade') return;
+    server.off('newListener', begin);
+    server.on('upgrade', (_request, socket) => {
+      upgraded.set(socket, {});
+      socket.once('close', () => upgraded.delete(socket));
+    });
+  });
+
   const wanted = address.port;
   const last = mayMove && wanted !== 0 ? wanted + PORTS_TO_TRY : wanted;
   for (let port = wanted; ; port++) {
@@ -111,8 +129,16 @@ export async function openPort(
         },
         closeIdleConnections() {
           server.closeIdleConnections();
-          const before = performance.now() - SILENT_MS;
-          for (const [socket, at] of acceptedAt) if (socket.bytesRead === 0 && at < before) socket.destroy();
+          const now = performance.now();
+          for (const [socket, at] of acceptedAt)
+            if (socket.bytesRead === 0 && at < now - SILENT_MS) socket.destroy();
+          for (const [socket, state] of upgraded) {
+            if (state.closedAt === undefined) {
+              state.closedAt = now;
+              // Whoever writes on, as it may not have heard of the drain, is to meet no error that ends the process.
+              socket.on('error', () => {}).end();
+            } else if (state.closedAt < now - UPGRADED_CLOSE_MS) socket.destroy();
+          }
         },
         async stopListening() {
           await Promise.all(listeners.map(closed));

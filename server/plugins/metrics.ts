@@ -34,7 +34,7 @@ declare module 'fastify' {
     /** The name that it is counted under; as it is registered, where nothing is said. */
     countedAs?: string;
     /** It lasts as long as somebody looks: its duration is in no percentile. */
-    unhurried?: boolean;
+    untimed?: boolean;
     /** Where its requests are counted, by method. Set by this plugin. */
     counted?: Record<string, Route>;
   }
@@ -150,7 +150,7 @@ function count(traffic: Traffic, request: FastifyRequest, status: number, ms: nu
   const { config } = request.routeOptions;
   const { method } = request;
   const route = config.counted?.[method] ?? traffic.routes.of(method, UNKNOWN_ROUTE);
-  const hurried = config.unhurried !== true;
+  const hurried = config.untimed !== true;
   traffic.observe(route, status, ms, hurried);
   if (hurried && ms > traffic.slowRequests.bar) {
     const path = pathOf(request.url);

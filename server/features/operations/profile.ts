@@ -14,7 +14,7 @@ export const profile: FastifyPluginAsyncTypebox<{ instance: string; lifecycle: L
     ...takeProfile,
     // A HEAD would take a profile and throw it away.
     exposeHeadRoute: false,
-    config: { unhurried: true },
+    config: { untimed: true },
     async handler({ query: { seconds = 5 } }, reply) {
       if (running) {
         throw new ProblemError('conflict', 'A profile is being taken already. Try again when it has ended.');

@@ -236,7 +236,9 @@ it('lets go of a screen that does not read', async () => {
     },
     { timeout: 60_000, interval: 250 },
   );
-  expect(server.lines.map(({ msg }) => msg)).toContain('a screen reads too slowly: its stream is ended');
+  expect(server.lines.map(({ msg }) => msg)).toContain(
+    'an event stream was closed: its client reads too slowly',
+  );
 });
 
 it('is for a thousand screens', async () => {

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
   type Alert,
@@ -13,16 +12,10 @@ import { ProblemError } from '../../lib/problem.ts';
 import type { Lifecycle } from '../../lifecycle.ts';
 import type { LogViews } from '../../monitoring/logger.ts';
 import type { Traffic } from '../../monitoring/traffic.ts';
+import { type EventStream, encodeEvent, events, HEARTBEAT_MS } from '../../plugins/event-stream.ts';
 
 /** Screens that are open at once; each holds a connection. */
 const MOST_CLIENTS = 1_000;
-/** A client that has this much unread, in bytes, reads more slowly than we write. */
-const MOST_UNREAD = 1_024 * 1_024;
-/** All of them together; beyond it those go that have more than their share. */
-const MOST_UNREAD_TOGETHER = 64 * 1_024 * 1_024;
-/** Proxies end a connection on which nothing moves; 60 s is the shortest that is usual. In milliseconds. */
-const HEARTBEAT_MS = 15_000;
-const HEARTBEAT = Buffer.from(':\n\n');
 /** Lines of the log go out together, this often, and so many at a time. */
 const LOG_MS = 250;
 const LOG_LINES = 200;
@@ -51,7 +44,7 @@ export interface StreamParts extends LogViews {
 
 /** One open screen. */
 interface Client {
-  response: ServerResponse;
+  stream: EventStream;
   window: Window;
   /** The step of the history that it has. */
   lastStep: number;
@@ -68,7 +61,7 @@ interface Client {
  * The event stream of the operations screen: everything that it draws, from one process.
  *
  * While a screen is open the figures are sampled and readiness is looked at with each of them; when the last one closes,
- * nothing runs. A stream ends by itself when the process is told to stop, because a drain waits for every connection.
+ * nothing runs.
  */
 export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts) => {
   const { instance, lifecycle, traffic, alerts, tail, errors } = parts;
@@ -80,7 +73,7 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     ...readStream,
     // Nobody could end a HEAD.
     exposeHeadRoute: false,
-    config: { unhurried: true },
+    config: { untimed: true },
     async handler(request, reply) {
       if (clients.size >= MOST_CLIENTS) {
         throw new ProblemError('unavailable', `${MOST_CLIENTS} screens are open already. Close one of them.`);
@@ -88,7 +81,7 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
       const { log, window = '15m' } = request.query;
       const resumed = resumedFrom(request.headers['last-event-id']);
       const client: Client = {
-        response: reply.raw,
+        stream: events(reply, { onDrain: (stream) => stream.send(event('reconnect', { instance })) }),
         window,
         lastStep: 0,
         level: log,
@@ -96,44 +89,32 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
         sessionId: request.operatorSession?.id,
         endsAt: endOf(request.operatorSession?.expiresAt),
       };
-      reply.hijack();
-      reply.raw.writeHead(200, {
-        ...(reply.getHeaders() as Record<string, string>),
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store, no-transform',
-        'x-accel-buffering': 'no',
-        ...(isStopping() ? { connection: 'close' } : {}),
-      });
       add(client);
-      // Not all at the same moment, when a replica goes.
-      reply.raw.write(`retry: ${2_000 + Math.round(Math.random() * 1_000)}\n\n`);
-      write(client, event('hello', { instance, heartbeatMs: HEARTBEAT_MS }));
+      client.stream.send(event('hello', { instance, heartbeatMs: HEARTBEAT_MS }));
       const whole = traffic.history(window);
       client.lastStep = whole.times.at(-1) ?? 0;
-      write(client, event('history', whole));
-      write(client, event('alerts', { instance, alerts: alerts.list() }));
-      write(client, event('errors', shownErrors()));
+      client.stream.send(event('history', whole));
+      client.stream.send(event('alerts', { instance, alerts: alerts.list() }));
+      client.stream.send(event('errors', shownErrors()));
       if (log !== undefined) sendLines([client], resumed === undefined ? LOG_LINES : RESUMED_LINES);
-      write(client, event('figures', await parts.now()));
-      // Whoever comes now has been told so; to be sent on at once would bring it back at once.
-      if (isStopping()) reply.raw.end();
+      client.stream.send(event('figures', await parts.now()));
+      // It has been told so, and is not sent on: that would bring it back at once.
+      if (request.draining.aborted) client.stream.end();
       await alerts.refresh();
-      write(client, event('alerts', { instance, alerts: alerts.list() }));
+      client.stream.send(event('alerts', { instance, alerts: alerts.list() }));
     },
   });
-  app.addHook('onClose', async () => bye());
   app.operators.onSignOut(({ id }) => {
-    for (const { sessionId, response } of clients) if (sessionId === id) response.end();
+    for (const { sessionId, stream } of clients) if (sessionId === id) stream.end();
   });
   lifecycle.onTransition(() => {
-    if (isStopping()) bye();
-    else void tick();
+    if (!app.draining.aborted) void tick();
   });
-  const isStopping = () => lifecycle.state === 'draining' || lifecycle.state === 'stopped';
 
   function add(client: Client): void {
+    if (client.stream.closed.aborted) return;
     clients.add(client);
-    client.response.once('close', () => remove(client));
+    client.stream.closed.addEventListener('abort', () => remove(client), { once: true });
     stop ??= run();
   }
 
@@ -147,12 +128,6 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
   /** @returns A function that ends all of it. */
   function run(): () => void {
     let seenErrors = errors.seen;
-    const heartbeat = setInterval(() => {
-      for (const client of clients) {
-        if (Date.now() >= client.endsAt) client.response.end();
-        else write(client, HEARTBEAT);
-      }
-    }, HEARTBEAT_MS).unref();
     let logTimer: NodeJS.Timeout | undefined;
     const ends = [
       traffic.watch(),
@@ -171,7 +146,6 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
       }),
     ];
     return () => {
-      clearInterval(heartbeat);
       clearTimeout(logTimer);
       for (const end of ends) end();
     };
@@ -188,20 +162,12 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
       },
     );
     for (const client of clients) {
+      if (Date.now() >= client.endsAt) client.stream.end();
       const steps = further(client);
       if (steps === undefined) continue;
       client.lastStep = steps.last;
-      write(client, steps.text);
+      client.stream.send(steps.text);
     }
-    endSlowest();
-  }
-
-  function endSlowest(): void {
-    let unread = 0;
-    for (const { response } of clients) unread += response.writableLength;
-    if (unread <= MOST_UNREAD_TOGETHER) return;
-    const share = MOST_UNREAD_TOGETHER / clients.size;
-    for (const client of clients) if (client.response.writableLength > share) endSlow(client);
   }
 
   function shownErrors(): StreamEvents['errors'] {
@@ -225,13 +191,13 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     for (const client of to) {
       const text = further(client);
       if (client.level !== undefined) client.seq = tail.last;
-      if (text) write(client, text);
+      if (text) client.stream.send(text);
     }
   }
 
   function sendAll<Name extends keyof StreamEvents>(name: Name, data: StreamEvents[Name]): void {
     const text = event(name, data);
-    for (const client of clients) write(client, text);
+    for (const client of clients) client.stream.send(text);
   }
 
   /**
@@ -243,26 +209,7 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     data: StreamEvents[Name],
     seq?: number,
   ): Buffer {
-    const id = seq === undefined ? '' : `id: ${instance}:${seq}\n`;
-    return Buffer.from(`event: ${name}\n${id}data: ${JSON.stringify(data)}\n\n`);
-  }
-
-  function write(client: Client, text: Buffer): void {
-    const { response } = client;
-    if (response.destroyed || response.writableEnded) return;
-    if (response.writableLength > MOST_UNREAD) endSlow(client);
-    else response.write(text);
-  }
-
-  function endSlow({ response }: Client): void {
-    app.log.debug('a screen reads too slowly: its stream is ended');
-    response.destroy();
-  }
-
-  /** Sends every screen to another process. */
-  function bye(): void {
-    sendAll('reconnect', { instance });
-    for (const { response } of clients) response.end();
+    return encodeEvent({ event: name, data, ...(seq === undefined ? {} : { id: `${instance}:${seq}` }) });
   }
 
   /** @returns The last line of the log that a client has, if it was this process that sent it. */

@@ -1,0 +1,158 @@
+/**
+ * Answers a request with server-sent events, which a browser reads with `EventSource`: `events(reply)`.
+ *
+ * Such a stream ends with the drain, says a word now and then so that proxies keep it, and holds bounded memory for a
+ * client that does not read. The route says `config: { untimed: true }`, and `exposeHeadRoute: false`, because a HEAD
+ * would never end.
+ */
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
+
+/** Bytes that a client may leave unread. One that leaves more reads more slowly than we write, and is let go. */
+const MAX_UNREAD = 1_024 * 1_024;
+/** Of all streams together; past it those are let go that have more than their share. */
+const MAX_UNREAD_TOGETHER = 64 * 1_024 * 1_024;
+/** Proxies end a connection on which nothing moves; 60 s is the shortest that is usual. In milliseconds. */
+export const HEARTBEAT_MS = 15_000;
+const HEARTBEAT = Buffer.from(':\n\n');
+/** A client gets this long to read what is left when a stream ends, in milliseconds. */
+const LAST_READ_MS = 2_000;
+/** A stream that is opened during the drain may say how things are, and ends after this many milliseconds. */
+const LATE_MS = 1_000;
+/** A browser connects again after this long, and as much more at random, so that not all come at once. In milliseconds. */
+const RETRY_MS = 2_000;
+const RETRY_SPREAD_MS = 1_000;
+
+export interface ServerEvent {
+  /** The name that a page listens for; `message` where there is none. */
+  event?: string;
+  /** Sent back as `Last-Event-ID` when the browser connects again. */
+  id?: string;
+  /** Goes out as JSON. */
+  data: unknown;
+}
+
+export interface EventStreamOptions {
+  /** Called when the process begins to drain, before the stream is ended: for a last word. */
+  onDrain?: (stream: EventStream) => void;
+}
+
+const open = new Set<EventStream>();
+/** What all clients have left unread. It counts too much rather than too little, until it is counted anew. */
+let unreadTogether = 0;
+
+/**
+ * Opens a stream of events.
+ *
+ * @param reply Headers that have been set on it are sent; nothing else may answer it.
+ */
+export function events(reply: FastifyReply, options: EventStreamOptions = {}): EventStream {
+  return new EventStream(reply, options);
+}
+
+/**
+ * Writes an event out, once for all streams that it goes to.
+ *
+ * @throws TypeError for a name or an id of more than one line.
+ */
+export function encodeEvent({ event, id, data }: ServerEvent): Buffer {
+  if (/[\r\n\0]/.test(`${event ?? ''}${id ?? ''}`)) {
+    throw new TypeError('The name and the id of an event are one line each.');
+  }
+  const fields = [
+    event === undefined ? '' : `event: ${event}\n`,
+    id === undefined ? '' : `id: ${id}\n`,
+    `data: ${JSON.stringify(data) ?? 'null'}\n\n`,
+  ];
+  return Buffer.from(fields.join(''));
+}
+
+export class EventStream {
+  /** Aborted when the stream has ended: by `end`, by its client, by the drain, or because it was not read. */
+  readonly closed: AbortSignal;
+  readonly #reply: FastifyReply;
+  readonly #response: ServerResponse;
+  /** How many of the bytes in `unreadTogether` are this client's. */
+  #counted = 0;
+
+  constructor(reply: FastifyReply, { onDrain }: EventStreamOptions) {
+    const { draining } = reply.request;
+    const closed = new AbortController();
+    const response = reply.raw;
+    this.#reply = reply;
+    this.#response = response;
+    this.closed = closed.signal;
+
+    reply.hijack();
+    // The client has left while the handler was at work.
+    if (response.destroyed) {
+      closed.abort();
+      return;
+    }
+    response.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+      ...(draining.aborted ? { connection: 'close' } : {}),
+    });
+    response.write(`retry: ${RETRY_MS + Math.round(Math.random() * RETRY_SPREAD_MS)}\n\n`);
+    open.add(this);
+    const heartbeat = setInterval(() => this.send(HEARTBEAT), HEARTBEAT_MS).unref();
+    response.once('close', () => {
+      clearInterval(heartbeat);
+      this.#forget();
+      closed.abort();
+    });
+    const stop = () => {
+      onDrain?.(this);
+      this.end();
+    };
+    // A client that comes now would be back at once if it were sent away at once.
+    if (draining.aborted) setTimeout(() => this.end(), LATE_MS).unref();
+    else draining.addEventListener('abort', stop, { once: true, signal: closed.signal });
+  }
+
+  /** Sends an event, as it is or written out by `encodeEvent`. Does nothing once the stream has ended. */
+  send(event: ServerEvent | Buffer): void {
+    const response = this.#response;
+    if (response.destroyed || response.writableEnded) return;
+    response.write(Buffer.isBuffer(event) ? event : encodeEvent(event));
+    this.#count(response.writableLength);
+    if (this.#counted > MAX_UNREAD) this.#letGo();
+    else if (unreadTogether > MAX_UNREAD_TOGETHER) EventStream.#letGoSlowest();
+  }
+
+  /** Ends the stream; what was sent before is still delivered to a client that reads. */
+  end(): void {
+    const response = this.#response;
+    if (response.destroyed || response.writableEnded) return;
+    response.end();
+    const late = setTimeout(() => response.destroy(), LAST_READ_MS).unref();
+    response.once('close', () => clearTimeout(late));
+  }
+
+  #count(unread: number): void {
+    unreadTogether += unread - this.#counted;
+    this.#counted = unread;
+  }
+
+  #forget(): void {
+    open.delete(this);
+    this.#count(0);
+  }
+
+  #letGo(): void {
+    this.#reply.log.debug('an event stream was closed: its client reads too slowly');
+    this.#response.destroy();
+    this.#forget();
+  }
+
+  static #letGoSlowest(): void {
+    // Some have read in the meantime what was counted before.
+    for (const stream of open) stream.#count(stream.#response.writableLength);
+    if (unreadTogether <= MAX_UNREAD_TOGETHER) return;
+    const share = MAX_UNREAD_TOGETHER / open.size;
+    for (const stream of open) if (stream.#counted > share) stream.#letGo();
+  }
+}
