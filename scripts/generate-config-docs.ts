@@ -9,7 +9,7 @@ import { MAKE_SECRET } from '../server/config-secrets.ts';
 import { GROUPS, SETTINGS, type Setting } from '../server/config-settings.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const COMMAND = 'node scripts/generate-config-docs.ts';
+const COMMAND = 'npm run docs';
 
 const settings = Object.entries(SETTINGS as Record<string, Setting>);
 const inGroup = (group: string) => settings.filter(([, setting]) => setting.group === group);

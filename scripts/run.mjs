@@ -26,7 +26,8 @@ const bin = {
 
 /**
  * Task → what must be in place (`packages`: all of them, or those that a build needs; `build`: a current one) → what runs.
- * `configured` tasks read the application's configuration, and NODE_ENV is settled for them.
+ * `configured` tasks read the application's configuration, and NODE_ENV is settled for them. A task whose `suite` was deleted
+ * is skipped.
  */
 const tasks = {
   start: { packages: neededToStart, build: true, configured: true, run: serve },
@@ -35,17 +36,16 @@ const tasks = {
 
   // Some tests start the server as it is shipped.
   test: { packages: 'all', build: true, run: program(bin.vitest, 'run') },
-  'test:e2e': { packages: 'all', build: true, run: program(bin.playwright, 'test') },
-  'test:template': {
-    packages: 'all',
-    run: program(bin.vitest, 'run', '--config', 'vitest.template.config.ts'),
-  },
+  'test:e2e': { suite: 'tests/browser', packages: 'all', build: true, run: program(bin.playwright, 'test') },
+  'test:template': { suite: 'tests/template', packages: 'all', run: testTemplate },
   'test:packaging': {
+    suite: 'tests/packaging',
     packages: 'all',
     build: true,
     run: program(bin.vitest, 'run', '--config', 'vitest.packaging.config.ts'),
   },
   'test:reliability': {
+    suite: 'tests/reliability',
     packages: 'all',
     build: true,
     run: program(bin.vitest, 'run', '--config', 'vitest.reliability.config.ts'),
@@ -58,6 +58,9 @@ const tasks = {
     run: program('scripts/production-ready.ts'),
   },
   check: { packages: 'all', run: check },
+  docs: { packages: 'none', run: program('scripts/generate-config-docs.ts') },
+  screenshots: { packages: 'all', build: true, run: program('scripts/screenshots.ts') },
+  playwright: { packages: 'all', run: program(bin.playwright) },
   typecheck: { packages: 'all', run: program(bin.tsc) },
   bench: { packages: 'all', build: true, run: program('bench/run.ts') },
 
@@ -90,6 +93,10 @@ async function main([name, ...args]) {
     throw new Ended(`There is no task '${name ?? ''}'. There are: ${Object.keys(tasks).join(', ')}.`, 1);
   }
   process.chdir(root);
+  if (task.suite && !existsSync(task.suite)) {
+    say(`${name} is skipped: ${task.suite} was deleted.`);
+    return 0;
+  }
   if (task.configured && !isSet('NODE_ENV'))
     process.env.NODE_ENV = isProduction() ? 'production' : 'development';
   const refusal = task.refuse?.();
@@ -135,8 +142,23 @@ function pushInProduction() {
   return 'db:push changes tables without a migration, so it is for development only. In production: npm run db:migrate';
 }
 
-/** Every check, whatever the ones before it say. */
-async function check(node) {
+/** `--all` also runs what the README deletes with the sample, before it does. */
+function testTemplate(node, args) {
+  const all = args.includes('--all');
+  if (all) process.env.TEMPLATE_ALL = '1';
+  const rest = args.filter((arg) => arg !== '--all');
+  return program(bin.vitest, 'run', '--config', 'vitest.template.config.ts')(node, rest);
+}
+
+/** Every check, whatever the ones before it say. `--fix`: mends first what can be mended. */
+async function check(node, args) {
+  if (args.includes('--fix')) {
+    await step('Mending what can be mended', 'Mended what can be mended', async () => {
+      // What is left is told by the checks.
+      await run(node, [bin.biome, 'check', '--write', '.'], { quiet: true }).catch(() => {});
+      await run(node, ['scripts/generate-config-docs.ts'], { quiet: true });
+    });
+  }
   const own = existsSync('scripts/checks')
     ? readdirSync('scripts/checks').filter((file) => /^[^.]+\.(mjs|ts)$/.test(file))
     : [];

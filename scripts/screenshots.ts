@@ -1,6 +1,6 @@
 /**
  * Makes the pictures of the README, `docs/images/`, by the browser tests that look at the same screens:
- * `node scripts/screenshots.ts`, after `npm run build`. All other pictures of a test run lie in `screenshots/`.
+ * `npm run screenshots`. All other pictures of a test run lie in `screenshots/`.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';

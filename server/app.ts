@@ -1,6 +1,11 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { dirname } from 'node:path';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  LogController,
+} from 'fastify';
 import type { Config, EffectiveSetting } from './config.ts';
 import type { Database } from './database/pool.ts';
 import { notes } from './features/notes/routes.ts';
@@ -66,6 +71,8 @@ export interface AppParts {
   clientFrom: { folder: string } | { serve(app: FastifyInstance): Promise<void> };
   /** Signs in whoever sees the terminal; only where there is one. */
   signInToken?: SignInToken | undefined;
+  /** Features besides those of the list below: tests bring one of their own. */
+  features?: readonly FastifyPluginAsync<{ db: Database['db'] }>[];
 }
 
 /**
@@ -172,6 +179,7 @@ export async function createApp(
     await api.register(handlerDeadline, { limitMs: config.http.requestTimeoutMs });
     await api.register(overload, { waitedMs: () => parts.database.waitedMs() });
     await api.register(notes, { db: parts.database.db });
+    for (const feature of parts.features ?? []) await api.register(feature, { db: parts.database.db });
   });
 
   // The client, for whatever is left.

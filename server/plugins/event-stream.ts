@@ -113,6 +113,12 @@ export class EventStream {
     else draining.addEventListener('abort', stop, { once: true, signal: closed.signal });
   }
 
+  /** Calls `listener` when the stream has ended, at once where it has already. */
+  onClose(listener: () => void): void {
+    if (this.closed.aborted) listener();
+    else this.closed.addEventListener('abort', listener, { once: true });
+  }
+
   /** Sends an event, as it is or written out by `encodeEvent`. Does nothing once the stream has ended. */
   send(event: ServerEvent | Buffer): void {
     const response = this.#response;

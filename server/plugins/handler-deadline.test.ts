@@ -59,6 +59,10 @@ beforeAll(async () => {
     });
     return {};
   });
+  app.get('/untimed', { config: { untimed: true } }, async () => {
+    await sleep(LIMIT_MS * 3);
+    return 'as long as it takes';
+  });
   app.get('/stream', (_request, reply) => {
     reply.hijack();
     reply.raw.writeHead(200);
@@ -92,6 +96,10 @@ async function letGo(): Promise<void> {
   await holder.query('select pg_advisory_unlock(1)');
   await vi.waitFor(() => expect(inUse()).toBe(0), SOON);
 }
+
+it('leaves a route alone that says so', async () => {
+  expect(await (await fetch(`${address}/untimed`)).text()).toBe('as long as it takes');
+});
 
 it.each(['GET', 'POST'])(
   'answers a slow %s 503 in time, and starts no further query for it',

@@ -3,7 +3,7 @@
  * The query that runs is left to its statement time-out. The same holds when the client has gone.
  *
  * It stands around the features alone. The clock starts when the body has arrived, because a slow upload is no slow
- * handler, and an answer that has begun (a stream) has none. Fastify's own `handlerTimeout` is not used: its timer ends
+ * handler, and an answer that has begun (a stream) has none, nor has a route that says `untimed`. Fastify's own `handlerTimeout` is not used: its timer ends
  * with the request's stream, so that one with a body never times out (5.12.8), and it costs each request an
  * AbortController.
  */
@@ -27,9 +27,12 @@ class HandlerWork implements RequestWork {
   readonly reply: FastifyReply;
   rounds = 0;
   expired = false;
+  /** It lasts as long as its client does. */
+  readonly untimed: boolean;
 
-  constructor(reply: FastifyReply) {
+  constructor(reply: FastifyReply, untimed: boolean) {
     this.reply = reply;
+    this.untimed = untimed;
   }
 
   wanted(): boolean {
@@ -52,7 +55,7 @@ export const handlerDeadline = fp<{ limitMs: number }>(async (app, { limitMs }) 
       const { reply } = work;
       // A client that has gone leaves no other trace.
       if (reply.raw.destroyed) running.delete(work);
-      else if (++work.rounds >= mostRounds && !reply.sent && !reply.raw.headersSent) {
+      else if (!work.untimed && ++work.rounds >= mostRounds && !reply.sent && !reply.raw.headersSent) {
         work.expired = true;
         running.delete(work);
         reply.send(
@@ -71,7 +74,7 @@ export const handlerDeadline = fp<{ limitMs: number }>(async (app, { limitMs }) 
   app.decorate('handlersRunning', () => running.size);
   app.decorateRequest('work', undefined);
   app.addHook('preHandler', (request, reply, done) => {
-    const work = new HandlerWork(reply);
+    const work = new HandlerWork(reply, request.routeOptions.config.untimed === true);
     request.work = work;
     running.add(work);
     sweeper ??= setInterval(sweep, roundMs).unref();

@@ -33,7 +33,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The name that it is counted under; as it is registered, where nothing is said. */
     countedAs?: string;
-    /** It lasts as long as somebody looks: its duration is in no percentile. */
+    /** It lasts as long as its client does: it has no deadline, and its duration is in no percentile. */
     untimed?: boolean;
     /** Where its requests are counted, by method. Set by this plugin. */
     counted?: Record<string, Route>;

@@ -39,7 +39,7 @@ export interface TestApp extends AsyncDisposable {
 export async function createTestApp(
   databaseUrl: string,
   env: Record<string, string> = {},
-  more: Pick<AppParts, 'signInToken'> & { state?: 'starting' | 'ready' } = {},
+  more: Pick<AppParts, 'signInToken' | 'features'> & { state?: 'starting' | 'ready' } = {},
 ): Promise<TestApp> {
   const { state = 'ready', ...parts } = more;
   const folder = await mkdtemp(join(tmpdir(), 'client-'));

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
+/** The server with `/api/things`, a feature of the tests' own: `startServer(env, { main: WITH_THINGS })`. */
+export const WITH_THINGS = join(import.meta.dirname, 'fixture', 'main.ts');
 const BUILT = join(ROOT, 'dist', 'server', 'main.js');
 
 /** A server in a process of its own, as it is shipped. */

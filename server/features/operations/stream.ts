@@ -114,7 +114,7 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
   function add(client: Client): void {
     if (client.stream.closed.aborted) return;
     clients.add(client);
-    client.stream.closed.addEventListener('abort', () => remove(client), { once: true });
+    client.stream.onClose(() => remove(client));
     stop ??= run();
   }
 

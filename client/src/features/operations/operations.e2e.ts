@@ -1,14 +1,15 @@
 import { expect, gate, look, test } from '../../../../tests/browser/fixtures.ts';
 import { heading, KEY, row, SECRETS, send, sentence, signIn } from '../../../../tests/browser/operators.ts';
+import { THINGS } from '../../../../tests/support/fixture/things.ts';
 import { query } from '../../../../tests/support/postgres.ts';
-import type { SpawnedServer } from '../../../../tests/support/server.ts';
+import { type SpawnedServer, WITH_THINGS } from '../../../../tests/support/server.ts';
 
 // Each has a server of its own, so they need not wait for each other.
 test.describe.configure({ mode: 'parallel' });
 
-/** Who holds the table of notes for himself. */
+/** Who holds the table of things for himself. */
 const LOCKS =
-  "SELECT pid FROM pg_locks WHERE relation = 'notes'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+  "SELECT pid FROM pg_locks WHERE relation = 'things'::regclass AND mode = 'AccessExclusiveLock' AND granted";
 
 test.describe('under traffic', () => {
   let server: SpawnedServer;
@@ -17,8 +18,10 @@ test.describe('under traffic', () => {
   test.beforeEach(async ({ page, backend }) => {
     way = await gate(backend.databaseUrl);
     await way.open();
-    server = await backend.start({ ...SECRETS, DATABASE_URL: way.url });
-    await server.ready();
+    server = await backend.start({ ...SECRETS, DATABASE_URL: way.url }, { main: WITH_THINGS });
+    // From its sources it takes longer than as a bundle.
+    await server.ready(60_000);
+    await query(backend.databaseUrl, THINGS);
     await signIn(page, `${server.url}/ops`);
   });
   test.afterEach(async ({ page }) => {
@@ -29,22 +32,22 @@ test.describe('under traffic', () => {
   });
 
   test('counts what was sent, route by route', { tag: '@pictures' }, async ({ page }) => {
-    await send(server, 120, '/api/notes');
-    await send(server, 30, '/api/notes/999999');
+    await send(server, 120, '/api/things');
+    await send(server, 30, '/api/things/999999');
     await expect(sentence(page)).toContainText(
       /^Ready for .+ requests a second, no errors, 95\s% within .+\sms\. No alerts\.$/,
     );
-    await expect(row(page, 'Busiest routes', 'GET /api/notes').first()).toBeVisible();
+    await expect(row(page, 'Busiest routes', 'GET /api/things').first()).toBeVisible();
     await look(page, 'operations-overview');
 
     await page.getByRole('navigation', { name: 'Operations' }).getByRole('link', { name: 'Routes' }).click();
     await expect(heading(page, 'Routes')).toBeFocused();
     const cells = (route: string) => row(page, 'Routes', route).getByRole('cell');
-    await expect(cells('GET /api/notes/:id').nth(1)).toHaveText('30');
-    await expect(cells('GET /api/notes/:id').nth(3)).toHaveText('100 %');
+    await expect(cells('GET /api/things/:id').nth(1)).toHaveText('30');
+    await expect(cells('GET /api/things/:id').nth(3)).toHaveText('100 %');
     await expect(
       page
-        .getByRole('link', { name: 'GET /api/notes', exact: true })
+        .getByRole('link', { name: 'GET /api/things', exact: true })
         .locator('xpath=ancestor::tr')
         .getByRole('cell')
         .nth(1),
@@ -53,9 +56,9 @@ test.describe('under traffic', () => {
     await page.getByRole('button', { name: 'Slowest' }).click();
     await expect(page).toHaveURL(/sort=max/);
 
-    await row(page, 'Routes', 'GET /api/notes/:id').getByRole('link').click();
+    await row(page, 'Routes', 'GET /api/things/:id').getByRole('link').click();
     await expect(page).toHaveURL(/\/ops\/routes\?route=GET/);
-    await expect(page.getByText('GET /api/notes/:id').first()).toBeVisible();
+    await expect(page.getByText('GET /api/things/:id').first()).toBeVisible();
     await expect(page.getByText('Client errors').locator('xpath=..')).toContainText('100 %');
     await look(page, 'operations-route');
   });
@@ -63,7 +66,7 @@ test.describe('under traffic', () => {
   test('has one cursor for all charts, by keys and by pointing, and a table behind each', async ({
     page,
   }) => {
-    await send(server, 50, '/api/notes');
+    await send(server, 50, '/api/things');
     const requests = page.getByRole('slider', { name: 'Requests, moment shown' });
     const cpu = page.getByRole('slider', { name: 'CPU, moment shown' });
     await expect(requests).toHaveAttribute('aria-valuetext', /answered/);
@@ -93,15 +96,15 @@ test.describe('under traffic', () => {
   });
 
   test('shows a route that throws, its error, and its lines in the log', async ({ page, backend }) => {
-    await query(backend.databaseUrl, 'ALTER TABLE notes RENAME TO mislaid');
+    await query(backend.databaseUrl, 'ALTER TABLE things RENAME TO mislaid');
     try {
-      await send(server, 7, '/api/notes');
+      await send(server, 7, '/api/things');
     } finally {
-      await query(backend.databaseUrl, 'ALTER TABLE mislaid RENAME TO notes');
+      await query(backend.databaseUrl, 'ALTER TABLE mislaid RENAME TO things');
     }
     await expect(sentence(page)).toContainText(/\s% errors/);
     await page.getByRole('link', { name: 'Errors', exact: true }).click();
-    const error = page.getByRole('button', { name: /relation "notes" does not exist/ }).first();
+    const error = page.getByRole('button', { name: /relation "things" does not exist/ }).first();
     await expect(error).toContainText('7');
     await look(page, 'operations-errors');
     await error.click();
@@ -117,11 +120,11 @@ test.describe('under traffic', () => {
 
   test('shows a slow query, and what waits', async ({ page, backend }) => {
     await page.getByRole('link', { name: 'Resources' }).click();
-    const locked = query(backend.databaseUrl, 'BEGIN; LOCK TABLE notes; SELECT pg_sleep(1.5); COMMIT');
+    const locked = query(backend.databaseUrl, 'BEGIN; LOCK TABLE things; SELECT pg_sleep(1.5); COMMIT');
     await expect(async () => expect((await query(backend.databaseUrl, LOCKS)).rowCount).toBe(1)).toPass();
-    await send(server, 3, '/api/notes');
+    await send(server, 3, '/api/things');
     await locked;
-    await expect(row(page, 'Slowest queries', 'notes').first()).toContainText(/1\.\d+\ss/);
+    await expect(row(page, 'Slowest queries', 'things').first()).toContainText(/1\.\d+\ss/);
     await expect(row(page, 'Health checks', 'database')).toContainText('Passes');
     await expect(row(page, 'Health checks', 'system')).toContainText(/memory available [\d.,]+\s[GM]iB/);
     await expect(row(page, 'Start-up and migrations', 'migrations')).toContainText('Done');
@@ -134,19 +137,19 @@ test.describe('under traffic', () => {
   test('follows the log, filters it, and stands still when asked', async ({ page }) => {
     await page.getByRole('link', { name: 'Logs' }).click();
     const lines = page.getByRole('region', { name: 'Log' }).getByRole('listitem');
-    await send(server, 3, '/api/notes?limit=3');
-    await send(server, 2, '/api/notes/424242');
-    await expect(lines.filter({ hasText: '/api/notes/424242' })).toHaveCount(2);
+    await send(server, 3, '/api/things?three');
+    await send(server, 2, '/api/things/424242');
+    await expect(lines.filter({ hasText: '/api/things/424242' })).toHaveCount(2);
     await look(page, 'operations-logs');
     await page.getByLabel('Filter lines').fill('424242');
     await expect(page).toHaveURL(/search=.*424242/);
     await expect(lines).toHaveCount(2);
-    await send(server, 1, '/api/notes/424242');
+    await send(server, 1, '/api/things/424242');
     await expect(lines).toHaveCount(3);
 
     await page.getByRole('button', { name: 'Pause' }).click();
     await expect(page.getByText('Paused', { exact: true })).toBeVisible();
-    await send(server, 1, '/api/notes/424242');
+    await send(server, 1, '/api/things/424242');
     await page.waitForTimeout(1_000);
     await expect(lines).toHaveCount(3);
     await page.getByRole('button', { name: 'Resume' }).click();
