@@ -539,6 +539,8 @@ export const Session = Type.Object(
     expiresAt: nullable(timestamp),
     /** Why a browser cannot sign in here at all, and what to set. */
     closed: Type.Optional(Type.String()),
+    /** In development: where the operators' key stands, as `.data/secrets.json`. */
+    keyIn: Type.Optional(Type.String()),
   },
   { $id: 'Session', title: 'Session' },
 );

@@ -26,6 +26,9 @@ export const Status = Type.Object(
       Type.String({ description: 'Why the process is not ready, in words for a stranger' }),
     ),
     startup: Type.Array(StartupStep),
+    development: Type.Optional(
+      Type.Literal(true, { description: 'This is development, where operators are at home' }),
+    ),
   },
   { $id: 'Status', title: 'Status' },
 );

@@ -48,6 +48,7 @@ const operationsScreens = [
     path: '/ops',
     staticData: {
       navigation: { label: 'Operations', icon: 'pulse' },
+      forOperators: true,
       commands: ['Routes', 'Resources', 'Errors', 'Logs', 'Alerts', 'Settings'].map((name) => ({
         label: `Operations: ${name.toLowerCase()}`,
         icon: 'pulse',

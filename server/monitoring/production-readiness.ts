@@ -28,7 +28,7 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
         ? pass('It runs as production.')
         : warn(
             `It runs as ${environment}, which makes its own secrets and forgives much. What follows is judged as production would be.`,
-            'Run node dist/server/main.js with NODE_ENV unset, or production.',
+            'Start it with NODE_ENV=production.',
           ),
   ],
   'operators-key': [
@@ -69,7 +69,7 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
       if (!migrations.applied) {
         return fail(
           `They are not applied: ${migrations.note}.`,
-          'See /api/status; apply them with: node dist/server/main.js migrate',
+          'See /api/status; apply them with: npm run db:migrate, or in a container: node dist/server/main.js migrate',
         );
       }
       if (pooler && database.direct === undefined) {

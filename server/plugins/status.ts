@@ -34,7 +34,14 @@ export async function status(
         });
       }
       const problem = lifecycle.problem ?? (isReady ? notReady : undefined);
-      return { name, version, state, ...(problem ? { problem } : {}), startup: [...startup] };
+      return {
+        name,
+        version,
+        state,
+        ...(problem ? { problem } : {}),
+        startup: [...startup],
+        ...(sources.environment === 'development' ? { development: true } : {}),
+      };
     },
   });
 }

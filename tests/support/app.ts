@@ -72,7 +72,7 @@ export async function createTestApp(
     views,
     database,
     checks,
-    probeSources: { lifecycle, checks, version: '0', environment: 'test' },
+    probeSources: { lifecycle, checks, version: '0', environment: config.environment },
     server,
     about: { name: 'test', version: '0', instance: 'test-000000' },
     clientFrom: { folder },

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../support/postgres.ts';
@@ -14,6 +14,9 @@ import { freePort, ROOT, startServer } from '../support/server.ts';
 import { copyFiles, environment, run } from '../support/working-copy.ts';
 
 const README = await readFile(join(ROOT, 'README.md'), 'utf8');
+const RECIPES = await readFile(join(ROOT, 'docs', 'recipes.md'), 'utf8');
+/** With `npm run test:template -- --all`. */
+const ALL = process.env.TEMPLATE_ALL !== undefined;
 const copies: string[] = [];
 
 afterAll(async () => {
@@ -35,15 +38,15 @@ describe('before a first deployment', () => {
     expect(await app.json('/api/notes')).toMatchObject({ items: [] });
   });
 
-  it('loses the sample', async () => {
-    await follow(copy, 'delete the sample');
-    await takeOutLines(copy);
-    await follow(copy, 'delete its table before a deployment');
+  it.runIf(ALL)('passes its other suites', { timeout: 3_600_000 }, async () => {
+    for (const suite of ['packaging', 'reliability']) await run(copy, `npm run test:${suite}`);
   });
 
-  for (const command of [...steps('tidy'), 'npm run build']) {
-    it(command, () => run(copy, command));
-  }
+  it('loses the sample', async () => {
+    await follow(copy, 'delete the sample');
+    await change(copy, README, 'Delete the sample');
+    await follow(copy, 'delete its table before a deployment');
+  });
 
   it('starts without it', async () => {
     await using app = await npmStart(copy);
@@ -51,19 +54,40 @@ describe('before a first deployment', () => {
     expect(await app.text('/')).toContain('My app');
   });
 
-  it('takes a table of its own', async () => {
-    const folder = join(copy, 'server/features/visits');
-    await mkdir(folder);
-    await writeFile(
-      join(folder, 'table.ts'),
-      `import { pgTable, text } from 'drizzle-orm/pg-core';\n\nexport const visits = pgTable('visits', { page: text().notNull() });\n`,
-    );
-    await run(copy, 'npm run db:generate -- --name create_visits');
-    await run(copy, 'npm run check');
+  it('says which suites are gone', async () => {
+    for (const suite of ['template', 'packaging', 'reliability'])
+      expect(await run(copy, `npm run test:${suite}`)).toContain(`tests/${suite} was deleted`);
+  });
+
+  it.each(headings(README).filter((heading) => !['Rename it', 'Delete the sample'].includes(heading)))(
+    'README: %s',
+    (heading) => change(copy, README, heading),
+  );
+
+  it.each(headings(RECIPES))('recipe: %s', (heading) => change(copy, RECIPES, heading));
+
+  for (const command of steps('tidy')) it(command, { timeout: 1_200_000 }, () => run(copy, command));
+
+  it('starts with what was added', async () => {
     await using app = await npmStart(copy);
+    expect(await app.json('/api/links')).toEqual([]);
+    expect(await app.status('/api/pictures')).toBe(404);
     expect((await app.json('/api/status')).startup).toContainEqual(
       expect.objectContaining({ step: 'migrations', note: '1 applied' }),
     );
+  });
+
+  it('drains although a stream of events is open', async () => {
+    const { url } = await createDatabase('empty');
+    const main = join(copy, 'dist/server/main.js');
+    await using server = await startServer({ DATABASE_URL: url }, { main });
+    await server.ready();
+    const stream = await fetch(`${server.url}/api/clock`);
+    const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
+    let heard = '';
+    while (!heard.includes('event: tick')) heard += new TextDecoder().decode((await reader.read()).value);
+    expect(await server.end()).toBe(0);
+    while (!(await reader.read()).done);
   });
 });
 
@@ -92,11 +116,10 @@ describe('after a first deployment', () => {
 
   it('loses the sample', async () => {
     await follow(copy, 'delete the sample');
-    await takeOutLines(copy);
+    await change(copy, README, 'Delete the sample');
     await follow(copy, 'delete its table after a deployment');
     // What is tested needs no second time: it differs from the other copy by its migrations alone.
-    for (const command of steps('tidy').filter((step) => step !== 'npm test')) await run(copy, command);
-    await run(copy, 'npm run build');
+    for (const command of steps('tidy').filter((step) => !step.includes('test'))) await run(copy, command);
   });
 
   it('drops the table with its next start', async () => {
@@ -146,37 +169,68 @@ async function follow(copy: string, name: string): Promise<void> {
   for (const step of steps(name)) await run(copy, step);
 }
 
-/** Does what the README's blocks of differences say. */
-async function takeOutLines(copy: string): Promise<void> {
-  const blocks = [...README.matchAll(/```diff\n--- (\S+)\n([^`]+)\n```/g)];
-  expect(blocks.map(([, path]) => path)).toEqual(['server/app.ts', 'client/src/router.tsx']);
-  for (const [, path = '', difference = ''] of blocks) {
-    const file = join(copy, path);
-    await writeFile(file, apply(await readFile(file, 'utf8'), difference.split('\n'), path));
+/** The parts of a page that hold something to do. */
+function headings(page: string): string[] {
+  return page
+    .split(/^##+ /m)
+    .slice(1)
+    .filter((part) => /^```diff\n|^<!-- (file|steps)/m.test(part))
+    .map((part) => part.slice(0, part.indexOf('\n')));
+}
+
+/** Writes the files, makes the changes and runs the unnamed steps of one part of a page, in their order. */
+async function change(copy: string, page: string, heading: string): Promise<void> {
+  const part = page.split(/^##+ /m).find((one) => one.startsWith(`${heading}\n`)) ?? '';
+  const blocks = /^(?:<!-- (file|steps) -->\n(?:`(.+)`\n\n)?)?```(\w+)\n([\s\S]*?)\n```$/gm;
+  for (const [, marker, path = '', kind, text = ''] of part.matchAll(blocks)) {
+    if (marker === 'file') {
+      await mkdir(dirname(join(copy, path)), { recursive: true });
+      await writeFile(join(copy, path), `${text}\n`);
+    } else if (marker === 'steps') {
+      for (const command of text.split('\n')) await run(copy, command);
+    } else if (kind === 'diff') {
+      const [first = '', ...lines] = text.split('\n');
+      const file = join(copy, first.replace('--- ', ''));
+      await writeFile(file, apply(await readFile(file, 'utf8'), lines, `${heading}, ${first}`));
+    }
   }
 }
 
 /**
- * @param difference Lines to take out (`-`), each to be found after the one before it; `-  …` stands for all up to the
- *   next one. A `+` line takes the place of the line before it.
+ * @param difference Lines to find (` `), to take out (`-`) and to put in (`+`), in the order of the file, which may have
+ *   others between them; `-  …` takes out all up to the next one. What is put in before the first line of its kind stands
+ *   right before that line.
  * @throws Error naming the line that is not there.
  */
-function apply(text: string, difference: string[], path: string): string {
+function apply(text: string, difference: string[], what: string): string {
   const lines = text.split('\n');
   let at = 0;
   let open = false;
-  for (const change of difference) {
+  let added: string[] = [];
+  const find = (line: string) => {
+    const found = lines.indexOf(line, at);
+    if (found < 0) throw new Error(`The file has no such line for ${what}:\n${line}`);
+    return found;
+  };
+  for (const [index, change] of difference.entries()) {
     const line = change.slice(1);
     if (line.trim() === '…') {
       open = true;
     } else if (change.startsWith('+')) {
-      lines.splice(at, 0, line);
+      // Before anything was found, it belongs right before what is found next.
+      if (difference.slice(0, index).every((one) => one.startsWith('+'))) added.push(line);
+      else lines.splice(at++, 0, line);
     } else {
-      const found = lines.indexOf(line, at);
-      if (found < 0) throw new Error(`README.md takes a line out of ${path} that it does not have:\n${line}`);
+      const found = find(line);
       const from = open ? at : found;
-      lines.splice(from, found - from + 1);
-      at = from;
+      if (change.startsWith('-')) {
+        lines.splice(from, found - from + 1, ...added);
+        at = from + added.length;
+      } else {
+        lines.splice(found, 0, ...added);
+        at = found + added.length + 1;
+      }
+      added = [];
       open = false;
     }
   }

@@ -1,15 +1,22 @@
 import { useRouter } from '@tanstack/react-router';
 import { type Command, CommandPalette } from '@/components/command-palette.tsx';
+import { useIsOperator } from '@/lib/operator.ts';
 import { setTheme } from '@/lib/theme.ts';
-import { navigationOf } from './navigation.ts';
+import { navigationOf, offeredRoutes } from './navigation.ts';
 
 /** The command palette with everything the route list offers, and the theme. */
 export function Palette({ onClose }: { onClose: () => void }) {
   const router = useRouter();
+  const isOperator = useIsOperator();
   const go = (href: string) => () => router.history.push(href);
   const commands: Command[] = [
-    ...navigationOf(router).map(({ to, label, icon }) => ({ label, icon, group: 'Go to', run: go(to) })),
-    ...Object.values(router.routesByPath).flatMap(({ options }) =>
+    ...navigationOf(router, isOperator).map(({ to, label, icon }) => ({
+      label,
+      icon,
+      group: 'Go to',
+      run: go(to),
+    })),
+    ...offeredRoutes(router, isOperator).flatMap(({ options }) =>
       (options.staticData?.commands ?? []).map(({ href, ...rest }) => ({
         ...rest,
         group: 'Do',

@@ -14,5 +14,5 @@ const PlainLink = ({ to, className, children }: { to: string; className: string;
 /** The shell as HTML, with an empty page in it. Runs at build time only. */
 export const renderShell = () =>
   renderToStaticMarkup(
-    <Frame items={navigationOf(router)} Anchor={PlainLink} tools={<Tools onSearch={() => {}} />} />,
+    <Frame items={navigationOf(router, false)} Anchor={PlainLink} tools={<Tools onSearch={() => {}} />} />,
   );

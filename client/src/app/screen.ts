@@ -7,6 +7,8 @@ declare module '@tanstack/react-router' {
   interface StaticDataRouteOption {
     /** Puts the screen into the navigation, in the order of the route list. */
     navigation?: { label: string; icon: IconName };
+    /** Its navigation and commands are offered to operators alone. Its address is open to all, and asks who they are. */
+    forOperators?: true;
     /** Further commands of the screen for the palette: an address each, so that they need none of its code. */
     commands?: { label: string; icon?: IconName; shortcut?: string; href: string }[];
   }

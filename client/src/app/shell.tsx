@@ -1,6 +1,7 @@
 import { Link, Outlet, useRouter, useRouterState } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Toasts } from '@/components/toast.tsx';
+import { useIsOperator } from '@/lib/operator.ts';
 import { useShortcut } from '@/lib/shortcut.ts';
 import { Banners } from './banners.tsx';
 import { Frame } from './frame.tsx';
@@ -46,6 +47,7 @@ function Progress() {
 export function Shell() {
   const router = useRouter();
   const [isPaletteOpen, setPaletteOpen] = useState(false);
+  const isOperator = useIsOperator();
   useFocusOnNavigation();
   // Part of the shell's own file: what is typed while a palette loads would reach the screen behind it.
   const openPalette = () => setPaletteOpen(true);
@@ -53,7 +55,7 @@ export function Shell() {
 
   return (
     <Frame
-      items={navigationOf(router)}
+      items={navigationOf(router, isOperator)}
       Anchor={NavLink}
       tools={<Tools onSearch={openPalette} />}
       overlays={

@@ -1,13 +1,11 @@
+import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { takeProfile } from '#contracts/monitoring.ts';
 import { ProblemError } from '../../lib/problem.ts';
-import type { Lifecycle } from '../../lifecycle.ts';
 
 /** A CPU profile of this process while it works, in the form that browser tools open. */
-export const profile: FastifyPluginAsyncTypebox<{ instance: string; lifecycle: Lifecycle }> = async (
-  app,
-  { instance, lifecycle },
-) => {
+export const profile: FastifyPluginAsyncTypebox<{ instance: string }> = async (app, { instance }) => {
   let running = false;
 
   app.route({
@@ -34,7 +32,7 @@ export const profile: FastifyPluginAsyncTypebox<{ instance: string; lifecycle: L
   });
 
   /** @returns The profile as JSON, of less time where the client leaves or the process is told to stop. */
-  async function take(forMs: number, client: NodeJS.EventEmitter): Promise<string> {
+  async function take(forMs: number, client: ServerResponse): Promise<string> {
     // Few processes are ever profiled.
     const { Session } = await import('node:inspector/promises');
     const inspector = new Session();
@@ -42,17 +40,11 @@ export const profile: FastifyPluginAsyncTypebox<{ instance: string; lifecycle: L
     try {
       await inspector.post('Profiler.enable');
       await inspector.post('Profiler.start');
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(end, forMs);
-        const unsubscribe = lifecycle.onTransition(end);
-        client.once('close', end);
-        function end() {
-          clearTimeout(timer);
-          unsubscribe();
-          client.off('close', end);
-          resolve();
-        }
-      });
+      const left = new AbortController();
+      client.once('close', () => left.abort());
+      if (client.destroyed) left.abort();
+      const ended = AbortSignal.any([app.draining, left.signal]);
+      await sleep(forMs, undefined, { signal: ended }).catch(() => {});
       const { profile } = await inspector.post('Profiler.stop');
       return JSON.stringify(profile);
     } finally {

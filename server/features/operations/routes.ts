@@ -62,8 +62,8 @@ export const operations: FastifyPluginAsyncTypebox<OperationsParts> = async (app
   });
   app.addHook('onClose', async () => level.reset());
 
-  await app.register(session, { token: parts.signInToken });
-  await app.register(profile, { instance, lifecycle });
+  await app.register(session, { token: parts.signInToken, keyIn: placeOfKey(parts) });
+  await app.register(profile, { instance });
   await app.register(figures, { traffic, metricsRegistry, now });
   await app.register(alertRoutes, { instance, alerts, silences });
   await app.register(silenceRoutes, { instance, alerts, silences });
@@ -120,3 +120,11 @@ export const operations: FastifyPluginAsyncTypebox<OperationsParts> = async (app
     };
   }
 };
+
+/** Where the operators' key stands, for a developer who sees no terminal, as in a container. */
+function placeOfKey({ config, settings }: OperationsParts): string | undefined {
+  if (config.environment !== 'development') return undefined;
+  const { origin } = settings.find(({ name }) => name === 'INTERNAL_API_KEY') ?? {};
+  if (origin === 'environment') return 'the environment';
+  return origin === 'generated' ? '.data/secrets.json' : origin;
+}

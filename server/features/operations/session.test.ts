@@ -45,6 +45,23 @@ const cookieOf = (answer: { headers: Record<string, unknown> }) =>
 const ask = async ({ app }: TestApp, cookie: string, more: Record<string, string> = {}) =>
   (await app.inject({ url: CLOSED, headers: { cookie, ...more } })).statusCode;
 
+it('says in development, and nowhere else, that this is development and where the key stands', async () => {
+  const env = { NODE_ENV: 'development' };
+  await using given = await make(env);
+  await using generated = await make({ ...env, INTERNAL_API_KEY: '' });
+  const answers = [];
+  for (const { app } of [server, given, generated]) {
+    const { keyIn } = (await app.inject(SESSION)).json();
+    const { development } = (await app.inject('/api/status')).json();
+    answers.push([keyIn, development]);
+  }
+  expect(answers).toEqual([
+    [undefined, undefined],
+    ['the environment', true],
+    ['.data/secrets.json', true],
+  ]);
+});
+
 describe('signing in', () => {
   it('exchanges a key for a cookie that opens the operators’ doors', async () => {
     const before = await server.app.inject(SESSION);

@@ -10,11 +10,12 @@ import type { SignInToken } from '../../lib/sign-in-token.ts';
  * event stream, and a key is better not kept where scripts can read it.
  *
  * @param options.token Printed at start, where a person at a terminal started the server.
+ * @param options.keyIn Where the operators' key stands, where everybody who asks may know.
  */
-export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined }> = async (
-  app,
-  { token: startToken },
-) => {
+export const session: FastifyPluginAsyncTypebox<{
+  token: SignInToken | undefined;
+  keyIn: string | undefined;
+}> = async (app, { token: startToken, keyIn }) => {
   const { operators } = app;
 
   app.route({
@@ -64,6 +65,7 @@ export const session: FastifyPluginAsyncTypebox<{ token: SignInToken | undefined
       signedIn: one !== undefined,
       expiresAt: one === undefined ? null : new Date(one.expiresAt).toISOString(),
       ...(closed === undefined ? {} : { closed: closed.message }),
+      ...(keyIn === undefined ? {} : { keyIn }),
     };
   }
 };

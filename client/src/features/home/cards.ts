@@ -40,7 +40,7 @@ export const CARDS: { title: string; lines: Line[] }[] = [
     lines: [
       { label: 'Test everything that needs no browser', command: 'npm test' },
       { label: 'Build one folder that needs no node_modules', command: 'npm run build' },
-      { label: 'Run it, with DATABASE_URL set', command: 'node dist/server/main.js' },
+      { label: 'Run it, with DATABASE_URL set', command: 'NODE_ENV=production npm start' },
       { label: 'Or pack it', command: 'docker build -t my-app .' },
       { label: 'On Replit: import the repository and press Publish.' },
     ],

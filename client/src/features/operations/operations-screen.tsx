@@ -6,6 +6,7 @@ import { ErrorState } from '@/components/error-state.tsx';
 import { ScreenHeading } from '@/components/screen-heading.tsx';
 import { StateBadge } from '@/components/state-badge.tsx';
 import { useConnection } from '@/lib/connection.ts';
+import { rememberOperator } from '@/lib/operator.ts';
 import { withServerData } from '@/lib/server-data.tsx';
 import { useShortcut } from '@/lib/shortcut.ts';
 import { connect, forget, standStill, useLive } from './live.ts';
@@ -30,9 +31,12 @@ const TABS = [
 export const OperationsScreen = withServerData(function OperationsScreen() {
   const { data: session, error, refetch } = useQuery(sessionQuery);
   const token = useTokenOfAddress();
+  useEffect(() => {
+    if (session) rememberOperator(session.signedIn);
+  }, [session]);
   if (token.isPending) return null;
   if (session?.signedIn) return <SignedIn />;
-  if (session) return <SignIn closed={session.closed} failed={token.error} />;
+  if (session) return <SignIn closed={session.closed} keyIn={session.keyIn} failed={token.error} />;
   return error ? <ErrorState error={error} onRetry={refetch} /> : null;
 });
 

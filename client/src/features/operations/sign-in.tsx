@@ -30,7 +30,16 @@ export function useTokenOfAddress() {
 }
 
 /** One field, one action: the operators' key is exchanged for a cookie of one hour. */
-export function SignIn({ closed, failed }: { closed: string | undefined; failed: unknown }) {
+export function SignIn({
+  closed,
+  keyIn,
+  failed,
+}: {
+  closed: string | undefined;
+  /** Where the key stands, where the server says so. */
+  keyIn: string | undefined;
+  failed: unknown;
+}) {
   const { mutate, isPending, error } = useSignIn();
   const wrong = error instanceof ApiError && error.problem.status === 401 ? explain(error).detail : undefined;
   return (
@@ -54,7 +63,7 @@ export function SignIn({ closed, failed }: { closed: string | undefined; failed:
               autoComplete="current-password"
               autoFocus
               required
-              hint="A value of INTERNAL_API_KEY. You stay signed in for an hour after your last visit."
+              hint={`A value of INTERNAL_API_KEY${keyIn === undefined ? '' : `, here from ${keyIn}`}. You stay signed in for an hour after your last visit.`}
               error={wrong}
             />
             <Button kind="primary" type="submit" aria-disabled={isPending} className="w-full">
