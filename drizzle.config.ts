@@ -1,9 +1,9 @@
 import { globSync } from 'node:fs';
 import { defineConfig } from 'drizzle-kit';
 
-const tables = globSync('server/features/*/table.ts');
+const tables = globSync('server/**/table.ts');
 
-/** For drizzle-kit only (`npm run db:generate`, `db:studio`, `db:push`); migrations are applied by server/database/migrator.ts. */
+/** For drizzle-kit only (`npm run db:generate`, `db:studio`, `db:push`); migrations are applied by server/platform/database/migrations/migrator.ts. */
 export default defineConfig({
   dialect: 'postgresql',
   // drizzle-kit refuses to run without a schema file. Where no feature has a table, this file is a schema without tables.

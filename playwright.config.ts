@@ -11,7 +11,7 @@ const chromium =
     .find((file) => existsSync(file));
 
 export default defineConfig({
-  testMatch: ['tests/browser/*.e2e.ts', 'client/src/features/*/*.e2e.ts'],
+  testMatch: ['tests/browser/*.e2e.ts', 'client/src/{features,modules}/*/*.e2e.ts'],
   outputDir: 'test-results',
   workers: 2,
   // Limits for what hangs: a busy machine may take its time.

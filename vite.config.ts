@@ -94,7 +94,7 @@ export default defineConfig({
                 // What several screens use, by which of them: home waits for nothing that it does not show.
                 {
                   name: 'pieces',
-                  test: /client\/src\/(app|components|lib)\//,
+                  test: /client\/src\/kit\//,
                   minShareCount: 2,
                   entriesAware: true,
                   entriesAwareMergeThreshold: 6_000,
@@ -116,7 +116,10 @@ export default defineConfig({
         sourcemap: true,
         copyPublicDir: false,
         rolldownOptions: {
-          input: { main: here('server/main.ts'), healthcheck: here('server/healthcheck.ts') },
+          input: {
+            main: here('server/main.ts'),
+            healthcheck: here('server/platform/process/healthcheck.ts'),
+          },
           // CommonJS starts faster than ES modules, and V8's compile cache serves it whole.
           output: {
             format: 'cjs',

@@ -18,7 +18,7 @@ export function prerenderedShell(): Plugin[] {
       transformIndexHtml: {
         order: 'pre',
         async handler(html) {
-          const { module } = await runnerImport<{ renderShell: () => string }>('/src/app/render-shell.tsx', {
+          const { module } = await runnerImport<{ renderShell: () => string }>('/src/render-shell.tsx', {
             configFile: false,
             root: config.root,
             mode: 'production',

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../server/config.ts';
-import { SETTINGS } from '../server/config-settings.ts';
+import { loadConfig } from '../server/platform/config/config.ts';
+import { SETTINGS } from '../server/platform/config/settings.ts';
 import { generatedFiles, staleFiles } from './generate-config-docs.ts';
 
 const { 'docs/configuration.md': page = '', '.env.example': example = '' } = Object.fromEntries(

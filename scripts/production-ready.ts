@@ -6,7 +6,7 @@
  */
 
 import type { ProductionReadiness, ReadinessItem } from '../contracts/monitoring.ts';
-import { loadConfig } from '../server/config.ts';
+import { loadConfig } from '../server/platform/config/config.ts';
 
 const USAGE = 'Usage: npm run test:production-ready [-- https://your.address]';
 const PATH = '/api/monitoring/production-readiness';

@@ -35,20 +35,20 @@ const tasks = {
   build: { packages: 'shipped', run: (node, args) => build(root, node, { quiet: false, args }) },
 
   // Some tests start the server as it is shipped.
-  test: { packages: 'all', build: true, run: program(bin.vitest, 'run') },
+  test: { packages: 'all', build: true, run: program(bin.vitest, 'run', '--project=unit') },
   'test:e2e': { suite: 'tests/browser', packages: 'all', build: true, run: program(bin.playwright, 'test') },
   'test:template': { suite: 'tests/template', packages: 'all', run: testTemplate },
   'test:packaging': {
     suite: 'tests/packaging',
     packages: 'all',
     build: true,
-    run: program(bin.vitest, 'run', '--config', 'vitest.packaging.config.ts'),
+    run: program(bin.vitest, 'run', '--project=packaging'),
   },
   'test:reliability': {
     suite: 'tests/reliability',
     packages: 'all',
     build: true,
-    run: program(bin.vitest, 'run', '--config', 'vitest.reliability.config.ts'),
+    run: program(bin.vitest, 'run', '--project=reliability'),
   },
   // Asks a deployment from outside: nothing of this clone is needed.
   'test:smoke': { packages: 'none', run: program('scripts/smoke.ts') },
@@ -62,7 +62,7 @@ const tasks = {
   screenshots: { packages: 'all', build: true, run: program('scripts/screenshots.ts') },
   playwright: { packages: 'all', run: program(bin.playwright) },
   typecheck: { packages: 'all', run: program(bin.tsc) },
-  bench: { packages: 'all', build: true, run: program('bench/run.ts') },
+  bench: { packages: 'all', build: true, run: program('lab/bench/run.ts') },
 
   'db:generate': { packages: 'all', run: program(bin.drizzle, 'generate') },
   'db:migrate': {
@@ -147,7 +147,7 @@ function testTemplate(node, args) {
   const all = args.includes('--all');
   if (all) process.env.TEMPLATE_ALL = '1';
   const rest = args.filter((arg) => arg !== '--all');
-  return program(bin.vitest, 'run', '--config', 'vitest.template.config.ts')(node, rest);
+  return program(bin.vitest, 'run', '--project=template')(node, rest);
 }
 
 /** Every check, whatever the ones before it say. `--fix`: mends first what can be mended. */

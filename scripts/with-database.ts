@@ -8,8 +8,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
-import { ConfigError, type DatabaseConnection, loadConfig } from '../server/config.ts';
-import { startEmbeddedPostgres } from '../server/database/embedded.ts';
+import { ConfigError, type DatabaseConnection, loadConfig } from '../server/platform/config/config.ts';
+import { startEmbeddedPostgres } from '../server/platform/database/embedded/embedded.ts';
 
 // The terminal and the launcher send them to the program as well; this process only outlives it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child?.kill(signal));

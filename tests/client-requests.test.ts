@@ -1,8 +1,8 @@
 import Fastify from 'fastify';
 import { type Static, Type } from 'typebox';
 import { expect, test, vi } from 'vitest';
-import { request } from '../client/src/lib/api.ts';
-import { SchemaCompilers } from '../server/lib/schemas.ts';
+import { request } from '../client/src/kit/lib/api.ts';
+import { SchemaCompilers } from '../server/platform/http/schemas.ts';
 
 const search = {
   method: 'GET',

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type Name, SETTINGS, type Setting } from '../server/config-settings.ts';
-import type { Context } from '../server/config-values.ts';
-import { PROBES } from '../server/monitoring/probe-listener.ts';
+import { type Name, SETTINGS, type Setting } from '../server/platform/config/settings.ts';
+import type { Context } from '../server/platform/config/values.ts';
+import { PROBES } from '../server/platform/health/probe-listener.ts';
 import { createDatabase } from './support/postgres.ts';
 import { freePort, ROOT, startServer } from './support/server.ts';
 

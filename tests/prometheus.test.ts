@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
-import { LEAST_REQUESTS, RULES } from '../server/monitoring/alert-rules.ts';
+import { LEAST_REQUESTS, RULES } from '../server/modules/operations/alert-rules.ts';
 import { createTestApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
 import { runCommand } from './support/run-command.ts';

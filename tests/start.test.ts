@@ -174,7 +174,7 @@ describe.skipIf(process.platform === 'win32')('npm run dev', () => {
   it('starts again when the server changes, and waits for a better change when that breaks it', async () => {
     const { child, ended, output, pid, ready } = await serving(['run', 'dev']);
     const first = await pid();
-    const file = join(clone, 'server/drain.ts');
+    const file = join(clone, 'server/platform/process/drain.ts');
     const source = await fs.readFile(file, 'utf8');
 
     // Editors and version control write beside the file and move the new one over it; so twice.

@@ -1,8 +1,8 @@
-import './app/theme.css';
+import './theme.css';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { watchServer } from './lib/connection.ts';
+import { watchServer } from './kit/lib/connection.ts';
 import { router } from './router.tsx';
 
 watchServer();

@@ -1,10 +1,10 @@
 import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
-import { NotFound } from './app/not-found.tsx';
-import { screen } from './app/screen.ts';
-import { ScreenError } from './app/screen-error.tsx';
-import { Shell } from './app/shell.tsx';
 import type { NotesSearch } from './features/notes/notes-search.ts';
-import { operationsSearch } from './features/operations/operations-search.ts';
+import { NotFound } from './kit/shell/not-found.tsx';
+import { screen } from './kit/shell/screen.ts';
+import { ScreenError } from './kit/shell/screen-error.tsx';
+import { Shell } from './kit/shell/shell.tsx';
+import { operationsSearch } from './modules/operations/operations-search.ts';
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -39,7 +39,7 @@ const operations = createRoute({
   getParentRoute: () => root,
   id: 'operations',
   validateSearch: operationsSearch,
-  component: screen(() => import('./features/operations/operations-screen.tsx'), 'OperationsScreen'),
+  component: screen(() => import('./modules/operations/operations-screen.tsx'), 'OperationsScreen'),
 });
 
 const operationsScreens = [
@@ -55,37 +55,37 @@ const operationsScreens = [
         href: `/ops/${name.toLowerCase()}`,
       })),
     },
-    component: screen(() => import('./features/operations/overview-screen.tsx'), 'OverviewScreen'),
+    component: screen(() => import('./modules/operations/overview-screen.tsx'), 'OverviewScreen'),
   }),
   createRoute({
     getParentRoute: () => operations,
     path: '/ops/routes',
-    component: screen(() => import('./features/operations/routes-screen.tsx'), 'RoutesScreen'),
+    component: screen(() => import('./modules/operations/routes-screen.tsx'), 'RoutesScreen'),
   }),
   createRoute({
     getParentRoute: () => operations,
     path: '/ops/resources',
-    component: screen(() => import('./features/operations/resources-screen.tsx'), 'ResourcesScreen'),
+    component: screen(() => import('./modules/operations/resources-screen.tsx'), 'ResourcesScreen'),
   }),
   createRoute({
     getParentRoute: () => operations,
     path: '/ops/errors',
-    component: screen(() => import('./features/operations/errors-screen.tsx'), 'ErrorsScreen'),
+    component: screen(() => import('./modules/operations/errors-screen.tsx'), 'ErrorsScreen'),
   }),
   createRoute({
     getParentRoute: () => operations,
     path: '/ops/logs',
-    component: screen(() => import('./features/operations/logs-screen.tsx'), 'LogsScreen'),
+    component: screen(() => import('./modules/operations/logs-screen.tsx'), 'LogsScreen'),
   }),
   createRoute({
     getParentRoute: () => operations,
     path: '/ops/alerts',
-    component: screen(() => import('./features/operations/alerts-screen.tsx'), 'AlertsScreen'),
+    component: screen(() => import('./modules/operations/alerts-screen.tsx'), 'AlertsScreen'),
   }),
   createRoute({
     getParentRoute: () => operations,
     path: '/ops/settings',
-    component: screen(() => import('./features/operations/settings-screen.tsx'), 'SettingsScreen'),
+    component: screen(() => import('./modules/operations/settings-screen.tsx'), 'SettingsScreen'),
   }),
 ] as const;
 
@@ -96,7 +96,7 @@ const development = import.meta.env.DEV
         getParentRoute: () => root,
         path: '/dev/pieces',
         staticData: { navigation: { label: 'Pieces', icon: 'pieces' } },
-        component: screen(() => import('./features/pieces/pieces-screen.tsx'), 'PiecesScreen'),
+        component: screen(() => import('./kit/components-screen.tsx'), 'PiecesScreen'),
       }),
     ]
   : [];

@@ -10,8 +10,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { type Migration, MigrationError, readMigrations } from '../../server/database/migration-files.ts';
-import { splitStatements } from '../../server/database/sql-statements.ts';
+import {
+  type Migration,
+  MigrationError,
+  readMigrations,
+} from '../../server/platform/database/migrations/migration-files.ts';
+import { splitStatements } from '../../server/platform/database/migrations/sql-statements.ts';
 
 /**
  * Everything that is wrong with a project's migrations, as sentences; nothing if they are well-formed and make exactly

@@ -43,7 +43,7 @@ test('a change to a screen is shown at once, and what was typed stays', async ({
   const key = page.getByLabel('Operators’ key');
   await key.fill('half a thought');
   await page.evaluate(() => Object.assign(window, { isSamePage: true }));
-  await change('client/src/features/operations/sign-in.tsx', 'title="Operations"', 'title="Another title"');
+  await change('client/src/modules/operations/sign-in.tsx', 'title="Operations"', 'title="Another title"');
   await expect(page.getByRole('heading', { name: 'Another title' })).toBeVisible();
   await expect(key).toHaveValue('half a thought');
   expect(await page.evaluate(() => 'isSamePage' in window)).toBe(true);
@@ -61,7 +61,7 @@ test('a page finds its server after a restart, and is updated by it', async ({ p
     .poll(() => page.evaluate(() => 'isSamePage' in window).catch(() => true), { timeout: 30_000 })
     .toBe(false);
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-  await change('client/src/app/theme.css', '--radius: 6px;', '--radius: 7px;');
+  await change('client/src/theme.css', '--radius: 6px;', '--radius: 7px;');
   await expect
     .poll(() => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--radius')))
     .toBe('7px');

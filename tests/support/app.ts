@@ -5,16 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { type AppParts, createApp } from '../../server/app.ts';
-import { loadConfig } from '../../server/config.ts';
-import { createDatabase, type Database } from '../../server/database/pool.ts';
-import { QuickResponse } from '../../server/lib/quick-response.ts';
-import type { SchemaCompilers } from '../../server/lib/schemas.ts';
-import { Lifecycle } from '../../server/lifecycle.ts';
-import { ErrorGroups } from '../../server/monitoring/error-groups.ts';
-import { HealthChecks } from '../../server/monitoring/health-checks.ts';
-import { LogTail } from '../../server/monitoring/log-tail.ts';
-import { WITHOUT_SECRETS } from '../../server/monitoring/logger.ts';
+import { loadConfig } from '../../server/platform/config/config.ts';
+import { createDatabase, type Database } from '../../server/platform/database/pool/pool.ts';
+import { HealthChecks } from '../../server/platform/health/health-checks.ts';
+import { Lifecycle } from '../../server/platform/health/lifecycle.ts';
+import { type AppParts, createApp } from '../../server/platform/http/pipeline.ts';
+import { QuickResponse } from '../../server/platform/http/quick-response.ts';
+import type { SchemaCompilers } from '../../server/platform/http/schemas.ts';
+import { ErrorGroups } from '../../server/platform/logging/error-groups.ts';
+import { LogTail } from '../../server/platform/logging/log-tail.ts';
+import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
 
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
 export interface TestApp extends AsyncDisposable {

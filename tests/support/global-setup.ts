@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { migrate } from '../../server/database/migrator.ts';
+import { migrate } from '../../server/platform/database/migrations/migrator.ts';
 import { databaseUrl, query, startTestPostgres } from './postgres.ts';
 
 const migrations = resolve(import.meta.dirname, '../../drizzle');

@@ -1,5 +1,5 @@
 /** A process that migrates and says what it did: `node migrate-process.ts <database url> <folder>`. */
-import { migrate } from '../../server/database/migrator.ts';
+import { migrate } from '../../server/platform/database/migrations/migrator.ts';
 
 const [url, folder = ''] = process.argv.slice(2);
 const report = await migrate({

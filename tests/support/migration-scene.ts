@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
-import { MigrationError } from '../../server/database/migration-files.ts';
-import { type MigrateOptions, type MigrationReport, migrate } from '../../server/database/migrator.ts';
+import { MigrationError } from '../../server/platform/database/migrations/migration-files.ts';
+import {
+  type MigrateOptions,
+  type MigrationReport,
+  migrate,
+} from '../../server/platform/database/migrations/migrator.ts';
 import { createDatabase, query } from './postgres.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 

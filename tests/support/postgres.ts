@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/database/embedded.ts';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../../server/platform/database/embedded/embedded.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {

@@ -8,13 +8,13 @@ import {
   type Contender as Server,
   startContender,
   withDatabase,
-} from '../../../bench/contender.ts';
-import { flightline } from '../../../bench/json.ts';
-import { keep, print } from '../../../bench/results.ts';
-import { middle, ROUNDS, rates, ratio, times } from '../../../bench/rounds.ts';
+} from '../../../lab/bench/contender.ts';
+import { flightline } from '../../../lab/bench/json.ts';
+import { keep, print } from '../../../lab/bench/results.ts';
+import { middle, ROUNDS, rates, ratio, times } from '../../../lab/bench/rounds.ts';
 import { ROOT } from '../../../tests/support/server.ts';
-import { migrate } from '../../database/migrator.ts';
-import { createDatabase, type Database } from '../../database/pool.ts';
+import { migrate } from '../../platform/database/migrations/migrator.ts';
+import { createDatabase, type Database } from '../../platform/database/pool/pool.ts';
 import { NoteQueries } from './queries.ts';
 import { notes } from './table.ts';
 

@@ -2,7 +2,7 @@ import { and, desc, eq, inArray, isNotNull, isNull, lt, type SQL, sql } from 'dr
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { BaseLogger } from 'pino';
 import type { NewNote, NoteChange } from '#contracts/notes.ts';
-import { apartFromRequests } from '../../lib/request-work.ts';
+import { apartFromRequests } from '../../platform/lib/request-work.ts';
 import { notes } from './table.ts';
 
 /** So much of the body stands in a list, in characters. */

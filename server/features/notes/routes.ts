@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { changeNote, createNote, deleteNote, listNotes, readNote, restoreNote } from '#contracts/notes.ts';
-import { decodeCursor, encodeCursor } from '../../lib/cursor.ts';
-import { etagOf, readIfMatch } from '../../lib/etag.ts';
-import { ProblemError } from '../../lib/problem.ts';
+import { decodeCursor, encodeCursor } from '../../platform/lib/cursor.ts';
+import { etagOf, readIfMatch } from '../../platform/lib/etag.ts';
+import { ProblemError } from '../../platform/lib/problem.ts';
 import { NoteQueries } from './queries.ts';
 import { toPrefixQuery } from './search.ts';
 

@@ -1,9 +1,9 @@
 import { useRouter } from '@tanstack/react-router';
-import { CopyButton } from '@/components/copy-button.tsx';
-import { Icon } from '@/components/icon.tsx';
-import { ScreenHeading } from '@/components/screen-heading.tsx';
-import { type Connection, useConnection } from '@/lib/connection.ts';
-import { asSentence, duration } from '@/lib/format.ts';
+import { CopyButton } from '@/kit/components/copy-button.tsx';
+import { Icon } from '@/kit/components/icon.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { type Connection, useConnection } from '@/kit/lib/connection.ts';
+import { asSentence, duration } from '@/kit/lib/format.ts';
 import { CARDS, type Line } from './cards.ts';
 import { readyAfterMs, StartupBoard } from './startup-board.tsx';
 

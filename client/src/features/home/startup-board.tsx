@@ -1,8 +1,8 @@
 import type { StartupStep } from '#contracts/status.ts';
-import { Skeleton } from '@/components/skeleton.tsx';
-import { type State, StateMark } from '@/components/state-badge.tsx';
-import type { Connection } from '@/lib/connection.ts';
-import { duration } from '@/lib/format.ts';
+import { Skeleton } from '@/kit/components/skeleton.tsx';
+import { type State, StateMark } from '@/kit/components/state-badge.tsx';
+import type { Connection } from '@/kit/lib/connection.ts';
+import { duration } from '@/kit/lib/format.ts';
 
 /** What a step is called, while it runs and when it is done. A step that is not listed is shown by its own name. */
 const WORDS: Record<string, { running: string; done: string }> = {

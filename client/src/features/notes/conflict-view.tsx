@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react';
 import type { Note } from '#contracts/notes.ts';
-import { Button } from '@/components/button.tsx';
-import { Field } from '@/components/field.tsx';
-import { Icon } from '@/components/icon.tsx';
-import { ago } from '@/lib/format.ts';
+import { Button } from '@/kit/components/button.tsx';
+import { Field } from '@/kit/components/field.tsx';
+import { Icon } from '@/kit/components/icon.tsx';
+import { ago } from '@/kit/lib/format.ts';
 import type { Draft } from './draft.ts';
 
 type Props = {

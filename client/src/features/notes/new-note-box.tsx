@@ -1,9 +1,9 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
-import { Button } from '@/components/button.tsx';
-import { Field } from '@/components/field.tsx';
-import { Form } from '@/components/form.tsx';
-import { recall, remember } from '@/lib/tab-memory.ts';
+import { Button } from '@/kit/components/button.tsx';
+import { Field } from '@/kit/components/field.tsx';
+import { Form } from '@/kit/components/form.tsx';
+import { recall, remember } from '@/kit/lib/tab-memory.ts';
 import { useCreateNote } from './notes-queries.ts';
 
 const route = getRouteApi('/notes');

@@ -3,12 +3,12 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { type KeyboardEvent, useEffect, useMemo, useState } from 'react';
 import { flushSync } from 'react-dom';
 import type { NotePage, NoteSummary } from '#contracts/notes.ts';
-import { Button } from '@/components/button.tsx';
-import { EmptyState } from '@/components/empty-state.tsx';
-import { ErrorNote, ErrorState } from '@/components/error-state.tsx';
-import { Skeleton } from '@/components/skeleton.tsx';
-import { ago, exactly } from '@/lib/format.ts';
-import { useRowsInSight } from '@/lib/use-rows-in-sight.ts';
+import { Button } from '@/kit/components/button.tsx';
+import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { ErrorNote, ErrorState } from '@/kit/components/error-state.tsx';
+import { Skeleton } from '@/kit/components/skeleton.tsx';
+import { ago, exactly } from '@/kit/lib/format.ts';
+import { useRowsInSight } from '@/kit/lib/use-rows-in-sight.ts';
 import { notesQuery, useDeleteNote } from './notes-queries.ts';
 
 /** The height of a row in pixels. It is the same for each, so that any number of them is placed without measuring. */

@@ -20,8 +20,8 @@ import type {
   readNote,
   restoreNote,
 } from '#contracts/notes.ts';
-import { toast } from '@/components/toast.tsx';
-import { explain, request } from '@/lib/api.ts';
+import { toast } from '@/kit/components/toast.tsx';
+import { explain, request } from '@/kit/lib/api.ts';
 
 /** Notes in the first page, which somebody waits for, and in each further one, which is asked for some screens ahead. */
 const FIRST_PAGE = 40;

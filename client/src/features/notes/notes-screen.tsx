@@ -1,14 +1,14 @@
 import { getRouteApi, Outlet, useMatchRoute } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
-import { IconButton } from '@/components/button.tsx';
-import { EmptyState } from '@/components/empty-state.tsx';
-import { inputClass } from '@/components/field.tsx';
-import { Icon } from '@/components/icon.tsx';
-import { Kbd } from '@/components/kbd.tsx';
-import { ScreenHeading } from '@/components/screen-heading.tsx';
-import { withServerData } from '@/lib/server-data.tsx';
-import { useShortcut } from '@/lib/shortcut.ts';
-import { useDebounced } from '@/lib/use-debounced.ts';
+import { IconButton } from '@/kit/components/button.tsx';
+import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { inputClass } from '@/kit/components/field.tsx';
+import { Icon } from '@/kit/components/icon.tsx';
+import { Kbd } from '@/kit/components/kbd.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { withServerData } from '@/kit/lib/server-data.tsx';
+import { useShortcut } from '@/kit/lib/shortcut.ts';
+import { useDebounced } from '@/kit/lib/use-debounced.ts';
 import { NewNoteBox } from './new-note-box.tsx';
 import { NoteList } from './note-list.tsx';
 

@@ -1,0 +1,76 @@
+import { useRouterState } from '@tanstack/react-router';
+import { type ReactNode, useEffect, useState } from 'react';
+import { Button } from '@/kit/components/button.tsx';
+import { Icon, type IconName } from '@/kit/components/icon.tsx';
+import { useConnection } from '@/kit/lib/connection.ts';
+import { useNewVersion } from '@/kit/lib/deployment.ts';
+import { asSentence } from '@/kit/lib/format.ts';
+
+/** How long "Connected again" is shown, in milliseconds. */
+const GOOD_NEWS_MS = 2_500;
+
+type Props = { icon: IconName; tone: string; action?: ReactNode; children: ReactNode };
+
+function Banner({ icon, tone, action, children }: Props) {
+  return (
+    <div className="rise pointer-events-auto flex min-h-11 items-center gap-3 rounded-lg border bg-surface px-4 py-1 text-sm shadow-overlay">
+      <Icon name={icon} className={`size-4 ${tone}`} />
+      <p>{children}</p>
+      {action}
+    </div>
+  );
+}
+
+/** What concerns every screen, over the page instead of pushing it, the most urgent alone: the connection, the server's trouble, a new version. */
+export function Banners() {
+  const { reachable, status } = useConnection();
+  const outdated = useNewVersion();
+  // The home screen says it larger itself.
+  const isHome = useRouterState({ select: ({ location }) => location.pathname === '/' });
+  const [wasAway, setWasAway] = useState(false);
+  useEffect(() => {
+    if (!reachable) setWasAway(true);
+    else if (wasAway) {
+      const timer = setTimeout(() => setWasAway(false), GOOD_NEWS_MS);
+      return () => clearTimeout(timer);
+    }
+  }, [reachable, wasAway]);
+
+  const banner = !reachable ? (
+    <Banner key="away" icon="offline" tone="text-failing">
+      {navigator.onLine ? 'The server cannot be reached.' : 'You are offline.'} Trying again; what you typed
+      stays here.
+    </Banner>
+  ) : wasAway ? (
+    <Banner key="back" icon="check" tone="text-ready">
+      Connected again.
+    </Banner>
+  ) : status?.problem && !isHome ? (
+    <Banner key="problem" icon="alert" tone="text-failing">
+      {asSentence(status.problem)}
+    </Banner>
+  ) : (
+    outdated && (
+      <Banner
+        key="outdated"
+        icon="arrowRight"
+        tone="text-accent"
+        action={
+          <Button kind="primary" onClick={() => location.reload()}>
+            Reload
+          </Button>
+        }
+      >
+        A new version is ready.
+      </Banner>
+    )
+  );
+  return (
+    <div
+      role="status"
+      className="pointer-events-none fixed inset-x-4 z-10 flex justify-center max-md:bottom-[calc(4.5rem+env(safe-area-inset-bottom))] md:top-3"
+    >
+      {banner}
+    </div>
+  );
+}

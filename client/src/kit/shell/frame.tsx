@@ -1,0 +1,72 @@
+import type { ComponentType, ReactNode } from 'react';
+import { Icon, type IconName } from '@/kit/components/icon.tsx';
+
+export type NavigationItem = { to: string; label: string; icon: IconName };
+
+type Props = {
+  items: NavigationItem[];
+  /** How a link is made: the router's own in the browser, a plain one in the prerendered page. */
+  Anchor: ComponentType<{ to: string; className: string; children: ReactNode }>;
+  /** What stands at the foot of the rail, and at the end of the bar on phones. */
+  tools: ReactNode;
+  /** What is shown over everything: progress, banners, messages. */
+  overlays?: ReactNode;
+  children?: ReactNode;
+};
+
+const item =
+  'flex items-center rounded-md text-muted transition-colors hover:bg-hover hover:text-text aria-[current=page]:bg-hover aria-[current=page]:font-medium aria-[current=page]:text-text ' +
+  'max-md:min-h-14 max-md:min-w-14 max-md:grow max-md:flex-col max-md:justify-center max-md:gap-0.5 max-md:text-xs ' +
+  'md:min-h-9 md:justify-center md:gap-3 md:text-sm md:pointer-coarse:min-h-11 lg:justify-start lg:px-3';
+
+/** The shell's geometry: a rail of 224 px on wide screens, of 56 px on tablets, and a bar at the foot of phones. */
+export function Frame({ items, Anchor, tools, overlays, children }: Props) {
+  return (
+    <div className="md:grid md:grid-cols-[56px_minmax(0,1fr)] lg:grid-cols-[224px_minmax(0,1fr)]">
+      <a
+        href="#main"
+        className="fixed top-2 left-2 z-30 -translate-y-20 rounded-md bg-accent px-4 py-2 text-sm font-medium text-on-accent focus:translate-y-0"
+      >
+        Skip to content
+      </a>
+      <header className="z-10 bg-background max-md:fixed max-md:inset-x-0 max-md:bottom-0 max-md:flex max-md:items-stretch max-md:border-t max-md:px-1 max-md:pb-[env(safe-area-inset-bottom)] md:sticky md:top-0 md:flex md:h-dvh md:flex-col md:border-r md:p-2 lg:p-3">
+        <div className="flex h-9 items-center gap-2.5 font-semibold max-md:hidden md:mb-3 md:justify-center lg:justify-start lg:px-3">
+          <Mark />
+          <span className="max-lg:sr-only">{import.meta.env.APP_NAME}</span>
+        </div>
+        <nav aria-label="Main" className="flex max-md:grow md:flex-col md:gap-0.5">
+          {items.map(({ to, label, icon }) => (
+            <Anchor key={to} to={to} className={item}>
+              <Icon name={icon} className="max-md:size-5" />
+              <span className="md:max-lg:sr-only">{label}</span>
+            </Anchor>
+          ))}
+        </nav>
+        <div className="flex items-center max-md:gap-0 md:mt-auto md:flex-col md:gap-1 lg:items-stretch">
+          {tools}
+        </div>
+      </header>
+      <main id="main" tabIndex={-1} className="min-w-0 max-md:pb-[calc(57px+env(safe-area-inset-bottom))]">
+        {children}
+      </main>
+      {overlays}
+    </div>
+  );
+}
+
+/** The product's mark; `public/favicon.svg` is the same drawing. */
+function Mark() {
+  return (
+    <svg viewBox="0 0 32 32" width="22" height="22" className="size-5.5 shrink-0" aria-hidden="true">
+      <rect width="32" height="32" rx="7" className="fill-accent" />
+      <path
+        d="M9 23 23 9M13 9h10v10"
+        fill="none"
+        className="stroke-on-accent"
+        strokeWidth="3"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
+    </svg>
+  );
+}

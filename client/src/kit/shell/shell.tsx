@@ -1,0 +1,73 @@
+import { Link, Outlet, useRouter, useRouterState } from '@tanstack/react-router';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { Toasts } from '@/kit/components/toast.tsx';
+import { useIsOperator } from '@/kit/lib/operator.ts';
+import { useShortcut } from '@/kit/lib/shortcut.ts';
+import { Banners } from './banners.tsx';
+import { Frame } from './frame.tsx';
+import { navigationOf } from './navigation.ts';
+import { Palette } from './palette.tsx';
+import { Tools } from './tools.tsx';
+
+const NavLink = ({ to, ...rest }: { to: string; className: string; children: ReactNode }) => (
+  <Link to={to} activeOptions={{ exact: to === '/', includeSearch: false }} {...rest} />
+);
+
+/** Moves the focus into a screen when it opens, as a page load would: to its heading, or to what asks for it. */
+function useFocusOnNavigation() {
+  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
+  const previous = useRef(path);
+  useEffect(() => {
+    if (path === previous.current) return;
+    const isFirst = previous.current === undefined;
+    previous.current = path;
+    if (isFirst || document.activeElement?.matches('main input, main textarea')) return;
+    const targets = [...document.querySelectorAll<HTMLElement>('main [data-focus]')];
+    const target = targets.findLast((element) => element.checkVisibility({ visibilityProperty: true }));
+    (target ?? document.getElementById('main'))?.focus({ preventScroll: true });
+  }, [path]);
+}
+
+/** A thin line at the top while a screen is slow to come. */
+function Progress() {
+  const isPending = useRouterState({ select: (state) => state.status === 'pending' });
+  if (!isPending) return null;
+  return (
+    <div
+      role="progressbar"
+      aria-label="Loading"
+      className="appear-late fixed inset-x-0 top-0 z-30 h-0.5 overflow-hidden"
+    >
+      <div className="slide h-full w-1/4 bg-accent" />
+    </div>
+  );
+}
+
+/** What stands around every screen. */
+export function Shell() {
+  const router = useRouter();
+  const [isPaletteOpen, setPaletteOpen] = useState(false);
+  const isOperator = useIsOperator();
+  useFocusOnNavigation();
+  // Part of the shell's own file: what is typed while a palette loads would reach the screen behind it.
+  const openPalette = () => setPaletteOpen(true);
+  useShortcut('mod+k', openPalette, !isPaletteOpen);
+
+  return (
+    <Frame
+      items={navigationOf(router, isOperator)}
+      Anchor={NavLink}
+      tools={<Tools onSearch={openPalette} />}
+      overlays={
+        <>
+          <Progress />
+          <Banners />
+          <Toasts />
+          {isPaletteOpen && <Palette onClose={() => setPaletteOpen(false)} />}
+        </>
+      }
+    >
+      <Outlet />
+    </Frame>
+  );
+}

@@ -1,0 +1,44 @@
+import { IconButton } from '@/kit/components/button.tsx';
+import { Icon } from '@/kit/components/icon.tsx';
+import { Kbd } from '@/kit/components/kbd.tsx';
+import { Menu } from '@/kit/components/menu.tsx';
+import { modKey } from '@/kit/lib/shortcut.ts';
+import { setTheme, useTheme } from '@/kit/lib/theme.ts';
+import { ServerState } from './server-state.tsx';
+
+/** The rail's foot: how the server is, the palette, the theme. */
+export function Tools({ onSearch }: { onSearch: () => void }) {
+  const theme = useTheme();
+  return (
+    <>
+      <ServerState />
+      <div className="flex items-center md:max-lg:flex-col lg:gap-1">
+        <button
+          type="button"
+          onClick={onSearch}
+          aria-keyshortcuts="Control+K Meta+K"
+          className="flex min-h-8 grow items-center gap-2 rounded-md border px-2.5 text-sm text-muted transition-colors hover:bg-hover hover:text-text pointer-coarse:min-h-11 max-lg:hidden"
+        >
+          <Icon name="search" />
+          <span className="grow text-left">Commands</span>
+          <Kbd>{`${modKey()} K`}</Kbd>
+        </button>
+        <IconButton icon="search" label="Commands" onClick={onSearch} className="lg:hidden" />
+        <Menu
+          label="Theme"
+          icon={theme === 'system' ? 'screen' : theme === 'light' ? 'sun' : 'moon'}
+          items={[
+            {
+              label: 'As the system',
+              icon: 'screen',
+              checked: theme === 'system',
+              onSelect: () => setTheme('system'),
+            },
+            { label: 'Light', icon: 'sun', checked: theme === 'light', onSelect: () => setTheme('light') },
+            { label: 'Dark', icon: 'moon', checked: theme === 'dark', onSelect: () => setTheme('dark') },
+          ]}
+        />
+      </div>
+    </>
+  );
+}

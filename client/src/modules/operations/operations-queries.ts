@@ -1,0 +1,201 @@
+import {
+  keepPreviousData,
+  type QueryClient,
+  queryOptions,
+  useMutation,
+  useQueryClient,
+} from '@tanstack/react-query';
+import type {
+  changeLogLevel,
+  createSilence,
+  deleteSilence,
+  LogLevel,
+  listErrors,
+  listSilences,
+  readConfig,
+  readLogLevel,
+  readLogs,
+  readPerformance,
+  readProductionReadiness,
+  readSession,
+  Session,
+  signIn,
+  signOut,
+  Window,
+} from '#contracts/monitoring.ts';
+import type { getHealth, Health } from '#contracts/probes.ts';
+import { ApiError, request } from '@/kit/lib/api.ts';
+
+/** How often tables are asked for while somebody looks at them, in milliseconds. */
+const EVERY_MS = 5_000;
+
+/** Whether this browser is signed in. */
+export const sessionQuery = queryOptions({
+  queryKey: ['operations', 'session'],
+  queryFn: ({ signal }) => request<typeof readSession>('GET', '/api/operations/session', { signal }),
+  staleTime: 60_000,
+});
+
+/** An answer for operators. A session that has ended is noted, and the screen asks to sign in, where it stands. */
+async function forOperators<Answer>(client: QueryClient, answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && error.problem.status === 401) {
+      client.setQueryData<Session>(sessionQuery.queryKey, (before) => ({
+        ...before,
+        signedIn: false,
+        expiresAt: null,
+      }));
+    }
+    throw error;
+  }
+}
+
+/** Exchanges the operators' key, or the token of a printed link, for a session. */
+export function useSignIn() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { key: string } | { token: string }) =>
+      request<typeof signIn>('POST', '/api/operations/session', { body }),
+    onSuccess: (session) => client.setQueryData(sessionQuery.queryKey, session),
+  });
+}
+
+/** Ends the session, and forgets what it was shown. */
+export function useSignOut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => request<typeof signOut>('DELETE', '/api/operations/session'),
+    onSuccess: () => {
+      client.removeQueries({
+        predicate: ({ queryKey: [first, second] }) => first === 'operations' && second !== 'session',
+      });
+      client.setQueryData<Session>(sessionQuery.queryKey, { signedIn: false, expiresAt: null });
+    },
+  });
+}
+
+/** How often a query is repeated, unless what is shown stands still. */
+export const refreshed = (paused: boolean | undefined) => ({
+  refetchInterval: paused ? (false as const) : EVERY_MS,
+  refetchOnWindowFocus: !paused,
+});
+
+/** Rate, errors and durations: of all routes, or of one. */
+export const performanceQuery = (window: Window, route?: string) =>
+  queryOptions({
+    queryKey: ['operations', 'performance', window, route],
+    queryFn: ({ signal, client }) =>
+      forOperators(
+        client,
+        request<typeof readPerformance>('GET', '/api/monitoring/performance', {
+          query: { window, ...(route === undefined ? {} : { route }) },
+          signal,
+        }),
+      ),
+    // Another window of the same route takes the place of this one without an empty moment between.
+    placeholderData: (previous, query) =>
+      query?.queryKey[3] === route ? keepPreviousData(previous) : undefined,
+  });
+
+/** Errors by kind, with their stacks, for as long as one is looked at. */
+export const errorsQuery = (isOpen: boolean) =>
+  queryOptions({
+    queryKey: ['operations', 'errors'],
+    queryFn: ({ signal, client }) =>
+      forOperators(client, request<typeof listErrors>('GET', '/api/monitoring/errors', { signal })),
+    enabled: isOpen,
+  });
+
+/** What the end of the log holds of these words, or of this request. */
+export const logsQuery = (level: LogLevel, search: string | undefined, requestId: string | undefined) =>
+  queryOptions({
+    queryKey: ['operations', 'logs', level, search, requestId],
+    queryFn: ({ signal, client }) =>
+      forOperators(
+        client,
+        request<typeof readLogs>('GET', '/api/monitoring/logs', {
+          query: {
+            level,
+            limit: 1_000,
+            ...(search === undefined ? {} : { search }),
+            ...(requestId === undefined ? {} : { requestId }),
+          },
+          signal,
+        }),
+      ),
+    enabled: search !== undefined || requestId !== undefined,
+    placeholderData: keepPreviousData,
+    staleTime: 0,
+  });
+
+export const silencesQuery = queryOptions({
+  queryKey: ['operations', 'silences'],
+  queryFn: ({ signal, client }) =>
+    forOperators(client, request<typeof listSilences>('GET', '/api/monitoring/silences', { signal })),
+});
+
+export function useCreateSilence() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { alert: string; comment: string; minutes: number }) =>
+      forOperators(client, request<typeof createSilence>('POST', '/api/monitoring/silences', { body })),
+    onSuccess: () => client.invalidateQueries({ queryKey: silencesQuery.queryKey }),
+  });
+}
+
+export function useEndSilence() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: number) =>
+      forOperators(
+        client,
+        request<typeof deleteSilence>('DELETE', '/api/monitoring/silences/:id', { params: { id } }),
+      ),
+    onSettled: () => client.invalidateQueries({ queryKey: silencesQuery.queryKey }),
+  });
+}
+
+export const configQuery = queryOptions({
+  queryKey: ['operations', 'config'],
+  queryFn: ({ signal, client }) =>
+    forOperators(client, request<typeof readConfig>('GET', '/api/monitoring/config', { signal })),
+});
+
+export const readinessQuery = queryOptions({
+  queryKey: ['operations', 'readiness'],
+  queryFn: ({ signal, client }) =>
+    forOperators(
+      client,
+      request<typeof readProductionReadiness>('GET', '/api/monitoring/production-readiness', { signal }),
+    ),
+});
+
+export const logLevelQuery = queryOptions({
+  queryKey: ['operations', 'log-level'],
+  queryFn: ({ signal, client }) =>
+    forOperators(client, request<typeof readLogLevel>('GET', '/api/monitoring/log-level', { signal })),
+});
+
+export function useChangeLogLevel() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { level: LogLevel; minutes: number }) =>
+      forOperators(client, request<typeof changeLogLevel>('PUT', '/api/monitoring/log-level', { body })),
+    onSuccess: (now) => client.setQueryData(logLevelQuery.queryKey, now),
+  });
+}
+
+/** Every check by name. Its answer is the same document with 200 and, while something required fails, with 503. */
+export const healthQuery = queryOptions({
+  queryKey: ['operations', 'health'],
+  queryFn: async ({ signal }): Promise<Health> => {
+    try {
+      return await request<typeof getHealth>('GET', '/health', { signal });
+    } catch (error) {
+      if (error instanceof ApiError && 'checks' in error.problem) return error.problem as unknown as Health;
+      throw error;
+    }
+  },
+});

@@ -1,0 +1,174 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, Outlet, useLocation, useNavigate, useSearch } from '@tanstack/react-router';
+import { useEffect, useEffectEvent, useRef } from 'react';
+import { Button } from '@/kit/components/button.tsx';
+import { ErrorState } from '@/kit/components/error-state.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { StateBadge } from '@/kit/components/state-badge.tsx';
+import { useConnection } from '@/kit/lib/connection.ts';
+import { rememberOperator } from '@/kit/lib/operator.ts';
+import { withServerData } from '@/kit/lib/server-data.tsx';
+import { useShortcut } from '@/kit/lib/shortcut.ts';
+import { connect, forget, standStill, useLive } from './live.ts';
+import { sessionQuery } from './operations-queries.ts';
+import { WINDOWS } from './operations-search.ts';
+import { keeping } from './pieces.tsx';
+import { loud } from './sentence.ts';
+import { SignIn, useTokenOfAddress } from './sign-in.tsx';
+import { clock } from './units.ts';
+
+const TABS = [
+  { to: '/ops', label: 'Overview', title: 'Operations' },
+  { to: '/ops/routes', label: 'Routes' },
+  { to: '/ops/resources', label: 'Resources' },
+  { to: '/ops/errors', label: 'Errors' },
+  { to: '/ops/logs', label: 'Logs' },
+  { to: '/ops/alerts', label: 'Alerts' },
+  { to: '/ops/settings', label: 'Settings' },
+] as const;
+
+/** Operations: how the server is, for whoever holds its key. Each view is an address. */
+export const OperationsScreen = withServerData(function OperationsScreen() {
+  const { data: session, error, refetch } = useQuery(sessionQuery);
+  const token = useTokenOfAddress();
+  useEffect(() => {
+    if (session) rememberOperator(session.signedIn);
+  }, [session]);
+  if (token.isPending) return null;
+  if (session?.signedIn) return <SignedIn />;
+  if (session) return <SignIn closed={session.closed} keyIn={session.keyIn} failed={token.error} />;
+  return error ? <ErrorState error={error} onRetry={refetch} /> : null;
+});
+
+function SignedIn() {
+  const { pathname } = useLocation();
+  const tab = TABS.find(({ to }) => to === pathname.replace(/\/$/, '')) ?? TABS[0];
+  const { window = '15m', paused } = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const tabs = useRef<HTMLElement>(null);
+  useWatch(tab.to === '/ops/logs');
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another view is another tab to show
+  useEffect(() => {
+    tabs.current
+      ?.querySelector('[aria-current=page]')
+      ?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [pathname]);
+
+  const pause = () =>
+    navigate({
+      to: '.',
+      search: (before) => ({ ...before, paused: paused ? undefined : true }),
+      replace: true,
+    });
+  useShortcut('p', pause);
+
+  return (
+    <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
+      <div className="flex min-h-11 flex-wrap items-center justify-between gap-x-6 gap-y-2">
+        <div className="flex min-w-0 items-center gap-4">
+          <ScreenHeading title={'title' in tab ? tab.title : tab.label} className="text-lg" />
+          <Source />
+        </div>
+        <div className="flex items-center gap-2">
+          <fieldset className="flex rounded-md border bg-surface">
+            <legend className="sr-only">How far back</legend>
+            {WINDOWS.map((one) => (
+              <button
+                key={one}
+                type="button"
+                aria-pressed={one === window}
+                onClick={() =>
+                  navigate({ to: '.', search: (before) => ({ ...before, window: one }), replace: true })
+                }
+                className="min-h-7.5 rounded-md px-2.5 text-sm text-muted transition-colors hover:text-text aria-pressed:bg-hover aria-pressed:font-medium aria-pressed:text-text pointer-coarse:min-h-11 max-md:min-h-11 max-md:min-w-11"
+              >
+                {WORDS[one]}
+              </button>
+            ))}
+          </fieldset>
+          <Button
+            icon={paused ? 'play' : 'pause'}
+            aria-keyshortcuts="p"
+            title="P"
+            onClick={pause}
+            className="w-26"
+          >
+            {paused ? 'Resume' : 'Pause'}
+          </Button>
+        </div>
+      </div>
+      <nav ref={tabs} aria-label="Operations" className="mt-2 flex gap-5 overflow-x-auto border-b">
+        {TABS.map(({ to, label }) => (
+          <Link
+            key={to}
+            to={to}
+            search={keeping()}
+            activeOptions={{ exact: true, includeSearch: false }}
+            className="-mb-px flex min-h-10 items-center gap-1.5 border-b-2 border-transparent text-sm whitespace-nowrap text-muted -outline-offset-2 transition-colors hover:text-text aria-[current=page]:border-accent aria-[current=page]:font-medium aria-[current=page]:text-text pointer-coarse:min-h-11 max-md:min-h-11"
+          >
+            {label}
+            {label === 'Alerts' && <AlertCount />}
+          </Link>
+        ))}
+      </nav>
+      <Outlet />
+    </div>
+  );
+}
+
+const WORDS = { '5m': '5 min', '15m': '15 min', '1h': '1 h' };
+
+/** Keeps the screen current for as long as it is looked at. */
+function useWatch(wantsLog: boolean) {
+  const { window = '15m', paused, level = 'info' } = useSearch({ strict: false });
+  const client = useQueryClient();
+  const onRefused = useEffectEvent(() => client.invalidateQueries({ queryKey: sessionQuery.queryKey }));
+  const log = wantsLog ? level : undefined;
+  useEffect(() => {
+    if (paused) return standStill();
+    return connect({ window, level: log, onRefused: () => onRefused() });
+  }, [window, log, paused]);
+  // What was shown belongs to whoever was signed in.
+  useEffect(() => forget, []);
+}
+
+/** How many alerts are to be acted on; in a place that is kept for it. */
+function AlertCount() {
+  const count = useLive(({ alerts }) => loud(alerts).length);
+  return (
+    <span
+      className={`min-w-4 rounded-full text-center text-xs ${count > 0 ? 'bg-failing text-background' : ''}`}
+    >
+      {count > 0 && (
+        <>
+          {count}
+          <span className="sr-only"> firing</span>
+        </>
+      )}
+    </span>
+  );
+}
+
+/** Which process is watched, and how its figures come. */
+function Source() {
+  const { mode, heardAt, instance } = useLive((live) => live);
+  const [state, word] = {
+    connecting: ['waiting', 'Connecting'] as const,
+    stream: ['ready', 'Live'] as const,
+    polling: ['degraded', 'Every 5 s'] as const,
+    still: ['waiting', 'Paused'] as const,
+  }[mode];
+  const { reachable } = useConnection();
+  const isLate = mode !== 'still' && !reachable;
+  return (
+    <p role="status" className="flex min-w-0 items-center gap-3 text-sm">
+      <span className="w-24 shrink-0 whitespace-nowrap">
+        <StateBadge state={isLate ? 'failing' : state}>{isLate ? 'No answer' : word}</StateBadge>
+      </span>
+      <span className="truncate font-mono text-xs text-muted">
+        {instance ?? ''}
+        {(mode === 'still' || isLate) && heardAt !== undefined && `, ${clock(heardAt)}`}
+      </span>
+    </p>
+  );
+}

@@ -1,0 +1,51 @@
+import type { Alert, Now } from '#contracts/monitoring.ts';
+import { asSentence } from '@/kit/lib/format.ts';
+import { clock, milliseconds, number, percent, span } from './units.ts';
+
+/** How alerts are called within a sentence: `event-loop-delay` is `event loop delay`. */
+export const spoken = (name: string) => name.replaceAll('-', ' ').replace(/\bcpu\b/, 'CPU');
+
+const COUNTS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
+
+function condition({ ready, state, since, problem }: Now, at: number) {
+  if (ready) return `Ready for ${span(at - Date.parse(since))}.`;
+  if (state === 'draining') return 'Draining: requests under way are finished, then it stops.';
+  const why = problem === undefined ? '' : `: ${problem}`;
+  return asSentence(`Not ready for ${span(at - Date.parse(since))}${why}`);
+}
+
+function traffic({ requestsPerSecond: rate, errorRatio, p95Ms }: Now) {
+  if (rate === 0) return 'No traffic in the last minute.';
+  const often =
+    rate >= 0.95
+      ? `${number(rate)} requests a second`
+      : `${Math.max(1, Math.round(rate * 60))} requests a minute`;
+  const errors = errorRatio === 0 ? 'no errors' : `${percent(errorRatio)} errors`;
+  const duration = p95Ms === null ? '' : `, ${percent(0.95)} within ${milliseconds(p95Ms)}`;
+  return `${often.replace(/^1 requests/, '1 request')}, ${errors}${duration}.`;
+}
+
+/** The alerts that somebody should act on: those that fire and are not silenced. */
+export const loud = (alerts: readonly Alert[]) =>
+  alerts.filter(({ state, silencedUntil }) => state === 'firing' && silencedUntil === undefined);
+
+function warnings(alerts: readonly Alert[]) {
+  const names = loud(alerts).map(({ name }) => spoken(name));
+  const silenced = alerts.filter(({ state, silencedUntil }) => state === 'firing' && silencedUntil).length;
+  const aside = silenced > 0 ? ` ${silenced} silenced.` : '';
+  if (names.length === 0) return `No alerts.${aside}`;
+  const list = new Intl.ListFormat('en', { type: 'conjunction' }).format(names);
+  return `${COUNTS[names.length] ?? names.length} ${names.length === 1 ? 'alert' : 'alerts'}: ${list}.${aside}`;
+}
+
+/** How the process is, as a colleague would say it: its condition, and the rest. */
+export const sentence = (now: Now, alerts: readonly Alert[], at = Date.parse(now.at)) => [
+  condition(now, at),
+  `${traffic(now)} ${warnings(alerts)}`,
+];
+
+/** The same once it answers no more: what it did before. */
+export const lastWords = (now: Now, heardAt: number) => [
+  `No answer since ${clock(heardAt)}.`,
+  `Before that: ${traffic(now).replace(/^No/, 'no')}`,
+];

@@ -1,0 +1,85 @@
+import { useLocation, useNavigate } from '@tanstack/react-router';
+import { useEffect, useEffectEvent } from 'react';
+import { Button } from '@/kit/components/button.tsx';
+import { Field } from '@/kit/components/field.tsx';
+import { Form } from '@/kit/components/form.tsx';
+import { Icon } from '@/kit/components/icon.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { ApiError, explain } from '@/kit/lib/api.ts';
+import { useSignIn } from './operations-queries.ts';
+
+/** Tokens that this page has tried: each is good for once, and a screen may be mounted twice. */
+const tried = new Set<string>();
+
+/** Signs in by a printed link, and takes its token out of the address before anything else. */
+export function useTokenOfAddress() {
+  const { hash } = useLocation();
+  const navigate = useNavigate();
+  const { mutate, ...rest } = useSignIn();
+  const token = /^token=(.+)$/.exec(hash)?.[1];
+  const use = useEffectEvent((token: string) => {
+    navigate({ to: '.', search: (before) => before, hash: '', replace: true });
+    if (tried.has(token)) return;
+    tried.add(token);
+    mutate({ token });
+  });
+  useEffect(() => {
+    if (token !== undefined) use(token);
+  }, [token]);
+  return { ...rest, isPending: rest.isPending || token !== undefined };
+}
+
+/** One field, one action: the operators' key is exchanged for a cookie of one hour. */
+export function SignIn({
+  closed,
+  keyIn,
+  failed,
+}: {
+  closed: string | undefined;
+  /** Where the key stands, where the server says so. */
+  keyIn: string | undefined;
+  failed: unknown;
+}) {
+  const { mutate, isPending, error } = useSignIn();
+  const wrong = error instanceof ApiError && error.problem.status === 401 ? explain(error).detail : undefined;
+  return (
+    <div className="mx-auto max-w-sm px-4 py-16">
+      <ScreenHeading title="Operations" />
+      {closed === undefined ? (
+        <>
+          <p className="mt-2 mb-6 text-muted">How this server is doing. For its operators.</p>
+          <Form
+            busy={isPending}
+            error={wrong === undefined ? (error ?? failed) : undefined}
+            onSubmit={(data) => mutate({ key: String(data.get('key')).trim() })}
+            className="space-y-4"
+          >
+            {/* Password managers keep a password under a name. */}
+            <input type="text" name="username" autoComplete="username" value="operator" readOnly hidden />
+            <Field
+              label="Operators’ key"
+              name="key"
+              type="password"
+              autoComplete="current-password"
+              autoFocus
+              required
+              hint={`A value of INTERNAL_API_KEY${keyIn === undefined ? '' : `, here from ${keyIn}`}. You stay signed in for an hour after your last visit.`}
+              error={wrong}
+            />
+            <Button kind="primary" type="submit" aria-disabled={isPending} className="w-full">
+              {isPending ? 'Signing in' : 'Sign in'}
+            </Button>
+          </Form>
+        </>
+      ) : (
+        <div role="status" className="mt-6 flex gap-3 rounded-lg border bg-surface p-4">
+          <Icon name="lock" className="mt-1 size-4 text-muted" />
+          <div>
+            <p className="font-medium">Sign-in is closed</p>
+            <p className="mt-1 text-sm text-muted">{closed}</p>
+          </div>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,224 @@
+/**
+ * A contender: a server in a process of its own, on a core of its own where the system can tie it to one, and what it
+ * costs there.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startEmbeddedPostgres } from '../../server/platform/database/embedded/embedded.ts';
+import { freePort, ROOT } from '../../tests/support/server.ts';
+
+export const CONTENDERS: string = join(ROOT, 'lab/bench/contenders');
+/** The server has the first core, the load generator the second. */
+const SERVER_CORE = '0';
+const LOAD_CORE = '1';
+
+export interface ContenderOptions {
+  name: string;
+  /** The program and its arguments; a function where they name the port, which `PORT` says as well. */
+  command: string[] | ((port: number) => string[]);
+  /** Done before it is started. */
+  prepare?: (port: number) => Promise<void>;
+  env?: Record<string, string>;
+  /** Its standard output goes there; nowhere by default. */
+  output?: string | undefined;
+  /** Answers 200 once it is ready; `/api/status` by default. */
+  ready?: string;
+}
+
+export interface Contender {
+  readonly name: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Processor time that the process has used so far, all its threads together, in microseconds. */
+  processorUs(): number;
+  residentMiB(): number;
+  end(): Promise<void>;
+}
+
+const CAN_PIN = process.platform === 'linux' && existsSync('/usr/bin/taskset');
+
+/** The load generators inherit the core of this process. */
+export function leaveServerCore(): void {
+  if (CAN_PIN) execFileSync('taskset', ['-acp', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
+}
+
+/** Installs what contenders need and the project does not, when that has changed. */
+export function installContenders(): void {
+  const lock = join(CONTENDERS, 'package-lock.json');
+  const installed = join(CONTENDERS, 'node_modules/.package-lock.json');
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  console.log('installing the contenders …');
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], {
+    cwd: CONTENDERS,
+    stdio: 'inherit',
+  });
+}
+
+/** What a suite needs around it: a database, a folder for logs, and this process out of the server's way. */
+export async function withDatabase(
+  name: string,
+  run: (databaseUrl: string, folder: string) => Promise<void>,
+): Promise<void> {
+  installContenders();
+  leaveServerCore();
+  // In memory where there is such a place: writing hundreds of megabytes of log to a disk stops everybody now and then.
+  const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bench-'));
+  const postgres = await startEmbeddedPostgres({
+    dataDir: join(ROOT, '.data/bench-postgres'),
+    database: name,
+    durable: false,
+    log: () => {},
+  });
+  try {
+    await run(postgres.url, folder);
+  } finally {
+    await postgres.release();
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** @returns The command, tied to one core where the system has `taskset`. */
+export function onServerCore(command: string[]): string[] {
+  return CAN_PIN ? ['taskset', '-c', SERVER_CORE, ...command] : command;
+}
+
+/** @throws Error when the process ends, or has not answered after 20 s. */
+export async function startContender(options: ContenderOptions): Promise<Contender> {
+  const port = await freePort();
+  await options.prepare?.(port);
+  const [program = '', ...args] = onServerCore(
+    typeof options.command === 'function' ? options.command(port) : options.command,
+  );
+  const output = options.output === undefined ? 'ignore' : openSync(options.output, 'w');
+  const child: ChildProcess = spawn(program, args, {
+    env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...options.env },
+    stdio: ['ignore', output, 'inherit'],
+  });
+  if (typeof output === 'number') closeSync(output);
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  const pid = child.pid as number;
+  const limit = performance.now() + 20_000;
+  while (!(await answers(`http://127.0.0.1:${port}${options.ready ?? '/api/status'}`))) {
+    if (child.exitCode !== null || child.signalCode !== null || performance.now() > limit) {
+      throw new Error(`${options.name} did not become ready: ${program} ${args.join(' ')}`);
+    }
+    await sleep(50);
+  }
+  return {
+    name: options.name,
+    port,
+    pid,
+    processorUs: () => processorUs(pid),
+    residentMiB: () => residentMiB(pid),
+    async end() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await once(child, 'exit');
+      clearTimeout(late);
+    },
+  };
+}
+
+const answers = (url: string) =>
+  fetch(url).then(
+    async (answer) => {
+      await answer.arrayBuffer();
+      return answer.ok;
+    },
+    () => false,
+  );
+
+/** Linux counts each thread in nanoseconds; `ps` elsewhere in hundredths of a second. */
+function processorUs(pid: number): number {
+  if (process.platform === 'linux') {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    return tasks.reduce((sum, task) => {
+      const [ns = 0] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ').map(Number);
+      return sum + ns / 1_000;
+    }, 0);
+  }
+  const time = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+  return time.split(/[:-]/).reduce((sum, part) => sum * 60 + Number(part), 0) * 1_000_000;
+}
+
+function residentMiB(pid: number): number {
+  if (process.platform !== 'linux') {
+    return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1_024;
+  }
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024;
+}
+
+export interface Load {
+  /** Answers a second. */
+  rate: number;
+  /** Processor time of the server, in microseconds. */
+  cpuPerRequest: number;
+}
+
+export interface LoadOptions {
+  path: string;
+  connections: number;
+  seconds: number;
+  headers?: Record<string, string> | undefined;
+  /** A JSON document that is posted; without one it is asked for. */
+  body?: object | undefined;
+}
+
+/**
+ * Asks as fast as the contender answers, with wrk, or with autocannon where that is not installed.
+ *
+ * @throws Error when an answer is not what was asked for: such a rate says nothing.
+ */
+export async function load(contender: Contender, options: LoadOptions): Promise<Load> {
+  const url = `http://127.0.0.1:${contender.port}${options.path}`;
+  const before = contender.processorUs();
+  const { requests, seconds } = existsSync('/usr/bin/wrk')
+    ? await byWrk(url, options)
+    : await byAutocannon(url, options);
+  return { rate: requests / seconds, cpuPerRequest: (contender.processorUs() - before) / requests };
+}
+
+async function byWrk(url: string, { connections, seconds, headers = {}, body }: LoadOptions) {
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'];
+  for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`);
+  const script = join(tmpdir(), `bench-${process.pid}.lua`);
+  if (body) {
+    // A JSON text is a Lua string as well.
+    const text = JSON.stringify(JSON.stringify(body));
+    const type = 'wrk.headers["content-type"] = "application/json"';
+    await writeFile(script, `wrk.method = "POST"\nwrk.body = ${text}\n${type}\n`);
+    args.push('-s', script);
+  }
+  const said = await run(['wrk', ...args, url]);
+  if (body) await rm(script);
+  const [, requests = 0, took = 0] = (/(\d+) requests in ([\d.]+)s/.exec(said) ?? []).map(Number);
+  // A 304 is no failure, and wrk counts it as none.
+  if (requests === 0 || /Non-2xx/.test(said)) throw new Error(`${url} did not answer as it should:\n${said}`);
+  return { requests, seconds: took };
+}
+
+async function byAutocannon(url: string, { connections, seconds, headers = {}, body }: LoadOptions) {
+  const program = join(CONTENDERS, 'node_modules/autocannon/autocannon.js');
+  const args = ['-j', '-c', String(connections), '-d', String(seconds)];
+  for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}=${value}`);
+  if (body) args.push('-m', 'POST', '-H', 'content-type=application/json', '-b', JSON.stringify(body));
+  const said = JSON.parse(await run([process.execPath, program, ...args, url]));
+  if (said.errors > 0 || said['4xx'] + said['5xx'] > 0) throw new Error(`${url} did not answer as it should`);
+  return { requests: said.requests.total as number, seconds: said.duration as number };
+}
+
+async function run([program = '', ...args]: string[]): Promise<string> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+  await once(child, 'close');
+  return said;
+}

@@ -1,0 +1,69 @@
+/**
+ * `npm run bench [suite …]`: what this template costs, beside what people would use instead.
+ * `npm run bench -- --against REV`: whether it costs more than it did at another revision.
+ *
+ * The contenders take turns, so that a machine that is slow for a while is slow for all of them; what counts is the
+ * median of what each round says.
+ */
+import { glob } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { ROOT } from '../../tests/support/server.ts';
+import { against } from './against.ts';
+import { idleSuite } from './idle.ts';
+import { concurrencySuite, jsonSuite } from './json.ts';
+import { memorySuite } from './memory.ts';
+import { overloadSuite } from './overload.ts';
+import { percentilesSuite } from './percentiles.ts';
+import { poolSuite } from './pool.ts';
+import { sharesSuite } from './shares.ts';
+import { slowClientsSuite } from './slow-clients.ts';
+import { startSuite } from './start.ts';
+import { staticSuite } from './static.ts';
+import { streamSuite } from './stream.ts';
+import { limitsSuite, observeSuite } from './variants.ts';
+
+const suites: Record<string, () => Promise<void>> = {
+  json: jsonSuite,
+  shares: sharesSuite,
+  concurrency: concurrencySuite,
+  observe: observeSuite,
+  percentiles: percentilesSuite,
+  static: staticSuite,
+  limits: limitsSuite,
+  pool: poolSuite,
+  stream: streamSuite,
+  start: startSuite,
+  memory: memorySuite,
+  idle: idleSuite,
+  overload: overloadSuite,
+  'slow-clients': slowClientsSuite,
+};
+
+// What a feature brings lies beside it, and goes with it: `queries.bench.ts` of the sample is the suite `queries`.
+for await (const file of glob('server/**/*.bench.ts', { cwd: ROOT })) {
+  suites[basename(file, '.bench.ts')] = async () => (await import(join(ROOT, file))).suite();
+}
+
+// What was started ends with this process, if that says goodbye.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const [option, revision, ...others] = process.argv.slice(2);
+if (option === '--against') {
+  if (revision === undefined || others.length > 0) {
+    console.error('Name one revision: npm run bench -- --against v1.0.0');
+    process.exit(1);
+  }
+  process.exit((await against(revision)) ? 0 : 1);
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in suites));
+if (unknown.length > 0) {
+  console.error(`There is no suite ${unknown.join(', ')}. There are: ${Object.keys(suites).join(', ')}.`);
+  process.exit(1);
+}
+for (const [name, suite] of Object.entries(suites)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.log(`\n${name}\n`);
+  await suite();
+}

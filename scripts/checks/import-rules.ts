@@ -1,0 +1,152 @@
+/**
+ * Who may import whom, and who may touch the process. Docs: docs/architecture.md, "Imports point one way".
+ *
+ * A file may import its own rank and those below it. Tests, benchmarks and `lab/` may import anything.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, posix, resolve } from 'node:path';
+
+/** From the top down; the first that a path begins with is its rank. Places of one row are equals and may import each other. */
+const RANKS: readonly (readonly string[])[] = [
+  ['server/main.ts'],
+  ['server/app.ts', 'server/settings.ts'],
+  ['server/features/'],
+  ['server/modules/'],
+  ['server/platform/process/'],
+  ['server/platform/http/', 'server/platform/parts.ts'],
+  ['server/platform/health/', 'server/platform/logging/', 'server/platform/metrics/'],
+  ['server/platform/database/'],
+  ['server/platform/config/', 'server/platform/lib/'],
+  ['client/src/main.tsx', 'client/src/render-shell.tsx', 'client/src/router.tsx'],
+  ['client/src/features/'],
+  ['client/src/modules/'],
+  ['client/src/kit/'],
+  ['contracts/'],
+];
+
+/** The files that know the parts by name. */
+const LISTS = [
+  'server/main.ts',
+  'server/app.ts',
+  'server/settings.ts',
+  'client/src/main.tsx',
+  'client/src/router.tsx',
+];
+const PART = /^(?:server|client\/src)\/(?:features|modules)\/([^/]+)\//;
+
+/** Whether a place may import packages and Node's modules; where nothing is said it may. */
+const PACKAGES: readonly (readonly [place: string, allowed: RegExp, why: string])[] = [
+  ['contracts/', /^typebox$/, 'contracts/ imports its schema library, and nothing else.'],
+  [
+    'server/platform/config/',
+    /^node:/,
+    'platform/config runs before the port opens: it imports Node’s own modules alone.',
+  ],
+];
+
+/** Text that stands in one place only. */
+const TEXT: readonly (readonly [text: RegExp, places: RegExp, why: string])[] = [
+  [/\bprocess\.env\b/, /^server\/platform\/config\//, 'Only platform/config reads environment variables.'],
+  [
+    /\bprocess\.(?:exit|on|once)\(/,
+    // The guardian of the embedded PostgreSQL is a process of its own.
+    /^server\/(?:platform\/process\/|platform\/database\/embedded\/embedded-guardian|main\.ts)/,
+    'Only platform/process ends the process and listens to its signals.',
+  ],
+];
+
+const IMPORT =
+  /^[ \t]*(?:import|export)\b([^'"`;]*?)\bfrom\s*['"]([^'"]+)['"]|^[ \t]*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+
+export interface Source {
+  /** From the project's root, with forward slashes. */
+  path: string;
+  code: string;
+}
+
+/** @returns Each violation as `file:line: what is wrong`. */
+export function importViolations(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, code }) => {
+    const text = withoutComments(code);
+    const lineOf = (at: number) => `${path}:${code.slice(0, at).split('\n').length}`;
+    const found: string[] = [];
+    for (const match of text.matchAll(IMPORT)) {
+      const [, names = '', from, bare, late] = match;
+      const why = violation(path, from ?? bare ?? late ?? '', /^\s*type\b/.test(names));
+      if (why) found.push(`${lineOf(match.index)}: ${why}`);
+    }
+    if (!path.startsWith('server/')) return found;
+    for (const [pattern, places, why] of TEXT) {
+      const at = text.search(pattern);
+      if (at !== -1 && !places.test(path)) found.push(`${lineOf(at)}: ${why}`);
+    }
+    return found;
+  });
+}
+
+function violation(from: string, specifier: string, typesOnly: boolean): string | undefined {
+  const to = targetOf(from, specifier);
+  if (to === undefined) {
+    const [, , why] =
+      PACKAGES.find(([place, allowed]) => from.startsWith(place) && !allowed.test(specifier)) ?? [];
+    return why;
+  }
+  const [fromRank, toRank] = [rankOf(from), rankOf(to)];
+  if (fromRank === -1) return undefined;
+  if (from.startsWith('client/') && to.startsWith('server/'))
+    return 'The client imports nothing of the server.';
+  if (from.startsWith('client/') && to.startsWith('contracts/') && !typesOnly)
+    return 'From contracts/ the client imports types only: write `import type`.';
+  if (from.startsWith('contracts/') && !to.startsWith('contracts/'))
+    return 'contracts/ imports its schema library, and nothing else.';
+  if (toRank === -1 || toRank < fromRank)
+    return `Imports point one way: ${nameOf(fromRank, from)} may not import ${nameOf(toRank, to)}.`;
+  const [part, other] = [PART.exec(from)?.[1], PART.exec(to)?.[1]];
+  const bothTables = from.endsWith('/table.ts') && to.endsWith('/table.ts');
+  if (other !== undefined && part !== other && !LISTS.includes(from) && !bothTables)
+    return `A part never imports another part (${part ?? from} → ${other}): hand over an interface of platform/parts.ts in server/app.ts.`;
+  if (part !== undefined && from.endsWith('/settings.ts') && !to.startsWith('server/platform/config/'))
+    return "A part's settings.ts is read before the port opens: it imports platform/config alone.";
+  return undefined;
+}
+
+/** @returns The imported file; undefined for a package. */
+function targetOf(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith('#contracts/')) return specifier.slice(1);
+  if (specifier.startsWith('@/')) return `client/src/${specifier.slice(2)}`;
+  return specifier.startsWith('.') ? posix.join(posix.dirname(from), specifier) : undefined;
+}
+
+const rankOf = (path: string) =>
+  /\.(?:json|css)$/.test(path)
+    ? RANKS.length
+    : RANKS.findIndex((places) => places.some((place) => path.startsWith(place)));
+
+const nameOf = (rank: number, path: string) => RANKS[rank]?.find((place) => path.startsWith(place)) ?? path;
+
+/** With spaces in their place, so that lines and columns stay. */
+const withoutComments = (code: string) =>
+  code.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g, (comment) => comment.replace(/[^\n]/g, ' '));
+
+if (import.meta.main) {
+  const root = resolve(import.meta.dirname, '../..');
+  const files = execFileSync(
+    'git',
+    ['ls-files', '-co', '--exclude-standard', 'server', 'client', 'contracts'],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
+  const sources = files
+    .split('\n')
+    .filter(
+      (path) =>
+        /\.tsx?$/.test(path) && !/\.(test|bench|e2e)\.tsx?$/.test(path) && existsSync(join(root, path)),
+    )
+    .map((path) => ({ path, code: readFileSync(join(root, path), 'utf8') }));
+  const violations = importViolations(sources);
+  for (const line of violations) console.error(line);
+  if (violations.length > 0) process.exitCode = 1;
+}

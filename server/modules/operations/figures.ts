@@ -1,0 +1,69 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifySchema } from 'fastify';
+import {
+  type Now,
+  readFigures,
+  readHistory,
+  readPerformance,
+  readPrometheus,
+  scrape,
+} from '#contracts/monitoring.ts';
+import { ProblemError } from '../../platform/lib/problem.ts';
+import type { Metrics } from '../../platform/metrics/metrics.ts';
+import type { Traffic } from '../../platform/metrics/traffic.ts';
+
+export interface FiguresParts {
+  traffic: Traffic;
+  metricsRegistry: Metrics;
+  now: () => Promise<Now>;
+}
+
+/** What is measured: for a scraper, for a screen, and for whoever has only a terminal. */
+export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, parts) => {
+  const { traffic, metricsRegistry, now } = parts;
+
+  if (!traffic.enabled) {
+    const routes = [scrape, readPrometheus, readFigures, readHistory, readPerformance];
+    for (const { method, url, schema } of routes) {
+      app.route({
+        method,
+        url,
+        schema: schema as FastifySchema,
+        config: { access: 'public' },
+        handler() {
+          throw new ProblemError('not-found', 'ENABLE_METRICS is false: nothing is measured here.');
+        },
+      });
+    }
+    return;
+  }
+
+  for (const { method, url, schema } of [scrape, readPrometheus]) {
+    app.route({
+      method,
+      url,
+      schema: schema as FastifySchema,
+      config: { quiet: true },
+      async handler(_request, reply) {
+        const { contentType, text } = await metricsRegistry.scrape();
+        return reply.type(contentType).send(text);
+      },
+    });
+  }
+
+  app.route({ ...readFigures, handler: now });
+
+  app.route({ ...readHistory, handler: ({ query }) => traffic.history(query.window ?? '15m') });
+
+  app.route({
+    ...readPerformance,
+    handler({ query }) {
+      const { window = '5m', route } = query;
+      const performance = traffic.performance(window, route);
+      if (performance === undefined) {
+        throw new ProblemError('not-found', `Nobody has asked for '${route}' since this process began.`);
+      }
+      return performance;
+    },
+  });
+};

@@ -1,0 +1,130 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import {
+  changeLogLevel,
+  type LogLevelNow,
+  listErrors,
+  readConfig,
+  readLogLevel,
+  readLogs,
+} from '#contracts/monitoring.ts';
+import type { Config, EffectiveSetting } from '../../platform/config/config.ts';
+import { SETTINGS } from '../../platform/config/settings.ts';
+import type { Database } from '../../platform/database/pool/pool.ts';
+import type { ProbeSources } from '../../platform/health/probe-documents.ts';
+import type { SignInToken } from '../../platform/http/access/sign-in-token.ts';
+import type {} from '../../platform/http/metrics.ts';
+import { sendNotStored } from '../../platform/http/quick-response.ts';
+import type { Logger, LogViews } from '../../platform/logging/logger.ts';
+import { alertRoutes, startAlerting } from './alert-routes.ts';
+import { figures } from './figures.ts';
+import { LogLevelSwitch } from './log-level.ts';
+import { createNow } from './now.ts';
+import { profile } from './profile.ts';
+import { readinessRoutes } from './readiness.ts';
+import { session } from './session.ts';
+import { silenceRoutes } from './silences.ts';
+import { stream } from './stream.ts';
+
+export interface OperationsParts {
+  /** The name of this process, which stands in every answer. */
+  instance: string;
+  config: Config;
+  settings: readonly EffectiveSetting[];
+  log: Logger;
+  views: LogViews;
+  database: Database;
+  probeSources: ProbeSources;
+  /** Any folder of the disk that may fill. */
+  folder: string;
+  signInToken: SignInToken | undefined;
+}
+
+/**
+ * What operators may know and do. It works in every state of the process and without the database, because that is when
+ * it is looked at; so it stands outside of what is held, limited in time and shed.
+ */
+export const operations: FastifyPluginAsyncTypebox<OperationsParts> = async (app, parts) => {
+  const { instance, settings, log, views, probeSources } = parts;
+  const { lifecycle, checks } = probeSources;
+  const { traffic, metricsRegistry } = app;
+  const now = createNow(instance, probeSources, traffic);
+  const { alerts, silences } = startAlerting(app, { ...parts, lifecycle, checks });
+  const level = new LogLevelSwitch(log, app.log as Logger);
+
+  // A screen that polls must not fill the log that it shows.
+  app.addHook('onRoute', (route) => {
+    const isRead = [route.method].flat().every((method) => method === 'GET' || method === 'HEAD');
+    route.config = { limit: 'local', quiet: isRead, ...route.config };
+  });
+  app.addHook('onRequest', (_request, reply, done) => {
+    sendNotStored(reply);
+    done();
+  });
+  app.addHook('onClose', async () => level.reset());
+
+  await app.register(session, { token: parts.signInToken, keyIn: placeOfKey(parts) });
+  await app.register(profile, { instance });
+  await app.register(figures, { traffic, metricsRegistry, now });
+  await app.register(alertRoutes, { instance, alerts, silences });
+  await app.register(silenceRoutes, { instance, alerts, silences });
+  await app.register(readinessRoutes, { ...parts, lifecycle });
+  await app.register(stream, {
+    ...views,
+    instance,
+    lifecycle,
+    traffic,
+    now,
+    alerts: {
+      list: () => alerts.list(),
+      onChange: (listener) => alerts.onChange(listener),
+      refresh: () => silences.refresh(),
+    },
+  });
+
+  app.route({ ...listErrors, handler: () => ({ instance, errors: views.errors.list() }) });
+
+  app.route({
+    ...readLogs,
+    handler: ({ query }) => ({ instance, lines: views.tail.read({ limit: 200, ...query }) }),
+  });
+
+  app.route({
+    ...readConfig,
+    handler: () => ({
+      instance,
+      settings: settings.map(({ name, value, origin }) => {
+        const { group, doc } = SETTINGS[name];
+        return { name, group, value: value === '' ? null : value, origin, doc };
+      }),
+    }),
+  });
+
+  app.route({ ...readLogLevel, handler: levelNow });
+
+  app.route({
+    ...changeLogLevel,
+    handler({ body }) {
+      level.change(body.level, body.minutes * 60_000);
+      return levelNow();
+    },
+  });
+
+  function levelNow(): LogLevelNow {
+    const { level: inForce, until } = level.now();
+    return {
+      instance,
+      level: inForce,
+      configured: level.configured,
+      until: until === undefined ? null : new Date(until).toISOString(),
+      scope: 'this replica only',
+    };
+  }
+};
+
+/** Where the operators' key stands, for a developer who sees no terminal, as in a container. */
+function placeOfKey({ config, settings }: OperationsParts): string | undefined {
+  if (config.environment !== 'development') return undefined;
+  const { origin } = settings.find(({ name }) => name === 'INTERNAL_API_KEY') ?? {};
+  if (origin === 'environment') return 'the environment';
+  return origin === 'generated' ? '.data/secrets.json' : origin;
+}

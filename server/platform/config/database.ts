@@ -1,0 +1,345 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { isPlaceholder } from './secrets.ts';
+import type { Name, Values } from './settings.ts';
+import { type Context, SSL_MODES } from './values.ts';
+
+/** TLS to the database, in the form that `pg` hands to `tls.connect`. */
+export interface DatabaseTls {
+  rejectUnauthorized: boolean;
+  ca?: string;
+  cert?: string;
+  key?: string;
+  /** Present where the certificate's chain is verified but not the name in it (`verify-ca`). */
+  checkServerIdentity?: () => undefined;
+}
+
+/** Everything that `pg` needs to connect, resolved; it is a `pg.ClientConfig`. */
+export interface DatabaseConnection {
+  /** A name, an address, or the folder of a Unix socket. */
+  host: string;
+  port: number;
+  user: string;
+  password: string | undefined;
+  database: string;
+  ssl: false | DatabaseTls;
+  sslnegotiation?: 'direct';
+  enableChannelBinding?: boolean;
+  options?: string;
+}
+
+export interface DatabaseSettings {
+  /** No database is configured, and this is not production: start the embedded one. */
+  embedded: boolean;
+  connection: DatabaseConnection | undefined;
+  /** Past a transaction pooler, for migrations. */
+  direct: DatabaseConnection | undefined;
+  /** The address looks like that of a transaction pooler. */
+  poolerHint: boolean;
+  poolSize: number;
+  idleTimeoutMs: number;
+  connectTimeoutMs: number;
+  statementTimeoutMs: number;
+  preparedStatements: 'auto' | boolean;
+  migrateOnStart: boolean;
+  /** What becomes of changes of rows that nothing tells of whether they have run. */
+  migrateAdopt: 'record' | 'run' | undefined;
+}
+
+/** Where rules that concern several settings leave their findings. */
+export interface Report {
+  problem(variable: Name, problem: string, remedy: string): void;
+  warn(text: string): void;
+  /** Whether something was set, but cannot be used. */
+  isRefused(variable: Name): boolean;
+}
+
+/** What libpq, Prisma and hosted databases put into addresses, and needs nothing done here. */
+const HARMLESS =
+  /^(application_name|fallback_application_name|client_encoding|keepalives.*|target_session_attrs|load_balance_hosts|gss.*|krbsrvname|ssl(sni|compression|_min_protocol_version)|tcp_user_timeout|uselibpqcompat|require_auth|pool_timeout)$/;
+
+const INSTEAD: Record<string, string> = {
+  connect_timeout: 'DB_CONNECT_TIMEOUT_MS',
+  connection_limit: 'DB_POOL_SIZE',
+  statement_timeout: 'DB_STATEMENT_TIMEOUT_MS',
+  schema: "the role's search_path",
+};
+
+/**
+ * Resolves the database from `DATABASE_URL`, `DATABASE_DIRECT_URL` and the `PG…` variables.
+ *
+ * @param folder What relative paths of certificates start from.
+ * @param env The process's environment: like libpq, the system's user is the last resort for the role.
+ */
+export function resolveDatabase(
+  values: Values,
+  context: Context,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  report: Report,
+): DatabaseSettings {
+  const { DATABASE_URL: url, DATABASE_DIRECT_URL: directUrl } = values;
+  const configured = url !== undefined || values.PGHOST !== undefined || values.PGDATABASE !== undefined;
+  const production = context.environment === 'production';
+  const given: Given = { values, context, folder, env, report };
+  const connection = configured ? connect(url ? 'DATABASE_URL' : 'PGHOST', url, undefined, given) : undefined;
+  const direct = directUrl ? connect('DATABASE_DIRECT_URL', directUrl, connection, given) : undefined;
+
+  if (!configured && production && !report.isRefused('DATABASE_URL')) {
+    const where = context.platform.replit
+      ? 'On Replit: open Database in the tools, create one, and publish again.'
+      : 'Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it.';
+    const elsewhere = 'NODE_ENV=development starts an embedded one, for trying out.';
+    report.problem('DATABASE_URL', 'is not set, and production needs a database', `${where} ${elsewhere}`);
+  }
+  const { host = '', password = '' } = connection ?? {};
+  if (production && isPlaceholder(password) && !isLoopback(host)) {
+    report.warn(`The password of the database at ${host} is a placeholder; give its role another.`);
+  }
+  const poolerHint = connection !== undefined && looksLikePooler(connection, url);
+  if (poolerHint && !direct && values.MIGRATE_ON_START) {
+    report.warn(
+      `${host}:${connection.port} looks like a transaction pooler, through which migrations cannot hold their lock. Set DATABASE_DIRECT_URL to the address past it.`,
+    );
+  }
+  return {
+    embedded: !configured && !production,
+    connection,
+    direct,
+    poolerHint,
+    poolSize: values.DB_POOL_SIZE,
+    idleTimeoutMs: values.DB_IDLE_TIMEOUT_MS,
+    connectTimeoutMs: values.DB_CONNECT_TIMEOUT_MS,
+    statementTimeoutMs: values.DB_STATEMENT_TIMEOUT_MS,
+    preparedStatements: values.DB_PREPARED_STATEMENTS,
+    migrateOnStart: values.MIGRATE_ON_START,
+    migrateAdopt: values.MIGRATE_ADOPT,
+  };
+}
+
+interface Given {
+  values: Values;
+  context: Context;
+  folder: string;
+  env: NodeJS.ProcessEnv;
+  report: Report;
+}
+
+/**
+ * @param variable Where the address comes from, for what is said about it.
+ * @param text The address; absent where the `PG…` variables alone make it.
+ * @param main The main connection, for what the address of the direct one leaves out.
+ * @returns `undefined` when a problem was reported.
+ */
+function connect(
+  variable: Name,
+  text: string | undefined,
+  main: DatabaseConnection | undefined,
+  given: Given,
+): DatabaseConnection | undefined {
+  const { values, env, report } = given;
+  const url = parseAddress(variable, text ?? 'postgres://', report);
+  if (!url) return undefined;
+  const parameters = url.searchParams;
+  // An IPv6 address stands in brackets, and the folder of a socket is percent-encoded.
+  const authority = url.hostname === NO_HOST ? '' : decode(url.hostname).replace(/^\[(.+)\]$/, '$1');
+  const host = parameters.get('host') || authority || values.PGHOST || 'localhost';
+  if (host.includes(',')) {
+    report.problem(variable, 'names several hosts', 'Name one: the one that always leads to the primary.');
+    return undefined;
+  }
+  const port = Number(parameters.get('port') || url.port || (values.PGPORT ?? 5432));
+  if (!(Number.isInteger(port) && port > 0 && port < 65_536)) {
+    report.problem(variable, 'has a port that is none', 'Write host:5432.');
+    return undefined;
+  }
+  if (variable === 'DATABASE_URL' && authority && values.PGHOST && values.PGHOST !== authority) {
+    report.warn(`PGHOST (${values.PGHOST}) is not used, because DATABASE_URL names ${authority}.`);
+  }
+  for (const name of parameters.keys()) {
+    if (USED.test(name) || HARMLESS.test(name) || `${name}=${parameters.get(name)}` === 'schema=public')
+      continue;
+    const instead = INSTEAD[name] ? ` Use ${INSTEAD[name]}.` : '';
+    report.warn(`The parameter ${name} of ${variable} is not used.${instead}`);
+  }
+  const ssl = resolveTls(variable, host, parameters, given);
+  if (ssl === undefined) return undefined;
+  const directTls = parameters.get('sslnegotiation') === 'direct';
+  if (directTls && !ssl) {
+    report.problem(variable, 'asks for sslnegotiation=direct without TLS', 'Add sslmode=verify-full.');
+  }
+  const role = parameters.get('user') || decode(url.username) || main?.user || values.PGUSER;
+  const user = role || env.USER || env.USERNAME || 'postgres';
+  const secret = parameters.get('password') || decode(url.password) || main?.password;
+  const name = parameters.get('dbname') || decode(url.pathname.slice(1)) || main?.database;
+  const options = parameters.get('options');
+  return {
+    host,
+    port,
+    user,
+    password: secret || values.PGPASSWORD,
+    database: name || values.PGDATABASE || user,
+    ssl,
+    ...(directTls && { sslnegotiation: 'direct' }),
+    ...(ssl && parameters.get('channel_binding') === 'require' && { enableChannelBinding: true }),
+    ...(options && { options }),
+  };
+}
+
+const USED =
+  /^(host|port|user|password|dbname|options|ssl|sslmode|sslrootcert|sslcert|sslkey|sslnegotiation|channel_binding|pgbouncer)$/;
+
+function parseAddress(variable: Name, text: string, report: Report): URL | undefined {
+  if (!/^postgres(ql)?:\/\//.test(text)) {
+    const quoted = /^['"]/.test(text) ? ' Leave the quotation marks out.' : '';
+    const remedy = `Write postgres://user:password@host:5432/database.${quoted}`;
+    report.problem(variable, 'does not start with postgres:// or postgresql://', remedy);
+    return undefined;
+  }
+  // WHATWG URLs allow no credentials without a host, which is how addresses of Unix sockets are written.
+  const url = URL.parse(text) ?? URL.parse(text.replace('@/', `@${NO_HOST}/`));
+  const names = [...(url?.searchParams.keys() ?? [])];
+  // A stray / ? or # of a password ends the part before the @, and moves the rest where it would be shown.
+  if (url && !url.hash && !url.pathname.includes('@') && names.every((name) => /^\w+$/.test(name)))
+    return url;
+  report.problem(
+    variable,
+    'cannot be read as an address; most often the password holds one of / ? # % @ :',
+    `Percent-encode user and password: node -p "encodeURIComponent('the password')"`,
+  );
+  return undefined;
+}
+
+const NO_HOST = 'host.missing.invalid';
+
+/** A percent sign that encodes nothing stands for itself. */
+function decode(text = ''): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * What `sslmode` means here is what libpq documents (https://www.postgresql.org/docs/current/libpq-ssl.html), except
+ * where libpq would try one way and fall back to another, which `pg` cannot: `allow` and `prefer` are plain text to
+ * loopback and private hosts, and TLS without verification to public ones.
+ *
+ * @returns `undefined` when a problem was reported.
+ */
+function resolveTls(
+  variable: Name,
+  host: string,
+  parameters: URLSearchParams,
+  { values, context, folder, report }: Given,
+): false | DatabaseTls | undefined {
+  const production = context.environment === 'production';
+  const near = isPrivateHost(host);
+  const asked = parameters.get('sslmode') ?? SSL_FLAG[parameters.get('ssl') ?? ''] ?? values.PGSSLMODE;
+  if (asked && !SSL_MODES.some((mode) => mode === asked)) {
+    report.problem(variable, `has the unknown sslmode '${asked}'`, `Use one of ${SSL_MODES.join(', ')}.`);
+    return undefined;
+  }
+  const read = (name: Name, path: string): string | undefined => {
+    try {
+      return readFileSync(resolve(folder, path), 'utf8');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      report.problem(
+        name,
+        `names a file that cannot be read, ${path} (${code})`,
+        'Correct the path, or mount the file.',
+      );
+      return undefined;
+    }
+  };
+  /** The content of a file that the address or a variable names. */
+  const fileOf = (parameter: string, name: 'PGSSLROOTCERT' | 'PGSSLCERT' | 'PGSSLKEY') => {
+    const path = parameters.get(parameter) ?? values[name];
+    if (!path || path === 'system') return undefined;
+    return read(parameters.has(parameter) ? variable : name, path);
+  };
+
+  let ca = fileOf('sslrootcert', 'PGSSLROOTCERT');
+  if (values.DATABASE_CA) {
+    // A PEM text that went through a one-line form has its line ends written as \n.
+    const text = values.DATABASE_CA.replaceAll('\\n', '\n');
+    ca = text.includes('-----BEGIN') ? text : read('DATABASE_CA', values.DATABASE_CA);
+    if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
+      const remedy =
+        'Give the text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, or a file with it.';
+      report.problem('DATABASE_CA', 'holds no certificate in PEM form', remedy);
+    }
+  }
+
+  const system = (parameters.get('sslrootcert') ?? values.PGSSLROOTCERT) === 'system';
+  const wantsVerification = ca !== undefined || system || (production && !near);
+  const mode = asked || (wantsVerification ? 'verify-full' : 'prefer');
+  if (mode === 'disable' || host.startsWith('/')) {
+    if (production && !near)
+      report.warn(`What goes to the database at ${host} is not encrypted (sslmode=disable).`);
+    return false;
+  }
+  if ((mode === 'allow' || mode === 'prefer') && near) return false;
+  if (mode === 'verify-ca' && ca === undefined) {
+    report.warn(
+      'sslmode=verify-ca needs DATABASE_CA and is read as verify-full: a public authority vouches for anyone.',
+    );
+  }
+
+  const [cert, key] = [fileOf('sslcert', 'PGSSLCERT'), fileOf('sslkey', 'PGSSLKEY')];
+  return {
+    rejectUnauthorized: mode.startsWith('verify') || (mode === 'require' && ca !== undefined),
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(ca !== undefined && (mode === 'verify-ca' || mode === 'require') && { checkServerIdentity: anyName }),
+  };
+}
+
+const anyName = () => undefined;
+
+/** `ssl=` in an address is JDBC's and node-postgres's way to say it; both verify. */
+const SSL_FLAG: Record<string, string> = {
+  true: 'verify-full',
+  1: 'verify-full',
+  false: 'disable',
+  0: 'disable',
+  'no-verify': 'no-verify',
+};
+
+function looksLikePooler({ host, port }: DatabaseConnection, url = ''): boolean {
+  return (
+    port === 6432 ||
+    /[?&]pgbouncer=true\b/.test(url) ||
+    host.includes('-pooler') ||
+    isSupabasePooler(host, port)
+  );
+}
+
+/** Supabase's pooler pools by transaction on 6543 and by session on 5432. */
+const isSupabasePooler = (host: string, port: number) => port === 6543 && /(^|\.)pooler\./.test(host);
+
+const isLoopback = (host: string) =>
+  host.startsWith('/') ||
+  host === '::1' ||
+  host === '0.0.0.0' ||
+  /^127\./.test(host) ||
+  /(^|\.)localhost$/.test(host);
+
+/**
+ * True for hosts that a stranger on the internet cannot stand in front of: sockets, loopback, private (RFC 1918,
+ * RFC 4193) and link-local addresses, names of one label, and the domains that no public resolver answers for.
+ */
+export function isPrivateHost(name: string): boolean {
+  const host = name
+    .toLowerCase()
+    .replace(/^::ffff:(?=[\d.]+$)/, '')
+    .replace(/\.$/, '');
+  if (isLoopback(host)) return true;
+  // Told apart by hand: the first call of net.isIP compiles an expression for as long as everything else here takes.
+  if (host.includes(':')) return /^(f[cd][\da-f]{2}|fe[89ab][\da-f]):/.test(host);
+  if (/^[\d.]+$/.test(host)) return /^(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)/.test(host);
+  return !host.includes('.') || /\.(internal|local|svc)$/.test(host);
+}

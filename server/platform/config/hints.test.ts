@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { ConfigError, loadConfig } from './config.ts';
+import { LOOK_ALIKES } from './hints.ts';
+import { SETTINGS, type Setting } from './settings.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hints-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+type Env = Record<string, string>;
+const production = (env: Env) =>
+  loadConfig({ DATABASE_URL: 'postgres://app:pw@127.0.0.1/app', ...env }, folder, false);
+const said = (env: Env) => production(env).warnings;
+const refused = (env: Env) => {
+  try {
+    production(env);
+  } catch (error) {
+    if (error instanceof ConfigError)
+      return error.problems.map(({ variable, problem, remedy }) => `${variable} ${problem} → ${remedy}`);
+    throw error;
+  }
+  return expect.unreachable('nothing was refused');
+};
+
+/** Long, so that it is found wherever it would be repeated. */
+const VALUE = 'a-value-that-nobody-may-see';
+
+/** What guides to production call required or optional: each is read, or hinted at. */
+const GUIDES = `
+  SECRET_KEY JWT_SECRET JWT_SECRET_KEY COOKIE_SECRET ENCRYPTION_KEY ENABLE_CSRF
+  MAX_CONNECTIONS API_RATE_LIMIT RATE_LIMIT_MAX_REQUESTS DATABASE_POOL_SIZE CORS_ORIGIN RATE_LIMIT_WINDOW SHUTDOWN_TIMEOUT BASE_DOMAIN
+  DATABASE_SSL DB_SSL DATABASE_MAX_OVERFLOW DATABASE_POOL_TIMEOUT DATABASE_POOL_RECYCLE
+  REDIS_TTL CACHE_TTL REDIS_POOL_SIZE REDIS_MAX_CONNECTIONS
+  SENTRY_DSN DATADOG_API_KEY
+  ENABLE_AGENTS ENABLE_WEBSOCKETS ENABLE_FILE_UPLOADS RALPH_MAX_ITERATIONS RALPH_ENABLED
+  OPENAI_API_KEY OPENAI_ORG_ID ANTHROPIC_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GOOGLE_CLOUD_PROJECT
+  GOOGLE_APPLICATION_CREDENTIALS MISTRAL_API_KEY ELEVENLABS_API_KEY COHERE_API_KEY GROQ_API_KEY DEEPSEEK_API_KEY
+  XAI_API_KEY PERPLEXITY_API_KEY OPENROUTER_API_KEY TOGETHER_API_KEY HUGGINGFACE_API_KEY REPLICATE_API_TOKEN
+  STABILITY_API_KEY DEEPGRAM_API_KEY AZURE_OPENAI_API_KEY AZURE_OPENAI_ENDPOINT PINECONE_API_KEY
+  OPENAI_API_KEY_SECRET SENDGRID_API_KEY_SECRET
+  MAILGUN_API_KEY MAILGUN_DOMAIN SENDGRID_API_KEY SENDGRID_FROM_EMAIL RESEND_API_KEY POSTMARK_API_TOKEN SMTP_HOST
+  SMTP_PORT SMTP_USER SMTP_PASSWORD TWILIO_ACCOUNT_SID TWILIO_AUTH_TOKEN
+  STRIPE_SECRET_KEY STRIPE_PUBLISHABLE_KEY STRIPE_WEBHOOK_SECRET
+  AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY S3_BUCKET
+`
+  .trim()
+  .split(/\s+/);
+
+/** Settings, and their names in guides. */
+const READ = new Set(
+  Object.entries(SETTINGS as Record<string, Setting>).flatMap(([name, { aliases = [], rewritten = {} }]) => [
+    name,
+    ...aliases,
+    ...Object.keys(rewritten),
+  ]),
+);
+
+describe('a variable that guides to production name', () => {
+  test.each(GUIDES.filter((name) => !READ.has(name)))('%s gets one line, without its value', (name) => {
+    for (const variable of [name, `${name}_FILE`]) {
+      const hints = said({ [variable]: VALUE });
+      expect(hints).toEqual([expect.stringMatching(new RegExp(`^${variable} is not read`))]);
+      expect(hints.join()).not.toContain(VALUE);
+    }
+  });
+
+  test('is read where there is a setting of that name: then its line, or its pattern, goes', () => {
+    const stale = Object.keys(LOOK_ALIKES).filter((name) => {
+      const pattern = new RegExp(`^${name.replace('*', '.+')}$`);
+      return Object.keys(SETTINGS).some((setting) => pattern.test(setting));
+    });
+    expect(stale).toEqual([]);
+  });
+
+  test('is named by its pattern, and not by what merely contains it', () => {
+    expect(
+      said({
+        MY_STRIPE_KEY: 'x',
+        STRIPE: 'x',
+        API_KEY: 'x',
+        MY_API_KEY: 'x',
+        constructor: 'x',
+        AWS_REGION: 'x',
+      }),
+    ).toEqual([]);
+  });
+});
+
+test('MAX_CONNECTIONS, which means the pool in one guide and visitors in another, limits neither', () => {
+  for (const value of ['20', '5000']) {
+    const { config, warnings } = production({ MAX_CONNECTIONS: value });
+    expect(config.http.maxConnections).toBe(10_000);
+    expect(config.database.poolSize).toBe(20);
+    expect(warnings).toEqual([expect.stringMatching(/is not read.*DB_POOL_SIZE.*HTTP_MAX_CONNECTIONS/)]);
+  }
+  expect(production({ HTTP_MAX_CONNECTIONS: '500' }).config.http.maxConnections).toBe(500);
+});
+
+describe('API_RATE_LIMIT', () => {
+  test.each([
+    ['100/minute', 100, 60_000],
+    ['100/min', 100, 60_000],
+    ['100/m', 100, 60_000],
+    ['100 per minute', 100, 60_000],
+    ['100 requests per minute', 100, 60_000],
+    ['100 / 15 minutes', 100, 900_000],
+    ['100/15m', 100, 900_000],
+    ['100 per 15 min', 100, 900_000],
+    ['100/second', 100, 1_000],
+    ['5/s', 5, 1_000],
+    ['1000/Hour', 1_000, 3_600_000],
+    ['10000/day', 10_000, 86_400_000],
+  ])('%s is %i requests in %i ms', (text, max, windowMs) => {
+    const { config, settings, warnings } = production({ API_RATE_LIMIT: text });
+    expect(config.rateLimit).toMatchObject({ max, windowMs });
+    expect(warnings).toEqual([
+      'API_RATE_LIMIT is read as RATE_LIMIT_MAX, which is the name used here.',
+      'API_RATE_LIMIT is read as RATE_LIMIT_WINDOW_MS, which is the name used here.',
+    ]);
+    expect(settings.find(({ name }) => name === 'RATE_LIMIT_MAX')).toEqual({
+      name: 'RATE_LIMIT_MAX',
+      value: String(max),
+      origin: 'alias API_RATE_LIMIT',
+    });
+  });
+
+  test.each([
+    '100',
+    'minute',
+    '100/',
+    '/minute',
+    '100/fortnight',
+    '-1/minute',
+    '1.5/minute',
+    '0/minute',
+    '9/0s',
+    '1/2days',
+  ])('%s is a mistake, told once', (text) => {
+    expect(refused({ API_RATE_LIMIT: text })).toEqual([
+      expect.stringMatching(/^API_RATE_LIMIT .*→ Write it like 100\/minute/),
+    ]);
+  });
+
+  test('beside another value of the same setting is a mistake; beside the same it is not', () => {
+    expect(refused({ API_RATE_LIMIT: '100/minute', RATE_LIMIT_MAX: '300' })).toEqual([
+      expect.stringMatching(/^RATE_LIMIT_MAX has another value than API_RATE_LIMIT/),
+    ]);
+    const same = production({ API_RATE_LIMIT: '100/minute', RATE_LIMIT_MAX: '100' });
+    expect(same.config.rateLimit.max).toBe(100);
+  });
+});
+
+test('REDIS_URL that nothing uses is remarked on, without its password', () => {
+  const url = `redis://:${VALUE}@cache:6379`;
+  expect(said({ REDIS_URL: url })).toEqual([
+    'REDIS_URL is set, and nothing uses it while RATE_LIMIT_STORE is memory. Set RATE_LIMIT_STORE=redis, or unset REDIS_URL.',
+  ]);
+  expect(said({ REDIS_URL: url, RATE_LIMIT_STORE: 'redis' })).toEqual([]);
+});

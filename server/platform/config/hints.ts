@@ -1,0 +1,152 @@
+import { SETTINGS, type Setting, type Values } from './settings.ts';
+
+/** What is said about variables that are not settings, but look as if they were meant to be. */
+
+/** A variable of other guides that is not read, because what it means there is not quite what a setting means here. */
+export interface LookAlike {
+  /** Follows the variable's name, in a warning and in the documentation. It never holds the value. */
+  text: string;
+  /** Whether to say it at start; always where absent. */
+  when?(value: string, values: Values): boolean;
+}
+
+const never = () => false;
+const withoutDatabase = (_: string, values: Values) =>
+  !values.DATABASE_URL && !values.PGHOST && !values.PGDATABASE;
+
+/** The same line for each of these; `*` stands for any letters. */
+const each = (text: string, names: string): Record<string, LookAlike> =>
+  Object.fromEntries(names.split(' ').map((name) => [name, { text }]));
+
+/** A part of the application that reads one of these makes it a setting, and takes its name away here (a test says so). */
+export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
+  MAX_CONNECTIONS: {
+    text: 'is not read: some guides mean the pool by it, others visitors. Set DB_POOL_SIZE for connections to the database, HTTP_MAX_CONNECTIONS for those of visitors.',
+  },
+  DATABASE_MAX_OVERFLOW: { text: 'is not read: the pool has one limit. Set DB_POOL_SIZE.' },
+  DATABASE_POOL_TIMEOUT: {
+    text: 'is not read: its unit differs between guides. Set DB_CONNECT_TIMEOUT_MS.',
+  },
+  DATABASE_POOL_RECYCLE: {
+    text: 'is not read: a connection is closed when it has been unused for DB_IDLE_TIMEOUT_MS.',
+  },
+  ...each('is not read: one connection to Redis serves a process.', 'REDIS_POOL_SIZE REDIS_MAX_CONNECTIONS'),
+  ...each('is not read: the server keeps no cache of answers.', 'REDIS_TTL CACHE_TTL'),
+  ...each(
+    'is not read. To sign the cookies of browser sign-in set SESSION_SECRET.',
+    'SECRET_KEY JWT_SECRET JWT_SECRET_KEY COOKIE_SECRET',
+  ),
+  ENCRYPTION_KEY: { text: 'is not read: the application encrypts nothing that it stores.' },
+  ENABLE_CSRF: { text: 'is not read: protection against cross-site requests is not a switch here.' },
+  RATE_LIMIT_WINDOW: { text: 'is not read: its unit differs between guides. Set RATE_LIMIT_WINDOW_MS.' },
+  SHUTDOWN_TIMEOUT: { text: 'is not read: its unit differs between guides. Set SHUTDOWN_TIMEOUT_MS.' },
+  DATABASE_SSL: { text: 'is not read. Add ?sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.' },
+  DB_SSL: { text: 'is not read. Add ?sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.' },
+  DB_HOST: { text: 'is not read. Set DATABASE_URL, or PGHOST.', when: withoutDatabase },
+  DB_NAME: { text: 'is not read. Set DATABASE_URL, or PGDATABASE.', when: withoutDatabase },
+  POSTGRES_URL: { text: 'is not read. Set DATABASE_URL.', when: withoutDatabase },
+  BASE_DOMAIN: { text: 'is not read. Set PUBLIC_URL, and ALLOWED_HOSTS for the names that are answered.' },
+  SENTRY_DSN: { text: 'is not read: the server groups its errors itself (docs/runbook.md, Many errors).' },
+  DATADOG_API_KEY: { text: 'is not read: let the agent of Datadog scrape /metrics on METRICS_PORT.' },
+  ...each('is not read: there are no agents here.', 'ENABLE_AGENTS RALPH_*'),
+  ENABLE_WEBSOCKETS: { text: 'is not read: there are no WebSockets here.' },
+  ENABLE_FILE_UPLOADS: { text: 'is not read: there are no file uploads here.' },
+  ...each(
+    'is not read: no language model or other service of that provider is called here.',
+    'OPENAI_API_KEY OPENAI_ORG_ID ANTHROPIC_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GOOGLE_CLOUD_PROJECT ' +
+      'GOOGLE_APPLICATION_CREDENTIALS MISTRAL_API_KEY ELEVENLABS_API_KEY COHERE_API_KEY GROQ_API_KEY ' +
+      'DEEPSEEK_API_KEY XAI_API_KEY PERPLEXITY_API_KEY OPENROUTER_API_KEY TOGETHER_API_KEY ' +
+      'HUGGINGFACE_API_KEY REPLICATE_API_TOKEN STABILITY_API_KEY DEEPGRAM_API_KEY AZURE_OPENAI_* PINECONE_API_KEY',
+  ),
+  ...each(
+    'is not read: the server sends no mail and no messages.',
+    'MAILGUN_* SENDGRID_* RESEND_* POSTMARK_* SMTP_* TWILIO_*',
+  ),
+  'STRIPE_*': { text: 'is not read: there are no payments here.' },
+  ...each(
+    'is not read: the server stores no files outside its database.',
+    'AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY S3_*',
+  ),
+  '*_API_KEY_SECRET': {
+    text: 'is not read: no secret manager is asked. Let the platform set the secret itself, or mount it as a file (docs/configuration.md, Secrets from files).',
+  },
+  // Every container has one, so it is documented but never remarked on.
+  HOSTNAME: { text: 'is never read, because containers set it to their own name. Set HOST.', when: never },
+};
+
+const PATTERNS = Object.entries(LOOK_ALIKES)
+  .filter(([name]) => name.includes('*'))
+  .map(([name, lookAlike]) => [new RegExp(`^${name.replace('*', '.+')}$`), lookAlike] as const);
+
+const KNOWN: ReadonlySet<string> = new Set(
+  Object.entries(SETTINGS as Record<string, Setting>).flatMap(([name, { aliases = [], rewritten, secret }]) =>
+    [name, ...aliases, ...Object.keys(rewritten ?? {})].flatMap((variable) =>
+      secret ? [variable, `${variable}_FILE`] : [variable],
+    ),
+  ),
+);
+
+/** By its name, or by that of the variable whose value its file would hold. */
+function lookAlikeOf(variable: string): LookAlike | undefined {
+  const name = variable.replace(/_FILE$/, '');
+  if (Object.hasOwn(LOOK_ALIKES, name)) return LOOK_ALIKES[name];
+  return PATTERNS.find(([pattern]) => pattern.test(name))?.[1];
+}
+
+/**
+ * What is to be said about one variable that is set.
+ *
+ * @returns A sentence, or nothing for what is a setting or clearly none of our business.
+ */
+export function remarkOn(variable: string, value: string, values: Values): string | undefined {
+  if (KNOWN.has(variable)) return undefined;
+  const lookAlike = lookAlikeOf(variable);
+  if (lookAlike)
+    return (lookAlike.when?.(value, values) ?? true) ? `${variable} ${lookAlike.text}` : undefined;
+  const meant = meantBy(variable);
+  return meant && `${variable} is not read; did you mean ${meant}?`;
+}
+
+/** The setting that a variable is a misspelling of. Short names, and libpq's many, are too close to each other to tell. */
+function meantBy(variable: string): string | undefined {
+  if (variable.length < 7 || variable.startsWith('PG')) return undefined;
+  const upper = variable.toUpperCase();
+  for (const known of KNOWN) {
+    if (known.length < 8 || !startsAlike(upper, known) || Math.abs(known.length - upper.length) > 2) continue;
+    if (editDistance(upper, known) <= 2 && sameWords(upper, known)) return known;
+  }
+  return undefined;
+}
+
+/** Cheap, and enough to spare nearly every variable the comparison. */
+const startsAlike = (a: string, b: string) =>
+  a[0] === b[0] && (a[1] === b[1] || a[1] === b[2] || a[2] === b[1]);
+
+/** False where one word stands for another, as in METRICS_PATH and METRICS_PORT: half of its letters differ. */
+function sameWords(a: string, b: string): boolean {
+  const [wordsOfA, wordsOfB] = [a.split('_'), b.split('_')];
+  if (wordsOfA.length !== wordsOfB.length) return true;
+  return wordsOfB.every((word, i) => {
+    const slips = editDistance(wordsOfA[i] ?? '', word);
+    return slips <= 1 || slips * 2 < word.length;
+  });
+}
+
+/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const differs = a[i - 1] === b[j - 1] ? 0 : 1;
+      let cost = Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + differs);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
+      row.push(cost);
+    }
+    before = previous;
+    previous = row;
+  }
+  return previous[b.length] ?? 0;
+}

@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Context, items, Refusal } from './values.ts';
+
+/** What makes a secret too weak for production, and where the secrets of development come from. */
+
+/** Makes a value that satisfies every rule about secrets: 256 random bits. */
+export const MAKE_SECRET = `node -e "console.log(require('node:crypto').randomBytes(32).toString('base64url'))"`;
+
+// What people write where a secret should stand. Words of four letters and more: a random value hardly ever meets one.
+const FILLER =
+  /change[-_ ]?(me|this|it)|replace[-_ ]?(me|this|it)|qwertyuiop|asdfghjkl|zxcvbnm|placeholder|example|sample|default|dummy|password|passw0rd|postgres|secret|session|cookie|internal|secure|super|token|random|string|char(acter)?s?|generate|insert|minimum|production|development|server|please|value|enter|this|that|with|your|must|least|long|some|very|here|test|todo|demo|keyboard|change|replace|key$/gi;
+
+const letters = (text: string): number => text.replace(/[^a-z]/gi, '').length;
+
+/**
+ * True for a value that is made of such words. Two or more of them (8 letters) have to be there and little else (less
+ * than 20 letters): one alone turns up by chance in one of some thousand random values.
+ */
+export function isPlaceholder(secret: string): boolean {
+  const own = letters(secret.replace(FILLER, ''));
+  const filler = letters(secret) - own;
+  return filler > 0 && (own === 0 || (filler >= 8 && own < 20));
+}
+
+/**
+ * Estimates the entropy in bits, from below: runs (`aaa`, `123`) and repeated triples add next to nothing. Random
+ * hexadecimal of 32 characters comes to 110 (standard deviation 7), of 64 to 215, 43 of base64url to 245.
+ */
+export function estimateBits(secret: string): number {
+  const kinds: [RegExp, number][] = [
+    [/^\d+$/, 10],
+    [/^[\da-f]+$/i, 16],
+    [/^[\da-z]+$/, 36],
+  ];
+  const bitsEach = Math.log2(kinds.find(([kind]) => kind.test(secret))?.[1] ?? 64);
+  const seen = new Set<string>();
+  let bits = 0;
+  for (let i = 0; i < secret.length; i++) {
+    const triple = secret.slice(Math.max(0, i - 2), i + 1);
+    const step = i === 0 ? 2 : Math.abs(secret.charCodeAt(i) - secret.charCodeAt(i - 1));
+    if (!(triple.length === 3 && seen.has(triple))) bits += step <= 1 ? 1 : bitsEach;
+    seen.add(triple);
+  }
+  return bits;
+}
+
+export interface SecretRule {
+  leastCharacters: number;
+  /** Where the value is hexadecimal, which has 4 bits a character instead of 6. */
+  leastHexadecimal?: number;
+  /** By {@link estimateBits}, so well below what is asked for. */
+  leastBits: number;
+}
+
+function weaknessOf(secret: string, { leastCharacters, leastHexadecimal, leastBits }: SecretRule) {
+  if (isPlaceholder(secret)) return 'is a placeholder';
+  const least = (/^[\da-f]+$/i.test(secret) && leastHexadecimal) || leastCharacters;
+  if (secret.length < least) return `has ${secret.length} characters, and ${least} are the least`;
+  return estimateBits(secret) < leastBits ? 'is too regular to be random' : undefined;
+}
+
+/** A parser of several secrets, comma-separated. Weak ones are refused in production and remarked on elsewhere. */
+export function secrets(name: string, rule: SecretRule) {
+  return (list: string, context: Context): string[] => {
+    const all = items(list);
+    for (const [index, secret] of all.entries()) {
+      const weakness = weaknessOf(secret, rule);
+      if (!weakness) continue;
+      const problem =
+        all.length > 1 ? `holds ${all.length} secrets; number ${index + 1} ${weakness}` : weakness;
+      if (context.environment === 'production') throw new Refusal(problem, `Make a good one: ${MAKE_SECRET}`);
+      context.warn(`${name} ${problem}; production refuses it. Make a good one: ${MAKE_SECRET}`);
+    }
+    return all;
+  };
+}
+
+/**
+ * The secrets of a clone in development: those kept in a file, and new ones for what it lacks, kept from then on.
+ *
+ * @param file JSON, readable by its owner only; made when it is missing.
+ * @param names What is needed.
+ * @returns A secret for each name; whether the file is from before {@link FORMAT}; and why they could not be kept, if so.
+ */
+export function clonesSecrets<N extends string>(
+  file: string,
+  names: readonly N[],
+): { secrets: Record<N, string>; exposed: boolean; unkept?: string } {
+  const kept = readKept(file);
+  const exposed = Object.keys(kept).length > 0 && kept.format !== FORMAT;
+  const fresh = Object.fromEntries(names.map((name) => [name, randomBytes(32).toString('base64url')]));
+  const secrets = { ...(exposed ? {} : { format: FORMAT }), ...fresh, ...kept } as Record<N, string>;
+  if (names.every((name) => kept[name])) return { secrets, exposed };
+  try {
+    return { secrets: { ...secrets, ...keep(file, secrets) }, exposed };
+  } catch (error) {
+    return { secrets, exposed, unkept: (error as NodeJS.ErrnoException).code ?? String(error) };
+  }
+}
+
+/** Stands in the file since the development server answers it to nobody. What lacks it may have been read by strangers. */
+const FORMAT = '2';
+
+function readKept(file: string): Record<string, string> {
+  try {
+    const entries = Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>);
+    return Object.fromEntries(entries.filter(([, secret]) => typeof secret === 'string' && secret !== ''));
+  } catch {
+    return {};
+  }
+}
+
+/** Writes the file whole or not at all. Of several starters the first wins, and all go on with its secrets. */
+function keep(file: string, secrets: Record<string, string>): Record<string, string> {
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  const write = (content: Record<string, string>) =>
+    writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  mkdirSync(dirname(file), { recursive: true });
+  write(secrets);
+  try {
+    // Unlike a rename, a link fails where another starter has been faster.
+    linkSync(draft, file);
+    rmSync(draft);
+    return secrets;
+  } catch {
+    const merged = { ...secrets, ...readKept(file) };
+    write(merged);
+    renameSync(draft, file);
+    return merged;
+  }
+}

@@ -1,0 +1,148 @@
+import pg from 'pg';
+import type { Logger } from '../pool/availability.ts';
+import { sqlError } from './migration-errors.ts';
+import { BREAKPOINT, type Migration, MigrationError } from './migration-files.ts';
+import { JOURNAL } from './migration-history.ts';
+import { isContention, passingReason, type Session } from './migration-session.ts';
+
+/** Whoever queues behind a statement that waits for a lock waits as long as it does: at most this, in milliseconds. */
+const LOCK_TIMEOUT = 500;
+/** Already there, or no longer there: a table, a column, a schema, a function, or anything else. */
+const IS_DONE = new Set(['42P07', '42701', '42P06', '42723', '42710', '42P01', '42703', '42883', '42704']);
+
+const IDENTIFIER = String.raw`(?:"(?:[^"]|"")+"|[^\s"().;,]+)`;
+const CONCURRENT_INDEX = new RegExp(
+  String.raw`\bindex\s+concurrently\s+(?:if\s+not\s+exists\s+)?(${IDENTIFIER})\s+on\s+(?:only\s+)?(${IDENTIFIER}(?:\.${IDENTIFIER})?)`,
+  'i',
+);
+
+/** What is to be done about one migration: all of it, or what is left when somebody else has made its tables. */
+export interface Work {
+  migration: Migration;
+  adopted: boolean;
+  statements: { text: string; at: number; treatment?: 'run' | 'try' }[];
+}
+
+/** Everything, in the pieces that drizzle-kit has cut. */
+export function allOf(migration: Migration): Work {
+  let at = 0;
+  const pieces = migration.sql.split(BREAKPOINT).map((text) => {
+    const piece = { text, at };
+    at += text.length + BREAKPOINT.length;
+    return piece;
+  });
+  return { migration, adopted: false, statements: pieces.filter(({ text }) => text.trim()) };
+}
+
+/** Runs what migrations say, over the session that holds their lock. */
+export class MigrationWorker {
+  /** The backend that holds the lock. */
+  lockedBy: number | undefined;
+  /** What to say beside an error of the database. */
+  remark: string | undefined;
+  readonly #session: Session;
+  readonly #log: Logger;
+  readonly #signal: AbortSignal;
+
+  constructor(session: Session, log: Logger, signal: AbortSignal) {
+    this.#session = session;
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  /**
+   * Runs and records them in one transaction. What cannot run in one runs before it, and must bear running twice.
+   *
+   * @throws MigrationError `sql` for a statement that the database refuses.
+   */
+  async do(works: Work[]): Promise<void> {
+    const [together, alone] = [true, false].map((transaction) =>
+      works.filter(
+        ({ migration, statements }) => (migration.transaction || statements.length === 0) === transaction,
+      ),
+    ) as [Work[], Work[]];
+    for (const { migration } of alone) await this.#alone(migration);
+    await this.#session.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;
+      set local lock_timeout = ${LOCK_TIMEOUT}`);
+    try {
+      await this.#assertLocked();
+      for (const { migration, statements } of together) {
+        for (const { text, at, treatment } of statements) {
+          if (treatment === 'try') await this.#try(migration, text, at);
+          else await this.#runSql(migration, { text }, at);
+        }
+      }
+      for (const { migration } of works) await this.#record(migration);
+      await this.#session.query('commit');
+    } catch (error) {
+      await this.#session.query('rollback').catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Runs what somebody else may have done, where that is not seen by comparing tables. */
+  async #try(migration: Migration, text: string, at: number): Promise<void> {
+    await this.#session.query('savepoint before_trying');
+    try {
+      await this.#runSql(migration, { text }, at);
+    } catch (error) {
+      const { cause } = error as Error;
+      if (!(cause instanceof pg.DatabaseError) || !IS_DONE.has(cause.code ?? '')) throw error;
+      await this.#session.query('rollback to savepoint before_trying');
+    }
+  }
+
+  /** One statement that PostgreSQL refuses inside a transaction; so it may have run already, and not been recorded. */
+  async #alone(migration: Migration): Promise<void> {
+    await this.#assertLocked();
+    const [, index, table] = CONCURRENT_INDEX.exec(migration.sql) ?? [];
+    if (index && table) {
+      const { rows } = await this.#session.query(
+        `select indexrelid::regclass::text as index from pg_index join pg_class on pg_class.oid = indexrelid
+         where relname = (parse_ident($1))[1] and indrelid = to_regclass($2) and not indisvalid`,
+        [index, table],
+      );
+      for (const { index } of rows) {
+        this.#log.info({ migration: migration.name, index }, 'Dropping the invalid index of an earlier try');
+        await this.#session.query(`drop index concurrently ${index}`);
+      }
+    }
+    // What works concurrently waits for others in a way that lets nobody queue behind it.
+    await this.#session.query(
+      `set lock_timeout = ${/\bconcurrently\b/i.test(migration.sql) ? 0 : LOCK_TIMEOUT}`,
+    );
+    // The extended protocol takes one statement and refuses two.
+    await this.#runSql(migration, { text: migration.sql, queryMode: 'extended' }, 0);
+  }
+
+  async #runSql(
+    migration: Migration,
+    query: { text: string; queryMode?: 'extended' },
+    offset: number,
+  ): Promise<void> {
+    this.#signal.throwIfAborted();
+    try {
+      await this.#session.query(query);
+    } catch (error) {
+      const passing = passingReason(error) || isContention(error);
+      if (passing || this.#signal.aborted || !(error instanceof pg.DatabaseError)) throw error;
+      throw sqlError(migration, error, offset, this.remark);
+    }
+  }
+
+  /** A pooler in transaction mode may hand the next statement to another backend, which holds no lock. */
+  async #assertLocked(): Promise<void> {
+    if (!this.#session.behindPooler) return;
+    const { rows } = await this.#session.query('select pg_backend_pid() as backend');
+    if (rows[0].backend === this.lockedBy) return;
+    throw new MigrationError(
+      'pooler',
+      undefined,
+      'DATABASE_DIRECT_URL leads to a pooler in transaction mode. Set it to the PostgreSQL server itself, or to a pooler in session mode.',
+    );
+  }
+
+  async #record({ hash, when }: Migration): Promise<void> {
+    await this.#session.query(`insert into ${JOURNAL} (hash, created_at) values ($1, $2)`, [hash, when]);
+  }
+}

@@ -1,0 +1,168 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BaseLogger } from 'pino';
+import { apartFromRequests } from '../../lib/request-work.ts';
+import { DatabaseUnavailableError } from './unavailable.ts';
+
+export type Logger = Pick<BaseLogger, 'debug' | 'info' | 'warn'>;
+
+/** While away, a new probe starts at the earliest this long after the last one ended. In milliseconds, as all here. */
+const PROBE_GAP = 500;
+/** A request that comes while a probe is in flight waits this long for its result: after a return, most get through. */
+const PROBE_GRACE = 250;
+/** An answer this recent is proof that the database is there, even if no connection is free to ask again. */
+const RECENT = 5_000;
+/** Away for less than this may be a restart of the database: one of a second, and the gap before the probe that sees its end. */
+const RESTART = 1_000 + PROBE_GAP;
+/** An attempt that met silence for this long is no restart. */
+const SILENCE = 1_000;
+
+/**
+ * Whether the database is there, learnt from every answer and every failed attempt to connect.
+ *
+ * While it is away, requests are refused at once, and it is they that start the probes: nobody asking means nobody
+ * probing, so an idle process lets a managed database sleep.
+ */
+export class Availability {
+  /** How often the database was needed and not to be had, since start: attempts to connect, statements, refusals. */
+  failures = 0;
+  readonly #ask: () => Promise<void>;
+  readonly #onAway: (error: DatabaseUnavailableError) => void;
+  readonly #log: Logger;
+  /** `provenAt`: from then on it is no restart. */
+  #away: { reason: string; since: number; provenAt: number } | undefined;
+  /** When a connection was last seen to end by itself. */
+  #lostAt = Number.NEGATIVE_INFINITY;
+  #flight: Promise<void> | undefined;
+  #probeEnded = Number.NEGATIVE_INFINITY;
+  #lastAnswer = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param ask One question to the database, bounded in time; it reports its own outcome through `answered` and `failed`.
+   * @param onAway Called once on each loss.
+   */
+  constructor(ask: () => Promise<void>, onAway: (error: DatabaseUnavailableError) => void, log: Logger) {
+    this.#ask = ask;
+    this.#onAway = onAway;
+    this.#log = log;
+  }
+
+  get available(): boolean {
+    return this.#away === undefined;
+  }
+
+  /** When the database last said anything (`performance.now()`). */
+  get lastAnswer(): number {
+    return this.#lastAnswer;
+  }
+
+  /** Whether the database has said anything within the last five seconds. */
+  get answeredRecently(): boolean {
+    return performance.now() - this.#lastAnswer < RECENT;
+  }
+
+  /** The database said something. Called for every statement, so it does next to nothing. */
+  answered(): void {
+    this.#lastAnswer = performance.now();
+    if (this.#away) this.#returned(this.#away.since);
+  }
+
+  /**
+   * An attempt to connect has failed.
+   *
+   * @param since When it began, on the `performance.now()` clock: an answer that came later outweighs it.
+   */
+  failed(error: DatabaseUnavailableError, since: number): void {
+    if (this.#lastAnswer >= since) return;
+    this.failures++;
+    if (this.#away) {
+      this.#away.reason = error.reason;
+      return;
+    }
+    const now = performance.now();
+    const began = this.#lostAt > this.#lastAnswer ? Math.min(this.#lostAt, since) : since;
+    const provenAt = now - since >= SILENCE ? now : began + RESTART;
+    this.#away = { reason: error.reason, since: now, provenAt };
+    this.#log.warn(
+      { reason: error.reason },
+      'The database is away: requests that need it are refused until it answers',
+    );
+    this.#onAway(error);
+  }
+
+  /**
+   * Asks once; callers that come while the question is out share its answer.
+   *
+   * @throws DatabaseUnavailableError, or the signal's reason when the caller stops waiting (the question goes on).
+   */
+  probe(signal?: AbortSignal): Promise<void> {
+    this.#flight ??= apartFromRequests(this.#ask).finally(() => {
+      this.#flight = undefined;
+      this.#probeEnded = performance.now();
+    });
+    return signal ? abortable(this.#flight, signal) : this.#flight;
+  }
+
+  /** A connection ended under a statement. */
+  lost(): void {
+    this.failures++;
+    this.idleOneLost();
+    this.suspect();
+  }
+
+  /** A connection ended that nobody used, which proves nothing; so the next look at `verdict` asks. */
+  idleOneLost(): void {
+    this.#lostAt = performance.now();
+  }
+
+  /** Something looked wrong: asks, and leaves the conclusion to whoever looks at `available` next. */
+  suspect(): void {
+    this.probe().catch(() => {});
+  }
+
+  /**
+   * What is known of the database by now, for those who decide where traffic goes. A restart within a second does not count as away.
+   *
+   * @returns undefined where nothing is known for sure. While something is wrong, after at most a quarter of a second.
+   */
+  async verdict(): Promise<'there' | 'away' | undefined> {
+    if (this.#away || this.#lostAt > this.#lastAnswer) await this.#lookAgain();
+    if (this.#away) return performance.now() >= this.#away.provenAt ? 'away' : undefined;
+    return this.answeredRecently ? 'there' : undefined;
+  }
+
+  /** @throws DatabaseUnavailableError while the database is away, after at most a quarter of a second. */
+  async admit(): Promise<void> {
+    if (!this.#away) return;
+    await this.#lookAgain();
+    if (!this.#away) return;
+    this.failures++;
+    throw new DatabaseUnavailableError(this.#away.reason);
+  }
+
+  /** Starts a probe where one is due, and waits a moment for its result. */
+  async #lookAgain(): Promise<void> {
+    if (!this.#flight && performance.now() - this.#probeEnded >= PROBE_GAP) this.suspect();
+    if (!this.#flight) return;
+    const grace = new AbortController();
+    const settled = this.#flight.catch(() => {}).then(() => grace.abort());
+    await Promise.race([settled, sleep(PROBE_GRACE, undefined, { signal: grace.signal }).catch(() => {})]);
+  }
+
+  #returned(since: number): void {
+    this.#away = undefined;
+    this.#log.info({ awayMs: Math.round(performance.now() - since) }, 'The database is back');
+  }
+}
+
+/** The promise's result, unless the signal is aborted first. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) {
+    promise.catch(() => {});
+    return Promise.reject(signal.reason);
+  }
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,60 @@
+/**
+ * Adds one line of log to each request, when its answer has been sent.
+ *
+ * It stands early so that refusals of later plugins are logged as well, and behind `connections.ts`, which knows who left.
+ * Probes are logged at `debug`.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { pathOf } from '../lib/problem.ts';
+import type { Logger } from '../logging/logger.ts';
+import { accessLines } from '../logging/request-log.ts';
+import type {} from './connections.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its requests are logged at `debug`, not at `info`. */
+    quiet?: boolean;
+  }
+}
+
+const writers = new WeakMap<object, ReturnType<typeof accessLines>>();
+
+/** Writes the line of one request. */
+export function logAccess(request: FastifyRequest, reply: FastifyReply): void {
+  const { config, url: route } = request.routeOptions;
+  const log = request.server.log as Logger;
+  const level = config?.quiet === true ? 'debug' : 'info';
+  // Before the line is put together.
+  if (!log.isLevelEnabled(level)) return;
+  let write = writers.get(log);
+  if (write === undefined) {
+    write = accessLines(log);
+    writers.set(log, write);
+  }
+  write(level, {
+    requestId: request.id,
+    method: request.method,
+    path: pathOf(request.url),
+    route,
+    status: reply.statusCode,
+    durationMs: Math.round(reply.elapsedTime * 100) / 100,
+    traceId: request.trace?.traceId,
+    aborted: reply.raw.writableFinished ? undefined : true,
+  });
+}
+
+export const accessLog = fp(async (app) => {
+  const { log } = app;
+  app.addHook('onResponse', (request, reply, done) => {
+    logAccess(request, reply);
+    done();
+  });
+  // A client that goes away before its answer never reaches onResponse with a finished answer; say that it left. Fastify's
+  // own hook would listen to each request, where the end of a connection tells as much.
+  const { onAbandoned } = app.connections;
+  app.connections.onAbandoned = (request, response, ms) => {
+    onAbandoned(request, response, ms);
+    log.debug({ requestId: request.id, path: pathOf(request.url) }, 'the client went away');
+  };
+});

@@ -1,0 +1,193 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProblemError } from '../../lib/problem.ts';
+import { problems } from '../problems.ts';
+import { type AccessRule, access } from './access.ts';
+
+const OLD = 'old-key-Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8o';
+const NEW = 'new-key-Yp8t4KwR6bNc1ZxA3mJdV9sLfGhQeUoT7i5u';
+
+let app: FastifyInstance;
+const logged: string[] = [];
+
+async function make(keys: string[]) {
+  const made = Fastify({ logger: { level: 'trace', stream: { write: (line) => logged.push(line) } } });
+  await made.register(problems);
+  await made.register(access, { keys });
+  made.get('/open', async ({ operatorKey }) => ({ operatorKey }));
+  made.get('/closed', { config: { access: 'operator' } }, async () => 'inside');
+  made.get('/metrics', async () => 'inside');
+  made.get('/api/monitoring/logs', async () => 'inside');
+  made.get('/api/monitoring/live', { config: { access: 'public' } }, async () => 'inside');
+  return made;
+}
+
+beforeAll(async () => {
+  app = await make([NEW, OLD]);
+});
+afterAll(() => app.close());
+
+describe('a route for operators', () => {
+  it.each([
+    { authorization: `Bearer ${NEW}` },
+    { authorization: `bearer ${OLD}` },
+    { 'x-api-key': NEW },
+    { 'x-api-key': OLD, authorization: 'Bearer of-something-else' },
+  ])('opens to %j', async (headers) => {
+    const answer = await app.inject({ url: '/closed', headers });
+    expect([answer.statusCode, answer.body]).toEqual([200, 'inside']);
+  });
+
+  it.each<[Record<string, string>, RegExp, string]>([
+    [{}, /Send a key of INTERNAL_API_KEY as Authorization: Bearer/, 'Bearer realm="operators"'],
+    [{ authorization: 'Basic dXNlcjpwYXNz' }, /Send a key/, 'Bearer realm="operators"'],
+    [{ authorization: 'Bearer' }, /Send a key/, 'Bearer realm="operators"'],
+    [{ 'x-api-key': '' }, /not one of those/, 'Bearer realm="operators", error="invalid_token"'],
+    [
+      { 'x-api-key': NEW.slice(0, -1) },
+      /not one of those/,
+      'Bearer realm="operators", error="invalid_token"',
+    ],
+    [{ 'x-api-key': `${NEW}x` }, /not one of/, 'Bearer realm="operators", error="invalid_token"'],
+    [
+      { authorization: `Bearer ${NEW.toLowerCase()}` },
+      /not one/,
+      'Bearer realm="operators", error="invalid_token"',
+    ],
+  ])('stays shut to %j', async (headers, detail, challenge) => {
+    const answer = await app.inject({ url: '/closed', headers });
+    expect(answer.statusCode).toBe(401);
+    expect(answer.json().title).toBe('Unauthorized');
+    expect(answer.headers['www-authenticate']).toBe(challenge);
+    expect(answer.headers['cache-control']).toBe('no-store');
+    expect(answer.json().detail).toMatch(detail);
+    expect(answer.body).not.toContain('inside');
+  });
+
+  it.each(['/metrics', '/api/monitoring/logs', '/api/monitoring/nothing', '/api/monitoring/logs?a=1'])(
+    'is what %s is, although it does not say so',
+    async (url) => {
+      expect((await app.inject(url)).statusCode).toBe(401);
+      const answer = await app.inject({ url, headers: { 'x-api-key': NEW } });
+      expect(answer.statusCode).toBe(url.endsWith('nothing') ? 404 : 200);
+    },
+  );
+
+  it('is shut to everybody where no key is set, and says what to set', async () => {
+    await using closed = await make([]);
+    for (const headers of [{}, { 'x-api-key': '' }, { 'x-api-key': NEW }]) {
+      const answer = await closed.inject({ url: '/closed', headers });
+      expect(answer.statusCode).toBe(401);
+      expect(answer.json().detail).toMatch(/no key is set. Set INTERNAL_API_KEY/);
+    }
+  });
+});
+
+it('leaves the others open, and tells them what they were shown', async () => {
+  expect((await app.inject('/api/monitoring/live')).statusCode).toBe(200);
+  const shown = async (headers: Record<string, string>) =>
+    (await app.inject({ url: '/open', headers })).json().operatorKey;
+  expect(await shown({})).toBe('absent');
+  expect(await shown({ 'x-api-key': 'no' })).toBe('wrong');
+  expect(await shown({ authorization: `Bearer ${OLD}` })).toBe('right');
+});
+
+it('writes no key to the log, right or wrong', () => {
+  expect(logged.length).toBeGreaterThan(10);
+  expect(logged.join('')).not.toMatch(/-key-|dXNlcjpwYXNz/);
+});
+
+describe('a rule of another level', () => {
+  /** What a rule does → what an anonymous request is answered, and what it runs. */
+  async function answerUnder(rule: unknown) {
+    let ran = 0;
+    await using made = Fastify();
+    await made.register(problems);
+    await made.register(access, { keys: [NEW], ruleTimeoutMs: 100 });
+    made.accessRules.set('owner' as 'operator', rule as AccessRule);
+    made.get('/owned', { config: { access: 'owner' as 'operator' } }, async () => {
+      ran++;
+      return 'inside';
+    });
+    const { statusCode, body, headers } = await made.inject('/owned');
+    return { statusCode, body, headers, ran };
+  }
+  const later = () => new Promise((resolve) => setImmediate(resolve));
+  const refusal = new ProblemError('forbidden', 'This belongs to another person.');
+
+  it.each<[string, number, unknown]>([
+    [
+      'throws',
+      403,
+      () => {
+        throw refusal;
+      },
+    ],
+    ['rejects', 403, () => Promise.reject(refusal)],
+    [
+      'rejects after a while',
+      403,
+      async () => {
+        await later();
+        throw refusal;
+      },
+    ],
+    [
+      'throws nothing',
+      500,
+      () => {
+        throw undefined;
+      },
+    ],
+    ['rejects with nothing', 500, async () => Promise.reject()],
+    ['returns false in place of throwing', 500, () => false],
+    ['resolves to false in place of throwing', 500, async () => false],
+    ['never settles', 503, () => new Promise(() => {})],
+    ['answers itself', 302, (_: unknown, reply: { redirect(to: string): void }) => void reply.redirect('/')],
+    [
+      'answers itself after a while',
+      302,
+      async (_: unknown, reply: { redirect(to: string): void }) => {
+        await later();
+        reply.redirect('/');
+      },
+    ],
+  ])('that %s lets nobody in: %i', async (_, status, rule) => {
+    const answer = await answerUnder(rule);
+    expect([answer.statusCode, answer.ran]).toEqual([status, 0]);
+    expect(answer.body).not.toContain('inside');
+  });
+
+  it('refuses in its own words', async () => {
+    const { body } = await answerUnder(async () => Promise.reject(refusal));
+    expect(JSON.parse(body)).toMatchObject({
+      type: '/problems/forbidden',
+      title: 'Forbidden',
+      detail: 'This belongs to another person.',
+    });
+  });
+
+  it('lets in whom it does not refuse, at once or after a while', async () => {
+    expect(await answerUnder(() => {})).toMatchObject({ statusCode: 200, body: 'inside' });
+    expect(await answerUnder(async () => void (await later()))).toMatchObject({ statusCode: 200 });
+  });
+
+  it('can be asynchronous by its type, and cannot return a verdict', () => {
+    const _waits: AccessRule = async () => {
+      await later();
+    };
+    // @ts-expect-error What is returned would let everybody in.
+    const _verdict: AccessRule = (request) => request.operatorKey === 'right';
+    // @ts-expect-error Likewise.
+    const _promised: AccessRule = async (request) => request.operatorKey === 'right';
+    // @ts-expect-error A rule refuses by throwing; it does not answer.
+    const _answers: AccessRule = (_request, reply) => void reply.send('no');
+  });
+});
+
+it('refuses a level that nobody has defined', async () => {
+  await using other = await make([NEW]);
+  expect(() => other.get('/x', { config: { access: 'owner' as 'operator' } }, async () => null)).toThrow(
+    /asks for access 'owner'/,
+  );
+});

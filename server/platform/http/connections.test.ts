@@ -1,0 +1,237 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../../../tests/support/until.ts';
+import { Lifecycle } from '../health/lifecycle.ts';
+import { type OpenPort, openPort } from '../process/port.ts';
+import { connections } from './connections.ts';
+import { answerBrokenConnection, problems } from './problems.ts';
+
+/** More than the system takes into its own buffers, so that what a client does not read stays with us. */
+const BIG = Buffer.alloc(24 * 2 ** 20, 'x');
+
+let port: OpenPort;
+let app: FastifyInstance;
+let lifecycle: Lifecycle;
+/** What /slow waits for. */
+let gate: PromiseWithResolvers<string>;
+const sockets = new Set<Socket>();
+
+async function start(most = 10_000) {
+  port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false, false);
+  const { server } = port;
+  lifecycle = new Lifecycle([]);
+  app = Fastify({
+    serverFactory: () => server,
+    forceCloseConnections: true,
+    bodyLimit: 8 * 2 ** 20,
+    clientErrorHandler: answerBrokenConnection(() => 'none'),
+  });
+  await app.register(connections, { server, most, alwaysAnswered: new Set(['/live']), lifecycle });
+  await app.register(problems);
+  app.get('/live', () => 'alive');
+  app.get('/', () => 'hello');
+  gate = Promise.withResolvers();
+  app.get('/slow', () => gate.promise);
+  app.get('/big', (_request, reply) => reply.send(BIG));
+  app.get('/events', (_request, reply) => {
+    // An answer that says something every now and then is no slow reader.
+    reply.send(
+      Readable.from(
+        (async function* () {
+          for (let beat = 0; beat < 3; beat++) {
+            yield `${beat}\n`;
+            await sleep(5_500);
+          }
+        })(),
+      ),
+    );
+  });
+  app.post('/', async ({ body }) => `${JSON.stringify(body).length}`);
+  const refuse = async (_request: unknown, reply: FastifyReply) => reply.code(401).send('no');
+  app.post('/refused', { onRequest: refuse }, async () => 'never');
+  app.post(
+    '/late',
+    { preParsing: async (_request, _reply, payload) => sleep(11_500, payload) },
+    async () => 'kept',
+  );
+  await app.ready();
+  port.handOver(app.routing);
+}
+
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
+  port.server.closeAllConnections();
+  await Promise.all([port.stopListening(), app.close()]);
+});
+
+interface Client {
+  socket: Socket;
+  /** Milliseconds from its opening to its end by the server; undefined while it is open. */
+  endedAfter: number | undefined;
+  said: string;
+}
+
+async function open(text: string, options: { read?: boolean } = {}): Promise<Client> {
+  const socket = connect({ port: port.port, host: '127.0.0.1' });
+  sockets.add(socket);
+  await once(socket, 'connect');
+  const client: Client = { socket, endedAfter: undefined, said: '' };
+  const began = performance.now();
+  socket.on('error', () => {}).on('close', () => (client.endedAfter = performance.now() - began));
+  if (options.read !== false) socket.on('data', (chunk) => (client.said += chunk.toString('latin1')));
+  if (text) socket.write(text);
+  return client;
+}
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+const post = (length: number, path = '/') =>
+  `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+
+/** Sends a little every now and then, until it is cut off. */
+async function drip(client: Client, bytes: string | (() => string), everyMs: number): Promise<void> {
+  while (client.endedAfter === undefined) {
+    await sleep(everyMs);
+    if (client.socket.writable) client.socket.write(typeof bytes === 'string' ? bytes : bytes());
+  }
+}
+
+describe('slow clients', () => {
+  it('are let go, while honest ones are served, slow lines and pauses of our own included', async () => {
+    await start();
+    const silent = await open('');
+    const headers = await open('GET / HTTP/1.1\r\nHost: a\r\n');
+    const bodyStopped = await open(`${post(100_000)}{"a":"`);
+    const bodyDrips = await open(`${post(100_000)}{"a":"`);
+    await open(get('/big'), { read: false });
+    const bodyRefused = await open(`${post(100_000, '/refused')}{"a":"`);
+    const bodyForNobody = await open(`${post(100_000, '/nowhere')}{"a":"`);
+    await open(get('/big').repeat(3), { read: false });
+    // One long write that is read piece by piece, 128 KiB/s.
+    const steady = await open(get('/big'), { read: false });
+    const reader = setInterval(() => steady.socket.read(64 * 1_024), 500);
+    void drip(headers, 'X-A: b\r\n', 300);
+    void drip(bodyDrips, 'x'.repeat(300), 500);
+    void drip(bodyRefused, 'x'.repeat(300), 500);
+
+    // Little, but never under the rate of 1 KiB/s, on a busy machine neither: 4 KiB/s for 13 s.
+    const honest = (async () => {
+      const length = 52 * 1_024;
+      const client = await open(post(length));
+      const body = JSON.stringify('y'.repeat(length - 2));
+      for (let at = 0; at < length; at += 1_024) {
+        client.socket.write(body.slice(at, at + 1_024));
+        await sleep(250);
+      }
+      return until('its answer', () => client.said.includes('\r\n\r\n') && client.said);
+    })();
+    // The handler does not take what has been sent: that is not the client's fault.
+    const held = fetch(`http://127.0.0.1:${port.port}/late`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify('z'.repeat(4 * 2 ** 20)),
+    });
+    const events = fetch(`http://127.0.0.1:${port.port}/events`).then((answer) => answer.text());
+    const answers: number[] = [];
+    for (let i = 0; i < 50; i++) {
+      answers.push((await fetch(`http://127.0.0.1:${port.port}/`)).status);
+      await sleep(20);
+    }
+    expect(new Set(answers)).toEqual(new Set([200]));
+    expect(await honest).toMatch(/^HTTP\/1.1 200 /);
+    expect(await (await held).text()).toBe('kept');
+    // A socket that nobody reads does not notice its end, so that these are seen from the other side.
+    await until('those who do not read', () => app.connections.closed['slow-read'] === 2);
+    clearInterval(reader);
+    expect(steady.endedAfter).toBeUndefined();
+    expect(steady.socket.bytesRead).toBeGreaterThan(2 ** 20);
+
+    for (const [name, client] of Object.entries({ silent, headers })) {
+      await until(name, () => client.endedAfter);
+    }
+    for (const [name, client] of Object.entries({ bodyStopped, bodyDrips, bodyForNobody, bodyRefused })) {
+      expect(await until(name, () => client.endedAfter), name).toBeGreaterThan(9_000);
+    }
+    expect(bodyStopped.said).toMatch(/^HTTP\/1.1 408 [\s\S]*"type":"\/problems\/timeout"/);
+    expect(app.connections.closed).toEqual({ 'slow-body': 4, 'slow-read': 2, idle: 0, 'no-room': 0 });
+    expect(await events).toBe('0\n1\n2\n');
+  });
+});
+
+describe('too many connections', () => {
+  it('close the idlest first', async () => {
+    await start(3);
+    const used = await open(get('/'));
+    const oldest = await open('');
+    const newer = await open('');
+    await until('the first answer', () => used.said.includes('hello'));
+    await sleep(20);
+    used.socket.write(get('/'));
+    await until('the second', () => used.said.split('hello').length === 3);
+    const newest = await open(get('/'));
+    await until('the idlest to go', () => oldest.endedAfter);
+    await until('an answer', () => newest.said.includes('hello'));
+    expect([used, newer, newest].map((client) => client.endedAfter)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(newest.said).toContain('200 OK');
+    expect(app.connections).toMatchObject({ open: 3, closed: { idle: 1 } });
+  });
+
+  it('always leave room for a probe, and tell others to come back', async () => {
+    await start(2);
+    // Two that are at work: neither idle nor stalled.
+    const busy = [await open(get('/events')), await open(get('/events'))];
+    await until('both to be at work', () => busy.every(({ said }) => said.includes('0\n')));
+    const other = await open(get('/'));
+    await until('its refusal', () => other.endedAfter);
+    const probe = await open(get('/live'));
+    await until('its answer', () => probe.said.includes('alive'));
+    expect(probe.said).toMatch(/^HTTP\/1.1 200 [\s\S]*alive/);
+    expect(other.said).toMatch(/^HTTP\/1.1 503 [\s\S]*retry-after: 1/i);
+    expect(busy.map((client) => client.endedAfter)).toEqual([undefined, undefined]);
+  });
+
+  it('give way where they are stalled', async () => {
+    await start(2);
+    const stalled = [await open(`${post(10)}{`), await open(`${post(10)}{`)];
+    await sleep(3_200);
+    const newcomer = await open(get('/'));
+    await until('its answer', () => newcomer.said.includes('hello'));
+    expect(newcomer.said).toMatch(/^HTTP\/1.1 200 /);
+    expect(stalled.filter((client) => client.endedAfter !== undefined)).toHaveLength(1);
+  });
+});
+
+it('refuses more headers than anyone needs', async () => {
+  await start();
+  const lines = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: a\r\n`).join('');
+  const fits = await open(`GET / HTTP/1.1\r\nHost: a\r\n${lines(99)}\r\n`);
+  const many = await open(`GET / HTTP/1.1\r\nHost: a\r\n${lines(100)}\r\n`);
+  const huge = await open(`GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`);
+  await until('the answers', () => [fits, many, huge].every(({ said }) => said.includes('\r\n\r\n')));
+  expect(fits.said).toMatch(/^HTTP\/1.1 200 /);
+  expect(many.said).toMatch(/^HTTP\/1.1 431 [\s\S]*problems\/headers-too-large/);
+  expect(huge.said).toMatch(/^HTTP\/1.1 431 [\s\S]*problems\/headers-too-large/);
+});
+
+it('closes a connection with the answer that was under way when draining began', async () => {
+  await start();
+  const idle = await open(get('/'));
+  await until('its answer', () => idle.said.includes('hello'));
+  const client = await open(get('/slow'));
+  await until('the next to be at work', () => app.connections.working);
+  lifecycle.to('draining');
+  gate.resolve('at last');
+  await until('its end', () => client.endedAfter);
+  expect(client.said).toMatch(/connection: close\r\n/i);
+  expect(client.said).toMatch(/at last$/);
+  // Those are closed by who stops listening (drain.ts).
+  expect(idle.endedAfter).toBeUndefined();
+});

@@ -1,0 +1,201 @@
+/**
+ * Adds the built client: its files, and `index.html` for every address that is the router's to interpret.
+ *
+ * It stands last: what nothing else answers is a page, a file, or nothing. Files are read once, at start, with the
+ * compressed forms that the build made of them, and served from memory with headers made ready. No path that a client
+ * sends ever reaches the file system: it either names one of these files or none.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { extname, join, sep } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { ProblemError } from '../../lib/problem.ts';
+import { ENCODINGS, type Encoding, makeResource, type Resource, sendResource } from './resource.ts';
+
+const TYPES: Record<string, string> = {
+  '.avif': 'image/avif',
+  '.css': 'text/css; charset=utf-8',
+  '.csv': 'text/csv; charset=utf-8',
+  '.gif': 'image/gif',
+  '.html': 'text/html; charset=utf-8',
+  '.ico': 'image/x-icon',
+  '.jpeg': 'image/jpeg',
+  '.jpg': 'image/jpeg',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.md': 'text/markdown; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.mp3': 'audio/mpeg',
+  '.mp4': 'video/mp4',
+  '.pdf': 'application/pdf',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain; charset=utf-8',
+  '.wasm': 'application/wasm',
+  '.webm': 'video/webm',
+  '.webmanifest': 'application/manifest+json',
+  '.webp': 'image/webp',
+  '.woff': 'font/woff',
+  '.woff2': 'font/woff2',
+  '.xml': 'application/xml; charset=utf-8',
+};
+
+/** Vite puts a hash of the content into the names under assets/; everything else is asked for again each time. */
+const isHashed = (url: string) => url.startsWith('/assets/');
+const cacheControlOf = (url: string) => (isHashed(url) ? 'public, max-age=31536000, immutable' : 'no-cache');
+
+/** What the requests for a file are counted under: there are many files, and each build gives them other names. */
+export const countedAs = (url: string): string => (isHashed(url) ? '/assets/*' : '/*');
+
+export interface ClientOptions {
+  /** The client as Vite built it. */
+  folder: string;
+  /** A larger file is streamed from the disk, in bytes. */
+  largestInMemory?: number;
+  /** Files beyond this total are streamed as well, in bytes. */
+  mostInMemory?: number;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The files that are in memory, by path; none where Vite serves them. */
+    files?: ReadonlyMap<string, Resource>;
+  }
+}
+
+/**
+ * @throws Error naming the remedy when there is no built client.
+ */
+async function addClient(app: FastifyInstance, options: ClientOptions): Promise<void> {
+  const { folder, largestInMemory = 1024 ** 2, mostInMemory = 64 * 1024 ** 2 } = options;
+  const { inMemory, onDisk } = await sortFiles(await listFiles(folder), largestInMemory, mostInMemory);
+  const resources = new Map(
+    await Promise.all(inMemory.map(async (file) => [file.url, await readResource(file)] as const)),
+  );
+  const page = resources.get('/index.html');
+  if (page === undefined) {
+    throw new Error(`There is no built client: ${join(folder, 'index.html')} is missing. Run: npm run build`);
+  }
+
+  const quiet = (url: string) => ({ config: { quiet: true, countedAs: countedAs(url) } });
+  // A colon in a file's name is no parameter.
+  const pattern = (url: string) => encodeURI(url).replaceAll(':', '::');
+  resources.set('/', page);
+  app.decorate('files', resources);
+  for (const [url, resource] of resources) {
+    app.get(pattern(url), quiet(url), (request, reply) => sendResource(resource, request, reply));
+  }
+  if (onDisk.length > 0) {
+    // Loaded only where it is needed: it would be a tenth of the start.
+    const { default: fastifyStatic } = await import('@fastify/static');
+    await app.register(fastifyStatic, {
+      root: folder,
+      serve: false,
+      cacheControl: false,
+      preCompressed: true,
+    });
+    for (const { url } of onDisk) {
+      app.get(pattern(url), quiet(url), (_request, reply) =>
+        reply
+          .headers({ 'cache-control': cacheControlOf(url), 'content-type': typeOf(url) })
+          .sendFile(url.slice(1)),
+      );
+    }
+  }
+  app.get('/*', (request, reply) => {
+    if (isPage(request)) return sendResource(page, request, reply);
+    reply.callNotFound();
+    return reply;
+  });
+}
+
+export const client = fp(addClient);
+
+/** Longer than any address that a person or a router of ours makes. */
+const LONGEST_PATH = 2_000;
+
+/** What hides something in a path: dot files and `..`, and slashes, backslashes and NUL written as `%xx`. */
+const HOSTILE = /(^|\/)\.|\\|%2f|%5c|%00/i;
+
+/**
+ * Whether an address is for the client's router: it is asked for as a page, names no file and is not the API's.
+ *
+ * @throws ProblemError `uri-too-long`
+ */
+function isPage(request: FastifyRequest): boolean {
+  const path = (request.params as { '*': string })['*'];
+  if (path.length > LONGEST_PATH)
+    throw new ProblemError('uri-too-long', 'No address here is as long as this one.');
+  if (path === 'api' || path.startsWith('api/') || extname(path) !== '') return false;
+  if (HOSTILE.test(path) || HOSTILE.test(request.url.split('?', 1)[0] as string)) return false;
+  return request.headers.accept?.includes('text/html') ?? false;
+}
+
+interface File {
+  /** Its path below the folder, from `/`. */
+  url: string;
+  path: string;
+  size: number;
+  modified: Date;
+  /** Its compressed forms, by encoding. */
+  encoded: [Encoding, string][];
+}
+
+const typeOf = (url: string) => TYPES[extname(url)] ?? 'application/octet-stream';
+
+async function listFiles(folder: string): Promise<File[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const paths = new Set(
+    entries
+      // Source maps tell a stranger the sources; a dot file was never meant to be served.
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && !entry.name.endsWith('.map'))
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  const isForm = (path: string) =>
+    Object.values(ENCODINGS).some(
+      (ending) => path.endsWith(ending) && paths.has(path.slice(0, -ending.length)),
+    );
+  return Promise.all(
+    [...paths]
+      .filter((path) => !isForm(path))
+      .map(async (path) => {
+        const { size, mtime } = await stat(path);
+        const encoded = (Object.entries(ENCODINGS) as [Encoding, string][])
+          .map(([encoding, ending]) => [encoding, path + ending] as [Encoding, string])
+          .filter(([, form]) => paths.has(form));
+        return { url: path.slice(folder.length).split(sep).join('/'), path, size, modified: mtime, encoded };
+      }),
+  );
+}
+
+/** Small files first into memory, so that it is the largest that are streamed. The page is always in memory. */
+async function sortFiles(files: File[], largest: number, most: number) {
+  const inMemory: File[] = [];
+  const onDisk: File[] = [];
+  let total = 0;
+  for (const file of files.toSorted((a, b) => a.size - b.size)) {
+    // Compressed forms are smaller together than what they were made of.
+    total += file.encoded.length > 0 ? 2 * file.size : file.size;
+    const fits = file.size <= largest && total <= most;
+    (fits || file.url === '/index.html' ? inMemory : onDisk).push(file);
+  }
+  return { inMemory, onDisk };
+}
+
+async function readResource({ url, path, modified, encoded }: File): Promise<Resource> {
+  const [body, ...forms] = await Promise.all(
+    [path, ...encoded.map(([, form]) => form)].map((one) => readFile(one)),
+  );
+  return makeResource({
+    body: body as Buffer,
+    type: typeOf(url),
+    cacheControl: cacheControlOf(url),
+    hash: createHash('sha256')
+      .update(body as Buffer)
+      .digest('base64url')
+      .slice(0, 27),
+    encoded: Object.fromEntries(encoded.map(([encoding], index) => [encoding, forms[index] as Buffer])),
+    modified,
+  });
+}

@@ -1,0 +1,166 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from '../../lib/problem.ts';
+
+/** The content encodings that files are kept in, with the ending of the file that holds each. */
+export const ENCODINGS = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
+export type Encoding = keyof typeof ENCODINGS;
+
+/** One form of a resource: its bytes in one encoding, and the headers that go with them. */
+export interface Form {
+  body: Buffer;
+  etag: string;
+  headers: Record<string, string>;
+  /** What a 304 repeats (RFC 9110, 15.4.5). */
+  unchanged: Record<string, string>;
+}
+
+/** Something that does not change while the process lives, ready to be sent. */
+export interface Resource {
+  identity: Form;
+  /** Smallest first. */
+  encoded: readonly (readonly [Encoding, Form])[];
+  /** Milliseconds of the whole second in which it was last modified; undefined where nobody knows. */
+  modifiedMs: number | undefined;
+}
+
+export interface ResourceParts {
+  body: Buffer;
+  type: string;
+  cacheControl: string;
+  /** Stands for the content in the entity tags; each encoding gets a tag of its own. */
+  hash: string;
+  encoded?: Partial<Record<Encoding, Buffer>>;
+  modified?: Date | undefined;
+}
+
+/** Makes everything ready that does not depend on the request. */
+export function makeResource({
+  body,
+  type,
+  cacheControl,
+  hash,
+  encoded = {},
+  modified,
+}: ResourceParts): Resource {
+  const smaller = Object.entries(encoded) as [Encoding, Buffer][];
+  const shared: Record<string, string> = { 'cache-control': cacheControl };
+  if (smaller.length > 0) shared.vary = 'Accept-Encoding';
+  if (modified) shared['last-modified'] = modified.toUTCString();
+  const form = (bytes: Buffer, encoding?: Encoding): Form => {
+    const etag = encoding ? `"${hash}-${encoding}"` : `"${hash}"`;
+    const unchanged = { ...shared, etag };
+    const headers: Record<string, string> = {
+      ...unchanged,
+      'content-type': type,
+      'content-length': String(bytes.length),
+      'accept-ranges': 'bytes',
+    };
+    if (encoding) headers['content-encoding'] = encoding;
+    return { body: bytes, etag, headers, unchanged };
+  };
+  return {
+    identity: form(body),
+    encoded: smaller
+      .toSorted(([, a], [, b]) => a.length - b.length)
+      .map(([encoding, bytes]) => [encoding, form(bytes, encoding)] as const),
+    modifiedMs: modified && Math.floor(modified.getTime() / 1_000) * 1_000,
+  };
+}
+
+/** Answers GET and HEAD of a resource: the smallest form the client takes, a part of it, or that nothing has changed. */
+export function sendResource(resource: Resource, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { headers } = request;
+  // Parts are of the plain bytes: who resumes a download may take another encoding by then.
+  const range =
+    headers.range === undefined ? undefined : readRange(headers.range, resource, headers['if-range']);
+  const form = range === undefined ? chooseForm(resource, headers['accept-encoding']) : resource.identity;
+  if (isUnchanged(resource, form, headers['if-none-match'], headers['if-modified-since'])) {
+    return reply.code(304).headers(form.unchanged).send();
+  }
+  if (range === undefined) return reply.headers(form.headers).send(form.body);
+
+  const { length } = form.body;
+  if (range === 'unsatisfiable') {
+    throw new ProblemError(
+      'range-not-satisfiable',
+      `There are ${length} bytes here, and the range has none of them.`,
+      {
+        headers: { 'content-range': `bytes */${length}` },
+      },
+    );
+  }
+  const [first, last] = range;
+  return reply
+    .code(206)
+    .headers(form.headers)
+    .headers({
+      'content-range': `bytes ${first}-${last}/${length}`,
+      'content-length': String(last - first + 1),
+    })
+    .send(form.body.subarray(first, last + 1));
+}
+
+/** Clients send few different values, so each is read once; the number kept is bounded, because strangers choose them. */
+const accepted = new Map<string, ReadonlySet<string>>();
+const MOST_REMEMBERED = 200;
+
+/** @returns The content codings that `Accept-Encoding` takes (RFC 9110, 12.5.3); those with `q=0` are left out. */
+export function acceptedEncodings(header: string): ReadonlySet<string> {
+  const known = accepted.get(header);
+  if (known !== undefined) return known;
+  const taken = new Set<string>();
+  const refused = new Set<string>();
+  for (const part of header.split(',')) {
+    const [coding = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
+    const no = parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter));
+    (no ? refused : taken).add(coding === 'x-gzip' ? 'gzip' : coding);
+  }
+  if (taken.has('*')) for (const coding of Object.keys(ENCODINGS)) taken.add(coding);
+  for (const coding of refused) taken.delete(coding);
+  if (accepted.size >= MOST_REMEMBERED) accepted.clear();
+  accepted.set(header, taken);
+  return taken;
+}
+
+/** @returns The smallest form that the client takes. */
+export function chooseForm({ identity, encoded }: Resource, header: string | undefined): Form {
+  if (header === undefined || encoded.length === 0) return identity;
+  const taken = acceptedEncodings(header);
+  for (const [encoding, form] of encoded) if (taken.has(encoding)) return form;
+  return identity;
+}
+
+function isUnchanged(
+  { modifiedMs }: Resource,
+  { etag }: Form,
+  tags: string | undefined,
+  since: string | undefined,
+): boolean {
+  // A tag knows better than a time, which counts seconds (RFC 9110, 13.2.2).
+  if (tags !== undefined) {
+    return tags === etag || tags.split(',').some((tag) => ['*', etag, `W/${etag}`].includes(tag.trim()));
+  }
+  return since !== undefined && modifiedMs !== undefined && Date.parse(since) >= modifiedMs;
+}
+
+/**
+ * Reads a range of bytes.
+ *
+ * @returns First and last byte, `unsatisfiable`, or undefined where the whole is to be sent: for several ranges, which
+ *   nobody needs of an asset, for what is not a range, and where `If-Range` names what is no longer there.
+ */
+function readRange(
+  header: string,
+  { identity, modifiedMs }: Resource,
+  ifRange: string | string[] | undefined,
+): readonly [number, number] | 'unsatisfiable' | undefined {
+  const [whole, from = '', to = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header.trim()) ?? [];
+  if (whole === undefined || (from === '' && to === '')) return undefined;
+  if (ifRange !== undefined && ifRange !== identity.etag && Date.parse(String(ifRange)) !== modifiedMs)
+    return undefined;
+  const { length } = identity.body;
+  const first = from === '' ? Math.max(0, length - Number(to)) : Number(from);
+  const last = from === '' || to === '' ? length - 1 : Math.min(Number(to), length - 1);
+  if (from !== '' && to !== '' && Number(to) < Number(from)) return undefined;
+  return first > last ? 'unsatisfiable' : [first, last];
+}

@@ -1,0 +1,198 @@
+/**
+ * Adds one observation to each request, when its answer has been handed to the system: `app.traffic` holds what came of
+ * it. Without metrics there is no hook, and `app.traffic` says nothing.
+ *
+ * It stands before every route, because it gives each its place as it is registered, and behind `connections.ts`, which
+ * knows of the clients that leave. What is answered without a hook is counted by who answers it (`problems.ts`,
+ * `quick-files.ts`, `overload.ts`), so that whatever was sent is counted once.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { IFastifyMetrics } from 'fastify-metrics';
+import fp from 'fastify-plugin';
+import type { Database } from '../database/pool/pool.ts';
+import type { ProbeSources } from '../health/probe-documents.ts';
+import { pathOf } from '../lib/problem.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { type Route, type Sizes, UNKNOWN_ROUTE } from '../metrics/routes.ts';
+import { lifecycleMetrics, processMetrics, trafficMetrics } from '../metrics/standard-metrics.ts';
+import { Traffic, type TrafficSources } from '../metrics/traffic.ts';
+import type {} from './connections.ts';
+import type {} from './overload.ts';
+import { PROBE_PATHS } from './probes.ts';
+import type {} from './rate-limit/rate-limit.ts';
+
+/**
+ * What a request is counted as whose client left before its answer: nginx's number for it. Nothing was sent, so that no
+ * status of ours could tell these apart from answers.
+ */
+export const CLIENT_LEFT = 499;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The name that it is counted under; as it is registered, where nothing is said. */
+    countedAs?: string;
+    /** It lasts as long as its client does: it has no deadline, and its duration is in no percentile. */
+    untimed?: boolean;
+    /** Where its requests are counted, by method. Set by this plugin. */
+    counted?: Record<string, Route>;
+  }
+  interface FastifyInstance {
+    traffic: Traffic;
+    /** What is scraped; whoever has something to tell adds it before the application is ready. */
+    metricsRegistry: Metrics;
+  }
+}
+
+export interface MetricsOptions {
+  enabled: boolean;
+  /** The name of this process. */
+  instance: string;
+  database: Pick<Database, 'stats' | 'observe' | 'failures'>;
+  /** For the metrics of its life; absent where it has none, as in tests. */
+  probeSources?: ProbeSources;
+}
+
+export const metrics = fp<MetricsOptions>(async (app, options) => {
+  const { enabled, instance, database, probeSources } = options;
+  const sum = (counts: Readonly<Record<string, number>>) =>
+    Object.values(counts).reduce((total, count) => total + count, 0);
+  const sources: TrafficSources = {
+    instance,
+    connections: () => app.connections,
+    pool: () => database.stats(),
+    refused: () => ({
+      // The limits come later in the list than the figures do.
+      rateLimited: sum(app.rateLimits?.refused ?? {}),
+      shed: sum(app.overload.shed),
+    }),
+  };
+  const traffic = new Traffic(sources, enabled);
+  const registry = new Metrics(loadRegistry);
+  app.decorate('traffic', traffic);
+  app.decorate('metricsRegistry', registry);
+  app.addHook('onClose', async () => traffic.close());
+  if (!enabled) return;
+
+  registry.add(
+    ...trafficMetrics(traffic, {
+      connections: () => app.connections,
+      shed: () => app.overload.shed,
+      rateLimited: () => app.rateLimits.refused,
+      pool: () => database.stats(),
+      databaseFailures: () => database.failures,
+    }),
+    ...processMetrics(traffic),
+  );
+  if (probeSources) registry.add(...lifecycleMetrics(probeSources));
+  database.observe({
+    query: (text, ms, failed) => traffic.observeQuery(text, ms, failed),
+    acquire: (ms) => traffic.observeAcquire(ms),
+  });
+  const { routes } = traffic;
+  app.addHook('onRoute', (options) => {
+    const { config, method, url } = options;
+    const counted: Record<string, Route> = {};
+    for (const one of [method].flat()) {
+      const route = routes.of(one, config?.countedAs ?? url);
+      route.probe = PROBE_PATHS.has(url);
+      counted[one] = route;
+    }
+    options.config = { ...config, counted };
+  });
+
+  app.addHook('onResponse', (request, reply, done) => {
+    // A client that has left is counted when its connection ends.
+    if (reply.raw.writableFinished) observe(traffic, request, reply);
+    done();
+  });
+
+  // Node would answer the same, and tell nobody.
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(417, { 'content-length': 0 }).end();
+    traffic.observe(routes.of(request.method ?? '', UNKNOWN_ROUTE), 417, 0, false);
+  });
+
+  app.connections.onAbandoned = (request, response, ms) => {
+    const status = response.headersSent ? response.statusCode : CLIENT_LEFT;
+    count(traffic, request, status, ms);
+  };
+});
+
+/**
+ * A registry of `fastify-metrics`' client, with nothing in it.
+ *
+ * The package is loaded by the first scrape, and its own metrics are not used: its hook costs a request more than all of
+ * ours, its defaults run a timer ten times a second in an idle process, and some of their names are faulted by promtool.
+ */
+async function loadRegistry() {
+  const [{ default: Fastify }, loaded] = await Promise.all([import('fastify'), import('fastify-metrics')]);
+  // A CommonJS package: from the sources its exports are what Node takes for the default.
+  const { default: outer } = loaded;
+  const plugin = (outer as unknown as { default?: typeof outer }).default ?? outer;
+  const host = Fastify();
+  const none = { enabled: false };
+  await host.register(plugin, { endpoint: null, defaultMetrics: none, routeMetrics: none });
+  const { client } = (host as unknown as { metrics: IFastifyMetrics }).metrics;
+  return new client.Registry();
+}
+
+/** Counts what was answered, and how large it was. */
+function observe(traffic: Traffic, request: FastifyRequest, reply: FastifyReply): void {
+  const route = count(traffic, request, reply.statusCode, reply.elapsedTime);
+  addSize(route.sent, reply.getHeader('content-length'));
+  const length = request.headers['content-length'];
+  if (length !== undefined) addSize(route.received, length);
+}
+
+function count(traffic: Traffic, request: FastifyRequest, status: number, ms: number): Route {
+  const { config } = request.routeOptions;
+  const { method } = request;
+  const route = config.counted?.[method] ?? traffic.routes.of(method, UNKNOWN_ROUTE);
+  const hurried = config.untimed !== true;
+  traffic.observe(route, status, ms, hurried);
+  if (hurried && ms > traffic.slowRequests.bar) {
+    const path = pathOf(request.url);
+    const { method: label, route: name } = route;
+    traffic.slowRequests.add({
+      at: Date.now(),
+      ms,
+      requestId: request.id,
+      method: label,
+      route: name,
+      path,
+      status,
+    });
+  }
+  return route;
+}
+
+/** Counts a request that is answered before a route was found, where no hook runs. */
+export function observeEarly(request: FastifyRequest, reply: FastifyReply): void {
+  const { traffic } = request.server;
+  if (traffic?.enabled) observe(traffic, request, reply);
+}
+
+/** Counts what is answered on a connection that broke: the request that it was at work on, or one that never was one. */
+export function observeBroken(app: FastifyInstance, status: number, socket: Socket): void {
+  const { traffic, connections } = app;
+  if (!traffic?.enabled) return;
+  const request = connections.takeRequest(socket);
+  if (request) count(traffic, request, status, 0);
+  // Nobody knows when it came: what counts is that it did.
+  else traffic.observe(traffic.routes.of('', UNKNOWN_ROUTE), status, 0, false);
+}
+
+/** Counts what was refused at the door, before anybody looked for its route. */
+export function observeRefused({ traffic }: FastifyInstance, request: IncomingMessage, ms: number): void {
+  if (traffic.enabled) traffic.observe(traffic.routes.of(request.method ?? '', '/api/*'), 503, ms);
+}
+
+/** @param length In bytes; what is no number is unknown, and not counted. */
+export function addSize(sizes: Sizes, length: unknown): void {
+  const bytes = Number(length);
+  if (!(bytes >= 0)) return;
+  sizes.count++;
+  sizes.bytes += bytes;
+}

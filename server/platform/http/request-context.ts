@@ -1,0 +1,83 @@
+/**
+ * Adds to a request its id and its trace, and to its answer `X-Request-Id`.
+ *
+ * It stands first, because every later line of log and every refusal names the id.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { sendLine } from './quick-response.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The caller's W3C trace, where it sent a well-formed `traceparent`. */
+    trace: Trace | undefined;
+  }
+}
+
+export interface Trace {
+  traceId: string;
+  parentId: string;
+  flags: string;
+}
+
+/** Letters, digits and a few separators: nothing that could break a log line, a header or a shell. */
+const REQUEST_ID = /^[\w.:+/=-]{8,128}$/;
+const TRACEPARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+/** Later versions may append fields; version 00 has exactly these. */
+const LENGTH_OF_VERSION_00 = 55;
+
+/** The last digits of ids: so many ids share what stands before them. */
+const LAST_DIGITS = Array.from({ length: 0x1000 }, (_, i) => i.toString(16).padStart(3, '0'));
+let shared = '';
+let used = LAST_DIGITS.length;
+
+/**
+ * A random UUID of which the last three digits count. As unlike those of other processes as any other, and nobody guesses
+ * an id who has not seen one of its neighbours; but it takes a fifth of the time.
+ */
+function newId(): string {
+  if (used === LAST_DIGITS.length) {
+    shared = randomUUID().slice(0, -3);
+    used = 0;
+  }
+  return shared + LAST_DIGITS[used++];
+}
+
+/** The id of a request: the caller's `X-Request-Id` when it is well-formed, else a new one. */
+export function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
+}
+
+/** @returns The trace of a `traceparent` header (W3C Trace Context, level 1), or undefined when it is malformed. */
+export function readTraceparent(header: string | undefined): Trace | undefined {
+  const parts = header === undefined ? null : TRACEPARENT.exec(header);
+  if (parts === null) return undefined;
+  if (parts[0].startsWith('00') && parts[0].length > LENGTH_OF_VERSION_00) return undefined;
+  return { traceId: parts[1] as string, parentId: parts[2] as string, flags: parts[3] as string };
+}
+
+/**
+ * Headers that carry a request's id and trace on to another service.
+ *
+ * @returns Ready for `fetch`: `X-Request-Id`, and `traceparent` with a span of our own where the caller sent a trace.
+ */
+export function outgoingHeaders(request: FastifyRequest): Record<string, string> {
+  const { trace } = request;
+  if (trace === undefined) return { 'x-request-id': request.id };
+  const traceparent = `00-${trace.traceId}-${randomBytes(8).toString('hex')}-${trace.flags}`;
+  return { 'x-request-id': request.id, traceparent };
+}
+
+export const requestContext = fp(async (app) => {
+  app.decorateRequest('trace', undefined);
+  app.addHook('onRequest', (request, reply, done) => {
+    sendLine(reply, 'x-request-id', request.id);
+    const { traceparent } = request.headers;
+    if (typeof traceparent === 'string') request.trace = readTraceparent(traceparent);
+    done();
+  });
+});

@@ -1,0 +1,205 @@
+import { readdirSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import type { LifecycleState } from '#contracts/status.ts';
+import type { CheckResult, HealthChecks } from '../health/health-checks.ts';
+import type { ProbeSources } from '../health/probe-documents.ts';
+import { memoryUsage } from '../lib/memory.ts';
+import { openFilesLimit } from '../lib/open-files.ts';
+import { counter, type Family, gauge, histogram, type Measure, sizes } from './metrics.ts';
+import { HEAP_LIMIT } from './process-samples.ts';
+import type { Route } from './routes.ts';
+import type { Traffic } from './traffic.ts';
+
+type Counts = Readonly<Record<string, number>>;
+
+const STATES: LifecycleState[] = ['starting', 'migrating', 'ready', 'draining', 'stopped'];
+/** A check that has not been asked for a while is waited for, but not for longer than this: a scrape is to be quick. */
+const CHECKS_MS = 25;
+
+const by = (label: string, counts: Counts): Measure =>
+  Object.entries(counts).map(([name, count]) => [{ [label]: name }, count] as const);
+
+/** Requests: how many, how long, how large, and what was refused. */
+export function trafficMetrics(
+  traffic: Traffic,
+  sources: {
+    connections(): { open: number; working: number; closed: Counts };
+    shed(): Counts;
+    rateLimited(): Counts;
+    pool(): { max: number; total: number; idle: number; waiting: number };
+    databaseFailures(): number;
+  },
+): Family[] {
+  const { routes, queries } = traffic;
+  const sizesOf = (of: (route: Route) => Route['sent']) =>
+    Array.from(routes.all(), (route) => [{ method: route.method, route: route.route }, of(route)] as const);
+  return [
+    histogram(
+      'http_server_request_duration_seconds',
+      "From a request's arrival until its answer was handed to the system. Status 499: the client left before.",
+      () => Array.from(routes.series(), ({ labels, durations }) => [labels, durations]),
+    ),
+    gauge(
+      'http_server_active_requests',
+      'Requests that wait for their answer.',
+      () => sources.connections().working,
+    ),
+    sizes(
+      'http_server_request_body_size_bytes',
+      'Bodies of requests, as far as they say how long they are.',
+      () => sizesOf(({ received }) => received),
+    ),
+    sizes(
+      'http_server_response_body_size_bytes',
+      'Bodies of answers, as far as they say how long they are (streams do not).',
+      () => sizesOf(({ sent }) => sent),
+    ),
+    gauge('http_server_open_connections', 'Connections of clients.', () => sources.connections().open),
+    counter(
+      'http_server_closed_connections_total',
+      'Connections that were closed by this side, by reason.',
+      () => by('reason', sources.connections().closed),
+    ),
+    counter(
+      'http_server_rate_limited_requests_total',
+      'Requests that were refused with 429, by the limit that was reached.',
+      () => by('limit', sources.rateLimited()),
+    ),
+    counter(
+      'http_server_shed_requests_total',
+      'Requests that were refused with 503 because of overload, by reason.',
+      () => by('reason', sources.shed()),
+    ),
+    histogram('db_client_operation_duration_seconds', 'Statements, until they were answered or failed.', () =>
+      Array.from(queries.series(), ({ labels, durations }) => [labels, durations]),
+    ),
+    histogram('db_client_connection_wait_time_seconds', 'Waiting for a connection of the pool.', () => [
+      [{}, queries.acquires],
+    ]),
+    gauge('db_client_connections', 'Connections of the pool, by state.', () => {
+      const { total, idle } = sources.pool();
+      return by('state', { idle, used: total - idle });
+    }),
+    gauge('db_client_connections_max', 'Connections there may be.', () => sources.pool().max),
+    gauge('db_client_pending_requests', 'Who waits for a connection.', () => sources.pool().waiting),
+    counter(
+      'db_client_unavailable_total',
+      'How often the database was needed and could not be reached.',
+      () => sources.databaseFailures(),
+    ),
+  ];
+}
+
+/** The life of the process: what it is, what state it is in, and how it came there. */
+export function lifecycleMetrics(sources: ProbeSources): Family[] {
+  const { lifecycle, checks } = sources;
+  return [
+    gauge('app_build_info', 'What runs here; always 1.', () => {
+      const { version, environment } = sources;
+      return [[{ version, environment, node: process.version }, 1]];
+    }),
+    gauge('app_state', '1 for the state that the process is in.', () =>
+      STATES.map((state) => [{ state }, Number(state === lifecycle.state)] as const),
+    ),
+    {
+      name: 'app_ready',
+      help: '1 where /ready says 200.',
+      type: 'gauge',
+      async read() {
+        const failing = Object.values(await lookAt(checks)).some(
+          ({ required, status }) => required && status === 'failing',
+        );
+        return [{ value: Number(lifecycle.state === 'ready' && !failing) }];
+      },
+    },
+    {
+      name: 'app_check_passing',
+      help: '1 for a check that passes, 0.5 where it is degraded, 0 where it fails.',
+      type: 'gauge',
+      async read() {
+        return Object.entries(await lookAt(checks)).map(([check, { status, required }]) => ({
+          labels: { check, required: String(required) },
+          value: { passing: 1, degraded: 0.5, failing: 0 }[status],
+        }));
+      },
+    },
+    gauge('app_migrations', 'Migrations by state; none before they were looked at.', () =>
+      lifecycle.migrations ? by('state', { ...lifecycle.migrations }) : [],
+    ),
+    gauge('app_startup_step_duration_seconds', 'How long each step of start-up took.', () =>
+      lifecycle.startup.flatMap(({ step, durationMs }) =>
+        durationMs === undefined ? [] : [[{ step }, durationMs / 1_000] as const],
+      ),
+    ),
+  ];
+}
+
+/** The process and its runtime. */
+export function processMetrics({ samples }: Traffic): Family[] {
+  const loop = performance.eventLoopUtilization;
+  return [
+    counter('process_cpu_seconds_total', 'Processor time.', () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    }),
+    gauge(
+      'process_start_time_seconds',
+      'When the process began, in seconds since 1970.',
+      () => performance.timeOrigin / 1_000,
+    ),
+    gauge('process_resident_memory_bytes', 'Resident memory.', () => memoryUsage().rss),
+    gauge('process_open_fds', 'Open files, sockets among them.', () => openFiles() ?? []),
+    gauge('process_max_fds', 'Files that may be open.', () => MOST_FILES ?? []),
+    gauge('nodejs_heap_size_total_bytes', 'Size of the heap.', () => memoryUsage().heapTotal),
+    gauge(
+      'nodejs_heap_size_used_bytes',
+      'What is in use of it, garbage included.',
+      () => memoryUsage().heapUsed,
+    ),
+    gauge('nodejs_heap_size_limit_bytes', 'What it may grow to.', () => HEAP_LIMIT),
+    gauge(
+      'nodejs_external_memory_bytes',
+      'Memory outside of the heap that its objects hold.',
+      () => memoryUsage().external,
+    ),
+    histogram('nodejs_gc_duration_seconds', 'Garbage collections.', () =>
+      Object.entries(samples.collections).map(([kind, durations]) => [{ kind }, durations] as const),
+    ),
+    counter('nodejs_eventloop_time_seconds_total', 'Time of the event loop, by what it did.', () => {
+      const { active, idle } = loop();
+      return by('state', { active: active / 1_000, idle: idle / 1_000 });
+    }),
+    gauge(
+      'nodejs_eventloop_utilization',
+      'Share of the last 2 s in which the event loop worked; none while it rests.',
+      () => samples.latest?.eventLoopUtilization ?? [],
+    ),
+    gauge(
+      'nodejs_eventloop_delay_p99_seconds',
+      '99th percentile of how late timers were in the last 2 s; none while nothing happens.',
+      () => (samples.latest ? samples.latest.eventLoopDelayMs / 1_000 : []),
+    ),
+  ];
+}
+
+/** The results of all checks; those that have aged are made anew, and waited for a moment. */
+async function lookAt(checks: HealthChecks): Promise<Record<string, CheckResult>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, CHECKS_MS);
+  });
+  await Promise.race([checks.read(), late]);
+  clearTimeout(timer);
+  return checks.recent(Number.POSITIVE_INFINITY);
+}
+
+/** Where the system tells: on Linux. */
+function openFiles(): number | undefined {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return undefined;
+  }
+}
+
+const MOST_FILES = openFilesLimit();

@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Lifecycle } from '../health/lifecycle.ts';
+import { draining } from '../http/draining.ts';
+import { events } from '../http/event-stream.ts';
+import { drain } from './drain.ts';
+import { type OpenPort, openPort } from './port.ts';
+
+const GET = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const UPGRADE = 'GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+/** SHUTDOWN_TIMEOUT_MS is 8 s, after which the process ends with 1. */
+const IN_TIME_MS = 5_000;
+
+let port: OpenPort;
+let app: FastifyInstance;
+let lifecycle: Lifecycle;
+const clients: Socket[] = [];
+/** What a WebSocket library would hold. */
+const upgraded: Duplex[] = [];
+/** Bytes that the client of `/much` has left unread. */
+let unread = () => 0;
+
+beforeEach(async () => {
+  port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false, false);
+  lifecycle = new Lifecycle([]);
+  lifecycle.to('ready');
+  app = Fastify({ serverFactory: () => port.server });
+  await app.register(draining, { lifecycle });
+  const much = Buffer.alloc(512 * 1_024, 'x').toString();
+  app.get('/events', (_request, reply) => {
+    const stream = events(reply);
+    stream.send({ event: 'hello', data: 'a\nb' });
+  });
+  app.get('/much', (_request, reply) => {
+    const stream = events(reply);
+    unread = () => reply.raw.writableLength;
+    // More than the system takes, and less than a client may leave unread.
+    const timer = setInterval(() => {
+      if (reply.raw.writableLength === 0) stream.send({ data: much });
+    }, 5);
+    stream.closed.addEventListener('abort', () => clearInterval(timer));
+  });
+  await app.ready();
+  port.handOver(app.routing);
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.destroy();
+  for (const socket of upgraded.splice(0)) socket.destroy();
+  port.server.closeAllConnections();
+  await port.stopListening();
+});
+
+function upgradeRaw(): void {
+  port.server.on('upgrade', (_request, socket) => {
+    upgraded.push(socket);
+    socket.on('error', () => {});
+    socket.write(SWITCHING);
+  });
+}
+
+/** Sends a request, keeps its side of the connection open whatever happens, and keeps what comes. */
+async function open(request: string): Promise<{ socket: Socket; heard: () => string; ended: () => boolean }> {
+  const socket = connect({ port: port.port, host: '127.0.0.1', allowHalfOpen: true });
+  clients.push(socket);
+  socket.on('error', () => {});
+  let heard = '';
+  let ended = false;
+  socket.on('data', (chunk) => (heard += chunk)).on('end', () => (ended = true));
+  socket.write(request);
+  await vi.waitFor(() => expect(heard).toContain('\r\n\r\n'));
+  return { socket, heard: () => heard, ended: () => ended };
+}
+
+/** As the process does it. @returns How long it took, in milliseconds. */
+async function drained(): Promise<number> {
+  const began = performance.now();
+  lifecycle.to('draining');
+  port.closeAfterAnswers();
+  await drain({ port, running: { app }, log: undefined, delayMs: 0 });
+  return performance.now() - began;
+}
+
+it('ends a stream of events, and says so', { timeout: 15_000 }, async () => {
+  const client = await open(GET('/events'));
+  await vi.waitFor(() => expect(client.heard()).toContain('event: hello\ndata: "a\\nb"\n\n'));
+  expect(await drained()).toBeLessThan(IN_TIME_MS);
+  await vi.waitFor(() => expect(client.ended()).toBe(true));
+});
+
+it('ends one whose client does not read', { timeout: 15_000 }, async () => {
+  const client = await open(GET('/much'));
+  client.socket.pause();
+  await vi.waitFor(() => expect(unread()).toBeGreaterThan(0), { timeout: 10_000, interval: 50 });
+  expect(await drained()).toBeLessThan(IN_TIME_MS);
+});
+
+it('ends one that is opened during the drain', { timeout: 15_000 }, async () => {
+  // Holds the port open for a moment.
+  await open(GET('/events'));
+  lifecycle.to('draining');
+  port.closeAfterAnswers();
+  const late = await open(GET('/events'));
+  expect(late.heard()).toMatch(/connection: close/i);
+  await vi.waitFor(() => expect(late.heard()).toContain('event: hello'));
+  await drain({ port, running: { app }, log: undefined, delayMs: 0 });
+  await vi.waitFor(() => expect(late.ended()).toBe(true));
+});
+
+it('lets whoever holds an upgraded connection say goodbye', { timeout: 15_000 }, async () => {
+  upgradeRaw();
+  app.draining.addEventListener('abort', () => {
+    for (const socket of upgraded) socket.end('bye');
+  });
+  const client = await open(UPGRADE);
+  client.socket.once('end', () => client.socket.end());
+  expect(await drained()).toBeLessThan(IN_TIME_MS);
+  await vi.waitFor(() => expect(client.heard()).toMatch(/\r\n\r\nbye$/));
+});
+
+it.each([
+  ['reads and stays', () => {}],
+  ['does not read', (socket: Socket) => socket.pause()],
+])('ends an upgraded connection whose client %s', { timeout: 15_000 }, async (_, behave) => {
+  upgradeRaw();
+  const client = await open(UPGRADE);
+  behave(client.socket);
+  const socket = upgraded[0] as Duplex;
+  // A library goes on writing, and must meet no error that ends the process.
+  const writing = setInterval(() => socket.write(Buffer.alloc(256 * 1_024)), 5);
+  socket.removeAllListeners('error');
+  try {
+    expect(await drained()).toBeLessThan(IN_TIME_MS);
+  } finally {
+    clearInterval(writing);
+  }
+});
+
+it('upgrades nothing where nobody asked for it', async () => {
+  const client = await open(UPGRADE.replace('/socket', '/nowhere'));
+  expect(client.heard()).toMatch(/^HTTP\/1\.1 404 /);
+  await once(client.socket.end(), 'close');
+});

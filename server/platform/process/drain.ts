@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../logging/logger.ts';
+import type { OpenPort } from './port.ts';
+import type { Running } from './start.ts';
+
+/** While requests finish, connections that have become idle are closed this often, in milliseconds. */
+const SWEEP_MS = 50;
+/** So many requests are named where more are open. */
+const MOST_NAMED = 10;
+
+export interface DrainParts {
+  port: OpenPort | undefined;
+  running: Running;
+  log: Logger | undefined;
+}
+
+/**
+ * From draining to stopped: serves on for `delayMs`, so that whoever routes traffic here learns of it; then takes no new
+ * connections, lets requests in flight finish, and ends what start-up began, last first.
+ *
+ * The lifecycle is `draining` already: `/ready` says 503 and every answer carries `Connection: close`. Idle connections
+ * stay open during the delay, because closing one may cross the next request that is on its way over it.
+ */
+export async function drain({
+  port,
+  running,
+  log,
+  delayMs,
+}: DrainParts & { delayMs: number }): Promise<void> {
+  if (delayMs > 0) await sleep(delayMs);
+
+  if (port) {
+    // Told to stop before the application was loaded: nobody will answer what has been waiting for it.
+    if (!running.app) {
+      port.handOver((_request, response) =>
+        response.writeHead(503, { 'retry-after': '1', connection: 'close' }).end(),
+      );
+    }
+    const closed = port.stopListening();
+    const sweep = setInterval(() => port.closeIdleConnections(), SWEEP_MS);
+    await closed;
+    clearInterval(sweep);
+  }
+
+  // One that fails must not keep the next from ending.
+  for (const [what, end] of [
+    ['application', () => running.app?.close()],
+    ['database pool', () => running.database?.close()],
+    ['embedded PostgreSQL', () => running.releaseEmbedded?.()],
+  ] as const) {
+    try {
+      await end();
+    } catch (error) {
+      log?.warn({ err: error }, `the ${what} did not end well`);
+    }
+  }
+}
+
+/** What keeps a drain from ending, for whoever reads the log afterwards: in one sentence, and for machines. */
+export function stillOpen({ app, database }: Running) {
+  const requests = app?.connections.unanswered() ?? [];
+  const connections = app?.connections.open ?? 0;
+  // An answer that has begun and has not ended is a stream, or one that is read slowly.
+  const streams = requests.filter(({ begun }) => begun).length;
+  const { total = 0, idle = 0 } = database?.stats() ?? {};
+  const named = requests
+    .slice(0, MOST_NAMED)
+    .map(({ method, path, ageMs }) => `${method} ${path} for ${ageMs} ms`);
+  if (requests.length > MOST_NAMED) named.push(`${requests.length - MOST_NAMED} more`);
+  const counts = [
+    `${connections} connections`,
+    `${requests.length} requests (${streams} of them streams)`,
+    `${total - idle} database connections in use`,
+  ];
+  return {
+    details: { connections, streams, requests, databaseConnectionsInUse: total - idle },
+    summary: `${counts.join(', ')}${named.length > 0 ? `: ${named.join('; ')}` : ''}`,
+  };
+}

@@ -1,0 +1,70 @@
+import { loadConfig } from '../config/config.ts';
+import { migrationStatus } from '../database/migrations/migration-status.ts';
+import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
+import { about, MIGRATIONS } from './about.ts';
+
+const USAGE = 'Usage: main.js migrate [--dry-run | --status] [--adopt=record | --adopt=run]';
+
+/**
+ * `main.js migrate`: applies what is pending and ends. Prints for a person; errors are thrown to `main.ts`.
+ *
+ * `--status` lists every migration; `--dry-run` prints the SQL that would run. Neither changes anything. `--adopt` outweighs
+ * `MIGRATE_ADOPT`.
+ *
+ * @param signal Aborted when the process is told to stop: the running statement is cancelled and rolled back.
+ * @throws ConfigError, MigrationError, or Error for arguments that mean nothing.
+ */
+export async function migrateCommand(args: string[], signal: AbortSignal): Promise<void> {
+  const { mode, adopt } = parse(args);
+  const { config, warnings } = loadConfig();
+  for (const warning of warnings) console.error(warning);
+  const { direct, connection, embedded } = config.database;
+  if (connection === undefined || embedded) {
+    throw new Error(
+      'No database is configured: set DATABASE_URL. (`npm start` migrates the embedded one by itself.)',
+    );
+  }
+  const options: MigrateOptions = {
+    connection: { ...(direct ?? connection), application_name: `${about.name} migrate` },
+    directUrlConfigured: direct !== undefined,
+    folder: MIGRATIONS,
+    adopt: adopt ?? config.database.migrateAdopt,
+    log: { debug() {}, info() {}, warn: (_fields: unknown, message?: string) => console.error(message) },
+    signal,
+    onWaiting: (why) => console.error(`Waiting: ${why}`),
+    onAdopted: (name, ran) => console.log(`adopted  ${name}  (its tables were there; ${ran} statements run)`),
+    onApplied: (name, ms) => console.log(`applied  ${name}  (${Math.round(ms)} ms)`),
+  };
+  if (mode === undefined) {
+    const { applied, adopted, alreadyApplied } = await migrate(options);
+    const taken = adopted.length > 0 ? `${adopted.length} adopted, ` : '';
+    console.log(`${taken}${applied.length} applied, ${alreadyApplied} were in place.`);
+    return;
+  }
+  const { entries, problem } = await migrationStatus(options);
+  for (const { name, state, sql, inPlace, doubtful } of entries) {
+    const remark = doubtful
+      ? '  (may have changed the rows already: --adopt=record or --adopt=run decides)'
+      : inPlace
+        ? '  (its tables are there: recorded, and only what is shown by --dry-run will run)'
+        : '';
+    if (mode === '--status') console.log(`${state.padEnd(8)} ${name}${remark}`);
+    else if (state === 'unwritten')
+      console.log(`-- ${name} holds no statement yet: it is applied once it does`);
+    else if (state === 'pending') console.log(`-- ${name}${remark}\n${sql}\n`);
+  }
+  if (mode === '--dry-run' && !entries.some(({ state }) => state === 'pending'))
+    console.log('-- nothing is pending');
+  if (problem) throw problem;
+}
+
+function parse(args: string[]): { mode?: '--dry-run' | '--status'; adopt?: 'record' | 'run' } {
+  const parsed: ReturnType<typeof parse> = {};
+  for (const arg of args) {
+    if ((arg === '--dry-run' || arg === '--status') && !parsed.mode) parsed.mode = arg;
+    else if (arg === '--adopt=record' && !parsed.adopt) parsed.adopt = 'record';
+    else if (arg === '--adopt=run' && !parsed.adopt) parsed.adopt = 'run';
+    else throw new Error(`'${args.join(' ')}' is not understood. ${USAGE}`);
+  }
+  return parsed;
+}
