@@ -1,2 +1,7 @@
-/** The entry of the process. */
-import './platform/process/main.ts';
+/**
+ * The entry. What it imports is loaded before the port opens, and must parse under Node 20, to be able to say that Node 20
+ * is too old; the application is loaded behind the open port.
+ */
+import { run } from './platform/process/main.ts';
+
+void run(() => import('./app.ts'));

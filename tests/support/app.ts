@@ -5,16 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
+import { createApp } from '../../server/app.ts';
 import { loadConfig } from '../../server/platform/config/config.ts';
 import { createDatabase, type Database } from '../../server/platform/database/pool/pool.ts';
 import { HealthChecks } from '../../server/platform/health/health-checks.ts';
 import { Lifecycle } from '../../server/platform/health/lifecycle.ts';
-import { type AppParts, createApp } from '../../server/platform/http/pipeline.ts';
+import { createPipeline } from '../../server/platform/http/pipeline.ts';
 import { QuickResponse } from '../../server/platform/http/quick-response.ts';
 import type { SchemaCompilers } from '../../server/platform/http/schemas.ts';
 import { ErrorGroups } from '../../server/platform/logging/error-groups.ts';
 import { LogTail } from '../../server/platform/logging/log-tail.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
+import type { Part, Platform } from '../../server/platform/parts.ts';
 
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
 export interface TestApp extends AsyncDisposable {
@@ -39,9 +41,13 @@ export interface TestApp extends AsyncDisposable {
 export async function createTestApp(
   databaseUrl: string,
   env: Record<string, string> = {},
-  more: Pick<AppParts, 'signInToken' | 'features'> & { state?: 'starting' | 'ready' } = {},
+  more: Pick<Platform, 'signInToken'> & {
+    /** Features besides the application's own. */
+    features?: readonly ((platform: Platform) => Part)[];
+    state?: 'starting' | 'ready';
+  } = {},
 ): Promise<TestApp> {
-  const { state = 'ready', ...parts } = more;
+  const { state = 'ready', features = [], signInToken } = more;
   const folder = await mkdtemp(join(tmpdir(), 'client-'));
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
   // Tests ask more often than visitors do, and all of them from one address.
@@ -65,18 +71,24 @@ export async function createTestApp(
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
   const server = createServer({ ServerResponse: QuickResponse, requireHostHeader: false });
-  const { app, handler, schemas } = await createApp({
+  const platform: Platform = {
     config,
     settings,
+    about: { name: 'test', version: '0', instance: 'test-000000' },
     log,
     views,
     database,
-    checks,
+    db: database.db,
     probeSources: { lifecycle, checks, version: '0', environment: config.environment },
+    folder,
+    signInToken,
+  };
+  const own = createApp(platform);
+  const { app, handler, schemas } = await createPipeline({
+    platform,
+    application: { ...own, features: [...own.features, ...features.map((feature) => feature(platform))] },
     server,
-    about: { name: 'test', version: '0', instance: 'test-000000' },
     clientFrom: { folder },
-    ...parts,
   });
   if (state === 'ready') lifecycle.to('ready');
   return {

@@ -7,8 +7,8 @@ import { ProblemError } from '../../platform/lib/problem.ts';
 import { NoteQueries } from './queries.ts';
 import { toPrefixQuery } from './search.ts';
 
-/** Notes: the sample feature. Copy this folder for the first one of your own, then delete it (README). */
-export const notes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = async (app, { db }) => {
+/** The routes of `/api/notes`. */
+export const noteRoutes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = async (app, { db }) => {
   const queries = new NoteQueries(db, app.log);
 
   app.route({

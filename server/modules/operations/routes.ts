@@ -36,14 +36,14 @@ export interface OperationsParts {
   probeSources: ProbeSources;
   /** Any folder of the disk that may fill. */
   folder: string;
-  signInToken: SignInToken | undefined;
+  signInToken?: SignInToken | undefined;
 }
 
 /**
  * What operators may know and do. It works in every state of the process and without the database, because that is when
  * it is looked at; so it stands outside of what is held, limited in time and shed.
  */
-export const operations: FastifyPluginAsyncTypebox<OperationsParts> = async (app, parts) => {
+export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = async (app, parts) => {
   const { instance, settings, log, views, probeSources } = parts;
   const { lifecycle, checks } = probeSources;
   const { traffic, metricsRegistry } = app;

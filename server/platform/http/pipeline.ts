@@ -1,17 +1,5 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
-import { dirname } from 'node:path';
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyPluginAsync,
-  LogController,
-} from 'fastify';
-import { notes } from '../../features/notes/routes.ts';
-import { operations } from '../../modules/operations/routes.ts';
-import type { Config, EffectiveSetting } from '../config/config.ts';
-import type { Database } from '../database/pool/pool.ts';
-import type { HealthChecks } from '../health/health-checks.ts';
-import type { ProbeSources } from '../health/probe-documents.ts';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import {
   diskCheck,
   eventLoopCheck,
@@ -20,10 +8,9 @@ import {
   systemCheck,
 } from '../health/standard-checks.ts';
 import { connectionsThatFit } from '../lib/open-files.ts';
-import type { Logger, LogViews } from '../logging/logger.ts';
 import { makeRequestLogsLazy } from '../logging/request-log.ts';
+import type { Application, Brought, Part, Platform } from '../parts.ts';
 import { access } from './access/access.ts';
-import type { SignInToken } from './access/sign-in-token.ts';
 import { accessLog } from './access-log.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { apiDescription } from './api-description/api-description.ts';
@@ -56,36 +43,29 @@ import { unguardedWrites } from './unguarded-writes.ts';
 /** What lines of log call the id of a request. */
 const ID_LABEL = 'requestId';
 
-export interface AppParts {
-  config: Config;
-  settings: readonly EffectiveSetting[];
-  log: Logger;
-  views: LogViews;
-  database: Database;
-  checks: HealthChecks;
-  probeSources: ProbeSources;
+export interface PipelineOptions {
+  platform: Platform;
+  application: Application;
   /** The server whose port is open already. */
   server: Server;
-  about: { name: string; version: string; instance: string };
   /** The built client; or, in development, how Vite serves it. */
   clientFrom: { folder: string } | { serve(app: FastifyInstance): Promise<void> };
-  /** Signs in whoever sees the terminal; only where there is one. */
-  signInToken?: SignInToken | undefined;
-  /** Features besides those of the list below: tests bring one of their own. */
-  features?: readonly FastifyPluginAsync<{ db: Database['db'] }>[];
 }
 
 /**
- * The application: who reads this list from top to bottom has seen the life of a request.
+ * The life of a request, from top to bottom: each plugin's first comment says what it adds and why it stands where it stands.
+ * `server/app.ts` says which modules and features there are.
  *
  * @returns The listener that answers every request; the application, to end what the plugins hold; and its schemas, which are
  *   compiled when they are needed, to be compiled ahead of that.
  */
-export async function createApp(
-  parts: AppParts,
+export async function createPipeline(
+  options: PipelineOptions,
 ): Promise<{ app: FastifyInstance; handler: RequestListener; schemas: SchemaCompilers }> {
-  const { config, log, database, checks, probeSources, server, about, clientFrom } = parts;
-  const { lifecycle } = probeSources;
+  const { platform, application, server, clientFrom } = options;
+  const { config, log, database, probeSources, about, folder } = platform;
+  const { checks, lifecycle } = probeSources;
+  const parts = collect(application);
   const trusts = trustOf(config.trustProxy);
 
   const app: FastifyInstance = Fastify({
@@ -151,23 +131,17 @@ export async function createApp(
 
   // Answered in every state.
   await app.register(probes, probeSources);
-  await app.register(rateLimit, { ...config.rateLimit, lifecycle, shared: await sharedLimits(parts, app) });
-  await app.register(status, { sources: probeSources, ...about });
-  // Whose disk is watched: the one that is written to most.
-  const written = config.database.embedded ? config.dataDir : config.diagnosticsDir;
-  const folder = config.log.file ? dirname(config.log.file) : written;
-  const { settings, views, signInToken } = parts;
-  await app.register(operations, {
-    instance: about.instance,
-    config,
-    settings,
-    log,
-    views,
-    database,
-    probeSources,
-    folder,
-    signInToken,
+  await app.register(rateLimit, {
+    ...config.rateLimit,
+    lifecycle,
+    shared: await sharedLimits(platform, app),
   });
+  await app.register(status, { sources: probeSources, ...about });
+  app.metricsRegistry.add(...parts.metrics);
+  for (const part of parts.all) {
+    const { routesInEveryState } = part;
+    if (routesInEveryState) await app.register((scope) => routesInEveryState.call(part, scope, parts));
+  }
 
   // The API: held while starting, refused quickly while the database is away.
   await app.register(async (api) => {
@@ -177,20 +151,20 @@ export async function createApp(
     });
     await api.register(startupHold, { lifecycle, holdMs: config.startupHoldMs });
     await api.register(handlerDeadline, { limitMs: config.http.requestTimeoutMs });
-    await api.register(overload, { waitedMs: () => parts.database.waitedMs() });
-    await api.register(notes, { db: parts.database.db });
-    for (const feature of parts.features ?? []) await api.register(feature, { db: parts.database.db });
+    await api.register(overload, { waitedMs: () => database.waitedMs() });
+    for (const part of parts.all) {
+      const { routes } = part;
+      if (routes) await api.register((scope) => routes.call(part, scope));
+    }
   });
 
   // The client, for whatever is left.
   if ('folder' in clientFrom) await app.register(client, clientFrom);
   else await clientFrom.serve(app);
 
-  checks.register(memoryCheck());
-  checks.register(eventLoopCheck());
-  checks.register(diskCheck(folder));
-  checks.register(openFilesCheck());
-  checks.register(systemCheck());
+  const standard = [memoryCheck(), eventLoopCheck(), diskCheck(folder), openFilesCheck(), systemCheck()];
+  for (const check of [...standard, ...parts.checks]) checks.register(check);
+  for (const { end } of parts.all) if (end) app.addHook('onClose', end);
 
   await app.ready();
   const anyHost = config.allowedHosts.length === 0;
@@ -210,9 +184,36 @@ export async function createApp(
   };
 }
 
+/**
+ * What all parts bring, together.
+ *
+ * @throws Error where two parts, or two alert rules or findings, have one name.
+ */
+function collect({ modules, features, checks = [] }: Application) {
+  const all: readonly Part[] = [...modules, ...features];
+  const once = <Item extends { readonly name: string }>(kind: string, items: readonly Item[]) => {
+    const twice = items.find(({ name }, index) => items.findIndex((one) => one.name === name) !== index);
+    if (twice) throw new Error(`Two ${kind} are called '${twice.name}': rename one of them.`);
+    return items;
+  };
+  return {
+    all: once('parts', all),
+    checks: [...checks, ...all.flatMap((part) => part.checks ?? [])],
+    metrics: all.flatMap((part) => part.metrics ?? []),
+    alertRules: once(
+      'alert rules',
+      all.flatMap((part) => part.alertRules ?? []),
+    ),
+    findings: once(
+      'findings',
+      all.flatMap((part) => part.findings ?? []),
+    ),
+  } satisfies Brought & Record<string, unknown>;
+}
+
 /** Where the limits of all replicas are counted, if they are counted together. */
 async function sharedLimits(
-  { config, database, log, checks }: AppParts,
+  { config, database, log, probeSources: { checks } }: Platform,
   app: FastifyInstance,
 ): Promise<SharedStore | undefined> {
   if (config.rateLimit.store === 'postgres') return { store: postgresStore(database.db) };

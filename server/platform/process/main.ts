@@ -15,7 +15,7 @@ import type { Logger } from '../logging/logger.ts';
 import { about, BUNDLED } from './about.ts';
 import { drain, stillOpen } from './drain.ts';
 import { type OpenPort, openPort } from './port.ts';
-import type { Running } from './start.ts';
+import type { LoadApplication, Running } from './start.ts';
 
 const OLDEST_NODE = 24;
 
@@ -35,7 +35,21 @@ const NOT_FROM_SOURCES = {
   remedy: 'Unset NODE_ENV, or run `npm start`.',
 };
 
-async function main(): Promise<void> {
+/**
+ * Runs the subcommand that the arguments of the process name.
+ *
+ * @param loadApplication Loads `server/app.ts`; called once the port is open.
+ */
+export async function run(loadApplication: LoadApplication): Promise<void> {
+  try {
+    await dispatch(loadApplication);
+  } catch (error) {
+    console.error(error);
+    process.exit(EXIT.failed);
+  }
+}
+
+async function dispatch(loadApplication: LoadApplication): Promise<void> {
   const [major = 0] = process.versions.node.split('.').map(Number);
   if (major < OLDEST_NODE) {
     console.error(
@@ -50,28 +64,31 @@ async function main(): Promise<void> {
   switch (command) {
     case 'serve':
     case 'dev':
-      return serve(command === 'dev');
+      return serve(command === 'dev', loadApplication);
     case 'migrate':
-      return migrate(args);
+      return untilStopped(async (signal) => {
+        const { migrateCommand } = await import('./migrate.ts');
+        await migrateCommand(args, signal);
+      });
     case 'postgres-guardian': {
       const { runPostgresGuardian } = await import('../database/embedded/embedded-guardian.ts');
       return runPostgresGuardian(args);
     }
     default:
-      console.error(
-        `There is no command '${command}'. There are: serve (the default), migrate [--dry-run | --status] [--adopt=record | --adopt=run].`,
-      );
-      process.exit(EXIT.configuration);
+      return untilStopped(async (signal) => {
+        const { runPartCommand } = await import('./part-command.ts');
+        process.exitCode =
+          (await runPartCommand(command, args, loadApplication, signal)) ?? EXIT.configuration;
+      });
   }
 }
 
-/** Applies what is pending and ends: the same migrator that a starting server uses. */
-async function migrate(args: string[]): Promise<void> {
+/** Does one piece of work that a signal ends. */
+async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
-  const { migrateCommand } = await import('./migrate.ts');
   try {
-    await migrateCommand(args, stop.signal);
+    await work(stop.signal);
   } catch (error) {
     // Cancelled and rolled back, as it was asked to.
     if (stop.signal.aborted) return;
@@ -91,7 +108,7 @@ function exitCodeOf(error: unknown): number {
  *
  * @param fromSources Serve the client through Vite, with hot reload.
  */
-async function serve(fromSources: boolean): Promise<void> {
+async function serve(fromSources: boolean, loadApplication: LoadApplication): Promise<void> {
   const lifecycle = new Lifecycle(STARTUP_STEPS);
   const checks = new HealthChecks((check, error) =>
     log?.debug({ check, err: error }, 'a health check failed'),
@@ -191,6 +208,7 @@ async function serve(fromSources: boolean): Promise<void> {
       probeSources,
       signal: stop.signal,
       fromSources,
+      loadApplication,
       running,
     });
   };
@@ -218,8 +236,3 @@ async function serve(fromSources: boolean): Promise<void> {
     fail(error, 'the server could not start', exitCodeOf(error));
   }
 }
-
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exit(EXIT.failed);
-});

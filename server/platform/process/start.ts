@@ -1,4 +1,4 @@
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ClientConfig } from 'pg';
@@ -15,6 +15,7 @@ import { SignInToken } from '../http/access/sign-in-token.ts';
 import { createLogger, type Logger, type LogViews, type ServerLogger } from '../logging/logger.ts';
 import { reportWhenOutOfMemory } from '../metrics/heap.ts';
 import { metricsListener } from '../metrics/metrics-listener.ts';
+import type { Application, Platform } from '../parts.ts';
 import { about, BUILT_CLIENT, BUNDLED, MAIN, MIGRATIONS, ROOT } from './about.ts';
 import type { OpenPort } from './port.ts';
 
@@ -48,6 +49,9 @@ export interface Running {
   releaseEmbedded?: () => Promise<void>;
 }
 
+/** Loads `server/app.ts`. */
+export type LoadApplication = () => Promise<{ createApp(platform: Platform): Application }>;
+
 export interface StartParts {
   config: Config;
   settings: readonly EffectiveSetting[];
@@ -63,6 +67,7 @@ export interface StartParts {
   signal: AbortSignal;
   /** Serve the client from its sources, through Vite. */
   fromSources: boolean;
+  loadApplication: LoadApplication;
   running: Running;
 }
 
@@ -108,23 +113,27 @@ export async function start(parts: StartParts): Promise<void> {
   const loaded = lifecycle.step('application', async () => {
     // Loading is work in one piece: before it, the database's first answers and probes that knock get their turn.
     await breathe();
-    const { createApp } = await import('../http/pipeline.ts');
+    const [{ createApp }, { createPipeline }] = [
+      await parts.loadApplication(),
+      await import('../http/pipeline.ts'),
+    ];
     await breathe();
     const { server } = port;
     const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(parts) : { folder: BUILT_CLIENT };
-    const { app, handler, schemas } = await createApp({
+    const platform: Platform = {
       config,
       settings: parts.settings,
+      about,
       log,
       views: parts.views,
       database,
-      checks,
+      db: database.db,
       probeSources,
-      server,
-      about,
-      clientFrom,
+      folder: watchedFolder(config),
       signInToken,
-    });
+    };
+    const application = createApp(platform);
+    const { app, handler, schemas } = await createPipeline({ platform, application, server, clientFrom });
     running.app = app;
     server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
     port.handOver(handler);
@@ -143,6 +152,12 @@ export async function start(parts: StartParts): Promise<void> {
   lifecycle.to('ready');
   announce(parts, signInToken);
   await schemas.compileAll(signal);
+}
+
+/** The folder whose disk is watched: the one that is written to most. */
+function watchedFolder({ log, database, dataDir, diagnosticsDir }: Config): string {
+  if (log.file) return dirname(log.file);
+  return database.embedded ? dataDir : diagnosticsDir;
 }
 
 /** Whether a person develops here: nobody else can see what is printed, nor reach the port. */

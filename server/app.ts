@@ -1,0 +1,22 @@
+/**
+ * YOURS. What the application is made of: the template's modules and your features, a line each. What a part needs is
+ * handed to it here, so that the compiler says what is missing.
+ */
+import { notes } from './features/notes/part.ts';
+import { operations } from './modules/operations/part.ts';
+import type { Application, Platform } from './platform/parts.ts';
+
+export function createApp(platform: Platform): Application {
+  return {
+    modules: [
+      // The template's: each goes with `npm run strip NAME`.
+      operations(platform),
+    ],
+    features: [
+      // Yours.
+      notes({ db: platform.db }),
+    ],
+    // More for /health and /ready, such as httpCheck({ name: 'payments', url: 'https://…', required: false }).
+    checks: [],
+  };
+}

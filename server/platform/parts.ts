@@ -1,0 +1,109 @@
+/**
+ * What a part (a module or a feature) may bring, and what it is handed. `server/app.ts` lists the parts; the platform
+ * collects what they bring. Everything but the name is optional.
+ */
+import type { FastifyInstance } from 'fastify';
+import type { Config, EffectiveSetting } from './config/config.ts';
+import type { Database } from './database/pool/pool.ts';
+import type { Check } from './health/health-checks.ts';
+import type { ProbeSources } from './health/probe-documents.ts';
+import type { SignInToken } from './http/access/sign-in-token.ts';
+import type { Logger, LogViews } from './logging/logger.ts';
+import type { Family } from './metrics/metrics.ts';
+
+export interface Part {
+  /** The name of its folders, and what `npm run strip` calls it. */
+  readonly name: string;
+  /** Registers routes of the API: held while the server starts, refused while it is overloaded. */
+  routes?(app: FastifyInstance): Promise<void>;
+  /** Registers routes that are answered in every state. They work without the database. */
+  routesInEveryState?(app: FastifyInstance, brought: Brought): Promise<void>;
+  /** Asked by `/health`, and by `/ready` where they are required. */
+  readonly checks?: readonly Check[];
+  /** Judged while requests come; each has a section of docs/runbook.md under its name. */
+  readonly alertRules?: readonly AlertRule[];
+  /** What a scrape of `/metrics` reads. */
+  readonly metrics?: readonly Family[];
+  /** What is missing for production, and what to do about it. */
+  readonly findings?: readonly Finding[];
+  /** Where pages may load from besides this origin, by directive of the content security policy. Name hosts. */
+  readonly contentSources?: Readonly<Record<string, readonly string[]>>;
+  /** Subcommands of `main.js`, by name. */
+  readonly commands?: Readonly<Record<string, Command>>;
+  /** Ends what it holds, when requests have finished and before the database's pool ends. */
+  end?(): Promise<void>;
+}
+
+/** What all parts bring together, for those that show it. */
+export interface Brought {
+  readonly alertRules: readonly AlertRule[];
+  readonly findings: readonly Finding[];
+}
+
+/** When an operator is to be told. */
+export interface AlertRule {
+  readonly name: string;
+  /** What is the matter, for a person. */
+  readonly summary: string;
+  /** `critical`: visitors notice, get up. `warning`: they soon may. */
+  readonly severity: 'warning' | 'critical';
+  /** What `value` and `threshold` count. */
+  readonly unit: string;
+  readonly threshold: number;
+  /** It fires below the threshold instead of above. */
+  readonly below?: true;
+  /** It ends at this value, a little off the threshold, so that one that swings around it is told once. */
+  readonly endsAt: number;
+  /** How long it must last before it fires. */
+  readonly forSeconds: number;
+  /** @returns Its value now; null where nothing is known. */
+  value(): number | null;
+}
+
+/** One row of production readiness. */
+export interface Finding {
+  readonly name: string;
+  readonly title: string;
+  judge(): Verdict | Promise<Verdict>;
+}
+
+export type Verdict =
+  | { readonly status: 'pass'; readonly detail: string }
+  | { readonly status: 'warn' | 'fail'; readonly detail: string; readonly remedy: string };
+
+export interface Command {
+  /** One line: its arguments, and what it does. */
+  readonly help: string;
+  /**
+   * @param signal Aborted when the process is to stop.
+   * @returns The exit code; 0 where nothing is said.
+   */
+  run(args: readonly string[], signal: AbortSignal): Promise<number | undefined>;
+}
+
+/** What `createApp` hands to the parts. */
+export interface Platform {
+  readonly config: Config;
+  readonly settings: readonly EffectiveSetting[];
+  /** From package.json, and the name of this process among others that run it. */
+  readonly about: { readonly name: string; readonly version: string; readonly instance: string };
+  readonly log: Logger;
+  readonly views: LogViews;
+  readonly database: Database;
+  readonly db: Database['db'];
+  readonly probeSources: ProbeSources;
+  /** A folder of the disk that may fill. */
+  readonly folder: string;
+  /** Signs in who sees the terminal; only where there is one. */
+  readonly signInToken?: SignInToken | undefined;
+}
+
+/** What `server/app.ts` returns. */
+export interface Application {
+  /** The template's, in the order in which their routes are registered. */
+  readonly modules: readonly Part[];
+  /** Yours. */
+  readonly features: readonly Part[];
+  /** Checks of your own that belong to no part. */
+  readonly checks?: readonly Check[];
+}

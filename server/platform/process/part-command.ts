@@ -1,0 +1,70 @@
+import { pino } from 'pino';
+import { loadConfig } from '../config/config.ts';
+import { createDatabase } from '../database/pool/pool.ts';
+import { HealthChecks } from '../health/health-checks.ts';
+import { Lifecycle } from '../health/lifecycle.ts';
+import { ErrorGroups } from '../logging/error-groups.ts';
+import { LogTail } from '../logging/log-tail.ts';
+import { WITHOUT_SECRETS } from '../logging/logger.ts';
+import type { Command, Platform } from '../parts.ts';
+import { about } from './about.ts';
+import type { LoadApplication } from './start.ts';
+
+const OWN: Record<string, string> = {
+  serve: 'serves; the default',
+  'migrate [--dry-run | --status] [--adopt=record | --adopt=run]': 'applies pending migrations, and ends',
+};
+
+/**
+ * `main.js NAME …`: runs a subcommand that a part brings, on the configured database. Warnings go to standard error.
+ *
+ * @param signal Aborted when the process is to stop.
+ * @returns The command's exit code; undefined where no part brings such a command, which is said with a list of those there are.
+ * @throws ConfigError, or whatever the command throws.
+ */
+export async function runPartCommand(
+  name: string,
+  args: readonly string[],
+  loadApplication: LoadApplication,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { config, settings, warnings } = loadConfig();
+  for (const warning of warnings) console.error(warning);
+  const log = pino({ level: 'warn', ...WITHOUT_SECRETS }, pino.destination({ fd: 2, sync: true }));
+  const connection = config.database.connection ?? {};
+  const database = createDatabase(
+    { ...config.database, connection, applicationName: `${about.name} ${name}` },
+    log,
+  );
+  const { createApp } = await loadApplication();
+  const platform: Platform = {
+    config,
+    settings,
+    about,
+    log,
+    views: { tail: new LogTail(), errors: new ErrorGroups() },
+    database,
+    db: database.db,
+    probeSources: {
+      lifecycle: new Lifecycle([]),
+      checks: new HealthChecks(),
+      version: about.version,
+      environment: config.environment,
+    },
+    folder: config.diagnosticsDir,
+  };
+  const { modules, features } = createApp(platform);
+  const parts = [...modules, ...features];
+  const commands = new Map<string, Command>(parts.flatMap((part) => Object.entries(part.commands ?? {})));
+  const command = commands.get(name);
+  try {
+    if (command) return (await command.run(args, signal)) ?? 0;
+    const known = { ...OWN, ...Object.fromEntries([...commands].map(([one, { help }]) => [one, help])) };
+    const lines = Object.entries(known).map(([one, help]) => `  ${one}: ${help}`);
+    console.error(`There is no command '${name}'. There are:\n${lines.join('\n')}`);
+    return undefined;
+  } finally {
+    for (const part of parts) await part.end?.();
+    await database.close();
+  }
+}
