@@ -1,0 +1,26 @@
+import { createRoute } from '@tanstack/react-router';
+import { root } from '@/kit/shell/root.ts';
+import { screen } from '@/kit/shell/screen.ts';
+import type { NotesSearch } from './notes-search.ts';
+
+const list = createRoute({
+  getParentRoute: () => root,
+  path: '/notes',
+  staticData: {
+    navigation: { label: 'Notes', icon: 'note' },
+    commands: [{ label: 'New note', icon: 'plus', shortcut: 'N', href: '/notes?new=true' }],
+  },
+  validateSearch: ({ search, new: isNew }: Record<string, unknown>): NotesSearch => ({
+    ...(search === undefined ? {} : { search: String(search) }),
+    ...(isNew ? { new: true } : {}),
+  }),
+  component: screen(() => import('./notes-screen.tsx'), 'NotesScreen'),
+});
+
+const one = createRoute({
+  getParentRoute: () => list,
+  path: '$id',
+  component: screen(() => import('./note-pane.tsx'), 'NotePane'),
+});
+
+export const notes = list.addChildren([one]);
