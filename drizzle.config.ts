@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { defineConfig } from 'drizzle-kit';
 
-const tables = globSync('server/**/table.ts');
+const tables = globSync(['server/**/table.ts', 'drizzle/retired/*.ts']);
 
 /** For drizzle-kit only (`npm run db:generate`, `db:studio`, `db:push`); migrations are applied by server/platform/database/migrations/migrator.ts. */
 export default defineConfig({

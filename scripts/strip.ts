@@ -182,8 +182,8 @@ function record(names: readonly string[]): void {
   const path = join(root, RECORD);
   if (!existsSync(path)) return;
   const known = JSON.parse(readFileSync(path, 'utf8'));
-  const stripped = [...new Set([...(known.stripped ?? []), ...names])].sort();
-  writeFileSync(path, `${JSON.stringify({ ...known, stripped }, undefined, 2)}\n`);
+  for (const name of names) known.stripped[name] = known.version;
+  writeFileSync(path, `${JSON.stringify(known, undefined, 2)}\n`);
 }
 
 function report(names: readonly string[], migrations: readonly string[], flags: Flags): void {
