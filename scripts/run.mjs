@@ -62,6 +62,8 @@ const tasks = {
   screenshots: { packages: 'all', build: true, run: program('scripts/screenshots.ts') },
   playwright: { packages: 'all', run: program(bin.playwright) },
   typecheck: { packages: 'all', run: program(bin.tsc) },
+  // Its own flags are also read where npm has put them.
+  strip: { packages: 'none', run: program('scripts/strip.ts') },
   bench: { packages: 'all', build: true, run: program('lab/bench/run.ts') },
 
   'db:generate': { packages: 'all', run: program(bin.drizzle, 'generate') },
