@@ -113,10 +113,8 @@ export async function start(parts: StartParts): Promise<void> {
   const loaded = lifecycle.step('application', async () => {
     // Loading is work in one piece: before it, the database's first answers and probes that knock get their turn.
     await breathe();
-    const [{ createApp }, { createPipeline }] = [
-      await parts.loadApplication(),
-      await import('../http/pipeline.ts'),
-    ];
+    const { createApp } = await parts.loadApplication();
+    const { createPipeline } = await import('../http/pipeline.ts');
     await breathe();
     const { server } = port;
     const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(parts) : { folder: BUILT_CLIENT };
