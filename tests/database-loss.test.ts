@@ -111,18 +111,22 @@ describe.concurrent('a database', () => {
     const { proxy, url } = await behindProxy();
     await using server = await startServer({ DATABASE_URL: url });
     await server.ready();
-    await proxy.refuse();
-    const back = sleep(600).then(() => proxy.pass());
-    const ready = new Set<number>();
-    const api = new Set<number>();
-    for (const until = performance.now() + 2_000; performance.now() < until; await sleep(50)) {
-      ready.add(await readyIs(server.url));
-      api.add(await apiIs(server.url));
+    // Only a restart that was over in time is judged: a busy machine may need several to make one.
+    for (let round = 0; ; round++) {
+      expect(round).toBeLessThan(20);
+      const began = performance.now();
+      await proxy.refuse();
+      const ready = [await readyIs(server.url)];
+      while ((await apiIs(server.url)) !== 503) ready.push(await readyIs(server.url));
+      await proxy.pass();
+      do ready.push(await readyIs(server.url));
+      while ((await apiIs(server.url)) !== 200);
+      if (performance.now() - began < 1_500) {
+        expect(new Set(ready)).toEqual(new Set([200]));
+        break;
+      }
+      await readyTurns(server.url, 200);
     }
-    await back;
-    expect(api).toContain(503);
-    await readyTurns(server.url, 200);
-    expect([...ready]).toEqual([200]);
     await proxy.stop();
   });
 
