@@ -9,7 +9,7 @@ import { ROOT, startServer } from './support/server.ts';
 const NAME = '9000_thing';
 const DEVELOPMENT = { NODE_ENV: 'development' };
 
-describe('a changed migration, in development', { timeout: 90_000 }, () => {
+describe('a changed migration, in development', { timeout: 180_000 }, () => {
   it('is applied again by the commands that its refusal names', async () => {
     const database = await createDatabase();
     await using build = await copyBuild({ [NAME]: 'create table thing (n int)' });

@@ -4,7 +4,7 @@ import { createDatabase, query } from './support/postgres.ts';
 import { startServer } from './support/server.ts';
 
 it('a database that was restored without its journal: its data migration is not run again', {
-  timeout: 90_000,
+  timeout: 180_000,
 }, async ({ onTestFinished }) => {
   const database = await createDatabase();
   onTestFinished(() => database.drop());
