@@ -261,7 +261,7 @@ describe('in PostgreSQL', () => {
         connection: { connectionString: url.href },
         poolSize: 5,
         idleTimeoutMs: 10_000,
-        connectTimeoutMs: 2_000,
+        connectTimeoutMs: 20_000,
         statementTimeoutMs: 5_000,
         preparedStatements: true,
         applicationName: 'replica',

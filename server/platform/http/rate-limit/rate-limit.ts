@@ -13,7 +13,13 @@
  * Counting in memory is a look into a map. `@fastify/rate-limit` does the counting where it is shared by several
  * processes; on the hot path it would cost more than all other plugins (docs/performance.md).
  */
-import type { FastifyRequest, onRequestHookHandler, onResponseHookHandler } from 'fastify';
+import type {
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  onRequestHookHandler,
+  onResponseHookHandler,
+} from 'fastify';
 import fp from 'fastify-plugin';
 import type { Lifecycle } from '../../health/lifecycle.ts';
 import { accessOf } from '../access/access.ts';
@@ -91,8 +97,12 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
     },
   });
 
-  const limitRequest: onRequestHookHandler = (request, reply, done) => {
-    const { url, config } = request.routeOptions;
+  function limitRequest(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { url, config }: FastifyRequest['routeOptions'],
+    done: HookHandlerDoneFunction,
+  ): void {
     const option = config?.limit;
     if (option === false) {
       done();
@@ -142,7 +152,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
       if (counted === undefined) local();
       else done(limit.admit(reply, counted.hits, counted.endsInMs));
     });
-  };
+  }
 
   app.addHook('onRequest', (request, reply, done) => {
     const url = request.raw.url as string;
@@ -152,9 +162,11 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
       done();
       return;
     }
-    const { url: route } = request.routeOptions;
-    if (isApi(route === undefined || route.startsWith('/*') ? url : route))
-      limitRequest.call(app, request, reply, done);
+    // Fastify makes this object at each look, so it is taken once.
+    const { routeOptions } = request;
+    const { url: route } = routeOptions;
+    const path = route === undefined || route.startsWith('/*') ? url : route;
+    if (isApi(path)) limitRequest(request, reply, routeOptions, done);
     else done();
   });
 
@@ -163,7 +175,9 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
     if (typeof limit === 'object') addOwn(limit);
     // Elsewhere a route is limited where it says so, and where an operator's key may be guessed.
     if (!isApi(route.url) && limit !== false && (limit || accessOf(route) === 'operator')) {
-      route.onRequest = [limitRequest, ...[route.onRequest ?? []].flat()];
+      const hook: onRequestHookHandler = (request, reply, done) =>
+        limitRequest(request, reply, request.routeOptions, done);
+      route.onRequest = [hook, ...[route.onRequest ?? []].flat()];
     }
     if (limit === 'sign-in' || limit === 'operator-sign-in') {
       const settle: onResponseHookHandler = (request, reply, done) => {
