@@ -90,7 +90,9 @@ function acceptHotReload(
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     if (pathOf(request.url ?? '') !== '/' || !isLetIn(request)) {
-      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      const answer = 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+      // The server's time-outs end here: a client that does not close would keep its connection.
+      socket.end(answer, () => socket.destroy());
       return;
     }
     open.add(socket);
@@ -111,15 +113,15 @@ function viteLogger(log: FastifyBaseLogger): ViteLogger {
   const warned = new Set<string>();
   const errors = new WeakSet<object>();
   const plain = (text: string) => `vite: ${stripVTControlCharacters(text).trim()}`;
-  return {
+  const logger: ViteLogger = {
     hasWarned: false,
     info: (text) => log.info(plain(text)),
     warn(text) {
-      this.hasWarned = true;
+      logger.hasWarned = true;
       log.warn(plain(text));
     },
     warnOnce(text) {
-      if (!warned.has(text)) this.warn(text);
+      if (!warned.has(text)) logger.warn(text);
       warned.add(text);
     },
     error(text, options) {
@@ -129,4 +131,5 @@ function viteLogger(log: FastifyBaseLogger): ViteLogger {
     clearScreen() {},
     hasErrorLogged: (error) => errors.has(error),
   };
+  return logger;
 }
