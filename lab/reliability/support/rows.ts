@@ -49,6 +49,16 @@ export const ROWS = {
   disk: ['Disk full for logs', 'keeps serving, says so'],
   clock: ['Clock stepped by an hour, forwards and back', 'keeps serving'],
   descriptors: ['File descriptors exhausted', 'sheds, recovers, says so'],
+  bodies: [
+    '300 unfinished bodies of 900 KiB from five addresses',
+    'resident memory rises by 64 MiB at most, and is back below that 15 s later',
+  ],
+  headers: ['8,000 half headers of 15 KiB', 'the same'],
+  refused: [
+    '40 refused clients that neither read nor close; SIGTERM with one of them there',
+    'no descriptor is held after 13 s; exit 0 within 1 s',
+  ],
+  crowd: ['One address holds every connection', '90 % of other visitors are served within 10 s'],
   soak: ["5 minutes' soak at high load", 'memory slope zero within noise, no growing handles'],
   ledger: ['Every committed write acknowledged by the API during all of the above', 'present afterwards'],
 } as const satisfies Record<string, readonly [fault: string, mustHold: string]>;

@@ -212,7 +212,8 @@ const CONNECTION: Record<string, ProblemKind> = {
 };
 
 /**
- * Answers what could not be parsed as a request (Fastify's `clientErrorHandler`), then closes the connection.
+ * Answers what could not be parsed as a request or came too slowly (Fastify's `clientErrorHandler`), then closes the
+ * connection: it does not wait for the client to close or to read.
  *
  * @param newId Makes the request id: there is no request to take one from.
  * @param onAnswer Told of each answer.
@@ -231,10 +232,14 @@ export function answerBrokenConnection(
     const document = problemDocument(kind, undefined, { instance: '', requestId });
     const body = JSON.stringify(document);
     onAnswer(document.status, socket);
-    socket.end(
+    socket.write(
       `HTTP/1.1 ${document.status} ${document.title}\r\nConnection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n` +
         `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
+    // Ending it alone would leave it open until the client ends it too, and would still serve what the client completes.
+    if (socket.writableLength === 0) socket.destroySoon();
+    // The client does not even read what it was sent before.
+    else socket.destroy();
   };
 }
