@@ -16,3 +16,9 @@ export function heapLimit(
   const [last] = [...options.join(' ').matchAll(/--max[-_]old[-_]space[-_]size[= ](\d+)(?!\S)/g)].slice(-1);
   return last === undefined ? v8Limit : Math.min(v8Limit, Number(last[1]) * 2 ** 20);
 }
+
+/** The container's memory limit in bytes, or null where there is none (libuv reports a huge number, or the machine's own size). */
+export function memoryLimit(): number | null {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < 2 ** 50 ? limit : null;
+}

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../../tests/support/server.ts';
+import { memoryLimit } from '../config/heap-limit.ts';
 import { CheckFailure, HealthChecks } from './health-checks.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { health, ready } from './probe-documents.ts';
@@ -13,7 +14,6 @@ import {
   eventLoopCheck,
   httpCheck,
   memoryCheck,
-  memoryLimit,
   openFilesCheck,
   systemCheck,
 } from './standard-checks.ts';
@@ -23,13 +23,21 @@ vi.mock('node:fs/promises', async (original) => ({ ...(await original<object>())
 const run = (check: { run(signal: AbortSignal): unknown }) => check.run(new AbortController().signal);
 
 describe('memory', () => {
+  const never = () => Number.POSITIVE_INFINITY;
   it('is degraded above nine tenths of the limit, and fine below or without one', () => {
     const used = process.memoryUsage.rss();
-    expect(run(memoryCheck(used * 2))).toBeUndefined();
-    expect(run(memoryCheck(null))).toBeUndefined();
-    expect(run(memoryCheck(Math.round(used / 0.95)))).toEqual({
+    expect(run(memoryCheck(never, used * 2))).toBeUndefined();
+    expect(run(memoryCheck(never, null))).toBeUndefined();
+    expect(run(memoryCheck(never, Math.round(used / 0.95)))).toEqual({
       degraded: expect.stringMatching(/^9\d % of the memory limit is in use$/),
     });
+  });
+
+  it('is degraded for a while after a request body was refused', () => {
+    expect(run(memoryCheck(() => 9_000, null))).toEqual({
+      degraded: expect.stringContaining('request bodies'),
+    });
+    expect(run(memoryCheck(() => 11_000, null))).toBeUndefined();
   });
 
   it.each([

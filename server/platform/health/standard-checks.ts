@@ -1,6 +1,7 @@
 import { readdir, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, loadavg, totalmem, uptime } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import { memoryLimit } from '../config/heap-limit.ts';
 import { memoryUsage } from '../lib/memory.ts';
 import { openFilesLimit } from '../lib/open-files.ts';
 import { type Check, CheckFailure } from './health-checks.ts';
@@ -10,19 +11,29 @@ const GIB = 2 ** 30;
 const FULL_BYTES = 2 ** 20;
 /** Of the machine's memory: below, the kernel looks for something to kill. */
 const LOW_MEMORY_SHARE = 0.05;
+/** For so long a refused body is told. In milliseconds. */
+const REFUSAL_TOLD_MS = 10_000;
 
 /**
- * Degraded when the process fills its container.
+ * Degraded when the process fills its container, or refuses request bodies for want of memory.
  *
+ * @param bodiesRefusedMs How long ago a body was refused, in milliseconds.
  * @param limitBytes What the process may use; null where nothing limits it.
  * @param share Degraded above this part of the limit.
  */
-export function memoryCheck(limitBytes: number | null = memoryLimit(), share = 0.9): Check {
+export function memoryCheck(
+  bodiesRefusedMs: () => number = () => Number.POSITIVE_INFINITY,
+  limitBytes: number | null = memoryLimit(),
+  share = 0.9,
+): Check {
   return {
     name: 'memory',
     required: false,
     timeoutMs: 1_000,
     run() {
+      if (bodiesRefusedMs() < REFUSAL_TOLD_MS) {
+        return { degraded: 'request bodies are refused: those under way use all the memory for bodies' };
+      }
       if (limitBytes === null) return;
       const used = memoryUsage().rss;
       if (used <= limitBytes * share) return;
@@ -75,12 +86,6 @@ export function systemCheck(look: () => Machine = thisMachine): Check {
       return { degraded: `${percent(available)} of the memory of the machine is available`, details };
     },
   };
-}
-
-/** The container's memory limit in bytes, or null where there is none (libuv reports a huge number, or the machine's own size). */
-export function memoryLimit(): number | null {
-  const limit = process.constrainedMemory();
-  return limit > 0 && limit < 2 ** 50 ? limit : null;
 }
 
 /**

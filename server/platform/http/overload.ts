@@ -15,6 +15,7 @@ import fp from 'fastify-plugin';
 import { heapLimit } from '../config/heap-limit.ts';
 import { PROBLEM_MEDIA_TYPE, ProblemError, pathOf, problemDocument } from '../lib/problem.ts';
 import { heapFigures } from '../metrics/heap.ts';
+import { ResidentWatch } from '../metrics/resident-watch.ts';
 import { accessOf } from './access/access.ts';
 import type {} from './handler-deadline.ts';
 import { HeaderBlock, writeHead } from './quick-response.ts';
@@ -44,7 +45,7 @@ const NEARLY_FULL_SHARE = 0.75;
 /** What a collection has found is worth this long: refusing leaves so little garbage that the next may be far away. */
 const HEAP_KNOWN_MS = 5_000;
 
-export type OverloadReason = 'in-flight' | 'database-queue' | 'event-loop' | 'memory';
+export type OverloadReason = 'in-flight' | 'database-queue' | 'event-loop' | 'memory' | 'resident-memory';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -57,7 +58,15 @@ export class OverloadFacts {
   /** Why requests are refused at this moment; undefined while they are not. */
   reason: () => OverloadReason | undefined = () => undefined;
   /** How many were refused, by reason. */
-  readonly shed = { 'in-flight': 0, 'database-queue': 0, 'event-loop': 0, memory: 0 };
+  readonly shed: Record<OverloadReason | 'body-memory', number> = {
+    'in-flight': 0,
+    'database-queue': 0,
+    'event-loop': 0,
+    memory: 0,
+    'resident-memory': 0,
+    // Those are counted by body-budget.ts.
+    'body-memory': 0,
+  };
 }
 
 export interface OverloadOptions {
@@ -65,10 +74,17 @@ export interface OverloadOptions {
   waitedMs: () => number;
   mostRunning?: number;
   heap?: HeapWatch;
+  resident?: ResidentWatch;
 }
 
 export const overload = fp<OverloadOptions>(
-  async (app, { waitedMs, mostRunning = MOST_RUNNING, heap = new HeapWatch() }) => {
+  async (app, { waitedMs, mostRunning = MOST_RUNNING, heap = new HeapWatch(), ...options }) => {
+    const { resident = new ResidentWatch() } = options;
+    resident.onNearlyFull = (residentBytes, limitBytes) =>
+      app.log.warn(
+        { residentBytes, limitBytes },
+        "resident memory is near the container's limit: see Memory in docs/runbook.md",
+      );
     heap.onNearlyFull = () =>
       app.log.warn(
         heapFigures(),
@@ -82,6 +98,7 @@ export const overload = fp<OverloadOptions>(
       if (app.handlersRunning() >= mostRunning) return 'in-flight';
       if (loop.late) return 'event-loop';
       if (heap.full(now)) return 'memory';
+      if (resident.full(now)) return 'resident-memory';
       return undefined;
     };
     app.overload.reason = () => why(performance.now());

@@ -84,7 +84,8 @@ export async function writeHeapReport(log: Logger): Promise<void> {
   }
 }
 
-function collectGarbage(): void {
+/** Collects everything at once, in which time nothing is answered. */
+export function collectGarbage(): void {
   // Node hides the collector from scripts; a context made under this flag has it.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

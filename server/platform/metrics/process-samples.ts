@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
-import { heapLimit } from '../config/heap-limit.ts';
-import { memoryLimit } from '../health/standard-checks.ts';
+import { heapLimit, memoryLimit } from '../config/heap-limit.ts';
 import { Durations } from './durations.ts';
 
 /** What a process used between two samples. */
