@@ -20,7 +20,7 @@ let lifecycle: Lifecycle;
 let gate: PromiseWithResolvers<string>;
 const sockets = new Set<Socket>();
 
-async function start(most = 10_000) {
+async function start(most = 10_000, trusts?: (address: string | undefined) => boolean) {
   port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false, false);
   const { server } = port;
   lifecycle = new Lifecycle([]);
@@ -30,7 +30,8 @@ async function start(most = 10_000) {
     bodyLimit: 8 * 2 ** 20,
     clientErrorHandler: answerBrokenConnection(() => 'none'),
   });
-  await app.register(connections, { server, most, alwaysAnswered: new Set(['/live']), lifecycle });
+  const alwaysAnswered = new Set(['/live']);
+  await app.register(connections, { server, most, alwaysAnswered, lifecycle, ...(trusts ? { trusts } : {}) });
   await app.register(problems);
   app.get('/live', () => 'alive');
   app.get('/', () => 'hello');
@@ -76,8 +77,8 @@ interface Client {
   said: string;
 }
 
-async function open(text: string, options: { read?: boolean } = {}): Promise<Client> {
-  const socket = connect({ port: port.port, host: '127.0.0.1' });
+async function open(text: string, options: { read?: boolean; from?: string } = {}): Promise<Client> {
+  const socket = connect({ port: port.port, host: '127.0.0.1', localAddress: options.from });
   sockets.add(socket);
   await once(socket, 'connect');
   const client: Client = { socket, endedAfter: undefined, said: '' };
@@ -108,8 +109,8 @@ describe('slow clients', () => {
     const bodyStopped = await open(`${post(100_000)}{"a":"`);
     const bodyDrips = await open(`${post(100_000)}{"a":"`);
     await open(get('/big'), { read: false });
-    const bodyRefused = await open(`${post(100_000, '/refused')}{"a":"`);
-    const bodyForNobody = await open(`${post(100_000, '/nowhere')}{"a":"`);
+    const bodyRefused = await open(`${post(60_000, '/refused')}{"a":"`);
+    const bodyForNobody = await open(`${get('/live').trim()}\r\nContent-Length: 60000\r\n\r\n{"a":"`);
     await open(get('/big').repeat(3), { read: false });
     // One long write that is read piece by piece, 128 KiB/s.
     const steady = await open(get('/big'), { read: false });
@@ -153,11 +154,23 @@ describe('slow clients', () => {
     for (const [name, client] of Object.entries({ silent, headers })) {
       await until(name, () => client.endedAfter);
     }
-    for (const [name, client] of Object.entries({ bodyStopped, bodyDrips, bodyForNobody, bodyRefused })) {
+    // Nobody waits for these.
+    for (const [name, client] of Object.entries({ bodyForNobody, bodyRefused })) {
+      expect(await until(name, () => client.endedAfter), name).toBeGreaterThan(4_500);
+      expect(client.said, name).toMatch(/^HTTP\/1.1 (200|401) /);
+    }
+    for (const [name, client] of Object.entries({ bodyStopped, bodyDrips })) {
       expect(await until(name, () => client.endedAfter), name).toBeGreaterThan(9_000);
     }
     expect(bodyStopped.said).toMatch(/^HTTP\/1.1 408 [\s\S]*"type":"\/problems\/timeout"/);
-    expect(app.connections.closed).toEqual({ 'slow-body': 4, 'slow-read': 2, idle: 0, 'no-room': 0 });
+    expect(app.connections.closed).toEqual({
+      'slow-body': 2,
+      'slow-read': 2,
+      lingering: 2,
+      headers: 0,
+      idle: 0,
+      'no-room': 0,
+    });
     expect(await events).toBe('0\n1\n2\n');
   });
 });
@@ -196,6 +209,43 @@ describe('too many connections', () => {
     expect(probe.said).toMatch(/^HTTP\/1.1 200 [\s\S]*alive/);
     expect(other.said).toMatch(/^HTTP\/1.1 503 [\s\S]*retry-after: 1/i);
     expect(busy.map((client) => client.endedAfter)).toEqual([undefined, undefined]);
+  });
+
+  it('give way where all that is to come is a body that nobody waits for', async () => {
+    await start(2);
+    const lingering = await Promise.all([1, 2].map(() => open(post(100_000, '/refused'))));
+    for (const client of lingering) void drip(client, 'x'.repeat(500), 100);
+    await until(() => lingering.every((client) => client.said.includes('401')));
+    const newcomer = await open(get('/'));
+    await until(() => newcomer.said !== '');
+    expect(newcomer.said).toMatch(/^HTTP\/1.1 200 /);
+    expect(app.connections.closed).toMatchObject({ idle: 1 });
+  });
+
+  it('from one address give way to those from others, and are refused where all are at work', async () => {
+    await start(64);
+    const own = await Promise.all(Array.from({ length: 16 }, () => open(get('/events'))));
+    await until(() => own.every((client) => client.said !== ''));
+    // One after the other: each newcomer closes those that have not asked for anything yet.
+    const ask = async (path: string, from = '127.0.0.1') => {
+      const client = await open(get(path), { from });
+      await until(() => client.said !== '');
+      return client;
+    };
+    const another = await ask('/');
+    const probe = await ask('/live');
+    const other = await ask('/', '127.0.0.2');
+    expect(another.said).toMatch(/^HTTP\/1.1 503 /);
+    expect(probe.said).toMatch(/^HTTP\/1.1 200 /);
+    expect(other.said).toMatch(/^HTTP\/1.1 200 /);
+    expect(own.every((client) => client.endedAfter === undefined)).toBe(true);
+  });
+
+  it('from a proxy are those of many', async () => {
+    await start(64, (address) => address === '127.0.0.1');
+    const own = await Promise.all(Array.from({ length: 40 }, () => open(get('/events'))));
+    await until(() => own.every((client) => client.said !== ''));
+    expect(own.every((client) => client.said.startsWith('HTTP/1.1 200 '))).toBe(true);
   });
 
   it('give way where they are stalled', async () => {

@@ -1,11 +1,12 @@
 /**
- * Adds limits to the connections themselves: how slow one may be, how many there may be, and how many headers a request
- * has.
+ * Adds limits to the connections themselves: how slow one may be, how many there may be, in all and from one address, and
+ * how many headers a request has.
  *
- * Slow is a rate, never a total: whoever sends a body or reads an answer at less than 1 KiB/s over 10 s is let go, and an
- * honest upload over a bad line may last as long as it likes. Slow headers are the port's concern (port.ts). Where there
- * are too many connections, the idlest is closed for each new one. What is under way when draining begins closes its
- * connection with its answer, as the port sees to for later requests. It stands first, so that it sees every request.
+ * Slow is a rate, never a total: a client that sends a body or reads an answer at less than 1 KiB/s over 10 s is let go, and
+ * an honest upload over a bad line may last as long as it likes. A body that nobody waits for any more may linger for a
+ * moment (connection.ts). Slow headers are the port's concern (port.ts). Where there are too many connections, the idlest is
+ * closed for each new one. What is under way when draining begins closes its connection with its answer, as the port sees
+ * to for later requests. It stands first, so that it sees every request.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,11 +14,19 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Lifecycle } from '../health/lifecycle.ts';
 import { ProblemError, pathOf } from '../lib/problem.ts';
+import { Connection, type Peer } from './connection.ts';
+import { clientKey } from './rate-limit/client-key.ts';
 
-/** Under this many bytes a second, over so many seconds, a client is slow. */
-const SLOW_RATE = 1_024;
-const SLOW_SECONDS = 10;
 const SWEEP_MS = 1_000;
+/** What unfinished headers may hold together, in bytes. Honest ones come in one piece. */
+const MAX_HEADER_BYTES = 8 * 2 ** 20;
+/** While connections come, headers are looked at this often: a flood does not wait for the next sweep. In milliseconds. */
+const HEADERS_EVERY_MS = 100;
+/** An address may have this part of all connections, and always as many as some browsers need. */
+const PEER_SHARE = 0.25;
+const MIN_PER_PEER = 16;
+/** Said at most once in this time, in milliseconds. */
+const WARN_EVERY_MS = 60_000;
 /** Browsers send some 20 headers, proxies add a few; what is longer than Node's 16 KiB is refused before. */
 const MOST_HEADERS = 100;
 
@@ -25,10 +34,15 @@ export interface ConnectionsOptions {
   server: Server;
   /** Connections that may be open at once. */
   most: number;
+  /** Whether an address is that of a proxy, which brings the connections of many clients. */
+  trusts?: (address: string | undefined) => boolean;
   /** Paths that are answered even where there is no place left. */
   alwaysAnswered: ReadonlySet<string>;
   lifecycle: Lifecycle;
 }
+
+/** Why a connection was closed. */
+type LetGo = 'slow-body' | 'slow-read' | 'lingering' | 'headers' | 'idle';
 
 /** What became of connections, for monitoring. */
 export interface ConnectionFacts {
@@ -52,7 +66,7 @@ export interface ConnectionFacts {
   /** Requests that came and whose answer has not gone out, the oldest first. `begun`: a part of it has. */
   unanswered(): { method: string; path: string; ageMs: number; begun: boolean }[];
   /** How many were let go, by reason. */
-  readonly closed: Readonly<Record<'slow-body' | 'slow-read' | 'idle' | 'no-room', number>>;
+  readonly closed: Readonly<Record<LetGo | 'no-room', number>>;
 }
 
 declare module 'fastify' {
@@ -61,110 +75,47 @@ declare module 'fastify' {
   }
 }
 
-/** A socket's counters and its last request. Several at once (pipelining) are answered in order, so the last ends last. */
-class Connection {
-  readonly socket: Socket;
-  request: IncomingMessage | undefined;
-  response: ServerResponse | undefined;
-  /** The same request as the application knows it, if it came that far. */
-  known: FastifyRequest | undefined;
-  /** When it last began a request or was opened (`performance.now()`). */
-  usedAt = performance.now();
-  /** Bytes of answers that the system has taken. */
-  #sent = 0;
-  #written = 0;
-  #queued = 0;
-  /** What had moved at each of the last sweeps, while there was something to move. */
-  readonly #received: number[] = [];
-  readonly #delivered: number[] = [];
-
-  constructor(socket: Socket) {
-    this.socket = socket;
-  }
-
-  /** The client is to send more of a body, and we would take it. */
-  get receiving(): boolean {
-    const { request } = this;
-    return (
-      request !== undefined && !request.complete && request.readableLength < request.readableHighWaterMark
-    );
-  }
-
-  /** The client is to read more of an answer. */
-  get sending(): boolean {
-    return this.socket.writableLength > 0;
-  }
-
-  get working(): boolean {
-    const { response } = this;
-    return response !== undefined && !response.writableFinished && !response.destroyed;
-  }
-
-  /** Between two requests, or before the first. */
-  get idle(): boolean {
-    return !this.working && !this.sending && this.request?.complete !== false;
-  }
-
-  /** Whether nothing has moved since the sweep before last, although something should. */
-  get stalled(): boolean {
-    return [this.#received, this.#delivered].some(
-      (marks) => marks.length > 1 && marks.at(-1) === marks.at(-2),
-    );
-  }
-
-  forget(): void {
-    this.request = undefined;
-    this.response = undefined;
-    this.known = undefined;
-  }
-
-  /** Looks at what has moved. @returns Why it is to be let go, if it is. */
-  measure(): 'slow-body' | 'slow-read' | undefined {
-    this.#count();
-    if (tooSlow(this.#received, this.receiving, this.socket.bytesRead)) return 'slow-body';
-    if (tooSlow(this.#delivered, this.sending, this.#sent)) return 'slow-read';
-    return undefined;
-  }
-
-  /** Whole writes count when they are through, the one that is under way by what has left its queue. */
-  #count(): void {
-    const { socket } = this;
-    const written = socket.bytesWritten - socket.writableLength;
-    // The only place that tells how far one long write has come; without it such a reader would look slow.
-    const queued =
-      (socket as unknown as { _handle?: { writeQueueSize?: number } })._handle?.writeQueueSize ?? 0;
-    this.#sent += written > this.#written ? written - this.#written : Math.max(0, this.#queued - queued);
-    this.#written = written;
-    this.#queued = queued;
-  }
-}
-
-/** Notes one more sweep. @returns Whether too little moved over the last ten seconds, all of which it had to move in. */
-function tooSlow(marks: number[], moving: boolean, bytes: number): boolean {
-  if (!moving) {
-    marks.length = 0;
-    return false;
-  }
-  marks.push(bytes);
-  if (marks.length <= SLOW_SECONDS) return false;
-  return bytes - (marks.shift() as number) < SLOW_RATE * SLOW_SECONDS;
-}
-
 const CONNECTION = Symbol('connection');
 type Tracked = Socket & { [CONNECTION]?: Connection };
 
 export const connections = fp<ConnectionsOptions>(async (app, options) => {
-  const { server, most, alwaysAnswered, lifecycle } = options;
+  const { server, most, trusts = () => false, alwaysAnswered, lifecycle } = options;
+  const mostPerPeer = Math.max(MIN_PER_PEER, Math.ceil(most * PEER_SHARE));
   const open = new Set<Connection>();
-  const closed = { 'slow-body': 0, 'slow-read': 0, idle: 0, 'no-room': 0 };
+  const peers = new Map<string, Peer>();
+  const closed = { 'slow-body': 0, 'slow-read': 0, lingering: 0, headers: 0, idle: 0, 'no-room': 0 };
   let sweeper: NodeJS.Timeout | undefined;
+  let headersLookedAt = 0;
+  let warnedAt = Number.NEGATIVE_INFINITY;
+  let draining = false;
 
-  const track = (socket: Tracked): Connection => {
-    const connection = new Connection(socket);
+  const peerOf = ({ remoteAddress }: Socket): Peer | undefined => {
+    if (remoteAddress === undefined || trusts(remoteAddress)) return undefined;
+    const key = clientKey(remoteAddress);
+    let peer = peers.get(key);
+    if (peer === undefined) {
+      peer = { key, connections: new Set() };
+      peers.set(key, peer);
+    }
+    return peer;
+  };
+
+  const untrack = (connection: Connection) => {
+    open.delete(connection);
+    const { peer } = connection;
+    peer?.connections.delete(connection);
+    // The same address may have come back under a new entry meanwhile.
+    if (peer?.connections.size === 0 && peers.get(peer.key) === peer) peers.delete(peer.key);
+  };
+
+  const track = (socket: Tracked, peer = peerOf(socket)): Connection => {
+    const connection = new Connection(socket, peer);
     socket[CONNECTION] = connection;
     open.add(connection);
+    peer?.connections.add(connection);
+    sweeper ??= setInterval(sweep, SWEEP_MS).unref();
     socket.once('close', () => {
-      open.delete(connection);
+      untrack(connection);
       const { known, response, usedAt } = connection;
       if (known && response?.writableFinished === false) {
         facts.onAbandoned(known, response, performance.now() - usedAt);
@@ -173,21 +124,38 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
     return connection;
   };
 
-  /** Runs while a request is under way, and only then. Counts its rounds, so that a frozen process finds nobody slow. */
+  /** Runs while a request is under way or to come. Counts its rounds, so that a frozen process finds nobody slow. */
   const sweep = () => {
-    let working = false;
+    let watched = false;
     for (const connection of open) {
-      const why = connection.measure();
+      const why = connection.measure(draining);
       if (why) letGo(connection, why);
-      else if (!connection.idle) working = true;
-      else connection.forget();
+      else if (connection.idle) connection.forget();
+      watched ||= connection.watched;
     }
-    if (working) return;
+    limitHeaders();
+    if (watched) return;
     clearInterval(sweeper);
     sweeper = undefined;
   };
 
-  const letGo = (connection: Connection, why: keyof typeof closed) => {
+  /** Closes connections whose headers are not all there, the oldest first, until what is here of them is not too much. */
+  const limitHeaders = () => {
+    headersLookedAt = performance.now();
+    let bytes = 0;
+    for (const connection of open) bytes += connection.unfinishedHeaders;
+    if (bytes <= MAX_HEADER_BYTES) return;
+    const unfinished = [...open].filter((connection) => connection.unfinishedHeaders > 0);
+    unfinished.sort((a, b) => a.usedAt - b.usedAt);
+    for (const connection of unfinished) {
+      if (bytes <= MAX_HEADER_BYTES) return;
+      bytes -= connection.unfinishedHeaders;
+      untrack(connection);
+      letGo(connection, 'headers');
+    }
+  };
+
+  const letGo = (connection: Connection, why: LetGo) => {
     const { socket, response } = connection;
     closed[why]++;
     app.log.debug({ peer: socket.remoteAddress, why }, 'a connection was closed');
@@ -198,31 +166,47 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
       });
       server.emit('clientError', late, socket);
       socket.destroySoon();
-    } else if (why === 'idle') socket.destroy();
+    } else if (why === 'idle' || why === 'headers') socket.destroy();
     // What waits in the system's buffers goes as well.
     else socket.resetAndDestroy();
   };
 
-  /** Closes the idlest of all: first those between requests, then those on which nothing moves. */
-  const makeRoom = () => {
+  /** Closes the idlest of them: first those that nobody waits for, then those on which nothing moves. */
+  const makeRoom = (among: ReadonlySet<Connection>, most: number) => {
     // Some at once, so that a flood does not look through all of them for each of its connections.
-    let places = Math.max(open.size - most + 1, Math.ceil(most / 100));
-    for (const closable of ['idle', 'stalled'] as const) {
-      const found = [...open].filter((connection) => connection[closable] && !connection.socket.destroyed);
+    let places = Math.max(among.size - most + 1, Math.ceil(most / 100));
+    for (const closable of ['spare', 'stalled'] as const) {
+      const found = [...among].filter((connection) => connection[closable] && !connection.socket.destroyed);
       found.sort((a, b) => a.usedAt - b.usedAt);
       for (const connection of found.slice(0, places)) {
-        open.delete(connection);
+        untrack(connection);
         letGo(connection, 'idle');
         places--;
       }
-      if (open.size < most) return;
+      if (among.size < most) return;
     }
   };
 
   const onConnection = (socket: Socket) => {
+    const peer = peerOf(socket);
+    if (peer && peer.connections.size >= mostPerPeer) {
+      makeRoom(peer.connections, mostPerPeer);
+      warnOf(peer);
+    }
     // Everyone else is at work: the newcomer stays until it is known what it wants.
-    if (open.size >= most) makeRoom();
-    track(socket);
+    if (open.size >= most) makeRoom(open, most);
+    const { usedAt } = track(socket, peer);
+    if (usedAt - headersLookedAt > HEADERS_EVERY_MS) limitHeaders();
+  };
+
+  const warnOf = ({ key }: Peer) => {
+    const now = performance.now();
+    if (now - warnedAt < WARN_EVERY_MS) return;
+    warnedAt = now;
+    app.log.warn(
+      { peer: key, connections: mostPerPeer },
+      'one address holds as many connections as it may: for new ones its idlest are closed. If it is a proxy, name it in TRUST_PROXY',
+    );
   };
   server.on('connection', onConnection);
   // Node drops what is beyond this number without a word; one more is let in, to be refused.
@@ -238,13 +222,10 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
     // One that was open before the application was loaded is met here first.
     const connection = socket[CONNECTION] ?? (socket.destroyed === false ? track(socket) : undefined);
     if (connection) {
-      connection.request = request;
-      connection.response = response;
-      connection.known = known;
-      connection.usedAt = now;
+      connection.begin(request, response, now, known);
       sweeper ??= setInterval(sweep, SWEEP_MS).unref();
     }
-    return open.size <= most;
+    return open.size <= most && (connection?.peer?.connections.size ?? 0) <= mostPerPeer;
   };
 
   const facts: ConnectionFacts = {
@@ -297,16 +278,20 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
       );
     } else done();
   });
-  // An idle connection keeps nothing of its last request: it would be copied by each collection.
   app.addHook('onResponse', (request, reply, done) => {
     const { socket }: { socket: Tracked } = request.raw;
     const connection = socket[CONNECTION];
-    // Whoever was answered early may still be sending a body, slowly.
-    if (connection?.response === reply.raw && connection.idle) connection.forget();
+    // A client that was answered early may still be sending a body.
+    if (connection?.response === reply.raw) {
+      if (connection.idle) connection.forget();
+      else if (connection.lingering) connection.endIfMuchIsToCome();
+    }
     done();
   });
   lifecycle.onTransition(({ to }) => {
     if (to !== 'draining') return;
+    draining = true;
+    for (const connection of open) if (connection.lingering) letGo(connection, 'lingering');
     for (const { response } of open) if (response?.headersSent === false) response.shouldKeepAlive = false;
   });
   app.addHook('onClose', async () => {
