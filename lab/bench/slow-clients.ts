@@ -23,7 +23,7 @@ export async function slowClientsSuite(): Promise<void> {
     log: () => {},
   });
   const ours = flightline(postgres.url);
-  const env = { ...ours.env, LOG_LEVEL: 'fatal' };
+  const env = { ...ours.env, LOG_LEVEL: 'fatal', BODY_LIMIT_BYTES: `${2 ** 20}` };
   const server = await startContender({ ...ours, name: 'this server', env });
   const url = `http://127.0.0.1:${server.port}`;
   const page = await (await fetch(url)).text();

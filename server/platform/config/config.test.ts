@@ -81,7 +81,8 @@ describe('defaults', () => {
       rateLimit: { max: 300, windowMs: 60_000, store: 'memory' },
       redisUrl: undefined,
       http: {
-        bodyLimitBytes: 1_048_576,
+        bodyLimitBytes: 131_072,
+        bodyMemoryBytes: 33_554_432,
         requestTimeoutMs: 30_000,
         keepAliveTimeoutMs: 65_000,
         maxConnections: 10_000,

@@ -45,6 +45,7 @@ export interface Config {
   redisUrl: string | undefined;
   http: {
     bodyLimitBytes: number;
+    bodyMemoryBytes: number;
     requestTimeoutMs: number;
     keepAliveTimeoutMs: number;
     maxConnections: number;
@@ -176,6 +177,7 @@ export function loadConfig(
     redisUrl: values.REDIS_URL,
     http: {
       bodyLimitBytes: values.BODY_LIMIT_BYTES,
+      bodyMemoryBytes: values.BODY_MEMORY_BYTES,
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
       keepAliveTimeoutMs: values.KEEP_ALIVE_TIMEOUT_MS,
       maxConnections: values.HTTP_MAX_CONNECTIONS,

@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { memoryLimit } from './heap-limit.ts';
 import { secrets } from './secrets.ts';
 import {
   boolean,
@@ -273,8 +274,15 @@ export const SETTINGS = {
   BODY_LIMIT_BYTES: {
     group: 'Requests',
     ...integer(1, 1024 * MIB, 'bytes'),
-    default: MIB,
-    doc: 'A longer request body is answered 413.',
+    default: 128 * 1024,
+    doc: 'A longer request body is answered 413, unless its route takes more (`bodyLimit`).',
+  },
+  BODY_MEMORY_BYTES: {
+    group: 'Requests',
+    ...integer(1, 1024 * 1024 * MIB, 'bytes'),
+    default: () => Math.min(32 * MIB, Math.floor((memoryLimit() ?? Number.POSITIVE_INFINITY) / 8)),
+    defaultText: '`33554432` (32 MiB), or an eighth of the memory limit where that is less',
+    doc: 'What all request bodies under way may hold together. Beyond it requests with a body are answered 503.',
   },
   REQUEST_TIMEOUT_MS: {
     group: 'Requests',
@@ -291,7 +299,10 @@ export const SETTINGS = {
   HTTP_MAX_CONNECTIONS: {
     group: 'Requests',
     ...integer(1, 10_000_000),
-    default: 10_000,
+    // Each may hold 16 KiB of headers; together they get an eighth of the memory.
+    default: () =>
+      Math.min(10_000, Math.floor((memoryLimit() ?? Number.POSITIVE_INFINITY) / 8 / (16 * 1024))),
+    defaultText: '`10000`; less where the memory limit is below 1.3 GB: 2048 for 256 MiB',
     doc: 'Connections of visitors that are open at once, not those to the database (`DB_POOL_SIZE`).',
   },
   HSTS: {

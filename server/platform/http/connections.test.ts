@@ -215,9 +215,9 @@ describe('too many connections', () => {
     await start(2);
     const lingering = await Promise.all([1, 2].map(() => open(post(100_000, '/refused'))));
     for (const client of lingering) void drip(client, 'x'.repeat(500), 100);
-    await until(() => lingering.every((client) => client.said.includes('401')));
+    await until('what is expected', () => lingering.every((client) => client.said.includes('401')));
     const newcomer = await open(get('/'));
-    await until(() => newcomer.said !== '');
+    await until('what is expected', () => newcomer.said !== '');
     expect(newcomer.said).toMatch(/^HTTP\/1.1 200 /);
     expect(app.connections.closed).toMatchObject({ idle: 1 });
   });
@@ -225,11 +225,11 @@ describe('too many connections', () => {
   it('from one address give way to those from others, and are refused where all are at work', async () => {
     await start(64);
     const own = await Promise.all(Array.from({ length: 16 }, () => open(get('/events'))));
-    await until(() => own.every((client) => client.said !== ''));
+    await until('what is expected', () => own.every((client) => client.said !== ''));
     // One after the other: each newcomer closes those that have not asked for anything yet.
     const ask = async (path: string, from = '127.0.0.1') => {
       const client = await open(get(path), { from });
-      await until(() => client.said !== '');
+      await until('what is expected', () => client.said !== '');
       return client;
     };
     const another = await ask('/');
@@ -244,7 +244,7 @@ describe('too many connections', () => {
   it('from a proxy are those of many', async () => {
     await start(64, (address) => address === '127.0.0.1');
     const own = await Promise.all(Array.from({ length: 40 }, () => open(get('/events'))));
-    await until(() => own.every((client) => client.said !== ''));
+    await until('what is expected', () => own.every((client) => client.said !== ''));
     expect(own.every((client) => client.said.startsWith('HTTP/1.1 200 '))).toBe(true);
   });
 

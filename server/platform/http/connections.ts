@@ -91,7 +91,7 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
 
   const peerOf = ({ remoteAddress }: Socket): Peer | undefined => {
     if (remoteAddress === undefined || trusts(remoteAddress)) return undefined;
-    const key = clientKey(remoteAddress);
+    const key = clientKey(remoteAddress, remoteAddress);
     let peer = peers.get(key);
     if (peer === undefined) {
       peer = { key, connections: new Set() };

@@ -6,6 +6,7 @@
  */
 import fp from 'fastify-plugin';
 import { ProblemError } from '../lib/problem.ts';
+import { readBody } from '../lib/read-body.ts';
 
 /** Recursive code, ours or a library's, meets the stack's end at some thousands of levels. */
 const MOST_LEVELS = 32;
@@ -43,12 +44,13 @@ function isEscaped(json: string, at: number): boolean {
 export const jsonBodies = fp(async (app) => {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (isDeeperThan(MOST_LEVELS, body)) {
-      done(
-        new ProblemError('bad-request', `The body is nested deeper than ${MOST_LEVELS} levels.`),
-        undefined,
-      );
-    } else parse(request, body, done);
+  app.addContentTypeParser('application/json', (request, payload, done) => {
+    readBody(request, payload, (error, bytes) => {
+      const body = bytes?.toString('utf8') ?? '';
+      if (error) done(error);
+      else if (isDeeperThan(MOST_LEVELS, body)) {
+        done(new ProblemError('bad-request', `The body is nested deeper than ${MOST_LEVELS} levels.`));
+      } else parse(request, body, done);
+    });
   });
 });

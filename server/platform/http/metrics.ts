@@ -18,6 +18,7 @@ import { Metrics } from '../metrics/metrics.ts';
 import { type Route, type Sizes, UNKNOWN_ROUTE } from '../metrics/routes.ts';
 import { lifecycleMetrics, processMetrics, trafficMetrics } from '../metrics/standard-metrics.ts';
 import { Traffic, type TrafficSources } from '../metrics/traffic.ts';
+import type {} from './body-budget.ts';
 import type {} from './connections.ts';
 import type {} from './overload.ts';
 import { PROBE_PATHS } from './probes.ts';
@@ -78,6 +79,7 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
   registry.add(
     ...trafficMetrics(traffic, {
       connections: () => app.connections,
+      bodyBytes: () => app.bodyBudget?.used ?? 0,
       shed: () => app.overload.shed,
       rateLimited: () => app.rateLimits.refused,
       pool: () => database.stats(),

@@ -14,6 +14,7 @@ import { access } from './access/access.ts';
 import { accessLog } from './access-log.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { apiDescription } from './api-description/api-description.ts';
+import { bodyBudget } from './body-budget.ts';
 import { compression } from './compression.ts';
 import { connections } from './connections.ts';
 import { cors } from './cors.ts';
@@ -97,7 +98,7 @@ export async function createPipeline(
   const most = connectionsThatFit(config.http.maxConnections, config.database.poolSize, (text) =>
     log.warn(text),
   );
-  await app.register(connections, { server, most, alwaysAnswered: PROBE_PATHS, lifecycle });
+  await app.register(connections, { server, most, trusts, alwaysAnswered: PROBE_PATHS, lifecycle });
   app.decorate('overload', new OverloadFacts());
   const { enabled } = config.metrics;
   await app.register(metrics, { enabled, instance: about.instance, database, probeSources });
@@ -109,6 +110,7 @@ export async function createPipeline(
     fromVite: 'serve' in clientFrom,
     inReplitWorkspace: config.platform.replit === 'workspace',
   });
+  await app.register(bodyBudget, { limitBytes: config.http.bodyMemoryBytes });
   await app.register(trustedProxies, { ranges: config.trustProxy, trusts });
   await app.register(allowedHosts, { hosts: config.allowedHosts, exempt: PROBE_PATHS });
   await app.register(cors, { origins: config.corsOrigins });
@@ -162,7 +164,13 @@ export async function createPipeline(
   if ('folder' in clientFrom) await app.register(client, clientFrom);
   else await clientFrom.serve(app);
 
-  const standard = [memoryCheck(), eventLoopCheck(), diskCheck(folder), openFilesCheck(), systemCheck()];
+  const standard = [
+    memoryCheck(() => app.bodyBudget.sinceRefusalMs()),
+    eventLoopCheck(),
+    diskCheck(folder),
+    openFilesCheck(),
+    systemCheck(),
+  ];
   for (const check of [...standard, ...parts.checks]) checks.register(check);
   for (const { end } of parts.all) if (end) app.addHook('onClose', end);
 

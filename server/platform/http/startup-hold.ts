@@ -34,7 +34,8 @@ export const startupHold = fp<StartupHoldOptions>(async (app, { lifecycle, holdM
       done();
       return;
     }
-    if (held.size >= MOST_HELD) {
+    // A chunked body would lie in memory in pieces as small as the client likes, uncounted.
+    if (held.size >= MOST_HELD || request.headers['transfer-encoding'] !== undefined) {
       done(refusal());
       return;
     }

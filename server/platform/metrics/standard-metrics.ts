@@ -24,6 +24,7 @@ export function trafficMetrics(
   traffic: Traffic,
   sources: {
     connections(): { open: number; working: number; closed: Counts };
+    bodyBytes(): number;
     shed(): Counts;
     rateLimited(): Counts;
     pool(): { max: number; total: number; idle: number; waiting: number };
@@ -53,6 +54,9 @@ export function trafficMetrics(
       'http_server_response_body_size_bytes',
       'Bodies of answers, as far as they say how long they are (streams do not).',
       () => sizesOf(({ sent }) => sent),
+    ),
+    gauge('http_server_request_body_memory_bytes', 'Reserved for request bodies under way.', () =>
+      sources.bodyBytes(),
     ),
     gauge('http_server_open_connections', 'Connections of clients.', () => sources.connections().open),
     counter(

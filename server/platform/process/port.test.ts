@@ -95,6 +95,24 @@ describe('a port', () => {
     for (const { socket } of others) socket.destroy();
   });
 
+  it('keeps no more bodies than it has memory for, and none of unknown length', async () => {
+    const port = await start();
+    waiting = 0;
+    const send = async (header: string) => {
+      const one = await openRaw(`http://127.0.0.1:${port.port}`);
+      one.socket.write(`POST /thing HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`);
+      return one;
+    };
+    // Of each at most 128 KiB are in memory before it is read.
+    const fitting = (16 * 2 ** 20) / (128 * 1_024);
+    for (let i = 0; i < fitting; i++) await send('Content-Length: 1000000000');
+    await expect.poll(() => waiting).toBe(fitting);
+    for (const header of ['Content-Length: 1', 'Transfer-Encoding: chunked']) {
+      await using refused = await send(header);
+      expect((await refused.answer()).status).toBe(503);
+    }
+  });
+
   it.runIf(hasIpv6)('is one server on both loopback families', async () => {
     const port = await start(BOTH);
     port.handOver((_request, response) => response.end('same'));

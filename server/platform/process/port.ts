@@ -18,6 +18,12 @@ import { settleShapes } from '../lib/settled-shapes.ts';
 
 /** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
 const MOST_WAITING = 2_000;
+/**
+ * What the bodies of those may hold, in bytes, and what one holds before it is read at most: a stream's high-water mark of
+ * 64 KiB, and one read from the socket.
+ */
+const MAX_WAITING_BYTES = 16 * 2 ** 20;
+const STREAM_BYTES = 128 * 1_024;
 /** Long enough for the first request of a new connection to arrive, in milliseconds. */
 const SILENT_MS = 1_000;
 /** A client that has been upgraded, as to a WebSocket, gets this long to close once we have, in milliseconds. */
@@ -65,10 +71,17 @@ export async function openPort(
   prefix: '' | 'METRICS_' = '',
 ): Promise<OpenPort> {
   let waiting: [IncomingMessage, ServerResponse][] | undefined = [];
+  let waitingBytes = 0;
   const early: RequestListener = (request, response) => {
     if (answerEarly(request, response)) return;
-    if (waiting !== undefined && waiting.length < MOST_WAITING) waiting.push([request, response]);
-    else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
+    const { 'content-length': length = 0, 'transfer-encoding': encoding } = request.headers;
+    const bytes = Math.min(Number(length), STREAM_BYTES);
+    // What a chunked body holds in pieces of a byte cannot be told.
+    const fits = encoding === undefined && waitingBytes + bytes <= MAX_WAITING_BYTES;
+    if (waiting !== undefined && waiting.length < MOST_WAITING && fits) {
+      waitingBytes += bytes;
+      waiting.push([request, response]);
+    } else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
   };
   settleShapes(QuickResponse);
   const server = createServer(
