@@ -3,7 +3,7 @@ import { KEY, SECRETS, signIn } from '../../../../tests/browser/operators.ts';
 
 test('the navigation and the palette offer operations to operators alone', async ({ page, backend }) => {
   await using server = await backend.start(SECRETS);
-  await server.ready();
+  await server.ready(60_000);
   const main = page.getByRole('navigation', { name: 'Main' });
   const link = main.getByRole('link', { name: 'Operations' });
   const commands = async () => {
