@@ -37,15 +37,15 @@ const tasks = {
   // Some tests start the server as it is shipped.
   test: { packages: 'all', build: true, run: program(bin.vitest, 'run', '--project=unit') },
   'test:e2e': { suite: 'tests/browser', packages: 'all', build: true, run: program(bin.playwright, 'test') },
-  'test:template': { suite: 'tests/template', packages: 'all', run: testTemplate },
+  'test:template': { suite: 'lab/template', packages: 'all', run: testTemplate },
   'test:packaging': {
-    suite: 'tests/packaging',
+    suite: 'lab/packaging',
     packages: 'all',
     build: true,
     run: program(bin.vitest, 'run', '--project=packaging'),
   },
   'test:reliability': {
-    suite: 'tests/reliability',
+    suite: 'lab/reliability',
     packages: 'all',
     build: true,
     run: program(bin.vitest, 'run', '--project=reliability'),
@@ -64,7 +64,7 @@ const tasks = {
   typecheck: { packages: 'all', run: program(bin.tsc) },
   // Its own flags are also read where npm has put them.
   strip: { packages: 'none', run: program('scripts/strip.ts') },
-  bench: { packages: 'all', build: true, run: program('lab/bench/run.ts') },
+  bench: { suite: 'lab/bench', packages: 'all', build: true, run: program('lab/bench/run.ts') },
 
   'db:generate': { packages: 'all', run: program(bin.drizzle, 'generate') },
   'db:migrate': {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * Looks again and again until something is found. The limit is for a machine that has other work: what takes longer is
- * taken not to come. A test that promises a time belongs into `tests/reliability/`.
+ * taken not to come. A test that promises a time belongs into `lab/reliability/`.
  *
  * @param what Names it in the error.
  * @param look Answers undefined, false or 0 as long as it is not there.
