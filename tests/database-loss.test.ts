@@ -51,7 +51,7 @@ async function disagreements(url: string, samples: number): Promise<string[]> {
 const readyTurns = (url: string, status: number) =>
   until(`/ready to be ${status}`, async () => (await readyIs(url)) === status);
 
-const QUICK = { DB_CONNECT_TIMEOUT_MS: '1000', DB_STATEMENT_TIMEOUT_MS: '1000' };
+const QUICK = { DB_CONNECT_TIMEOUT_MS: '4000', DB_STATEMENT_TIMEOUT_MS: '4000' };
 
 describe.concurrent('a database', () => {
   it.each([
@@ -70,7 +70,7 @@ describe.concurrent('a database', () => {
       expect(await readyIs(server.url)).toBe(503);
       expect(await answersOf(server.url)).toEqual(answers(200, 503));
       const told = await toldToStrangers(server.url);
-      expect(told).toMatch(/database: (it cannot be reached|no answer within 1000 ms)/);
+      expect(told).toMatch(/database: (it cannot be reached|no answer within \d+ ms)/);
       expect(told).not.toMatch(new RegExp(`127\\.0\\.0\\.1|${proxy.port}|ECONN|postgres:`));
       await proxy.pass();
       await readyTurns(server.url, 200);
@@ -172,7 +172,7 @@ describe.concurrent('a database', () => {
     await using server = await startServer(env, { main });
     await server.open();
     const told = async () => (await (await fetch(`${server.url}/api/status`)).json()) as Status;
-    await until('a problem', async () => (await told()).problem);
+    await until('what is pending', async () => (await told()).problem?.includes('pending'));
     expect(await answersOf(server.url)).toEqual(answers(503, 503));
     const status = await told();
     expect(status).toMatchObject({

@@ -129,7 +129,7 @@ describe.concurrent('the log of a server', () => {
       'POST /api/status HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
     );
     await leaving[Symbol.asyncDispose]();
-    await until('its line', () => requests(server).some(({ method }) => method === 'POST'));
+    await until('the line before it', () => requests(server).some(({ path }) => path === '/live'));
     await server.end();
     expect(requests(server)).toContainEqual(
       expect.objectContaining({

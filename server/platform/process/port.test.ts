@@ -79,7 +79,6 @@ describe('a port', () => {
     const port = await start();
     const kept = 2_000;
     waiting = 0;
-    await using connection = await openRaw(`http://127.0.0.1:${port.port}`);
     // Pipelined requests are parsed one after the other, so many connections it is.
     const others = await Promise.all(
       Array.from({ length: kept }, async () => {
@@ -89,6 +88,7 @@ describe('a port', () => {
       }),
     );
     await until('all of them to wait', () => waiting === kept);
+    await using connection = await openRaw(`http://127.0.0.1:${port.port}`);
     connection.socket.write(GET);
     const answer = await connection.answer();
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
