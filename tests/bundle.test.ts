@@ -40,7 +40,7 @@ it('has stack traces that name the sources', async () => {
   await using server = await startServer({ DATABASE_URL: database.url }, { main: build.main });
   expect(await server.ended()).toBe(70);
   const fatal = server.log().find(({ level }) => level === 'fatal') as { err: { stack: string } };
-  expect(fatal.err.stack).toMatch(/server\/database\/migrator\.ts:\d+:\d+/);
+  expect(fatal.err.stack).toMatch(/server\/platform\/database\/migrations\/migrator\.ts:\d+:\d+/);
   expect(fatal.err.stack).not.toMatch(/dist\/server\/(?!vendor)\w+\.js/);
 });
 

@@ -153,7 +153,7 @@ describe('files', () => {
         pending.push(imported);
     }
     const all = [...seen].join('\n');
-    for (const one of ['/@vite/client', '/@react-refresh', '/src/app/', 'node_modules/.vite/deps/'])
+    for (const one of ['/@vite/client', '/@react-refresh', '/src/kit/', 'node_modules/.vite/deps/'])
       expect(all).toContain(one);
   });
 });

@@ -168,9 +168,16 @@ describe.concurrent('a process ends', () => {
   });
 
   it('with 78 and the commands there are for one there is not', async () => {
-    await using server = await startServer({}, { args: ['sevre'] });
-    expect(await server.ended()).toBe(78);
-    expect(server.output()).toContain("There is no command 'sevre'. There are: serve");
+    const database = await createDatabase('empty');
+    for (const [env, said] of [
+      [{ DATABASE_URL: database.url }, "There is no command 'sevre'. There are:\n  serve"],
+      [{}, "'sevre' is none of: serve"],
+    ] as const) {
+      await using server = await startServer(env, { args: ['sevre'] });
+      expect(await server.ended()).toBe(78);
+      expect(server.output()).toContain(said);
+    }
+    await database.drop();
   });
 
   it('with 70 for a migration whose SQL is wrong, naming file and line, having kept nothing of it', async () => {

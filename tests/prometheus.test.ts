@@ -44,7 +44,7 @@ describe.runIf(present)('promtool', () => {
     ['check', 'rules', 'alerts.yml', 'objectives.yml'],
     ['test', 'rules', 'alerts.test.yml'],
     ['test', 'rules', 'objectives.test.yml'],
-  ])('%s %s %s', async (...args) => {
+  ])('%s %s %s', { timeout: 180_000 }, async (...args) => {
     const { code, output } = await runCommand('promtool', args, { cwd: FOLDER });
     expect({ code, output: code === 0 ? '' : output }).toEqual({ code: 0, output: '' });
   });

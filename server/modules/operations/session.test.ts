@@ -287,7 +287,7 @@ describe('signing in over plain HTTP', () => {
 
   it.each<[string, Record<string, string>]>([
     ['where it is allowed', { ALLOW_HTTP_SIGN_IN: 'true' }],
-    ['in development', { NODE_ENV: 'development' }],
+    ['in development', { NODE_ENV: 'development', ALLOWED_HOSTS: 'app.example.com' }],
   ])('is possible %s', async (_, env) => {
     await using open = await make(env);
     expect((await signIn(open, { key: KEY }, at('app.example.com'))).statusCode).toBe(200);

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { loadConfig } from '../config/config.ts';
+import { ConfigError, loadConfig } from '../config/config.ts';
 import { createDatabase } from '../database/pool/pool.ts';
 import { HealthChecks } from '../health/health-checks.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
@@ -15,6 +15,19 @@ const OWN: Record<string, string> = {
   'migrate [--dry-run | --status] [--adopt=record | --adopt=run]': 'applies pending migrations, and ends',
 };
 
+/** @throws ConfigError that first says why the configuration is needed: a misspelled command may be all that is wrong. */
+function configurationFor(command: string) {
+  try {
+    return loadConfig();
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      const own = Object.keys(OWN).join(', ');
+      error.message = `'${command}' is none of: ${own}. Commands of modules and features need a configuration.\n\n${error.message}`;
+    }
+    throw error;
+  }
+}
+
 /**
  * `main.js NAME …`: runs a subcommand that a part brings, on the configured database. Warnings go to standard error.
  *
@@ -28,7 +41,7 @@ export async function runPartCommand(
   loadApplication: LoadApplication,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const { config, settings, warnings } = loadConfig();
+  const { config, settings, warnings } = configurationFor(name);
   for (const warning of warnings) console.error(warning);
   const log = pino({ level: 'warn', ...WITHOUT_SECRETS }, pino.destination({ fd: 2, sync: true }));
   const connection = config.database.connection ?? {};
