@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Lifecycle } from '../health/lifecycle.ts';
+import { connections } from '../http/connections.ts';
 import { draining } from '../http/draining.ts';
 import { events } from '../http/event-stream.ts';
 import { drain } from './drain.ts';
@@ -14,6 +16,9 @@ const UPGRADE = 'GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgra
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 /** SHUTDOWN_TIMEOUT_MS is 8 s, after which the process ends with 1. */
 const IN_TIME_MS = 5_000;
+
+/** More than the system's buffers take of an answer. */
+const LARGE = Buffer.alloc(24 * 2 ** 20, 'x');
 
 let port: OpenPort;
 let app: FastifyInstance;
@@ -29,8 +34,15 @@ beforeEach(async () => {
   lifecycle = new Lifecycle([]);
   lifecycle.to('ready');
   app = Fastify({ serverFactory: () => port.server });
+  await app.register(connections, {
+    server: port.server,
+    most: 1_000,
+    alwaysAnswered: new Set<string>(),
+    lifecycle,
+  });
   await app.register(draining, { lifecycle });
   const much = Buffer.alloc(512 * 1_024, 'x').toString();
+  app.get('/large', (_request, reply) => reply.send(LARGE));
   app.get('/events', (_request, reply) => {
     const stream = events(reply);
     stream.send({ event: 'hello', data: 'a\nb' });
@@ -137,6 +149,18 @@ it.each([
   } finally {
     clearInterval(writing);
   }
+});
+
+it('lets a client that reads slowly have all of its answer', { timeout: 60_000 }, async () => {
+  const client = await open(GET('/large'));
+  client.socket.pause();
+  const done = drained();
+  // The handler has long ended, and connections that are idle are closed all the time.
+  await sleep(500);
+  client.socket.resume();
+  await done;
+  await vi.waitFor(() => expect(client.ended()).toBe(true));
+  expect(client.heard().length).toBeGreaterThan(LARGE.length);
 });
 
 it('upgrades nothing where nobody asked for it', async () => {

@@ -37,7 +37,12 @@ export async function drain({
       );
     }
     const closed = port.stopListening();
-    const sweep = setInterval(() => port.closeIdleConnections(), SWEEP_MS);
+    const sweep = setInterval(() => {
+      port.closeSilentConnections();
+      // Node's own way closes connections whose answer has ended and is not read yet.
+      if (running.app) running.app.connections.closeIdle();
+      else port.server.closeIdleConnections();
+    }, SWEEP_MS);
     await closed;
     clearInterval(sweep);
   }

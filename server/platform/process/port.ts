@@ -5,12 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import {
-  type AddressInfo,
-  createServer as createListener,
-  type Server as Listener,
-  type Socket,
-} from 'node:net';
+import { type AddressInfo, createServer as createListener, Server as Listener, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../config/config.ts';
 import { QuickResponse } from '../http/quick-response.ts';
@@ -47,10 +42,10 @@ export interface OpenPort {
   /** Makes every answer from now on the last one of its connection, and has it say so. */
   closeAfterAnswers(): void;
   /**
-   * For the drain: closes connections that are between two requests, those that have not said a word for a second, and
-   * those that a library has taken over, such as WebSockets: first from our side, and a second later for good.
+   * For the drain: closes connections that have not said a word for a second, and those that a library has taken over, such
+   * as WebSockets: first from our side, and a second later for good.
    */
-  closeIdleConnections(): void;
+  closeSilentConnections(): void;
   /** Takes no new connections. Open ones live on; resolves when the last one has ended. */
   stopListening(): Promise<void>;
 }
@@ -140,8 +135,7 @@ export async function openPort(
             response.shouldKeepAlive = false;
           });
         },
-        closeIdleConnections() {
-          server.closeIdleConnections();
+        closeSilentConnections() {
           const now = performance.now();
           for (const [socket, at] of acceptedAt)
             if (socket.bytesRead === 0 && at < now - SILENT_MS) socket.destroy();
@@ -228,7 +222,9 @@ function opened(listener: Listener, host: string, port: number): Promise<void> {
 
 const portOf = (listener: Listener) => (listener.address() as AddressInfo).port;
 
-const closed = (listener: Listener) => new Promise((resolve) => listener.close(resolve));
+/** As a plain listener: an HTTP server's own `close` also closes connections whose answer is not read yet. */
+const closed = (listener: Listener) =>
+  new Promise((resolve) => Listener.prototype.close.call(listener, resolve));
 
 function whyNot(
   error: NodeJS.ErrnoException,
