@@ -218,6 +218,15 @@ describe.concurrent('a process ends', () => {
     blocker.close();
   });
 
+  it('with 1 for a signal to `migrate` that has not done its work', async () => {
+    await using migrating = await startServer(
+      { DATABASE_URL: 'postgres://nobody:none@127.0.0.1:1/none' },
+      { args: ['migrate'] },
+    );
+    await expect.poll(() => migrating.output(), { timeout: 30_000 }).toContain('Waiting');
+    expect(await migrating.end('SIGTERM')).toBe(1);
+  });
+
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('with 0 for %s when ready', async (signal) => {
     const database = await createDatabase();
     await using server = await startServer({ DATABASE_URL: database.url });

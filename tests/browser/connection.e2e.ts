@@ -132,6 +132,8 @@ test.describe('a deployment under an open page', () => {
     await using server = await backend.start({}, { main: join(folder, 'dist', 'server', 'main.js') });
     await server.ready();
     await page.goto(`${server.url}/no/such/screen`);
+    // Until then nothing hears the keys.
+    await expect(page.getByText('There is nothing at this address')).toBeVisible();
     let loads = 0;
     page.on('load', () => {
       loads += 1;

@@ -165,6 +165,7 @@ export function refuseAtTheDoor(
       // An operator, perhaps; and a body wants to be read, and watched for being slow.
       headers.authorization !== undefined ||
       headers['x-api-key'] !== undefined ||
+      headers.cookie !== undefined ||
       headers['content-length'] !== undefined ||
       headers['transfer-encoding'] !== undefined ||
       never.some((address) => url.startsWith(address))

@@ -172,7 +172,9 @@ export async function createPipeline(
     systemCheck(),
   ];
   for (const check of [...standard, ...parts.checks]) checks.register(check);
-  for (const { end } of parts.all) if (end) app.addHook('onClose', end);
+  app.addHook('onClose', async () => {
+    for (const part of parts.all) await part.end?.();
+  });
 
   await app.ready();
   const anyHost = config.allowedHosts.length === 0;

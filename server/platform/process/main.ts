@@ -90,8 +90,11 @@ async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promi
   try {
     await work(stop.signal);
   } catch (error) {
-    // Cancelled and rolled back, as it was asked to.
-    if (stop.signal.aborted) return;
+    if (stop.signal.aborted) {
+      // Cancelled and rolled back: a job scheduler must not take it for done.
+      process.exitCode = EXIT.failed;
+      return;
+    }
     console.error((error as Error).message);
     process.exitCode = exitCodeOf(error);
   }

@@ -6,7 +6,7 @@ import { Lifecycle } from '../health/lifecycle.ts';
 import { ErrorGroups } from '../logging/error-groups.ts';
 import { LogTail } from '../logging/log-tail.ts';
 import { WITHOUT_SECRETS } from '../logging/logger.ts';
-import type { Command, Platform } from '../parts.ts';
+import type { Command, Part, Platform } from '../parts.ts';
 import { about } from './about.ts';
 import type { LoadApplication } from './start.ts';
 
@@ -44,33 +44,39 @@ export async function runPartCommand(
   const { config, settings, warnings } = configurationFor(name);
   for (const warning of warnings) console.error(warning);
   const log = pino({ level: 'warn', ...WITHOUT_SECRETS }, pino.destination({ fd: 2, sync: true }));
-  const connection = config.database.connection ?? {};
+  const { connection } = config.database;
+  if (connection === undefined) {
+    throw new Error(
+      `'${name}' needs a database: set DATABASE_URL. The embedded one runs with \`npm start\` alone.`,
+    );
+  }
   const database = createDatabase(
     { ...config.database, connection, applicationName: `${about.name} ${name}` },
     log,
   );
-  const { createApp } = await loadApplication();
-  const platform: Platform = {
-    config,
-    settings,
-    about,
-    log,
-    views: { tail: new LogTail(), errors: new ErrorGroups() },
-    database,
-    db: database.db,
-    probeSources: {
-      lifecycle: new Lifecycle([]),
-      checks: new HealthChecks(),
-      version: about.version,
-      environment: config.environment,
-    },
-    folder: config.diagnosticsDir,
-  };
-  const { modules, features } = createApp(platform);
-  const parts = [...modules, ...features];
-  const commands = new Map<string, Command>(parts.flatMap((part) => Object.entries(part.commands ?? {})));
-  const command = commands.get(name);
+  const parts: Part[] = [];
   try {
+    const { createApp } = await loadApplication();
+    const platform: Platform = {
+      config,
+      settings,
+      about,
+      log,
+      views: { tail: new LogTail(), errors: new ErrorGroups() },
+      database,
+      db: database.db,
+      probeSources: {
+        lifecycle: new Lifecycle([]),
+        checks: new HealthChecks(),
+        version: about.version,
+        environment: config.environment,
+      },
+      folder: config.diagnosticsDir,
+    };
+    const { modules, features } = createApp(platform);
+    parts.push(...modules, ...features);
+    const commands = new Map<string, Command>(parts.flatMap((part) => Object.entries(part.commands ?? {})));
+    const command = commands.get(name);
     if (command) return (await command.run(args, signal)) ?? 0;
     const known = { ...OWN, ...Object.fromEntries([...commands].map(([one, { help }]) => [one, help])) };
     const lines = Object.entries(known).map(([one, help]) => `  ${one}: ${help}`);

@@ -81,9 +81,10 @@ test.describe('under traffic', () => {
     await page.keyboard.press('End');
     const last = await cpu.getAttribute('aria-valuenow');
     await page.keyboard.press('ArrowLeft');
+    await expect(cpu).not.toHaveAttribute('aria-valuenow', String(last));
     const before = await cpu.getAttribute('aria-valuenow');
     expect(Number(before)).toBeLessThan(Number(last));
-    expect(await requests.getAttribute('aria-valuenow')).toBe(before);
+    await expect(requests).toHaveAttribute('aria-valuenow', String(before));
     await page.keyboard.press('Escape');
     await expect(cpu).toHaveAttribute('aria-valuenow', String(last));
 

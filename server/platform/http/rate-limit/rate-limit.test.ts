@@ -38,6 +38,7 @@ async function make(
   });
   await app.register(rateLimit, { max, windowMs, lifecycle, shared });
   app.get('/', () => 'page');
+  app.get('/apiary', () => 'page');
   app.get('/*', (_request, reply) => reply.callNotFound());
   await app.register(async (api) => {
     api.get('/api/things', () => 'thing');
@@ -104,6 +105,11 @@ describe('in memory', () => {
       expect(ratelimit).toMatch(new RegExp(`^"reads";r=${max - 1};t=(61|60|59)$`));
     },
   );
+
+  it('leaves pages alone whose address only begins like the API', async () => {
+    const app = await make(5);
+    expect(await passing(app, '/apiary?a=%20', 12)).toBe(12);
+  });
 
   it('opens again when the window ends', async () => {
     const app = await make(1, { windowMs: 3_000 });

@@ -70,7 +70,7 @@ const OPERATORS_FACTOR = 10;
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 const clientOf = ({ ip, socket }: FastifyRequest) => clientKey(ip, socket.remoteAddress);
-const isApi = (path: string) => path.startsWith('/api');
+const isApi = (path: string) => /^\/api(?:[/?]|$)/.test(path);
 
 export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifecycle, shared }) => {
   const reads = new Limit('reads', max, windowMs);
