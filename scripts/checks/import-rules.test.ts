@@ -69,6 +69,19 @@ const ROWS: Row[] = [
   ['server/platform/http/signals.ts', 'process.on("SIGTERM", () => {});\n', 'ends the process'],
   ['server/platform/http/signals-once.ts', 'process.once("SIGTERM", () => {});\n', 'ends the process'],
 
+  [
+    'server/platform/http/taken.ts',
+    'const { env, argv } = process;\nexport { argv, env };\n',
+    'environment variables',
+  ],
+  ['server/platform/http/other-side.ts', uses('../../../client/src/kit/lib/api.ts'), 'nothing of the client'],
+  // A string that looks like the beginning of a comment hides nothing.
+  [
+    'server/platform/http/hidden.ts',
+    "export const all = '/api/*';\nprocess.exit(0);\n/* the end */\n",
+    'ends the process',
+  ],
+
   // What is said about it is no use of it.
   ['server/features/one/said.ts', `// as import('../two/queries.ts') does\n/* process.env */ export {};\n`],
 ];

@@ -47,7 +47,11 @@ const PACKAGES: readonly (readonly [place: string, allowed: RegExp, why: string]
 
 /** Text that stands in one place only. */
 const TEXT: readonly (readonly [text: RegExp, places: RegExp, why: string])[] = [
-  [/\bprocess\.env\b/, /^server\/platform\/config\//, 'Only platform/config reads environment variables.'],
+  [
+    /\bprocess\.env\b|\benv\b[^}\n]*\} = process\b/,
+    /^server\/platform\/config\//,
+    'Only platform/config reads environment variables.',
+  ],
   [
     /\bprocess\.(?:exit|on|once)\(/,
     // The guardian of the embedded PostgreSQL is a process of its own.
@@ -94,6 +98,8 @@ function violation(from: string, specifier: string, typesOnly: boolean): string 
   }
   const [fromRank, toRank] = [rankOf(from), rankOf(to)];
   if (fromRank === -1) return undefined;
+  if (from.startsWith('server/') && to.startsWith('client/'))
+    return 'The server imports nothing of the client.';
   if (from.startsWith('client/') && to.startsWith('server/'))
     return 'The client imports nothing of the server.';
   if (from.startsWith('client/') && to.startsWith('contracts/') && !typesOnly)
@@ -125,9 +131,12 @@ const rankOf = (path: string) =>
 
 const nameOf = (rank: number, path: string) => RANKS[rank]?.find((place) => path.startsWith(place)) ?? path;
 
-/** With spaces in their place, so that lines and columns stay. */
+const COMMENT_OR_STRING =
+  /(\/\*[\s\S]*?\*\/|\/\/[^\n]*)|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
+
+/** With spaces in their place, so that lines and columns stay. What looks like a comment inside of a string is none. */
 const withoutComments = (code: string) =>
-  code.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g, (comment) => comment.replace(/[^\n]/g, ' '));
+  code.replace(COMMENT_OR_STRING, (all, comment?: string) => (comment ? all.replace(/[^\n]/g, ' ') : all));
 
 if (import.meta.main) {
   const root = resolve(import.meta.dirname, '../..');
