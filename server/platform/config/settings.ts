@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { memoryLimit } from './heap-limit.ts';
+import { memoryLimit } from '../lib/memory.ts';
 import { secrets } from './secrets.ts';
 import {
   boolean,

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../../tests/support/server.ts';
-import { memoryLimit } from '../config/heap-limit.ts';
+import { memoryLimit } from '../lib/memory.ts';
 import { CheckFailure, HealthChecks } from './health-checks.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { health, ready } from './probe-documents.ts';

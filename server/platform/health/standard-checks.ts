@@ -1,8 +1,7 @@
 import { readdir, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, loadavg, totalmem, uptime } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import { memoryLimit } from '../config/heap-limit.ts';
-import { memoryUsage } from '../lib/memory.ts';
+import { memoryLimit, memoryUsage } from '../lib/memory.ts';
 import { openFilesLimit } from '../lib/open-files.ts';
 import { type Check, CheckFailure } from './health-checks.ts';
 

@@ -12,3 +12,9 @@ export function memoryUsage(): NodeJS.MemoryUsage {
   }
   return last;
 }
+
+/** The container's memory limit in bytes, or null where there is none (libuv reports a huge number, or the machine's own size). */
+export function memoryLimit(): number | null {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < 2 ** 50 ? limit : null;
+}

@@ -3,8 +3,8 @@ import { access, constants, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { heapLimit } from '../config/heap-limit.ts';
 import type { Logger } from '../logging/logger.ts';
+import { heapLimit } from './heap-limit.ts';
 
 const mib = (bytes: number): number => Math.round((bytes / 2 ** 20) * 10) / 10;
 

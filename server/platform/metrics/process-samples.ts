@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
-import { heapLimit, memoryLimit } from '../config/heap-limit.ts';
+import { memoryLimit } from '../lib/memory.ts';
 import { Durations } from './durations.ts';
+import { heapLimit } from './heap-limit.ts';
 
 /** What a process used between two samples. */
 export interface ProcessSample {

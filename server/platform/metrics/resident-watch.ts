@@ -1,5 +1,4 @@
-import { memoryLimit } from '../config/heap-limit.ts';
-import { memoryUsage } from '../lib/memory.ts';
+import { memoryLimit, memoryUsage } from '../lib/memory.ts';
 import { collectGarbage } from './heap.ts';
 
 /**

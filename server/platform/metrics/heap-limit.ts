@@ -1,4 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
+import { nodeOptions } from '../config/node-options.ts';
 
 /**
  * What the heap may hold, in bytes.
@@ -10,15 +11,9 @@ import { getHeapStatistics } from 'node:v8';
  * @param options What Node was started with.
  */
 export function heapLimit(
-  options: readonly string[] = [process.env.NODE_OPTIONS ?? '', ...process.execArgv],
+  options: readonly string[] = nodeOptions(),
   v8Limit: number = getHeapStatistics().heap_size_limit,
 ): number {
   const [last] = [...options.join(' ').matchAll(/--max[-_]old[-_]space[-_]size[= ](\d+)(?!\S)/g)].slice(-1);
   return last === undefined ? v8Limit : Math.min(v8Limit, Number(last[1]) * 2 ** 20);
-}
-
-/** The container's memory limit in bytes, or null where there is none (libuv reports a huge number, or the machine's own size). */
-export function memoryLimit(): number | null {
-  const limit = process.constrainedMemory();
-  return limit > 0 && limit < 2 ** 50 ? limit : null;
 }
