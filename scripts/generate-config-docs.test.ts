@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../server/platform/config/config.ts';
-import { SETTINGS } from '../server/platform/config/settings.ts';
+import { setting, settingsOf } from '../server/platform/config/setting.ts';
+import { platformSettings } from '../server/platform/config/settings.ts';
+import { integer } from '../server/platform/config/values.ts';
+import { settings as ownSettings } from '../server/settings.ts';
 import { generatedFiles, staleFiles } from './generate-config-docs.ts';
 
 const { 'docs/configuration.md': page = '', '.env.example': example = '' } = Object.fromEntries(
@@ -14,7 +17,7 @@ test('the committed files are current', () => {
   expect(staleFiles()).toEqual([]);
 });
 
-test.each(Object.keys(SETTINGS))('%s is in both, once', (name) => {
+test.each(settingsOf({ ...platformSettings, ...ownSettings }))('$env is in both, once', ({ env: name }) => {
   expect(page.match(new RegExp(`^\\| \`${name}\`.*\\|$`, 'gm'))?.length).toBeGreaterThanOrEqual(1);
   expect(example.match(new RegExp(`^# ${name}=`, 'gm'))).toHaveLength(1);
 });
@@ -26,8 +29,8 @@ test('.env.example, with every setting taken in, changes no default', () => {
   ];
   const database = { DATABASE_URL: 'postgres://app@127.0.0.1/app' };
   writeFileSync(join(filled, '.env'), example.replace(/^# (?=[A-Z_]+=)/gm, ''));
-  const expected = loadConfig(database, plain);
-  const { config, settings, warnings } = loadConfig(database, filled);
+  const expected = loadConfig(ownSettings, database, plain);
+  const { config, settings, warnings } = loadConfig(ownSettings, database, filled);
   rmSync(plain, { recursive: true });
   rmSync(filled, { recursive: true });
   expect(warnings).toEqual([]);
@@ -45,4 +48,18 @@ test('tables have as many cells in each row as in their head', () => {
     const [head = '', ...others] = rows.trimEnd().split('\n');
     for (const other of others) expect(cells(other), other).toBe(cells(head));
   }
+});
+
+test("an application's own settings stand under a heading of their own", () => {
+  const own = {
+    ...ownSettings,
+    quota: setting('APP_QUOTA', integer(1, 9), { default: 3, doc: 'How many.' }),
+  };
+  const { 'docs/configuration.md': page = '', '.env.example': example = '' } = Object.fromEntries(
+    generatedFiles(own),
+  );
+  expect(page).toContain(
+    '## Application\n\n| variable | default | meaning | value |\n| --- | --- | --- | --- |\n| `APP_QUOTA` | `3` | How many. | 1 to 9 |\n',
+  );
+  expect(example).toContain('# ── Application ──\n\n# How many.\n# APP_QUOTA=3\n');
 });

@@ -7,6 +7,7 @@
 
 import type { ProductionReadiness, ReadinessItem } from '../contracts/monitoring.ts';
 import { loadConfig } from '../server/platform/config/config.ts';
+import { settings } from '../server/settings.ts';
 
 const USAGE = 'Usage: npm run test:production-ready [-- https://your.address]';
 const PATH = '/api/monitoring/production-readiness';
@@ -20,7 +21,7 @@ class Unasked extends Error {}
 
 async function main([given, ...more]: string[]): Promise<number> {
   if (more.length > 0 || given?.startsWith('-')) throw new Unasked(USAGE);
-  const own = given === undefined ? loadConfig().config : undefined;
+  const own = given === undefined ? loadConfig(settings).config : undefined;
   const base = URL.parse(given ?? `http://localhost:${own?.listen.port}`);
   if (base === null || !/^https?:$/.test(base.protocol))
     throw new Unasked(`${given} is not an address.\n${USAGE}`);

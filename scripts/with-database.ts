@@ -8,15 +8,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
-import { ConfigError, type DatabaseConnection, loadConfig } from '../server/platform/config/config.ts';
+import { loadConfig } from '../server/platform/config/config.ts';
+import type { DatabaseConnection } from '../server/platform/config/database.ts';
+import { ConfigError } from '../server/platform/config/problems.ts';
 import { startEmbeddedPostgres } from '../server/platform/database/embedded/embedded.ts';
+import { settings } from '../server/settings.ts';
 
 // The terminal and the launcher send them to the program as well; this process only outlives it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child?.kill(signal));
 let child: ReturnType<typeof spawn> | undefined;
 
 try {
-  const { config } = loadConfig();
+  const { config } = loadConfig(settings);
   const { database } = config;
   const embedded = database.embedded
     ? await startEmbeddedPostgres({

@@ -5,8 +5,9 @@
 import { notes } from './features/notes/part.ts';
 import { operations } from './modules/operations/part.ts';
 import type { Application, Platform } from './platform/parts.ts';
+import type { settings } from './settings.ts';
 
-export function createApp(platform: Platform): Application {
+export function createApp(platform: Platform<typeof settings>): Application {
   return {
     modules: [
       // The template's: each goes with `npm run strip NAME`.

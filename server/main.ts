@@ -3,5 +3,6 @@
  * is too old; the application is loaded behind the open port.
  */
 import { run } from './platform/process/main.ts';
+import { settings } from './settings.ts';
 
-void run(() => import('./app.ts'));
+void run(settings, () => import('./app.ts'));

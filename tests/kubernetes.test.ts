@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type Name, SETTINGS, type Setting } from '../server/platform/config/settings.ts';
-import type { Context } from '../server/platform/config/values.ts';
+import { type Context, settingsOf } from '../server/platform/config/setting.ts';
+import { platformSettings } from '../server/platform/config/settings.ts';
 import { PROBES } from '../server/platform/health/probe-listener.ts';
+import { settings } from '../server/settings.ts';
 import { createDatabase } from './support/postgres.ts';
 import { freePort, ROOT, startServer } from './support/server.ts';
 
@@ -33,15 +34,20 @@ const [migration] = job.spec.template.spec.containers;
 const KUBERNETES = {
   environment: 'production' as const,
   platform: { replit: undefined, kubernetes: true, container: true },
+  folder: '/app',
   warn: (text: string) => expect.unreachable(text),
 } satisfies Context;
 const literals: Record<string, string> = Object.fromEntries(
   kustomization.configMapGenerator[0].literals.map((line: string) => line.split('=')),
 );
+function declared(name: string) {
+  const found = settingsOf({ ...platformSettings, ...settings }).find(({ env }) => env === name);
+  return found ?? expect.unreachable(`there is no setting ${name}`);
+}
 // biome-ignore lint/suspicious/noExplicitAny: numbers mostly, as the application itself would have them.
-function setting(name: Name): any {
-  const entry: Setting = SETTINGS[name];
-  if (literals[name] !== undefined) return entry.parse(literals[name], KUBERNETES);
+function setting(name: string): any {
+  const entry = declared(name);
+  if (literals[name] !== undefined) return entry.parse(literals[name], KUBERNETES, name);
   return typeof entry.default === 'function' ? entry.default(KUBERNETES) : entry.default;
 }
 
@@ -127,11 +133,10 @@ describe('every object', () => {
 
 describe('what pods are given', () => {
   it('are settings that there are, with values that are accepted', () => {
-    for (const name of Object.keys(literals)) expect(() => setting(name as Name)).not.toThrow();
+    for (const name of Object.keys(literals)) expect(() => setting(name)).not.toThrow();
     const variables = [...server.env, ...migration.env];
     for (const { name, valueFrom } of variables) {
-      expect(SETTINGS).toHaveProperty(name);
-      expect((SETTINGS as Record<string, Setting>)[name]?.secret).toBeDefined();
+      expect(declared(name).secret).toBeDefined();
       expect(valueFrom.secretKeyRef.key).toBe(name);
     }
     expect(literals.NODE_ENV).toBeUndefined();
@@ -224,7 +229,9 @@ describe('what pods are given', () => {
 
   it('leaves enough connections of the database', () => {
     const { replicas, strategy } = deployment.spec;
-    expect(setting('MAX_INSTANCES')).toBeGreaterThanOrEqual(replicas + strategy.rollingUpdate.maxSurge);
+    const processes = replicas + strategy.rollingUpdate.maxSurge;
+    expect(processes * setting('DB_POOL_SIZE')).toBeLessThan(CONNECTIONS);
+    expect(setting('MAX_INSTANCES')).toBeGreaterThanOrEqual(processes);
     expect(setting('MAX_INSTANCES') * setting('DB_POOL_SIZE')).toBeLessThan(CONNECTIONS);
   });
 });

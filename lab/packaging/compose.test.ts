@@ -8,7 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { SETTINGS, type Setting } from '../../server/platform/config/settings.ts';
+import { settingsOf } from '../../server/platform/config/setting.ts';
+import { platformSettings } from '../../server/platform/config/settings.ts';
+import { settings } from '../../server/settings.ts';
 import { query } from '../../tests/support/postgres.ts';
 import { freePort, ROOT } from '../../tests/support/server.ts';
 import { compose, hardeningOf, runService, type Service, service } from './compose.ts';
@@ -44,8 +46,9 @@ describe('compose.yaml', () => {
 
   it('gives our services settings that there are, and secrets as files only', () => {
     expect(ours.map(([name]) => name)).toEqual(['app', 'migrate', 'replica-1', 'replica-2']);
+    const declared = settingsOf({ ...platformSettings, ...settings });
     for (const [name, value] of ours.flatMap(([, { environment = {} }]) => Object.entries(environment))) {
-      const setting: Setting | undefined = (SETTINGS as Record<string, Setting>)[name.replace(/_FILE$/, '')];
+      const setting = declared.find(({ env }) => env === name.replace(/_FILE$/, ''));
       expect(setting, name).toBeDefined();
       if (name.endsWith('_FILE')) expect(String(value)).toMatch(/^\/secrets\/(app|admin)\/\w+$/);
       // Addresses may stand there, without a password.

@@ -3,7 +3,9 @@
  * collects what they bring. Everything but the name is optional.
  */
 import type { FastifyInstance } from 'fastify';
-import type { Config, EffectiveSetting } from './config/config.ts';
+import type { Config } from './config/config.ts';
+import type { EffectiveSetting } from './config/reader.ts';
+import type { Declaration, UnknownSettings } from './config/setting.ts';
 import type { Database } from './database/pool/pool.ts';
 import type { Check } from './health/health-checks.ts';
 import type { ProbeSources } from './health/probe-documents.ts';
@@ -81,9 +83,13 @@ export interface Command {
   run(args: readonly string[], signal: AbortSignal): Promise<number | undefined>;
 }
 
-/** What `createApp` hands to the parts. */
-export interface Platform {
-  readonly config: Config;
+/**
+ * What `createApp` hands to the parts.
+ *
+ * @typeParam Own The settings that `config` holds besides the platform's: `typeof settings` of `server/settings.ts`, or of a part.
+ */
+export interface Platform<Own extends Declaration = UnknownSettings> {
+  readonly config: Config<Own>;
   readonly settings: readonly EffectiveSetting[];
   /** From package.json, and the name of this process among others that run it. */
   readonly about: { readonly name: string; readonly version: string; readonly instance: string };

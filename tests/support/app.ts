@@ -17,6 +17,7 @@ import { ErrorGroups } from '../../server/platform/logging/error-groups.ts';
 import { LogTail } from '../../server/platform/logging/log-tail.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
 import type { Part, Platform } from '../../server/platform/parts.ts';
+import { settings as ownSettings } from '../../server/settings.ts';
 
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
 export interface TestApp extends AsyncDisposable {
@@ -52,7 +53,7 @@ export async function createTestApp(
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
   // Tests ask more often than visitors do, and all of them from one address.
   const defaults = { NODE_ENV: 'production', DATABASE_URL: databaseUrl, RATE_LIMIT_MAX: '100000' };
-  const { config, settings } = loadConfig({ ...defaults, ...env }, folder, false);
+  const { config, settings } = loadConfig(ownSettings, { ...defaults, ...env }, folder, false);
   const lines: Record<string, unknown>[] = [];
   const views = { tail: new LogTail(), errors: new ErrorGroups() };
   const log = pino(
@@ -71,7 +72,7 @@ export async function createTestApp(
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
   const server = createServer({ ServerResponse: QuickResponse, requireHostHeader: false });
-  const platform: Platform = {
+  const platform: Platform<typeof ownSettings> = {
     config,
     settings,
     about: { name: 'test', version: '0', instance: 'test-000000' },

@@ -1,8 +1,9 @@
 import type { Part, Platform } from '../../platform/parts.ts';
 import { operationsRoutes } from './routes.ts';
+import type { operationsSettings } from './settings.ts';
 
 /** Operations: what operators see and do at `/ops`: figures, log, alerts, settings, production readiness. */
-export const operations = (platform: Platform): Part => ({
+export const operations = (platform: Platform<typeof operationsSettings>): Part => ({
   name: 'operations',
   async routesInEveryState(app, brought) {
     await app.register(operationsRoutes, { ...platform, ...brought, instance: platform.about.instance });

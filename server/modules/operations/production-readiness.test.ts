@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../platform/config/config.ts';
 import { judgeReadiness } from './production-readiness.ts';
 import { type Deployment, worstOf } from './readiness-findings.ts';
+import { operationsSettings } from './settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'readiness-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -29,7 +30,7 @@ function deployment(
   found: Partial<Deployment> = {},
 ): Deployment {
   const variables = Object.entries({ ...GOOD, ...env }).filter(([, value]) => value !== undefined);
-  const { config, settings } = loadConfig(Object.fromEntries(variables), folder, false);
+  const { config, settings } = loadConfig(operationsSettings, Object.fromEntries(variables), folder, false);
   return {
     config,
     isSet: (name) =>

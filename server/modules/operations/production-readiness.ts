@@ -116,10 +116,10 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
   'time-outs': ['Time-outs', timeoutsFinding],
   'rate-limit': [
     'Rate limits',
-    ({ config: { rateLimit }, config: { maxInstances }, isSet }) =>
-      rateLimit.store === 'memory' && maxInstances > 1 && isSet('MAX_INSTANCES')
+    ({ config: { rateLimit, operations }, isSet }) =>
+      rateLimit.store === 'memory' && operations.maxInstances > 1 && isSet('MAX_INSTANCES')
         ? warn(
-            `Each process counts for itself: ${maxInstances} of them let a client make ${maxInstances} times as many requests.`,
+            `Each process counts for itself: ${operations.maxInstances} of them let a client make ${operations.maxInstances} times as many requests.`,
             'Set RATE_LIMIT_STORE=postgres, or redis, or lower RATE_LIMIT_MAX.',
           )
         : pass(

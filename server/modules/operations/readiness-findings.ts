@@ -1,15 +1,21 @@
 import type { ReadinessItem } from '#contracts/monitoring.ts';
-import type { Config, DatabaseConnection } from '../../platform/config/config.ts';
-import { isPrivateHost } from '../../platform/config/database.ts';
-import { isPlaceholder } from '../../platform/config/secrets.ts';
-import { type Name, SETTINGS } from '../../platform/config/settings.ts';
-import { type Context, Refusal } from '../../platform/config/values.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { type DatabaseConnection, isPrivateHost } from '../../platform/config/database.ts';
+import {
+  INTERNAL_API_KEY_RULE,
+  isPlaceholder,
+  SESSION_SECRET_RULE,
+  weaknessAmong,
+} from '../../platform/config/secrets.ts';
+import type { NameOf } from '../../platform/config/setting.ts';
+import type { platformSettings } from '../../platform/config/settings.ts';
+import type { operationsSettings } from './settings.ts';
 
 /** What is found out about a deployment before it is judged. Undefined: it could not be found out. */
 export interface Deployment {
-  config: Config;
+  config: Config<typeof operationsSettings>;
   /** Whether somebody has set this; what development makes for itself, and defaults, nobody has. */
-  isSet(name: Name): boolean;
+  isSet(name: NameOf<typeof platformSettings | typeof operationsSettings>): boolean;
   /** Whether every migration is applied, and what start-up says about it. */
   migrations: { applied: boolean; note: string };
   /** Whether a pooler stands before the database. */
@@ -54,7 +60,7 @@ const PROXY_MS = 60_000;
 /** From SIGTERM to SIGKILL: Kubernetes unless told otherwise; Docker and Replit. */
 const KUBERNETES_GRACE_MS = 30_000;
 const CONTAINER_GRACE_MS = 10_000;
-const LEAST_MEMORY = 256 * MIB;
+const MIN_MEMORY = 256 * MIB;
 
 export const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`;
 
@@ -64,9 +70,14 @@ export function worstOf(items: readonly Pick<ReadinessItem, 'status'>[]): Readin
   return items.some(({ status }) => status === 'warn') ? 'warn' : 'pass';
 }
 
+const SECRET_RULES = {
+  INTERNAL_API_KEY: INTERNAL_API_KEY_RULE,
+  SESSION_SECRET: SESSION_SECRET_RULE,
+};
+
 export function secretFinding(
   { isSet }: Deployment,
-  name: 'INTERNAL_API_KEY' | 'SESSION_SECRET',
+  name: keyof typeof SECRET_RULES,
   values: readonly string[],
   unset: string,
 ): Finding {
@@ -75,23 +86,10 @@ export function secretFinding(
     const made = values.length > 0 ? 'It was made for development; ' : '';
     return warn(`${made}${name} is unset, so in production ${unset}.`, remedy);
   }
-  const weakness = weaknessInProduction(name, values);
+  const weakness = weaknessAmong(values, SECRET_RULES[name]);
   if (weakness !== undefined)
     return fail(`${name} ${weakness}: production refuses to start with it.`, remedy);
   return pass(values.length > 1 ? `${values.length} are set, for rotation.` : 'It is set, and strong.');
-}
-
-/** What the setting's own parser has against the values in production. */
-function weaknessInProduction(name: 'INTERNAL_API_KEY' | 'SESSION_SECRET', values: readonly string[]) {
-  const platform = { replit: undefined, kubernetes: false, container: false };
-  const context: Context = { environment: 'production', platform, warn: () => {} };
-  try {
-    SETTINGS[name].parse(values.join(','), context);
-    return undefined;
-  } catch (error) {
-    if (error instanceof Refusal) return error.message;
-    throw error;
-  }
 }
 
 export function tlsFinding({ config: { publicUrl }, askedOverTls }: Deployment): Finding {
@@ -173,7 +171,7 @@ function tlsOf({ host, ssl }: DatabaseConnection): Finding {
 }
 
 export function connectionsFinding({ config, database, pooler, isSet }: Deployment): Finding {
-  const { maxInstances } = config;
+  const { maxInstances } = config.operations;
   const { poolSize } = config.database;
   const needed = poolSize * maxInstances;
   const sum = `DB_POOL_SIZE ${poolSize} × MAX_INSTANCES ${maxInstances} = ${needed}`;
@@ -197,8 +195,8 @@ export function memoryFinding({ memory: { limit, heapLimit } }: Deployment): Fin
       'Give the container a limit; 256 MiB is enough to begin with.',
     );
   }
-  if (limit < LEAST_MEMORY) {
-    return fail(`The limit is ${inMib(limit)}.`, `Give it ${inMib(LEAST_MEMORY)} or more.`);
+  if (limit < MIN_MEMORY) {
+    return fail(`The limit is ${inMib(limit)}.`, `Give it ${inMib(MIN_MEMORY)} or more.`);
   }
   return heapLimit > limit
     ? warn(

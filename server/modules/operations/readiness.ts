@@ -2,17 +2,19 @@ import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { readProductionReadiness } from '#contracts/monitoring.ts';
-import type { Config, EffectiveSetting } from '../../platform/config/config.ts';
+import type { Config } from '../../platform/config/config.ts';
+import type { EffectiveSetting } from '../../platform/config/reader.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { reportsRefused } from '../../platform/metrics/heap.ts';
 import { HEAP_LIMIT, MEMORY_LIMIT } from '../../platform/metrics/process-samples.ts';
 import { judgeReadiness } from './production-readiness.ts';
 import { type DatabaseAnswers, type Deployment, worstOf } from './readiness-findings.ts';
+import type { operationsSettings } from './settings.ts';
 
 export interface ReadinessParts {
   instance: string;
-  config: Config;
+  config: Config<typeof operationsSettings>;
   settings: readonly EffectiveSetting[];
   lifecycle: Lifecycle;
   database: Pick<Database, 'pool' | 'pooler'>;

@@ -7,8 +7,8 @@ import {
   readLogLevel,
   readLogs,
 } from '#contracts/monitoring.ts';
-import type { Config, EffectiveSetting } from '../../platform/config/config.ts';
-import { SETTINGS } from '../../platform/config/settings.ts';
+import type { Config } from '../../platform/config/config.ts';
+import type { EffectiveSetting } from '../../platform/config/reader.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { ProbeSources } from '../../platform/health/probe-documents.ts';
 import type { SignInToken } from '../../platform/http/access/sign-in-token.ts';
@@ -22,13 +22,14 @@ import { createNow } from './now.ts';
 import { profile } from './profile.ts';
 import { readinessRoutes } from './readiness.ts';
 import { session } from './session.ts';
+import type { operationsSettings } from './settings.ts';
 import { silenceRoutes } from './silences.ts';
 import { stream } from './stream.ts';
 
 export interface OperationsParts {
   /** The name of this process, which stands in every answer. */
   instance: string;
-  config: Config;
+  config: Config<typeof operationsSettings>;
   settings: readonly EffectiveSetting[];
   log: Logger;
   views: LogViews;
@@ -92,10 +93,7 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
     ...readConfig,
     handler: () => ({
       instance,
-      settings: settings.map(({ name, value, origin }) => {
-        const { group, doc } = SETTINGS[name];
-        return { name, group, value: value === '' ? null : value, origin, doc };
-      }),
+      settings: settings.map((one) => ({ ...one, value: one.value === '' ? null : one.value })),
     }),
   });
 

@@ -6,11 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ConfigError, loadConfig, readListenAddress } from './config.ts';
+import { type Config, loadConfig, readListenAddress } from './config.ts';
 import { isPrivateHost } from './database.ts';
 import { LOOK_ALIKES } from './hints.ts';
+import { ConfigError } from './problems.ts';
 import { estimateBits, isPlaceholder, MAKE_SECRET } from './secrets.ts';
-import { SETTINGS, type Setting } from './settings.ts';
+import { settingsOf } from './setting.ts';
+import { platformSettings } from './settings.ts';
+
+const SETTINGS = settingsOf(platformSettings);
+const NAMES = SETTINGS.map(({ env }) => env);
 
 type Env = Record<string, string>;
 
@@ -30,8 +35,8 @@ function file(name: string, content: string): string {
   return name;
 }
 
-const development = (env: Env = {}) => loadConfig({ NODE_ENV: 'development', ...env }, folder, false);
-const production = (env: Env = {}) => loadConfig({ DATABASE_URL: LOCAL, ...env }, folder, false);
+const development = (env: Env = {}) => loadConfig({}, { NODE_ENV: 'development', ...env }, folder, false);
+const production = (env: Env = {}) => loadConfig({}, { DATABASE_URL: LOCAL, ...env }, folder, false);
 
 /** What `loadConfig` refuses, as `VARIABLE problem → remedy`. */
 function refused(load: () => unknown): string[] {
@@ -95,7 +100,6 @@ describe('defaults', () => {
       log: { level: 'info', file: undefined, fileMaxBytes: 104_857_600, fileCount: 10 },
       diagnosticsDir: tmpdir(),
       shutdown: { drainDelayMs: 0, timeoutMs: 8000 },
-      maxInstances: 10,
     });
     expect(warnings).toEqual([]);
   });
@@ -188,7 +192,7 @@ describe('readListenAddress', () => {
       port: 5000,
       portGiven: false,
     });
-    expect(refused(() => loadConfig(env, folder, false)).map((line) => line.split(' ')[0])).toEqual([
+    expect(refused(() => loadConfig({}, env, folder, false)).map((line) => line.split(' ')[0])).toEqual([
       'NODE_ENV',
       'PORT',
       'HOST',
@@ -226,7 +230,7 @@ describe('values', () => {
     ['STARTUP_HOLD_MS', '0', 0],
   ])('%s=%s is %s', (name, text, expected) => {
     const { settings, warnings } = production({ [name]: text });
-    expect(settings.find((setting) => setting.name === name)).toEqual({
+    expect(settings.find((setting) => setting.name === name)).toMatchObject({
       name,
       value: String(expected),
       origin: 'environment',
@@ -321,12 +325,12 @@ describe('values', () => {
 
 describe('sources', () => {
   test('the environment wins over .env.production, and that over .env', () => {
-    file('.env', '\uFEFFRATE_LIMIT_MAX="1"\r\nDB_POOL_SIZE=1\nMAX_INSTANCES=1\n');
-    file('.env.production', 'DB_POOL_SIZE=2\nMAX_INSTANCES=2');
+    file('.env', '\uFEFFRATE_LIMIT_MAX="1"\r\nDB_POOL_SIZE=1\nRATE_LIMIT_WINDOW_MS=1\n');
+    file('.env.production', 'DB_POOL_SIZE=2\nRATE_LIMIT_WINDOW_MS=2');
     const { settings } = production({ DB_POOL_SIZE: '3' });
     const of = (name: string) => settings.find((setting) => setting.name === name);
     expect(of('DB_POOL_SIZE')).toMatchObject({ value: '3', origin: 'environment' });
-    expect(of('MAX_INSTANCES')).toMatchObject({ value: '2', origin: '.env.production' });
+    expect(of('RATE_LIMIT_WINDOW_MS')).toMatchObject({ value: '2', origin: '.env.production' });
     expect(of('RATE_LIMIT_MAX')).toMatchObject({ value: '1', origin: '.env' });
     expect(of('PORT')).toMatchObject({ value: '5000', origin: 'default' });
   });
@@ -334,7 +338,7 @@ describe('sources', () => {
   test('.env may say which environment this is, and .env.production is then left alone', () => {
     file('.env', 'NODE_ENV=development');
     file('.env.production', 'DB_POOL_SIZE=2');
-    const { config } = loadConfig({}, folder, false);
+    const { config } = loadConfig({}, {}, folder, false);
     expect(config).toMatchObject({ environment: 'development', database: { poolSize: 20 } });
   });
 
@@ -348,7 +352,7 @@ describe('sources', () => {
     expect(production().warnings).toEqual(['.env could not be read (EISDIR) and is left out.']);
   });
 
-  const SECRETS: [string, string, (config: ReturnType<typeof loadConfig>['config']) => unknown][] = [
+  const SECRETS: [string, string, (config: Config) => unknown][] = [
     ['DATABASE_URL', 'postgres://u:p@10.0.0.9/d', (config) => config.database.connection?.host],
     ['DATABASE_DIRECT_URL', 'postgres://u:p@10.0.0.8/d', (config) => config.database.direct?.host],
     ['PGPASSWORD', ' keeps its spaces ', (config) => config.database.connection?.password],
@@ -357,18 +361,19 @@ describe('sources', () => {
     ['INTERNAL_API_KEY', STRONG, (config) => config.internalApiKeys[0]],
   ];
 
-  test.each(
-    Object.entries(SETTINGS as Record<string, Setting>).flatMap(([name, { secret }]) => (secret ? name : [])),
-  )('%s is a secret, so it is looked for in a file as well', (name) => {
-    expect(refused(() => production({ [`${name}_FILE`]: 'absent' }))).toContainEqual(
-      expect.stringMatching(`^${name}_FILE names a file that cannot be read`),
-    );
-  });
+  test.each(SETTINGS.flatMap(({ env, secret }) => (secret ? env : [])))(
+    '%s is a secret, so it is looked for in a file as well',
+    (name) => {
+      expect(refused(() => production({ [`${name}_FILE`]: 'absent' }))).toContainEqual(
+        expect.stringMatching(`^${name}_FILE names a file that cannot be read`),
+      );
+    },
+  );
 
   describe.each(SECRETS)('%s', (name, text, read) => {
     const env = name === 'DATABASE_URL' ? {} : { DATABASE_URL: 'postgres://app@127.0.0.1/app' };
     const using: Env = name === 'REDIS_URL' ? { RATE_LIMIT_STORE: 'redis' } : {};
-    const load = (more: Env) => loadConfig({ ...env, ...using, ...more }, folder, false);
+    const load = (more: Env) => loadConfig({}, { ...env, ...using, ...more }, folder, false);
 
     test('is read from a file as from the environment', () => {
       const direct = load({ [name]: text });
@@ -406,9 +411,7 @@ describe('sources', () => {
 });
 
 describe('aliases', () => {
-  const ALIASES = Object.entries(SETTINGS as Record<string, Setting>).flatMap(([name, { aliases = [] }]) =>
-    aliases.map((alias) => [alias, name] as const),
-  );
+  const ALIASES = SETTINGS.flatMap(({ env, aliases = [] }) => aliases.map((alias) => [alias, env] as const));
   const VALUES: Record<string, [string, string]> = {
     CORS_ORIGINS: ['https://a.example', 'https://b.example'],
     ENABLE_METRICS: ['true', 'false'],
@@ -518,7 +521,7 @@ describe('secrets', () => {
     expect(first.config.sessionSecrets).not.toEqual(first.config.internalApiKeys);
     expect(development().config.sessionSecrets).toEqual(first.config.sessionSecrets);
     if (process.platform !== 'win32') expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(first.settings.find(({ name }) => name === 'SESSION_SECRET')).toEqual({
+    expect(first.settings.find(({ name }) => name === 'SESSION_SECRET')).toMatchObject({
       name: 'SESSION_SECRET',
       value: '(secret)',
       origin: 'generated',
@@ -573,12 +576,12 @@ describe('secrets', () => {
     // Each waits until all have come to the round, and then makes its secrets as fast as it can.
     const starter = `
       const { workerData: { secretsModule, folder, rounds, starters, arrived }, parentPort } = require('node:worker_threads');
-      import(secretsModule).then(({ clonesSecrets }) => {
+      import(secretsModule).then(({ developmentSecrets }) => {
         const count = new Int32Array(arrived);
         const made = Array.from({ length: rounds }, (_, round) => {
           Atomics.add(count, 0, 1);
           while (Atomics.load(count, 0) < starters * (round + 1));
-          return clonesSecrets(folder + '/' + round + '.json', ['A', 'B']).secrets;
+          return developmentSecrets(folder + '/' + round + '.json', ['A', 'B']).secrets;
         });
         parentPort.postMessage(made);
       });`;
@@ -644,7 +647,7 @@ describe('database', () => {
 
   test('the PG… variables alone make a connection', () => {
     const env = { PGHOST: 'db', PGUSER: 'u', PGPASSWORD: 'p', PGDATABASE: 'd', PGPORT: '6000' };
-    expect(loadConfig(env, folder).config.database).toMatchObject({
+    expect(loadConfig({}, env, folder).config.database).toMatchObject({
       embedded: false,
       connection: { host: 'db', port: 6000, user: 'u', password: 'p', database: 'd', ssl: false },
     });
@@ -653,7 +656,7 @@ describe('database', () => {
 
   test('the direct connection takes the rest from the main one', () => {
     const env = { DATABASE_URL: 'postgres://u:p@pool:6432/d', DATABASE_DIRECT_URL: 'postgres://db' };
-    const { config, warnings } = loadConfig(env, folder);
+    const { config, warnings } = loadConfig({}, env, folder);
     expect(config.database.direct).toMatchObject({
       host: 'db',
       port: 5432,
@@ -685,10 +688,10 @@ describe('database', () => {
   });
 
   test('production demands one and says how; development starts its own', () => {
-    expect(refused(() => loadConfig({}, folder))).toEqual([
+    expect(refused(() => loadConfig({}, {}, folder))).toEqual([
       expect.stringMatching(/^DATABASE_URL is not set.*DATABASE_URL=postgres:.*NODE_ENV=development/),
     ]);
-    expect(refused(() => loadConfig({ REPLIT_DEPLOYMENT: '1' }, folder))[0]).toContain('open Database');
+    expect(refused(() => loadConfig({}, { REPLIT_DEPLOYMENT: '1' }, folder))[0]).toContain('open Database');
   });
 
   const plain = false;
@@ -722,7 +725,7 @@ describe('database', () => {
   ])('TLS in %s to %s with %j', (NODE_ENV, address, env, expected) => {
     const url = `postgres://u:p@${address.replace('?', '/d?')}`;
     expect(
-      loadConfig({ NODE_ENV, DATABASE_URL: url, ...env }, folder).config.database.connection?.ssl,
+      loadConfig({}, { NODE_ENV, DATABASE_URL: url, ...env }, folder).config.database.connection?.ssl,
     ).toEqual(expected);
   });
 
@@ -836,7 +839,7 @@ describe('hints', () => {
       const [hint = ''] = development({ [name]: 'x' }).warnings;
       expect(hint).toMatch(new RegExp(`^${name} is not read`));
       for (const [meant] of hint.slice(name.length).matchAll(/\b[A-Z]+_[A-Z_]+\b|\bPG[A-Z]+\b/g)) {
-        expect(SETTINGS).toHaveProperty(meant);
+        expect(NAMES).toContain(meant);
       }
     },
   );
@@ -886,7 +889,7 @@ describe('what is said', () => {
   test('all problems at once, on a terminal, with what was noticed besides', () => {
     file('.env', 'BODY_LIMIT_BYTES=1mb\n');
     const load = () =>
-      loadConfig({ DATABSE_URL: LOCAL, SESSION_SECRET: 'changeme', TRUST_PROXY: '2' }, folder);
+      loadConfig({}, { DATABSE_URL: LOCAL, SESSION_SECRET: 'changeme', TRUST_PROXY: '2' }, folder);
     expect(load).toThrowErrorMatchingInlineSnapshot(`
       [ConfigError: The server cannot start: 4 settings are not right.
 
@@ -948,6 +951,6 @@ describe('what is said', () => {
 
   test('every setting is told of, once', () => {
     const names = production().settings.map(({ name }) => name);
-    expect(names.toSorted()).toEqual(Object.keys(SETTINGS).toSorted());
+    expect(names.toSorted()).toEqual(NAMES.toSorted());
   });
 });

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isPlaceholder } from './secrets.ts';
-import type { Name, Values } from './settings.ts';
-import { type Context, SSL_MODES } from './values.ts';
+import type { ConfigOf, Context, NameOf } from './setting.ts';
+import type { database, databaseAddress } from './settings/database.ts';
+import { SSL_MODES } from './values.ts';
+
+type Address = ConfigOf<typeof databaseAddress>;
+type Name = NameOf<typeof databaseAddress>;
 
 /** TLS to the database, in the form that `pg` hands to `tls.connect`. */
 export interface DatabaseTls {
@@ -28,6 +32,7 @@ export interface DatabaseConnection {
   options?: string;
 }
 
+/** What the settings of the database's address make together. */
 export interface DatabaseSettings {
   /** No database is configured, and this is not production: start the embedded one. */
   embedded: boolean;
@@ -36,14 +41,6 @@ export interface DatabaseSettings {
   direct: DatabaseConnection | undefined;
   /** The address looks like that of a transaction pooler. */
   poolerHint: boolean;
-  poolSize: number;
-  idleTimeoutMs: number;
-  connectTimeoutMs: number;
-  statementTimeoutMs: number;
-  preparedStatements: 'auto' | boolean;
-  migrateOnStart: boolean;
-  /** What becomes of changes of rows that nothing tells of whether they have run. */
-  migrateAdopt: 'record' | 'run' | undefined;
 }
 
 /** Where rules that concern several settings leave their findings. */
@@ -68,20 +65,19 @@ const INSTEAD: Record<string, string> = {
 /**
  * Resolves the database from `DATABASE_URL`, `DATABASE_DIRECT_URL` and the `PG…` variables.
  *
- * @param folder What relative paths of certificates start from.
  * @param env The process's environment: like libpq, the system's user is the last resort for the role.
  */
 export function resolveDatabase(
-  values: Values,
+  address: Address,
+  { migrateOnStart }: ConfigOf<typeof database>,
   context: Context,
-  folder: string,
   env: NodeJS.ProcessEnv,
   report: Report,
 ): DatabaseSettings {
-  const { DATABASE_URL: url, DATABASE_DIRECT_URL: directUrl } = values;
-  const configured = url !== undefined || values.PGHOST !== undefined || values.PGDATABASE !== undefined;
+  const { url, directUrl } = address;
+  const configured = isConfigured(address);
   const production = context.environment === 'production';
-  const given: Given = { values, context, folder, env, report };
+  const given: Given = { address, context, env, report };
   const connection = configured ? connect(url ? 'DATABASE_URL' : 'PGHOST', url, undefined, given) : undefined;
   const direct = directUrl ? connect('DATABASE_DIRECT_URL', directUrl, connection, given) : undefined;
 
@@ -97,7 +93,7 @@ export function resolveDatabase(
     report.warn(`The password of the database at ${host} is a placeholder; give its role another.`);
   }
   const poolerHint = connection !== undefined && looksLikePooler(connection, url);
-  if (poolerHint && !direct && values.MIGRATE_ON_START) {
+  if (poolerHint && !direct && migrateOnStart) {
     report.warn(
       `${host}:${connection.port} looks like a transaction pooler, through which migrations cannot hold their lock. Set DATABASE_DIRECT_URL to the address past it.`,
     );
@@ -107,20 +103,15 @@ export function resolveDatabase(
     connection,
     direct,
     poolerHint,
-    poolSize: values.DB_POOL_SIZE,
-    idleTimeoutMs: values.DB_IDLE_TIMEOUT_MS,
-    connectTimeoutMs: values.DB_CONNECT_TIMEOUT_MS,
-    statementTimeoutMs: values.DB_STATEMENT_TIMEOUT_MS,
-    preparedStatements: values.DB_PREPARED_STATEMENTS,
-    migrateOnStart: values.MIGRATE_ON_START,
-    migrateAdopt: values.MIGRATE_ADOPT,
   };
 }
 
+/** Whether any setting names a database. */
+export const isConfigured = ({ url, host, database }: Address) => Boolean(url || host || database);
+
 interface Given {
-  values: Values;
+  address: Address;
   context: Context;
-  folder: string;
   env: NodeJS.ProcessEnv;
   report: Report;
 }
@@ -137,24 +128,24 @@ function connect(
   main: DatabaseConnection | undefined,
   given: Given,
 ): DatabaseConnection | undefined {
-  const { values, env, report } = given;
+  const { address, env, report } = given;
   const url = parseAddress(variable, text ?? 'postgres://', report);
   if (!url) return undefined;
   const parameters = url.searchParams;
   // An IPv6 address stands in brackets, and the folder of a socket is percent-encoded.
   const authority = url.hostname === NO_HOST ? '' : decode(url.hostname).replace(/^\[(.+)\]$/, '$1');
-  const host = parameters.get('host') || authority || values.PGHOST || 'localhost';
+  const host = parameters.get('host') || authority || address.host || 'localhost';
   if (host.includes(',')) {
     report.problem(variable, 'names several hosts', 'Name one: the one that always leads to the primary.');
     return undefined;
   }
-  const port = Number(parameters.get('port') || url.port || (values.PGPORT ?? 5432));
+  const port = Number(parameters.get('port') || url.port || (address.port ?? 5432));
   if (!(Number.isInteger(port) && port > 0 && port < 65_536)) {
     report.problem(variable, 'has a port that is none', 'Write host:5432.');
     return undefined;
   }
-  if (variable === 'DATABASE_URL' && authority && values.PGHOST && values.PGHOST !== authority) {
-    report.warn(`PGHOST (${values.PGHOST}) is not used, because DATABASE_URL names ${authority}.`);
+  if (variable === 'DATABASE_URL' && authority && address.host && address.host !== authority) {
+    report.warn(`PGHOST (${address.host}) is not used, because DATABASE_URL names ${authority}.`);
   }
   for (const name of parameters.keys()) {
     if (USED.test(name) || HARMLESS.test(name) || `${name}=${parameters.get(name)}` === 'schema=public')
@@ -168,7 +159,7 @@ function connect(
   if (directTls && !ssl) {
     report.problem(variable, 'asks for sslnegotiation=direct without TLS', 'Add sslmode=verify-full.');
   }
-  const role = parameters.get('user') || decode(url.username) || main?.user || values.PGUSER;
+  const role = parameters.get('user') || decode(url.username) || main?.user || address.user;
   const user = role || env.USER || env.USERNAME || 'postgres';
   const secret = parameters.get('password') || decode(url.password) || main?.password;
   const name = parameters.get('dbname') || decode(url.pathname.slice(1)) || main?.database;
@@ -177,8 +168,8 @@ function connect(
     host,
     port,
     user,
-    password: secret || values.PGPASSWORD,
-    database: name || values.PGDATABASE || user,
+    password: secret || address.password,
+    database: name || address.database || user,
     ssl,
     ...(directTls && { sslnegotiation: 'direct' }),
     ...(ssl && parameters.get('channel_binding') === 'require' && { enableChannelBinding: true }),
@@ -232,18 +223,18 @@ function resolveTls(
   variable: Name,
   host: string,
   parameters: URLSearchParams,
-  { values, context, folder, report }: Given,
+  { address, context, report }: Given,
 ): false | DatabaseTls | undefined {
   const production = context.environment === 'production';
   const near = isPrivateHost(host);
-  const asked = parameters.get('sslmode') ?? SSL_FLAG[parameters.get('ssl') ?? ''] ?? values.PGSSLMODE;
+  const asked = parameters.get('sslmode') ?? SSL_FLAG[parameters.get('ssl') ?? ''] ?? address.sslMode;
   if (asked && !SSL_MODES.some((mode) => mode === asked)) {
     report.problem(variable, `has the unknown sslmode '${asked}'`, `Use one of ${SSL_MODES.join(', ')}.`);
     return undefined;
   }
   const read = (name: Name, path: string): string | undefined => {
     try {
-      return readFileSync(resolve(folder, path), 'utf8');
+      return readFileSync(resolve(context.folder, path), 'utf8');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       report.problem(
@@ -255,17 +246,17 @@ function resolveTls(
     }
   };
   /** The content of a file that the address or a variable names. */
-  const fileOf = (parameter: string, name: 'PGSSLROOTCERT' | 'PGSSLCERT' | 'PGSSLKEY') => {
-    const path = parameters.get(parameter) ?? values[name];
+  const fileOf = (parameter: string, name: Name, own: string | undefined) => {
+    const path = parameters.get(parameter) ?? own;
     if (!path || path === 'system') return undefined;
     return read(parameters.has(parameter) ? variable : name, path);
   };
 
-  let ca = fileOf('sslrootcert', 'PGSSLROOTCERT');
-  if (values.DATABASE_CA) {
+  let ca = fileOf('sslrootcert', 'PGSSLROOTCERT', address.sslRootCert);
+  if (address.ca) {
     // A PEM text that went through a one-line form has its line ends written as \n.
-    const text = values.DATABASE_CA.replaceAll('\\n', '\n');
-    ca = text.includes('-----BEGIN') ? text : read('DATABASE_CA', values.DATABASE_CA);
+    const text = address.ca.replaceAll('\\n', '\n');
+    ca = text.includes('-----BEGIN') ? text : read('DATABASE_CA', address.ca);
     if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
       const remedy =
         'Give the text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, or a file with it.';
@@ -273,7 +264,7 @@ function resolveTls(
     }
   }
 
-  const system = (parameters.get('sslrootcert') ?? values.PGSSLROOTCERT) === 'system';
+  const system = (parameters.get('sslrootcert') ?? address.sslRootCert) === 'system';
   const wantsVerification = ca !== undefined || system || (production && !near);
   const mode = asked || (wantsVerification ? 'verify-full' : 'prefer');
   if (mode === 'disable' || host.startsWith('/')) {
@@ -288,7 +279,8 @@ function resolveTls(
     );
   }
 
-  const [cert, key] = [fileOf('sslcert', 'PGSSLCERT'), fileOf('sslkey', 'PGSSLKEY')];
+  const cert = fileOf('sslcert', 'PGSSLCERT', address.sslCert);
+  const key = fileOf('sslkey', 'PGSSLKEY', address.sslKey);
   return {
     rejectUnauthorized: mode.startsWith('verify') || (mode === 'require' && ca !== undefined),
     ...(ca !== undefined && { ca }),

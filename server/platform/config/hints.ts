@@ -1,4 +1,5 @@
-import { SETTINGS, type Setting, type Values } from './settings.ts';
+import type { Reader } from './reader.ts';
+import type { Setting } from './setting.ts';
 
 /** What is said about variables that are not settings, but look as if they were meant to be. */
 
@@ -7,18 +8,17 @@ export interface LookAlike {
   /** Follows the variable's name, in a warning and in the documentation. It never holds the value. */
   text: string;
   /** Whether to say it at start; always where absent. */
-  when?(value: string, values: Values): boolean;
+  when?(databaseConfigured: boolean): boolean;
 }
 
 const never = () => false;
-const withoutDatabase = (_: string, values: Values) =>
-  !values.DATABASE_URL && !values.PGHOST && !values.PGDATABASE;
+const withoutDatabase = (databaseConfigured: boolean) => !databaseConfigured;
 
 /** The same line for each of these; `*` stands for any letters. */
 const each = (text: string, names: string): Record<string, LookAlike> =>
   Object.fromEntries(names.split(' ').map((name) => [name, { text }]));
 
-/** A part of the application that reads one of these makes it a setting, and takes its name away here (a test says so). */
+/** One that an application makes a setting of its own is read: {@link lookAlikesBeside} leaves it out. */
 export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
   MAX_CONNECTIONS: {
     text: 'is not read: some guides mean the pool by it, others visitors. Set DB_POOL_SIZE for connections to the database, HTTP_MAX_CONNECTIONS for those of visitors.',
@@ -74,46 +74,63 @@ export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
   HOSTNAME: { text: 'is never read, because containers set it to their own name. Set HOST.', when: never },
 };
 
-const PATTERNS = Object.entries(LOOK_ALIKES)
-  .filter(([name]) => name.includes('*'))
-  .map(([name, lookAlike]) => [new RegExp(`^${name.replace('*', '.+')}$`), lookAlike] as const);
+const patternOf = (name: string) => new RegExp(`^${name.replace('*', '.+')}$`);
 
-const KNOWN: ReadonlySet<string> = new Set(
-  Object.entries(SETTINGS as Record<string, Setting>).flatMap(([name, { aliases = [], rewritten, secret }]) =>
-    [name, ...aliases, ...Object.keys(rewritten ?? {})].flatMap((variable) =>
-      secret ? [variable, `${variable}_FILE`] : [variable],
-    ),
-  ),
-);
-
-/** By its name, or by that of the variable whose value its file would hold. */
-function lookAlikeOf(variable: string): LookAlike | undefined {
-  const name = variable.replace(/_FILE$/, '');
-  if (Object.hasOwn(LOOK_ALIKES, name)) return LOOK_ALIKES[name];
-  return PATTERNS.find(([pattern]) => pattern.test(name))?.[1];
+/** @returns The look-alikes that these settings leave: none that is a setting, and no pattern that a setting fits. */
+export function lookAlikesBeside(settings: readonly Setting[]): [name: string, lookAlike: LookAlike][] {
+  return Object.entries(LOOK_ALIKES).filter(([name]) => {
+    const pattern = patternOf(name);
+    return !settings.some(({ env }) => pattern.test(env));
+  });
 }
 
+/** Every variable that is read for these settings. */
+const variablesOf = (settings: readonly Setting[]) =>
+  settings.flatMap(({ env, aliases = [], rewritten, secret }) =>
+    [env, ...aliases, ...Object.keys(rewritten ?? {})].flatMap((variable) =>
+      secret ? [variable, `${variable}_FILE`] : [variable],
+    ),
+  );
+
 /**
- * What is to be said about one variable that is set.
+ * Warns about variables that are no settings but look as if they were meant to be.
  *
- * @returns A sentence, or nothing for what is a setting or clearly none of our business.
+ * @param settings All that there are.
+ * @param databaseConfigured Whether hints about the database are of no use.
  */
-export function remarkOn(variable: string, value: string, values: Values): string | undefined {
-  if (KNOWN.has(variable)) return undefined;
-  const lookAlike = lookAlikeOf(variable);
-  if (lookAlike)
-    return (lookAlike.when?.(value, values) ?? true) ? `${variable} ${lookAlike.text}` : undefined;
-  const meant = meantBy(variable);
-  return meant && `${variable} is not read; did you mean ${meant}?`;
+export function warnAboutUnknownVariables(
+  reader: Reader,
+  settings: readonly Setting[],
+  databaseConfigured: boolean,
+): void {
+  const known = new Set(variablesOf(settings));
+  const lookAlikes = lookAlikesBeside(settings);
+  const byName = new Map(lookAlikes);
+  const patterns = lookAlikes
+    .filter(([name]) => name.includes('*'))
+    .map(([name, lookAlike]) => [patternOf(name), lookAlike] as const);
+
+  for (const [variable, text] of Object.entries(reader.variables())) {
+    if (!text?.trim() || known.has(variable)) continue;
+    // By its name, or by that of the variable whose value its file would hold.
+    const name = variable.replace(/_FILE$/, '');
+    const lookAlike = byName.get(name) ?? patterns.find(([pattern]) => pattern.test(name))?.[1];
+    if (lookAlike) {
+      if (lookAlike.when?.(databaseConfigured) ?? true) reader.warn(`${variable} ${lookAlike.text}`);
+      continue;
+    }
+    const meant = meantBy(variable, known);
+    if (meant) reader.warn(`${variable} is not read; did you mean ${meant}?`);
+  }
 }
 
 /** The setting that a variable is a misspelling of. Short names, and libpq's many, are too close to each other to tell. */
-function meantBy(variable: string): string | undefined {
+function meantBy(variable: string, known: ReadonlySet<string>): string | undefined {
   if (variable.length < 7 || variable.startsWith('PG')) return undefined;
   const upper = variable.toUpperCase();
-  for (const known of KNOWN) {
-    if (known.length < 8 || !startsAlike(upper, known) || Math.abs(known.length - upper.length) > 2) continue;
-    if (editDistance(upper, known) <= 2 && sameWords(upper, known)) return known;
+  for (const name of known) {
+    if (name.length < 8 || !startsAlike(upper, name) || Math.abs(name.length - upper.length) > 2) continue;
+    if (editDistance(upper, name) <= 2 && sameWords(upper, name)) return name;
   }
   return undefined;
 }

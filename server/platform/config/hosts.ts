@@ -1,5 +1,6 @@
-import type { Values } from './settings.ts';
-import { type Context, items, LOOPBACK } from './values.ts';
+import type { ConfigOf, Platform } from './setting.ts';
+import type { basics } from './settings/basics.ts';
+import { items, LOOPBACK } from './values.ts';
 
 /** The host names that the server answers under. */
 
@@ -14,15 +15,15 @@ const ANY_ADDRESS = ['0.0.0.0', '::'];
  * @returns Lower-case names, `*.` for any subdomain; empty: any host.
  */
 export function allowedHosts(
-  { ALLOWED_HOSTS: set = [], PUBLIC_URL: publicUrl, HOST: addresses }: Values,
-  { environment, platform }: Context,
+  { allowedHosts: set, publicUrl, listen, environment }: ConfigOf<typeof basics>,
+  { replit }: Platform,
   previewHost = '',
 ): string[] {
   const named = publicUrl ? [new URL(publicUrl).hostname.replace(/^\[(.*)\]$/, '$1')] : [];
   if (environment === 'production') return set.length > 0 ? [...new Set([...set, ...named])] : [];
-  const listened = addresses
+  const listened = listen.hosts
     .filter((address) => !ANY_ADDRESS.includes(address))
     .map((address) => address.toLowerCase());
-  const preview = platform.replit === 'workspace' ? items(previewHost.toLowerCase()) : [];
+  const preview = replit === 'workspace' ? items(previewHost.toLowerCase()) : [];
   return [...new Set([...set, ...named, ...LOOPBACK_NAMES, ...listened, ...preview])];
 }

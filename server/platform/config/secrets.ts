@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Context, items, Refusal } from './values.ts';
+import { type Parser, Refusal } from './setting.ts';
+import { items } from './values.ts';
 
 /** What makes a secret too weak for production, and where the secrets of development come from. */
 
@@ -47,33 +48,49 @@ export function estimateBits(secret: string): number {
 }
 
 export interface SecretRule {
-  leastCharacters: number;
+  minCharacters: number;
   /** Where the value is hexadecimal, which has 4 bits a character instead of 6. */
-  leastHexadecimal?: number;
+  minHexadecimal?: number;
   /** By {@link estimateBits}, so well below what is asked for. */
-  leastBits: number;
+  minBits: number;
 }
 
-function weaknessOf(secret: string, { leastCharacters, leastHexadecimal, leastBits }: SecretRule) {
+export const SESSION_SECRET_RULE: SecretRule = { minCharacters: 32, minBits: 64 };
+export const INTERNAL_API_KEY_RULE: SecretRule = { minCharacters: 43, minHexadecimal: 64, minBits: 128 };
+
+function weaknessOf(secret: string, { minCharacters, minHexadecimal, minBits }: SecretRule) {
   if (isPlaceholder(secret)) return 'is a placeholder';
-  const least = (/^[\da-f]+$/i.test(secret) && leastHexadecimal) || leastCharacters;
+  const least = (/^[\da-f]+$/i.test(secret) && minHexadecimal) || minCharacters;
   if (secret.length < least) return `has ${secret.length} characters, and ${least} are the least`;
-  return estimateBits(secret) < leastBits ? 'is too regular to be random' : undefined;
+  return estimateBits(secret) < minBits ? 'is too regular to be random' : undefined;
 }
 
-/** A parser of several secrets, comma-separated. Weak ones are refused in production and remarked on elsewhere. */
-export function secrets(name: string, rule: SecretRule) {
-  return (list: string, context: Context): string[] => {
-    const all = items(list);
-    for (const [index, secret] of all.entries()) {
-      const weakness = weaknessOf(secret, rule);
-      if (!weakness) continue;
-      const problem =
-        all.length > 1 ? `holds ${all.length} secrets; number ${index + 1} ${weakness}` : weakness;
-      if (context.environment === 'production') throw new Refusal(problem, `Make a good one: ${MAKE_SECRET}`);
-      context.warn(`${name} ${problem}; production refuses it. Make a good one: ${MAKE_SECRET}`);
-    }
-    return all;
+/** @returns What is wrong with the first weak one of several secrets, without its value; nothing where all are strong. */
+export function weaknessAmong(all: readonly string[], rule: SecretRule): string | undefined {
+  for (const [index, secret] of all.entries()) {
+    const weakness = weaknessOf(secret, rule);
+    if (weakness)
+      return all.length > 1 ? `holds ${all.length} secrets; number ${index + 1} ${weakness}` : weakness;
+  }
+  return undefined;
+}
+
+/** Several secrets, comma-separated, never shown. Weak ones are refused in production and warned of elsewhere. */
+export function secrets(rule = SESSION_SECRET_RULE): Parser<string[]> {
+  const { minCharacters, minHexadecimal } = rule;
+  return {
+    kind: minHexadecimal
+      ? `256 bits or more (${minCharacters} characters of base64url, ${minHexadecimal} of hexadecimal); several, comma-separated`
+      : `${minCharacters} characters or more; several, comma-separated`,
+    secret: 'value',
+    parse(list, { environment, warn }, name) {
+      const all = items(list);
+      const problem = weaknessAmong(all, rule);
+      if (problem && environment === 'production')
+        throw new Refusal(problem, `Make a good one: ${MAKE_SECRET}`);
+      if (problem) warn(`${name} ${problem}; production refuses it. Make a good one: ${MAKE_SECRET}`);
+      return all;
+    },
   };
 }
 
@@ -84,7 +101,7 @@ export function secrets(name: string, rule: SecretRule) {
  * @param names What is needed.
  * @returns A secret for each name; whether the file is from before {@link FORMAT}; and why they could not be kept, if so.
  */
-export function clonesSecrets<N extends string>(
+export function developmentSecrets<N extends string>(
   file: string,
   names: readonly N[],
 ): { secrets: Record<N, string>; exposed: boolean; unkept?: string } {

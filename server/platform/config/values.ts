@@ -1,35 +1,10 @@
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { type Context, type Parser, Refusal } from './setting.ts';
 
 /** The kinds of values that settings have: how each is read, and what is said about one that cannot be. */
 
-export type Environment = 'production' | 'development' | 'test';
-
-export interface Platform {
-  /** Replit: its editor's preview, or a published deployment. */
-  replit: 'workspace' | 'deployment' | undefined;
-  kubernetes: boolean;
-  /** Inside a container of any make, Kubernetes included. */
-  container: boolean;
-}
-
-/** What a default or a rule may depend on, and where a rule leaves a remark that does not stop the start. */
-export interface Context {
-  environment: Environment;
-  platform: Platform;
-  warn(text: string): void;
-}
-
-/** Thrown by a parser: what is wrong with the value (never the value of a secret), and what to do about it. */
-export class Refusal extends Error {
-  readonly remedy: string;
-
-  constructor(problem: string, remedy: string) {
-    super(problem);
-    this.remedy = remedy;
-  }
-}
-
-const LARGEST_DELAY_MS = 3_600_000;
+const MAX_DELAY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 export const MIB = 1024 * 1024;
 
@@ -53,13 +28,13 @@ const UNITS: Record<'ms' | 'bytes', [pattern: RegExp, factor: number][]> = {
 export const grouped = (value: number) => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 
 /** A plain whole number. What was meant by `10s`, `1mb`, `10_000` or `10,000` is computed for the error message only. */
-export function integer(min: number, max: number, unit?: 'ms' | 'bytes') {
+export function integer(min: number, max: number, unit?: 'ms' | 'bytes'): Parser<number> {
   const inUnit = unit === 'ms' ? ' of milliseconds' : unit === 'bytes' ? ' of bytes' : '';
   const kind = `a whole number${inUnit}, ${grouped(min)} to ${grouped(max)}`;
   return {
     kind,
     unit,
-    parse(text: string): number {
+    parse(text) {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       if (value >= min && value <= max) return value;
       const [, amount = text, suffix] = /^([\d.]+) ?([a-z]+)$/i.exec(text) ?? [];
@@ -92,21 +67,23 @@ export function parseRate(text: string): { max: number; windowMs: number } {
   );
 }
 
-export const milliseconds = (min = 1, max = LARGEST_DELAY_MS) => integer(min, max, 'ms');
+export const milliseconds = (min = 1, max = MAX_DELAY_MS) => integer(min, max, 'ms');
 
-export const boolean = {
+export const bytes = (min: number, max: number) => integer(min, max, 'bytes');
+
+export const boolean: Parser<boolean> = {
   kind: '`true` or `false`',
-  parse(text: string): boolean {
+  parse(text) {
     if (/^(true|1|yes|on)$/i.test(text)) return true;
     if (/^(false|0|no|off)$/i.test(text)) return false;
     throw new Refusal(`'${text}' is neither true nor false`, 'Write true or false.');
   },
 };
 
-export function choice<const T extends string>(...values: readonly T[]) {
+export function choice<const T extends string>(...values: readonly T[]): Parser<T> {
   return {
     kind: values.map((value) => `\`${value}\``).join(', '),
-    parse(text: string): T {
+    parse(text) {
       const found = values.find((value) => value === text.toLowerCase());
       if (found !== undefined) return found;
       throw new Refusal(`'${text}' is not one of ${values.join(', ')}`, `Write one of ${values.join(', ')}.`);
@@ -114,7 +91,13 @@ export function choice<const T extends string>(...values: readonly T[]) {
   };
 }
 
-export const text = (kind: string) => ({ kind, parse: (value: string) => value });
+export const text = (kind: string): Parser<string> => ({ kind, parse: (value) => value });
+
+/** Read as an absolute path. */
+export const path: Parser<string> = {
+  kind: 'a path',
+  parse: (value, { folder }) => resolve(folder, value),
+};
 
 export const items = (list: string): string[] =>
   [...new Set(list.split(',').map((item) => item.trim()))].filter(Boolean);

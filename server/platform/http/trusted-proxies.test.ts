@@ -14,6 +14,7 @@ const STRANGER = '192.0.2.66';
 /** Settings → the address, protocol and host that a request is held to come with, and what was warned about. */
 async function seen(env: Record<string, string>, remoteAddress: string, headers: Record<string, string>) {
   const { config } = loadConfig(
+    {},
     { NODE_ENV: 'production', DATABASE_URL: 'postgres://localhost/x', ...env },
     '/nowhere',
     false,

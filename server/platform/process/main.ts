@@ -7,7 +7,9 @@
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError, loadConfig, readListenAddress } from '../config/config.ts';
+import { loadConfig, type OwnSettings, readListenAddress } from '../config/config.ts';
+import { ConfigError } from '../config/problems.ts';
+import type { UnknownSettings } from '../config/setting.ts';
 import { HealthChecks } from '../health/health-checks.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
 import { probeListener } from '../health/probe-listener.ts';
@@ -38,18 +40,22 @@ const NOT_FROM_SOURCES = {
 /**
  * Runs the subcommand that the arguments of the process name.
  *
+ * @param settings The application's own: `server/settings.ts`.
  * @param loadApplication Loads `server/app.ts`; called once the port is open.
  */
-export async function run(loadApplication: LoadApplication): Promise<void> {
+export async function run<Own extends OwnSettings>(
+  settings: Own,
+  loadApplication: LoadApplication<Own>,
+): Promise<void> {
   try {
-    await dispatch(loadApplication);
+    await dispatch(settings, loadApplication);
   } catch (error) {
     console.error(error);
     process.exit(EXIT.failed);
   }
 }
 
-async function dispatch(loadApplication: LoadApplication): Promise<void> {
+async function dispatch(settings: UnknownSettings, loadApplication: LoadApplication): Promise<void> {
   const [major = 0] = process.versions.node.split('.').map(Number);
   if (major < OLDEST_NODE) {
     console.error(
@@ -64,11 +70,11 @@ async function dispatch(loadApplication: LoadApplication): Promise<void> {
   switch (command) {
     case 'serve':
     case 'dev':
-      return serve(command === 'dev', loadApplication);
+      return serve(command === 'dev', settings, loadApplication);
     case 'migrate':
       return untilStopped(async (signal) => {
         const { migrateCommand } = await import('./migrate.ts');
-        await migrateCommand(args, signal);
+        await migrateCommand(args, settings, signal);
       });
     case 'postgres-guardian': {
       const { runPostgresGuardian } = await import('../database/embedded/embedded-guardian.ts');
@@ -78,7 +84,7 @@ async function dispatch(loadApplication: LoadApplication): Promise<void> {
       return untilStopped(async (signal) => {
         const { runPartCommand } = await import('./part-command.ts');
         process.exitCode =
-          (await runPartCommand(command, args, loadApplication, signal)) ?? EXIT.configuration;
+          (await runPartCommand(command, args, settings, loadApplication, signal)) ?? EXIT.configuration;
       });
   }
 }
@@ -111,7 +117,11 @@ function exitCodeOf(error: unknown): number {
  *
  * @param fromSources Serve the client through Vite, with hot reload.
  */
-async function serve(fromSources: boolean, loadApplication: LoadApplication): Promise<void> {
+async function serve(
+  fromSources: boolean,
+  own: UnknownSettings,
+  loadApplication: LoadApplication,
+): Promise<void> {
   const lifecycle = new Lifecycle(STARTUP_STEPS);
   const checks = new HealthChecks((check, error) =>
     log?.debug({ check, err: error }, 'a health check failed'),
@@ -189,20 +199,20 @@ async function serve(fromSources: boolean, loadApplication: LoadApplication): Pr
       port = await openPort(address, early, mayMove);
       if (metrics) metricsPort = await openPort(metrics, early, false, 'METRICS_');
     });
-    const settings = await lifecycle.step('configuration', () => loadConfig());
-    if (fromSources && settings.config.environment === 'production')
-      throw new ConfigError([NOT_FROM_SOURCES], []);
-    shutdown = settings.config.shutdown;
+    const loaded = await lifecycle.step('configuration', () => loadConfig(own));
+    const { config, settings } = loaded;
+    if (fromSources && config.environment === 'production') throw new ConfigError([NOT_FROM_SOURCES], []);
+    shutdown = config.shutdown;
     // Whoever has been knocking is answered before the long work of loading.
     await sleep(1);
     // Loaded only now: everything from here on happens behind an open port.
     const { start, startLog } = await import('./start.ts');
-    probeSources.environment = settings.config.environment;
-    const logger = await startLog(settings, lifecycle);
+    probeSources.environment = config.environment;
+    const logger = await startLog(loaded, lifecycle);
     ({ log, flush } = logger);
     await start({
-      config: settings.config,
-      settings: settings.settings,
+      config,
+      settings,
       log,
       views: logger,
       flush,

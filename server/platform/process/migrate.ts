@@ -1,4 +1,5 @@
 import { loadConfig } from '../config/config.ts';
+import type { UnknownSettings } from '../config/setting.ts';
 import { migrationStatus } from '../database/migrations/migration-status.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
 import { about, MIGRATIONS } from './about.ts';
@@ -11,12 +12,17 @@ const USAGE = 'Usage: main.js migrate [--dry-run | --status] [--adopt=record | -
  * `--status` lists every migration; `--dry-run` prints the SQL that would run. Neither changes anything. `--adopt` outweighs
  * `MIGRATE_ADOPT`.
  *
+ * @param settings The application's own.
  * @param signal Aborted when the process is told to stop: the running statement is cancelled and rolled back.
  * @throws ConfigError, MigrationError, or Error for arguments that mean nothing.
  */
-export async function migrateCommand(args: string[], signal: AbortSignal): Promise<void> {
+export async function migrateCommand(
+  args: string[],
+  settings: UnknownSettings,
+  signal: AbortSignal,
+): Promise<void> {
   const { mode, adopt } = parse(args);
-  const { config, warnings } = loadConfig();
+  const { config, warnings } = loadConfig(settings);
   for (const warning of warnings) console.error(warning);
   const { direct, connection, embedded } = config.database;
   if (connection === undefined || embedded) {

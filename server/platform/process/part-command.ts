@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { ConfigError, loadConfig } from '../config/config.ts';
+import type { UnknownSettings } from '../config/setting.ts';
 import { createDatabase } from '../database/pool/pool.ts';
 import { HealthChecks } from '../health/health-checks.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
@@ -16,13 +17,13 @@ const OWN: Record<string, string> = {
 };
 
 /** @throws ConfigError that first says why the configuration is needed: a misspelled command may be all that is wrong. */
-function configurationFor(command: string) {
+function configurationFor(command: string, own: UnknownSettings) {
   try {
-    return loadConfig();
+    return loadConfig(own);
   } catch (error) {
     if (error instanceof ConfigError) {
-      const own = Object.keys(OWN).join(', ');
-      error.message = `'${command}' is none of: ${own}. Commands of modules and features need a configuration.\n\n${error.message}`;
+      const platforms = Object.keys(OWN).join(', ');
+      error.message = `'${command}' is none of: ${platforms}. Commands of modules and features need a configuration.\n\n${error.message}`;
     }
     throw error;
   }
@@ -31,6 +32,7 @@ function configurationFor(command: string) {
 /**
  * `main.js NAME …`: runs a subcommand that a part brings, on the configured database. Warnings go to standard error.
  *
+ * @param own The application's settings.
  * @param signal Aborted when the process is to stop.
  * @returns The command's exit code; undefined where no part brings such a command, which is said with a list of those there are.
  * @throws ConfigError, or whatever the command throws.
@@ -38,10 +40,11 @@ function configurationFor(command: string) {
 export async function runPartCommand(
   name: string,
   args: readonly string[],
+  own: UnknownSettings,
   loadApplication: LoadApplication,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const { config, settings, warnings } = configurationFor(name);
+  const { config, settings, warnings } = configurationFor(name, own);
   for (const warning of warnings) console.error(warning);
   const log = pino({ level: 'warn', ...WITHOUT_SECRETS }, pino.destination({ fd: 2, sync: true }));
   const { connection } = config.database;

@@ -2,7 +2,9 @@ import { dirname, join, relative } from 'node:path';
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ClientConfig } from 'pg';
-import type { Config, EffectiveSetting, LoadedConfig } from '../config/config.ts';
+import type { Config, LoadedConfig } from '../config/config.ts';
+import type { EffectiveSetting } from '../config/reader.ts';
+import type { Declaration, UnknownSettings } from '../config/setting.ts';
 import { withWayOut } from '../database/migrations/migration-errors.ts';
 import { migrationStatus } from '../database/migrations/migration-status.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
@@ -50,7 +52,9 @@ export interface Running {
 }
 
 /** Loads `server/app.ts`. */
-export type LoadApplication = () => Promise<{ createApp(platform: Platform): Application }>;
+export type LoadApplication<Own extends Declaration = UnknownSettings> = () => Promise<{
+  createApp(platform: Platform<Own>): Application;
+}>;
 
 export interface StartParts {
   config: Config;

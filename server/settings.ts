@@ -1,0 +1,15 @@
+/**
+ * YOURS. The application's settings: the modules', and your own, each stated once. `platform.config` of app.ts holds their
+ * values; `npm run docs` writes the documentation. They are read before the port opens, so this file imports nothing but
+ * `platform/config` and the parts' `settings.ts`. The platform's settings are in `platform/config/settings.ts`.
+ */
+import { operationsSettings } from './modules/operations/settings.ts';
+import type { OwnSettings } from './platform/config/config.ts';
+
+export const settings = {
+  // The modules'.
+  ...operationsSettings,
+
+  // Yours.
+  // maxPictureBytes: setting('MAX_PICTURE_BYTES', bytes(1024, 100 * MIB), { default: 5 * MIB, doc: 'The largest …' }),
+} satisfies OwnSettings;
