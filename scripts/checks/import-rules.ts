@@ -33,6 +33,8 @@ const LISTS = [
   'client/src/main.tsx',
   'client/src/router.tsx',
 ];
+/** Read before the port opens. */
+const SETTINGS = /^server\/(?:(?:features|modules)\/[^/]+\/)?settings\.ts$/;
 const PART = /^(?:server|client\/src)\/(?:features|modules)\/([^/]+)\//;
 
 /** Whether a place may import packages and Node's modules; where nothing is said it may. */
@@ -91,6 +93,8 @@ export function importViolations(sources: readonly Source[]): string[] {
 
 function violation(from: string, specifier: string, typesOnly: boolean): string | undefined {
   const to = targetOf(from, specifier);
+  if (SETTINGS.test(from) && !mayBeReadEarly(from, to, specifier))
+    return 'A settings.ts is read before the port opens: it imports platform/config alone, and server/settings.ts those of the parts.';
   if (to === undefined) {
     const [, , why] =
       PACKAGES.find(([place, allowed]) => from.startsWith(place) && !allowed.test(specifier)) ?? [];
@@ -112,9 +116,13 @@ function violation(from: string, specifier: string, typesOnly: boolean): string 
   const bothTables = from.endsWith('/table.ts') && to.endsWith('/table.ts');
   if (other !== undefined && part !== other && !LISTS.includes(from) && !bothTables)
     return `A part never imports another part (${part ?? from} → ${other}): hand over an interface of platform/parts.ts in server/app.ts.`;
-  if (part !== undefined && from.endsWith('/settings.ts') && !to.startsWith('server/platform/config/'))
-    return "A part's settings.ts is read before the port opens: it imports platform/config alone.";
   return undefined;
+}
+
+/** @param to Undefined: a package. */
+function mayBeReadEarly(from: string, to: string | undefined, specifier: string): boolean {
+  if (to === undefined) return specifier.startsWith('node:');
+  return to.startsWith('server/platform/config/') || (from === 'server/settings.ts' && SETTINGS.test(to));
 }
 
 /** @returns The imported file; undefined for a package. */
