@@ -2,7 +2,7 @@
  * What a part (a module or a feature) may bring, and what it is handed. `server/app.ts` lists the parts; the platform
  * collects what they bring. Everything but the name is optional.
  */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from './config/config.ts';
 import type { EffectiveSetting } from './config/reader.ts';
 import type { Declaration, UnknownSettings } from './config/setting.ts';
@@ -104,12 +104,30 @@ export interface Platform<Own extends Declaration = UnknownSettings> {
   readonly signInToken?: SignInToken | undefined;
 }
 
+/** Whose rows a request may see. A module adds what else it knows, such as an organisation, by merging. */
+export interface Scope {
+  readonly userId: string;
+}
+
+/** Tells who a request comes from. A module such as accounts supplies it; `server/app.ts` hands it on. */
+export interface Identity {
+  /**
+   * Asked before each route with `access: 'user'`, which reads what it returns as `request.scope`.
+   *
+   * @returns Undefined where nobody is signed in, which is answered 401.
+   * @throws ProblemError `forbidden` where the user may not; `unauthorized` with a challenge of its own. Any other error is a 500.
+   */
+  identify(request: FastifyRequest): Promise<Scope | undefined>;
+}
+
 /** What `server/app.ts` returns. */
 export interface Application {
   /** The template's, in the order in which their routes are registered. */
   readonly modules: readonly Part[];
   /** Yours. */
   readonly features: readonly Part[];
+  /** Tells who is signed in. Without it `access: 'user'` admits everybody, which is said at start. */
+  readonly identity?: Identity | undefined;
   /** Checks of your own that belong to no part. */
   readonly checks?: readonly Check[];
 }

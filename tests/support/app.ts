@@ -16,7 +16,7 @@ import type { SchemaCompilers } from '../../server/platform/http/schemas.ts';
 import { ErrorGroups } from '../../server/platform/logging/error-groups.ts';
 import { LogTail } from '../../server/platform/logging/log-tail.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
-import type { Part, Platform } from '../../server/platform/parts.ts';
+import type { Application, Part, Platform } from '../../server/platform/parts.ts';
 import { settings as ownSettings } from '../../server/settings.ts';
 
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
@@ -42,13 +42,14 @@ export interface TestApp extends AsyncDisposable {
 export async function createTestApp(
   databaseUrl: string,
   env: Record<string, string> = {},
-  more: Pick<Platform, 'signInToken'> & {
-    /** Features besides the application's own. */
-    features?: readonly ((platform: Platform) => Part)[];
-    state?: 'starting' | 'ready';
-  } = {},
+  more: Pick<Platform, 'signInToken'> &
+    Pick<Application, 'identity'> & {
+      /** Features besides the application's own. */
+      features?: readonly ((platform: Platform) => Part)[];
+      state?: 'starting' | 'ready';
+    } = {},
 ): Promise<TestApp> {
-  const { state = 'ready', features = [], signInToken } = more;
+  const { state = 'ready', features = [], signInToken, identity } = more;
   const folder = await mkdtemp(join(tmpdir(), 'client-'));
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
   // Tests ask more often than visitors do, and all of them from one address.
@@ -87,7 +88,11 @@ export async function createTestApp(
   const own = createApp(platform);
   const { app, handler, schemas } = await createPipeline({
     platform,
-    application: { ...own, features: [...own.features, ...features.map((feature) => feature(platform))] },
+    application: {
+      ...own,
+      features: [...own.features, ...features.map((feature) => feature(platform))],
+      identity: identity ?? own.identity,
+    },
     server,
     clientFrom: { folder },
   });

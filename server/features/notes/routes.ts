@@ -13,7 +13,7 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = asy
 
   app.route({
     ...listNotes,
-    config: { compress: true },
+    config: { access: 'user', compress: true },
     async handler({ query: { search = '', cursor, limit = 20 } }) {
       const words = toPrefixQuery(search);
       // What was typed holds no word at all: nothing can match, and all notes would be a lie.
@@ -32,6 +32,7 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = asy
 
   app.route({
     ...createNote,
+    config: { access: 'user' },
     async handler({ body }, reply) {
       const note = await queries.create(body);
       return reply
@@ -43,7 +44,7 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = asy
 
   app.route({
     ...readNote,
-    config: { compress: true },
+    config: { access: 'user', compress: true },
     async handler({ params: { id } }, reply) {
       const note = (await queries.read(id)) ?? missing(id);
       reply.header('etag', etagOf(note));
@@ -53,6 +54,7 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = asy
 
   app.route({
     ...changeNote,
+    config: { access: 'user' },
     async handler({ params: { id }, headers, body }, reply) {
       const versions = readIfMatch(headers['if-match']);
       if (versions === undefined) {
@@ -69,6 +71,7 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = asy
 
   app.route({
     ...deleteNote,
+    config: { access: 'user' },
     async handler({ params: { id }, headers }, reply) {
       const deleted = await queries.delete(id, readIfMatch(headers['if-match']) ?? 'any');
       if (!deleted) await missingOrChanged(id);
@@ -78,6 +81,7 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = asy
 
   app.route({
     ...restoreNote,
+    config: { access: 'user' },
     async handler({ params: { id } }, reply) {
       // Restoring twice is no error: the undo button may be pressed again after a lost answer.
       const note = (await queries.restore(id)) ?? (await queries.read(id)) ?? missing(id);

@@ -31,6 +31,7 @@ export const alertRoutes: FastifyPluginAsyncTypebox<Alerting & { instance: strin
   const { instance, alerts, silences } = parts;
   app.route({
     ...listAlerts,
+    config: { access: 'operator' },
     async handler() {
       await silences.refresh();
       return { instance, alerts: alerts.list() };

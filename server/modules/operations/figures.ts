@@ -43,7 +43,7 @@ export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, part
       method,
       url,
       schema: schema as FastifySchema,
-      config: { quiet: true },
+      config: { access: 'operator', quiet: true },
       async handler(_request, reply) {
         const { contentType, text } = await metricsRegistry.scrape();
         return reply.type(contentType).send(text);
@@ -51,12 +51,17 @@ export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, part
     });
   }
 
-  app.route({ ...readFigures, handler: now });
+  app.route({ ...readFigures, config: { access: 'operator' }, handler: now });
 
-  app.route({ ...readHistory, handler: ({ query }) => traffic.history(query.window ?? '15m') });
+  app.route({
+    ...readHistory,
+    config: { access: 'operator' },
+    handler: ({ query }) => traffic.history(query.window ?? '15m'),
+  });
 
   app.route({
     ...readPerformance,
+    config: { access: 'operator' },
     handler({ query }) {
       const { window = '5m', route } = query;
       const performance = traffic.performance(window, route);

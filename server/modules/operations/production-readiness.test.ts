@@ -43,7 +43,7 @@ function deployment(
     reportsRefused: undefined,
     untrustedProxy: undefined,
     askedOverTls: true,
-    unguardedWrites: [],
+    declaredAccess: { hasIdentity: true, userRoutes: ['POST /api/notes'], publicWrites: ['POST /hooks'] },
     runsAsRoot: false,
     ...found,
   };
@@ -136,7 +136,19 @@ const FAULTS: [
   ['time-outs', 'warn', /DB_CONNECT_TIMEOUT_MS/, { DB_CONNECT_TIMEOUT_MS: '30000' }],
   ['time-outs', 'warn', /STARTUP_HOLD_MS/, { STARTUP_HOLD_MS: '60000' }],
   ['rate-limit', 'warn', /4 times as many/, { RATE_LIMIT_STORE: 'memory' }],
-  ['writes', 'warn', /POST \/api\/notes/, {}, { unguardedWrites: ['POST /api/notes'] }],
+  [
+    'writes',
+    'warn',
+    /^Nothing tells who is signed in.* \(2\) admit everybody; these write: POST \/api\/notes\. .*'public': POST \/hooks\.$/,
+    {},
+    {
+      declaredAccess: {
+        hasIdentity: false,
+        userRoutes: ['GET /api/notes', 'POST /api/notes'],
+        publicWrites: ['POST /hooks'],
+      },
+    },
+  ],
   ['log-level', 'warn', /writes much/, { LOG_LEVEL: 'debug' }],
   ['log-level', 'warn', /line of each request is not written, so/, { LOG_LEVEL: 'warn' }],
   ['log-level', 'warn', /line of each request is not written, nor are warnings/, { LOG_LEVEL: 'silent' }],

@@ -14,6 +14,7 @@ import {
   timeoutsFinding,
   tlsFinding,
   warn,
+  writesFinding,
 } from './readiness-findings.ts';
 
 const GIB = 2 ** 30;
@@ -126,16 +127,7 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
             `${rateLimit.max} requests in ${seconds(rateLimit.windowMs)}, counted in ${rateLimit.store === 'memory' ? 'this process' : rateLimit.store}.`,
           ),
   ],
-  writes: [
-    'Public writes',
-    ({ unguardedWrites }) =>
-      unguardedWrites.length === 0
-        ? pass('Every route that writes says who may.')
-        : warn(
-            `Anybody may write: ${unguardedWrites.join(', ')}.`,
-            "Give each config: { access: … }; where everybody may, say so with 'public'. Delete the sample feature.",
-          ),
-  ],
+  writes: ['Who may write', writesFinding],
   'log-level': [
     'Log level',
     ({ config: { log } }) => {

@@ -12,7 +12,7 @@ export const profile: FastifyPluginAsyncTypebox<{ instance: string }> = async (a
     ...takeProfile,
     // A HEAD would take a profile and throw it away.
     exposeHeadRoute: false,
-    config: { untimed: true },
+    config: { access: 'operator', untimed: true },
     async handler({ query: { seconds = 5 } }, reply) {
       if (running) {
         throw new ProblemError('conflict', 'A profile is being taken already. Try again when it has ended.');

@@ -9,6 +9,7 @@ import {
 } from '../../platform/config/secrets.ts';
 import type { NameOf } from '../../platform/config/setting.ts';
 import type { platformSettings } from '../../platform/config/settings.ts';
+import { type DeclaredAccess, isWrite } from '../../platform/http/access/access.ts';
 import type { operationsSettings } from './settings.ts';
 
 /** What is found out about a deployment before it is judged. Undefined: it could not be found out. */
@@ -30,8 +31,8 @@ export interface Deployment {
   untrustedProxy: string | undefined;
   /** Whether the request that asks came over TLS, as far as a trusted proxy or the socket tells. */
   askedOverTls: boolean;
-  /** Routes that write, and say nothing about who may. */
-  unguardedWrites: readonly string[];
+  /** What routes declare about who is answered. */
+  declaredAccess: DeclaredAccess;
   runsAsRoot: boolean;
 }
 
@@ -185,6 +186,21 @@ export function connectionsFinding({ config, database, pooler, isSet }: Deployme
   const remedy = `Set MAX_INSTANCES to what may run at once, DB_POOL_SIZE to ${each} for ${maxInstances}, or put a pooler between.`;
   // Nobody has said how many there will be: the default is a guess.
   return isSet('MAX_INSTANCES') || poolSize > connections ? fail(found, remedy) : warn(found, remedy);
+}
+
+export function writesFinding({ declaredAccess }: Deployment): Finding {
+  const { hasIdentity, userRoutes, publicWrites } = declaredAccess;
+  const decided =
+    publicWrites.length === 0
+      ? "No route that writes declares access 'public'."
+      : `Everybody may write to these, which declare access 'public': ${publicWrites.join(', ')}.`;
+  if (hasIdentity || userRoutes.length === 0) return pass(decided);
+  const writes = userRoutes.filter(isWrite);
+  const which = writes.length === 0 ? 'none of them writes' : `these write: ${writes.join(', ')}`;
+  return warn(
+    `Nothing tells who is signed in, so routes with access 'user' (${userRoutes.length}) admit everybody; ${which}. ${decided}`,
+    "Return an identity in server/app.ts, or declare 'operator', or 'public' where everybody may. Delete the sample feature.",
+  );
 }
 
 export function memoryFinding({ memory: { limit, heapLimit } }: Deployment): Finding {

@@ -31,6 +31,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
 
   app.route({
     ...readProductionReadiness,
+    config: { access: 'operator' },
     async handler({ protocol }) {
       const [answers, disk, refused] = await Promise.all([
         inTime(ask(database.pool)),
@@ -56,7 +57,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
         reportsRefused: refused,
         untrustedProxy: app.untrustedProxy,
         askedOverTls: protocol === 'https',
-        unguardedWrites: app.unguardedWrites,
+        declaredAccess: app.declaredAccess,
         runsAsRoot: process.getuid?.() === 0,
       });
       return { instance, status: worstOf(items), items };

@@ -11,7 +11,6 @@ import type { Config } from '../../platform/config/config.ts';
 import type { EffectiveSetting } from '../../platform/config/reader.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { ProbeSources } from '../../platform/health/probe-documents.ts';
-import type { SignInToken } from '../../platform/http/access/sign-in-token.ts';
 import type {} from '../../platform/http/metrics.ts';
 import { sendNotStored } from '../../platform/http/quick-response.ts';
 import type { Logger, LogViews } from '../../platform/logging/logger.ts';
@@ -21,7 +20,6 @@ import { LogLevelSwitch } from './log-level.ts';
 import { createNow } from './now.ts';
 import { profile } from './profile.ts';
 import { readinessRoutes } from './readiness.ts';
-import { session } from './session.ts';
 import type { operationsSettings } from './settings.ts';
 import { silenceRoutes } from './silences.ts';
 import { stream } from './stream.ts';
@@ -37,7 +35,6 @@ export interface OperationsParts {
   probeSources: ProbeSources;
   /** Any folder of the disk that may fill. */
   folder: string;
-  signInToken?: SignInToken | undefined;
 }
 
 /**
@@ -63,7 +60,6 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
   });
   app.addHook('onClose', async () => level.reset());
 
-  await app.register(session, { token: parts.signInToken, keyIn: placeOfKey(parts) });
   await app.register(profile, { instance });
   await app.register(figures, { traffic, metricsRegistry, now });
   await app.register(alertRoutes, { instance, alerts, silences });
@@ -82,25 +78,32 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
     },
   });
 
-  app.route({ ...listErrors, handler: () => ({ instance, errors: views.errors.list() }) });
+  app.route({
+    ...listErrors,
+    config: { access: 'operator' },
+    handler: () => ({ instance, errors: views.errors.list() }),
+  });
 
   app.route({
     ...readLogs,
+    config: { access: 'operator' },
     handler: ({ query }) => ({ instance, lines: views.tail.read({ limit: 200, ...query }) }),
   });
 
   app.route({
     ...readConfig,
+    config: { access: 'operator' },
     handler: () => ({
       instance,
       settings: settings.map((one) => ({ ...one, value: one.value === '' ? null : one.value })),
     }),
   });
 
-  app.route({ ...readLogLevel, handler: levelNow });
+  app.route({ ...readLogLevel, config: { access: 'operator' }, handler: levelNow });
 
   app.route({
     ...changeLogLevel,
+    config: { access: 'operator' },
     handler({ body }) {
       level.change(body.level, body.minutes * 60_000);
       return levelNow();
@@ -118,11 +121,3 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
     };
   }
 };
-
-/** Where the operators' key stands, for a developer who sees no terminal, as in a container. */
-function placeOfKey({ config, settings }: OperationsParts): string | undefined {
-  if (config.environment !== 'development') return undefined;
-  const { origin } = settings.find(({ name }) => name === 'INTERNAL_API_KEY') ?? {};
-  if (origin === 'environment') return 'the environment';
-  return origin === 'generated' ? '.data/secrets.json' : origin;
-}

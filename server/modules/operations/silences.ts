@@ -128,6 +128,7 @@ export const silenceRoutes: FastifyPluginAsyncTypebox<{
 }> = async (app, { instance, silences, alerts }) => {
   app.route({
     ...listSilences,
+    config: { access: 'operator' },
     async handler() {
       await silences.refresh();
       return { instance, silences: silences.list() };
@@ -136,6 +137,7 @@ export const silenceRoutes: FastifyPluginAsyncTypebox<{
 
   app.route({
     ...createSilence,
+    config: { access: 'operator' },
     async handler({ body }, reply) {
       if (body.alert !== '*' && !alerts.knows(body.alert)) {
         throw new ProblemError('validation', `There is no alert '${body.alert}', and '*' stands for all.`, {
@@ -150,6 +152,7 @@ export const silenceRoutes: FastifyPluginAsyncTypebox<{
 
   app.route({
     ...deleteSilence,
+    config: { access: 'operator' },
     async handler({ params: { id } }, reply) {
       if (!(await silences.end(id))) {
         throw new ProblemError('not-found', `There is no silence ${id} that has not ended.`);

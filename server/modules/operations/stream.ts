@@ -73,7 +73,7 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     ...readStream,
     // Nobody could end a HEAD.
     exposeHeadRoute: false,
-    config: { untimed: true },
+    config: { access: 'operator', untimed: true },
     async handler(request, reply) {
       if (clients.size >= MOST_CLIENTS) {
         throw new ProblemError('unavailable', `${MOST_CLIENTS} screens are open already. Close one of them.`);

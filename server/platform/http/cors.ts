@@ -10,7 +10,7 @@
 import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { pathOf } from '../lib/problem.ts';
-import { accessOf } from './access/access.ts';
+import type {} from './access/access.ts';
 import { sendLine } from './quick-response.ts';
 
 /** What a page of another origin may send and read; `@fastify/cors`'s configuration. */
@@ -39,8 +39,8 @@ declare module 'fastify' {
 }
 
 /** Whether pages of `CORS_ORIGINS` may call a route. */
-export const isForOtherOrigins = (route: { url: string; config?: FastifyContextConfig | undefined }) =>
-  route.config?.cors !== false && accessOf(route) !== 'operator';
+export const isForOtherOrigins = (config: FastifyContextConfig | undefined) =>
+  config?.cors !== false && config?.access !== 'operator';
 
 interface Blocks {
   answer: Record<string, string>;
@@ -86,7 +86,7 @@ export const cors = fp<{ origins: readonly string[] }>(async (app: FastifyInstan
     if (
       block === undefined ||
       (wanted === undefined
-        ? route !== undefined && !isForOtherOrigins({ url: route, config })
+        ? route !== undefined && !isForOtherOrigins(config)
         : !routes.mayBeAsked(wanted, url))
     ) {
       // Also where nobody asked: a cache must not give one origin what was made for another.
@@ -111,7 +111,7 @@ function rememberRoutes(app: FastifyInstance): { mayBeAsked(method: string, url:
       .replace(/:[^/]+/g, '[^/]+')
       .replaceAll('*', '.*');
     const methods = [route.method].flat();
-    routes.push({ pattern: new RegExp(`^${source}$`), methods, open: isForOtherOrigins(route) });
+    routes.push({ pattern: new RegExp(`^${source}$`), methods, open: isForOtherOrigins(route.config) });
   });
   return {
     mayBeAsked(method, url) {

@@ -45,7 +45,7 @@ export const crossSiteWrites = fp<CrossSiteWritesOptions>(async (app, options) =
   );
   app.addHook('onRoute', (route) => {
     if ([route.method].flat().every(isRead)) return;
-    route.onRequest = [isForOtherOrigins(route) ? check : checkOwn, ...[route.onRequest ?? []].flat()];
+    route.onRequest = [isForOtherOrigins(route.config) ? check : checkOwn, ...[route.onRequest ?? []].flat()];
   });
 });
 

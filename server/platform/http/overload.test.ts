@@ -14,6 +14,7 @@ import { HeapWatch, OverloadFacts, type OverloadOptions, overload, refuseAtTheDo
 import { problems } from './problems.ts';
 
 const KEY = 'k'.repeat(43);
+const OPEN = { config: { access: 'public' } } as const;
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -28,11 +29,11 @@ async function make(
   app.decorate('overload', new OverloadFacts());
   await app.register(problems);
   await app.register(access, { keys: [KEY] });
-  app.get('/live', () => 'alive');
+  app.get('/live', OPEN, () => 'alive');
   await app.register(async (api) => {
     await api.register(handlerDeadline, { limitMs: 10_000 });
     await api.register(overload, { waitedMs: () => 0, ...options });
-    api.get('/', () => 'done');
+    api.get('/', OPEN, () => 'done');
     api.get('/closed', { config: { access: 'operator' } }, () => 'done');
     routes(api);
   });
@@ -57,7 +58,7 @@ const statusOf = async (url: string, init?: RequestInit) => {
 
 it('refuses where too many handlers are at work, but neither probes nor operators, until some have ended', async () => {
   const gate = Promise.withResolvers<string>();
-  const { app, url } = await make((api) => api.get('/wait', () => gate.promise), { mostRunning: 3 });
+  const { app, url } = await make((api) => api.get('/wait', OPEN, () => gate.promise), { mostRunning: 3 });
   const waiting = [1, 2, 3].map(() => statusOf(`${url}/wait`));
   await expect.poll(() => app.overload.reason()).toBe('in-flight');
   const refused = await fetch(url);
@@ -106,7 +107,7 @@ it('refuses at the door what the application would refuse, in the same words, an
 });
 
 it('gets a place back from a client that goes away', async () => {
-  const { app, url } = await make((api) => api.get('/wait', () => sleep(60_000, '', { ref: false })), {
+  const { app, url } = await make((api) => api.get('/wait', OPEN, () => sleep(60_000, '', { ref: false })), {
     mostRunning: 1,
   });
   const gone = new AbortController();
@@ -134,7 +135,8 @@ it('refuses while the queue for the database grows, never for a burst, and lets 
   );
   ends.push(() => database.close());
   const { app, url } = await make(
-    (api) => api.get('/work', async () => (await database.pool.query('select pg_sleep(0.01)')).rowCount),
+    (api) =>
+      api.get('/work', OPEN, async () => (await database.pool.query('select pg_sleep(0.01)')).rowCount),
     { waitedMs: () => database.waitedMs() },
   );
   // A cold start lets go some at once: their last waits longer than the limit, and is served nevertheless.
@@ -159,8 +161,8 @@ it('refuses while the event loop is late again and again, not for one late turn,
     return 'blocked';
   };
   const { app, url } = await make((api) => {
-    api.get('/block', () => block(220));
-    api.get('/once', () => block(800));
+    api.get('/block', OPEN, () => block(220));
+    api.get('/once', OPEN, () => block(800));
   });
   await statusOf(url);
   expect(await statusOf(`${url}/once`)).toBe(200);

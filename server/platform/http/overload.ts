@@ -16,7 +16,8 @@ import { PROBLEM_MEDIA_TYPE, ProblemError, pathOf, problemDocument } from '../li
 import { heapFigures } from '../metrics/heap.ts';
 import { heapLimit } from '../metrics/heap-limit.ts';
 import { ResidentWatch } from '../metrics/resident-watch.ts';
-import { accessOf } from './access/access.ts';
+import type {} from './access/access.ts';
+import type {} from './access/operators.ts';
 import type {} from './handler-deadline.ts';
 import { HeaderBlock, writeHead } from './quick-response.ts';
 
@@ -122,8 +123,7 @@ export const overload = fp<OverloadOptions>(
 
 /** Asked of operators' routes alone: elsewhere the answer would tell a right key from a wrong one. */
 function isOperator(request: FastifyRequest): boolean {
-  const { url = '', config } = request.routeOptions;
-  return accessOf({ url, config }) === 'operator' && request.operatorKey === 'right';
+  return request.routeOptions.config?.access === 'operator' && request.operatorKey === 'right';
 }
 
 const DETAIL = 'There is more to do than can be done. Try again in a moment.';

@@ -11,6 +11,7 @@ import { connectionsThatFit } from '../lib/open-files.ts';
 import { makeRequestLogsLazy } from '../logging/request-log.ts';
 import type { Application, Brought, Part, Platform } from '../parts.ts';
 import { access } from './access/access.ts';
+import { placeOfKey, session } from './access/session.ts';
 import { accessLog } from './access-log.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { apiDescription } from './api-description/api-description.ts';
@@ -39,7 +40,6 @@ import { startupHold } from './startup-hold.ts';
 import { status } from './status.ts';
 import { trustOf } from './trust.ts';
 import { trustedProxies } from './trusted-proxies.ts';
-import { unguardedWrites } from './unguarded-writes.ts';
 
 /** What lines of log call the id of a request. */
 const ID_LABEL = 'requestId';
@@ -122,9 +122,9 @@ export async function createPipeline(
     keys: config.internalApiKeys,
     sessionSecrets: config.sessionSecrets,
     allowHttpSignIn: config.allowHttpSignIn || config.environment !== 'production',
+    identity: application.identity,
     ruleTimeoutMs: config.http.requestTimeoutMs,
   });
-  await app.register(unguardedWrites);
   await app.register(compression);
   await app.register(apiDescription, {
     ...about,
@@ -139,6 +139,7 @@ export async function createPipeline(
     shared: await sharedLimits(platform, app),
   });
   await app.register(status, { sources: probeSources, ...about });
+  await app.register(session, { token: platform.signInToken, keyIn: placeOfKey(config, platform.settings) });
   app.metricsRegistry.add(...parts.metrics);
   for (const part of parts.all) {
     const { routesInEveryState } = part;

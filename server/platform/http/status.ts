@@ -21,7 +21,7 @@ export async function status(
   let askedAt = Number.NEGATIVE_INFINITY;
   app.route({
     ...getStatus,
-    config: { quiet: true, limit: 'local' },
+    config: { access: 'public', quiet: true, limit: 'local' },
     handler(_request, reply): Status {
       sendNotStored(reply);
       const { state, startup } = lifecycle;

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
-import { ConfigError, loadConfig } from '../config/config.ts';
+import { loadConfig } from '../config/config.ts';
+import { ConfigError } from '../config/problems.ts';
 import type { UnknownSettings } from '../config/setting.ts';
 import { createDatabase } from '../database/pool/pool.ts';
 import { HealthChecks } from '../health/health-checks.ts';

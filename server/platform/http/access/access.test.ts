@@ -14,10 +14,8 @@ async function make(keys: string[]) {
   const made = Fastify({ logger: { level: 'trace', stream: { write: (line) => logged.push(line) } } });
   await made.register(problems);
   await made.register(access, { keys });
-  made.get('/open', async ({ operatorKey }) => ({ operatorKey }));
+  made.get('/open', { config: { access: 'public' } }, async ({ operatorKey }) => ({ operatorKey }));
   made.get('/closed', { config: { access: 'operator' } }, async () => 'inside');
-  made.get('/metrics', async () => 'inside');
-  made.get('/api/monitoring/logs', async () => 'inside');
   made.get('/api/monitoring/live', { config: { access: 'public' } }, async () => 'inside');
   return made;
 }
@@ -64,14 +62,11 @@ describe('a route for operators', () => {
     expect(answer.body).not.toContain('inside');
   });
 
-  it.each(['/metrics', '/api/monitoring/logs', '/api/monitoring/nothing', '/api/monitoring/logs?a=1'])(
-    'is what %s is, although it does not say so',
-    async (url) => {
-      expect((await app.inject(url)).statusCode).toBe(401);
-      const answer = await app.inject({ url, headers: { 'x-api-key': NEW } });
-      expect(answer.statusCode).toBe(url.endsWith('nothing') ? 404 : 200);
-    },
-  );
+  it('is what an address under /api/monitoring/ looks like that does not exist', async () => {
+    const url = '/api/monitoring/nothing';
+    expect((await app.inject(url)).statusCode).toBe(401);
+    expect((await app.inject({ url, headers: { 'x-api-key': NEW } })).statusCode).toBe(404);
+  });
 
   it('is shut to everybody where no key is set, and says what to set', async () => {
     await using closed = await make([]);
@@ -185,9 +180,20 @@ describe('a rule of another level', () => {
   });
 });
 
-it('refuses a level that nobody has defined', async () => {
-  await using other = await make([NEW]);
-  expect(() => other.get('/x', { config: { access: 'owner' as 'operator' } }, async () => null)).toThrow(
-    /asks for access 'owner'/,
-  );
+describe('a route that cannot be registered', () => {
+  it('declares nothing, and is told its method, path and file, and what to write', async () => {
+    await using other = await make([NEW]);
+    const told =
+      /^POST \/things declares no access \(server\/platform\/http\/access\/access\.test\.ts:\d+\)\. Write config: { access: 'user' }.*'operator'.*'public'/;
+    expect(() => other.post('/things', async () => null)).toThrow(told);
+    expect(() => other.post('/things', { config: { quiet: true } }, async () => null)).toThrow(told);
+    expect(() => other.head('/things', async () => null)).toThrow(/^HEAD \/things declares no access/);
+  });
+
+  it('declares a level that has no rule', async () => {
+    await using other = await make([NEW]);
+    expect(() => other.get('/x', { config: { access: 'owner' as 'operator' } }, async () => null)).toThrow(
+      /^GET \/x declares access 'owner', which has no rule\./,
+    );
+  });
 });

@@ -1,30 +1,33 @@
 /**
- * Adds the option `access` to routes: `config: { access: 'operator' }` answers to operators alone, who hold a key of
- * `INTERNAL_API_KEY` or a session that was exchanged for one.
+ * Adds `access` to routes: each declares in its `config` who is answered, and one that does not fails the start.
  *
- * It stands before every route, because it looks at each as it is registered. A route that is public pays nothing; one
- * under `/api/monitoring/`, and `/metrics`, is for operators unless it says otherwise, so that forgetting fails closed.
+ * - `public`: everybody
+ * - `user`: who is signed in, as the application's `Identity` tells; everybody where there is none
+ * - `operator`: who holds a key of `INTERNAL_API_KEY`, or a session that was exchanged for one
+ *
+ * It stands before every route, because it looks at each as it is registered. A route that is public pays nothing.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
 import { ProblemError } from '../../lib/problem.ts';
 import { within } from '../../lib/within.ts';
-import { type OperatorSession, OperatorSessions } from './operator-sessions.ts';
+import { sourceStack } from '../../logging/stack.ts';
+import type { Identity, Scope } from '../../parts.ts';
+import { type OperatorOptions, operatorAccess } from './operators.ts';
 
-/** Who may be asked for. A later feature adds its own level here, by merging, and its rule to `app.accessRules`. */
+/** Who may be asked for. A feature adds its own level here, by merging, and its rule to `app.accessRules`. */
 export interface AccessLevels {
   public: true;
+  user: true;
   operator: true;
 }
 
 export type AccessLevel = keyof AccessLevels;
 
-/** Whether a request comes from an operator, by key or by session. A session that has ended is absent, not wrong. */
-export type OperatorKey = 'absent' | 'wrong' | 'right';
-
 /** What of an answer a rule may touch. */
-type Answer = Pick<FastifyReply, 'header' | 'request'>;
+export type Answer = Pick<FastifyReply, 'header' | 'request'>;
 
 /**
  * Lets a request in by returning or resolving; refuses it by throwing or rejecting. It is awaited, for at most
@@ -36,110 +39,37 @@ export type AccessRule = (request: FastifyRequest, reply: Answer) => undefined |
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who is answered; `public` by default, `operator` under `/api/monitoring/`. */
+    /** Who is answered. Every route declares it: without it the server does not start. */
     access?: AccessLevel;
   }
   interface FastifyRequest {
-    /** Found out when it is asked for, so ask once. */
-    readonly operatorKey: OperatorKey;
-    /** The session of this browser's operator; found out likewise. */
-    readonly operatorSession: OperatorSession | undefined;
+    /** Whose rows this request may see. Undefined outside of `access: 'user'`, and where there is no `Identity`. */
+    readonly scope: Scope | undefined;
   }
   interface FastifyInstance {
     accessRules: Map<AccessLevel, AccessRule>;
-    operators: Operators;
+    declaredAccess: DeclaredAccess;
   }
 }
 
-/** Signing in and out. */
-export interface Operators {
-  /** @returns Why a browser that asks like this cannot sign in, and what to set; undefined where it can. */
-  closed(request: FastifyRequest): ProblemError | undefined;
-  /**
-   * Begins a session in the browser that the answer goes to.
-   *
-   * @param key The operators' key that was given; absent where something else vouches for the operator.
-   * @returns Undefined where the key is wrong.
-   */
-  signIn(reply: FastifyReply, key?: string): OperatorSession | undefined;
-  /** Ends the session of this browser, with all copies of its cookie, in this process at once. */
-  signOut(reply: FastifyReply): void;
-  /** @param listener Told of each session that is signed out. */
-  onSignOut(listener: (session: OperatorSession) => undefined): void;
+/** What routes have declared, for production readiness. A route is written as `POST /api/notes`. */
+export interface DeclaredAccess {
+  /** Whether anything tells who a user is. Without it `user` admits everybody. */
+  readonly hasIdentity: boolean;
+  readonly userRoutes: readonly string[];
+  readonly publicWrites: readonly string[];
 }
 
-export interface AccessOptions {
-  /** The operators' keys; empty: the doors are closed. */
-  keys: readonly string[];
-  /** Sign the sessions of browsers; empty: there are none. */
-  sessionSecrets?: readonly string[];
-  /** Whether operators may sign in over plain HTTP, where the key and the session can be read on the way. */
-  allowHttpSignIn?: boolean;
-  /** How long a rule may take, in milliseconds. */
+export interface AccessOptions extends OperatorOptions {
+  /** Tells who a request comes from. */
+  identity?: Identity | undefined;
+  /** How long a rule, or the identity, may take, in milliseconds. */
   ruleTimeoutMs?: number;
 }
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest();
-
-/**
- * Recognises the operators' keys.
- *
- * Hashes are compared, because those are equally long whatever was sent, and always with all keys, so that the time taken
- * tells neither how much of a key was right nor which one it was.
- *
- * @param keys All that are valid.
- * @returns Tells which one was given, as its place in the list; -1: none of them.
- */
-function keyFinder(keys: readonly string[]): (given: string) => number {
-  const hashes = keys.map(sha256);
-  return (given) => {
-    const hash = sha256(given);
-    let found = -1;
-    for (const [index, known] of hashes.entries()) if (timingSafeEqual(known, hash)) found = index;
-    return found;
-  };
-}
-
-/** What was sent as a key, in `X-API-Key` or in `Authorization: Bearer`. */
-function keyIn({ headers }: FastifyRequest): string | undefined {
-  const { authorization, 'x-api-key': apiKey } = headers;
-  if (typeof apiKey === 'string') return apiKey;
-  return authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-}
-
-/**
- * The cookie that holds a session.
- *
- * `Path=/api` keeps it away from pages and files, which caches may hold; that rules out the prefix `__Host-`, which
- * demands `Path=/`. Over TLS it has `__Secure-`, which no page without TLS can set. A prefix guards against a foreign
- * value in the cookie's place, and here such a value is not signed, so it opens nothing.
- */
-const cookieName = ({ protocol }: FastifyRequest) =>
-  protocol === 'https' ? '__Secure-operator' : 'operator';
-
-function cookie(request: FastifyRequest, value: string, seconds: number): string {
-  const secure = request.protocol === 'https' ? '; Secure' : '';
-  return `${cookieName(request)}=${value}; Path=/api; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
-}
-
-/** A neighbouring host can set more cookies of the same name, which must not hide the right one. */
-const MOST_COOKIES = 5;
-
-function valuesOf(header: string, name: string): string[] {
-  const pairs = header.split(';').map((pair) => pair.trim());
-  const own = pairs.filter((pair) => pair.startsWith(`${name}=`));
-  return own.slice(0, MOST_COOKIES).map((pair) => pair.slice(name.length + 1));
-}
-
-/** Whether a route that does not say is for operators: everything under these addresses is. */
-const isOperators = (url: string) =>
-  url === '/metrics' || url === '/api/monitoring' || url.startsWith('/api/monitoring/');
-
-/** @returns Who is answered by a route. */
-export const accessOf = (route: {
-  url: string;
-  config?: { access?: AccessLevel } | undefined;
-}): AccessLevel => route.config?.access ?? (isOperators(route.url) ? 'operator' : 'public');
+const WRITES = /^(?:POST|PUT|PATCH|DELETE) /;
+/** @returns Whether a route, written as `POST /api/notes`, changes something. */
+export const isWrite = (route: string): boolean => WRITES.test(route);
 
 const RULE_TIMEOUT_MS = 30_000;
 const tooLate = () =>
@@ -147,88 +77,32 @@ const tooLate = () =>
     headers: { 'retry-after': '1' },
   });
 
-export const access = fp<AccessOptions>(async (app: FastifyInstance, options) => {
-  const { keys, sessionSecrets = [], allowHttpSignIn = false, ruleTimeoutMs = RULE_TIMEOUT_MS } = options;
-  const find = keyFinder(keys);
-  const missing = whatIsMissing(keys, sessionSecrets);
-  const onSignOut = new Set<(session: OperatorSession) => undefined>();
-  const sessions = new OperatorSessions(keys, sessionSecrets);
-
-  app.decorateRequest('operatorSession', {
-    getter(this: FastifyRequest) {
-      const { cookie: header } = this.headers;
-      if (header === undefined || missing !== undefined) return undefined;
-      const now = Date.now();
-      for (const value of valuesOf(header, cookieName(this))) {
-        const session = sessions.read(value, now);
-        if (session !== undefined) return session;
-      }
-      return undefined;
-    },
-  });
-  app.decorateRequest('operatorKey', {
-    getter(this: FastifyRequest) {
-      const given = keyIn(this);
-      if (given !== undefined) return find(given) === -1 ? 'wrong' : 'right';
-      return this.operatorSession === undefined ? 'absent' : 'right';
-    },
-  });
-  const closed: Operators['closed'] = (request) => {
-    if (missing !== undefined) return new ProblemError('unavailable', missing);
-    if (allowHttpSignIn || request.protocol === 'https' || LOOPBACK.test(request.hostname)) return undefined;
-    return new ProblemError('forbidden', OVER_HTTP);
-  };
-  app.decorate('operators', {
-    closed,
-    signIn(reply, key) {
-      const index = key === undefined ? 0 : find(key);
-      if (closed(reply.request) !== undefined || index === -1) return undefined;
-      const { session, value } = sessions.begin(index, Date.now());
-      setSession(reply, session, value);
-      return session;
-    },
-    signOut(reply) {
-      const session = reply.request.operatorSession;
-      reply.header('set-cookie', cookie(reply.request, '', 0));
-      if (session === undefined) return;
-      sessions.end(session, Date.now());
-      for (const listener of onSignOut) listener(session);
-    },
-    onSignOut(listener) {
-      onSignOut.add(listener);
-    },
-  });
-
-  function setSession(reply: Answer, { expiresAt }: { expiresAt: number }, value: string): void {
-    const seconds = Math.ceil((expiresAt - Date.now()) / 1_000);
-    reply.header('set-cookie', cookie(reply.request, value, seconds));
-  }
-
+export const access = fp<AccessOptions>(async (app, options) => {
+  const { identity, ruleTimeoutMs = RULE_TIMEOUT_MS } = options;
   const rules = new Map<AccessLevel, AccessRule>();
-  rules.set('operator', (request, reply) => {
-    const given = keyIn(request);
-    if (given !== undefined && find(given) !== -1) return;
-    const session = given === undefined ? request.operatorSession : undefined;
-    if (session !== undefined) {
-      const renewed = sessions.renew(session, Date.now());
-      if (renewed !== undefined) setSession(reply, renewed.session, renewed.value);
-      return;
-    }
-    const challenge = `Bearer realm="operators"${given === undefined ? '' : ', error="invalid_token"'}`;
-    const elsewhere = request.routeOptions.url === '/metrics' ? WITHOUT_KEY : '';
-    throw new ProblemError('unauthorized', whyNot(given !== undefined, keys.length > 0) + elsewhere, {
-      headers: { 'www-authenticate': challenge },
-    });
-  });
+  rules.set('operator', operatorAccess(app, options));
+  if (identity !== undefined) rules.set('user', userRule(identity));
   app.decorate('accessRules', rules);
+  app.decorateRequest('scope', undefined);
+
+  const userRoutes: string[] = [];
+  const publicWrites: string[] = [];
+  app.decorate('declaredAccess', { hasIdentity: identity !== undefined, userRoutes, publicWrites });
 
   app.addHook('onRoute', (route) => {
-    const level = accessOf(route);
-    if (level === 'public') return;
+    const level = route.config?.access;
+    if (level === undefined) throw new Error(undeclared(route));
+    // Fastify adds a HEAD for every GET.
+    const names = [route.method].flat().map((method) => `${method} ${route.url}`);
+    if (level === 'user') userRoutes.push(...names.filter((name) => !name.startsWith('HEAD ')));
+    if (level === 'public') publicWrites.push(...names.filter(isWrite));
+
     const rule = rules.get(level);
     if (rule === undefined) {
+      if (level === 'public' || level === 'user') return;
       throw new Error(
-        `${route.url} asks for access '${level}', and no plugin before it has said what that is.`,
+        `${names.join(', ')} declares access '${level}', which has no rule. Write 'public', 'user' or 'operator', or add ` +
+          `the rule of '${level}' to app.accessRules before the route (server/platform/http/access/access.ts).`,
       );
     }
     // An async hook: one with a callback takes `throw undefined` for success.
@@ -245,35 +119,58 @@ export const access = fp<AccessOptions>(async (app: FastifyInstance, options) =>
     route.onRequest = [check, ...[route.onRequest ?? []].flat()];
   });
 
+  app.addHook('onReady', async () => {
+    if (identity !== undefined || userRoutes.length === 0) return;
+    const routes = userRoutes.length === 1 ? '1 route' : `${userRoutes.length} routes`;
+    app.log.warn(
+      `nothing tells who is signed in, so access 'user' admits everybody to ${routes}: return an identity in server/app.ts`,
+    );
+  });
+
   // An address that does not exist looks, from outside, like one that does.
   app.route({
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/api/monitoring/*',
+    config: { access: 'operator' },
     handler: (_request, reply) => reply.callNotFound(),
   });
 });
 
-function whatIsMissing(keys: readonly string[], secrets: readonly string[]): string | undefined {
-  const missing = [
-    ...(keys.length > 0 ? [] : ['INTERNAL_API_KEY']),
-    ...(secrets.length > 0 ? [] : ['SESSION_SECRET']),
-  ];
-  if (missing.length === 0) return undefined;
-  const are = missing.length === 1 ? 'is' : 'are';
-  return `Nobody can sign in here, because ${missing.join(' and ')} ${are} not set. Set ${missing.join(' and ')} and start the server again.`;
+function userRule(identity: Identity): AccessRule {
+  return async (request) => {
+    const scope = await identity.identify(request);
+    if (scope === undefined) {
+      throw new ProblemError('unauthorized', 'This is for users. Sign in first.', {
+        headers: { 'www-authenticate': 'Bearer realm="users"' },
+      });
+    }
+    // What is no scope must not pass for one, whatever its type says.
+    if (typeof scope?.userId !== 'string' || scope.userId === '') {
+      throw new TypeError(
+        'The identity returned neither a scope with a userId nor undefined (server/app.ts).',
+      );
+    }
+    (request as { scope: Scope | undefined }).scope = scope;
+  };
 }
 
-/** Hosts that a browser reaches without a network: a development server, or the near end of a tunnel. */
-const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/i;
-const OVER_HTTP =
-  'Signing in needs HTTPS: over plain HTTP the key and the session can be read on the way. Come by https://. If a proxy ' +
-  'ends TLS before this server, set TRUST_PROXY to its address. ALLOW_HTTP_SIGN_IN=true allows it all the same.';
+function undeclared({ method, url }: Pick<RouteOptions, 'method' | 'url'>): string {
+  const place = placeOfCaller();
+  return (
+    `${[method].flat().join(', ')} ${url} declares no access${place === undefined ? '' : ` (${place})`}. ` +
+    `Write config: { access: 'user' } for who is signed in, 'operator' for operators, or 'public' for everybody.`
+  );
+}
 
-const WITHOUT_KEY = ' Scrapers are answered without a key on a port of their own: set METRICS_PORT.';
+const FRAME = /\(?((?:file:\/\/)?(?:\/|[A-Za-z]:)[^()]+\.ts:\d+):\d+\)?$/;
 
-function whyNot(given: boolean, open: boolean): string {
-  if (!open)
-    return 'This is for operators, and no key is set. Set INTERNAL_API_KEY and start the server again.';
-  if (given) return 'This key is not one of those in INTERNAL_API_KEY.';
-  return 'This is for operators. Send a key of INTERNAL_API_KEY as Authorization: Bearer, or as X-API-Key.';
+/** @returns Where our sources registered the route that is looked at, as `server/features/notes/routes.ts:12`. */
+function placeOfCaller(): string | undefined {
+  const frames = sourceStack(new Error().stack ?? '').split('\n');
+  const places = frames.map((frame) => FRAME.exec(frame)?.[1]);
+  const place = places.find(
+    (one) => one !== undefined && !/[/\\]node_modules[/\\]|[/\\]access[/\\]access\.ts:/.test(one),
+  );
+  if (place === undefined) return undefined;
+  return relative('', place.startsWith('file:') ? fileURLToPath(place) : place);
 }

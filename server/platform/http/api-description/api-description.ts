@@ -13,7 +13,7 @@ import zlib from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { getDocs, getOpenApi } from '#contracts/description.ts';
-import { accessOf } from '../access/access.ts';
+import type {} from '../access/access.ts';
 import { makeResource, type Resource, sendResource } from '../files/resource.ts';
 import { PROBE_PATHS } from '../probes.ts';
 import type { DescribedRoute } from './openapi.ts';
@@ -35,7 +35,7 @@ export const apiDescription = fp<ApiDescriptionOptions>(async (app, { name, vers
       routes.push({
         method: one,
         url,
-        operatorsOnly: accessOf({ url, config }) === 'operator',
+        access: config?.access,
         guarded: !PROBE_PATHS.has(url),
         schema: schema as DescribedRoute['schema'],
       });
@@ -59,8 +59,8 @@ export const apiDescription = fp<ApiDescriptionOptions>(async (app, { name, vers
     handler: async (request: FastifyRequest, reply: FastifyReply) =>
       sendResource(await resource(), request, reply),
   });
-  app.route({ ...getOpenApi, ...serve(json) });
-  app.route({ ...getDocs, ...serve(page) });
+  app.route({ ...getOpenApi, config: { access: 'public' }, ...serve(json) });
+  app.route({ ...getDocs, config: { access: 'public' }, ...serve(page) });
 });
 
 /** Asked for seldom, and large: compressed once, when it is made, in the form that every client takes. */

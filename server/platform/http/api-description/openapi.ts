@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { Problem as ProblemSchema } from '#contracts/problem.ts';
+import type { AccessLevel } from '../access/access.ts';
 
 /** A JSON Schema, which is what OpenAPI 3.1 has for schemas, and TypeBox makes. */
 export interface Schema {
@@ -24,7 +25,7 @@ const Problem = ProblemSchema as unknown as Schema;
 export interface DescribedRoute {
   method: string;
   url: string;
-  operatorsOnly: boolean;
+  access: AccessLevel | undefined;
   /** Whether it may be limited, held and shed: everything of the API but the probes. */
   guarded: boolean;
   schema: {
@@ -72,7 +73,7 @@ asked for again after that many seconds.`;
 /** What a route may answer, whether it says so itself or not, in the words of whoever meets it. */
 const REFUSALS: [status: number, when: (route: DescribedRoute) => boolean, description: string][] = [
   [400, () => false, 'The request is not valid; `errors` says where'],
-  [401, ({ operatorsOnly }) => operatorsOnly, 'The key is missing or not valid'],
+  [401, ({ access }) => access !== 'public', 'Nobody is signed in, or the key is not valid'],
   [
     403,
     ({ method }) => !['GET', 'HEAD'].includes(method),
@@ -149,7 +150,7 @@ function operationOf(route: DescribedRoute, path: string, refer: (schema: Schema
       ? { requestBody: { required: true, content: { 'application/json': { schema: refer(schema.body) } } } }
       : {}),
     responses: answersOf(route, refer),
-    ...(route.operatorsOnly ? { security: [{ bearer: [] }, { apiKey: [] }, { session: [] }] } : {}),
+    ...(route.access === 'operator' ? { security: [{ bearer: [] }, { apiKey: [] }, { session: [] }] } : {}),
   };
 }
 

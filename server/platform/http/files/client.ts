@@ -78,7 +78,9 @@ async function addClient(app: FastifyInstance, options: ClientOptions): Promise<
     throw new Error(`There is no built client: ${join(folder, 'index.html')} is missing. Run: npm run build`);
   }
 
-  const quiet = (url: string) => ({ config: { quiet: true, countedAs: countedAs(url) } });
+  const quiet = (url: string) => ({
+    config: { access: 'public', quiet: true, countedAs: countedAs(url) } as const,
+  });
   // A colon in a file's name is no parameter.
   const pattern = (url: string) => encodeURI(url).replaceAll(':', '::');
   resources.set('/', page);
@@ -103,7 +105,7 @@ async function addClient(app: FastifyInstance, options: ClientOptions): Promise<
       );
     }
   }
-  app.get('/*', (request, reply) => {
+  app.get('/*', { config: { access: 'public' } }, (request, reply) => {
     if (isPage(request)) return sendResource(page, request, reply);
     reply.callNotFound();
     return reply;

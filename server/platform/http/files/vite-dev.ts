@@ -56,7 +56,7 @@ export async function viteDev(app: FastifyInstance, options: ViteDevOptions): Pr
   acceptHotReload(server, hotReload, hosts, lifecycle);
 
   const mayAnswer = viteGuard(vite.config.root, vite.config.server.fs.allow);
-  app.get('/*', { config: { quiet: true } }, async (request, reply) => {
+  app.get('/*', { config: { access: 'public', quiet: true } }, async (request, reply) => {
     if (mayAnswer(request.url)) {
       reply.hijack();
       // Vite answers past Fastify, so what the plugins have added is handed on.

@@ -33,27 +33,35 @@ async function make(
   await app.register(problems);
   await app.register(access, { keys: [KEY] });
   await app.register(async (probes) => {
-    probes.get('/live', () => 'alive');
+    probes.get('/live', { config: { access: 'public' } }, () => 'alive');
     probes.get('/api/monitoring/live', { config: { access: 'public', limit: false } }, () => 'alive');
   });
   await app.register(rateLimit, { max, windowMs, lifecycle, shared });
-  app.get('/', () => 'page');
-  app.get('/apiary', () => 'page');
-  app.get('/*', (_request, reply) => reply.callNotFound());
+  app.get('/', { config: { access: 'public' } }, () => 'page');
+  app.get('/apiary', { config: { access: 'public' } }, () => 'page');
+  app.get('/*', { config: { access: 'public' } }, (_request, reply) => reply.callNotFound());
   await app.register(async (api) => {
-    api.get('/api/things', () => 'thing');
-    api.post('/api/things', () => 'made');
-    api.get('/api/status', { config: { limit: 'local' } }, () => 'status');
-    api.get('/api/free', { config: { limit: false } }, () => 'free');
-    api.get('/api/dear', { config: { limit: { name: 'dear', max: 2 } } }, () => 'dear');
-    api.get('/api/brief', { config: { limit: { name: 'brief', max: 1, windowMs: 200 } } }, () => 'brief');
-    api.get('/hooks/dear', { config: { limit: { name: 'hooks', max: 2 } } }, () => 'dear');
-    api.post('/api/sign-in', { config: { limit: 'sign-in' } }, (_request, reply) => {
+    api.get('/api/things', { config: { access: 'public' } }, () => 'thing');
+    api.post('/api/things', { config: { access: 'public' } }, () => 'made');
+    api.get('/api/status', { config: { access: 'public', limit: 'local' } }, () => 'status');
+    api.get('/api/free', { config: { access: 'public', limit: false } }, () => 'free');
+    api.get('/api/dear', { config: { access: 'public', limit: { name: 'dear', max: 2 } } }, () => 'dear');
+    api.get(
+      '/api/brief',
+      { config: { access: 'public', limit: { name: 'brief', max: 1, windowMs: 200 } } },
+      () => 'brief',
+    );
+    api.get('/hooks/dear', { config: { access: 'public', limit: { name: 'hooks', max: 2 } } }, () => 'dear');
+    api.post('/api/sign-in', { config: { access: 'public', limit: 'sign-in' } }, (_request, reply) => {
       reply.code(401).send('Wrong name or password.');
     });
-    api.get('/api/monitoring/secrets', () => 'secret');
-    api.get('/api/monitoring/dear', { config: { limit: { name: 'dear', max: 2 } } }, () => 'dear');
-    api.get('/api/tokens', ({ headers }) => {
+    api.get('/api/monitoring/secrets', { config: { access: 'operator' } }, () => 'secret');
+    api.get(
+      '/api/monitoring/dear',
+      { config: { access: 'operator', limit: { name: 'dear', max: 2 } } },
+      () => 'dear',
+    );
+    api.get('/api/tokens', { config: { access: 'public' } }, ({ headers }) => {
       if (headers.authorization !== 'Bearer token') throw new ProblemError('unauthorized', 'No such token.');
       return 'served';
     });
@@ -214,8 +222,8 @@ describe('in memory', () => {
     apps.push(app);
     await app.register(access, { keys: [] });
     await app.register(rateLimit, { max: 300, windowMs: 60_000, lifecycle: new Lifecycle([]) });
-    app.get('/api/dear', { config: { limit: { name: 'dear', max: 2 } } }, () => 'dear');
-    expect(() => app.get('/api/other', { config: { limit } }, () => '')).toThrow(TypeError);
+    app.get('/api/dear', { config: { access: 'public', limit: { name: 'dear', max: 2 } } }, () => 'dear');
+    expect(() => app.get('/api/other', { config: { access: 'public', limit } }, () => '')).toThrow(TypeError);
   });
 
   it('never promises more time than its window has', async () => {

@@ -22,7 +22,8 @@ import type {
 } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Lifecycle } from '../../health/lifecycle.ts';
-import { accessOf } from '../access/access.ts';
+import type {} from '../access/access.ts';
+import type {} from '../access/operators.ts';
 import { clientKey } from './client-key.ts';
 import { Limit } from './limit.ts';
 import { SharedCounter, type SharedStore } from './shared-counter.ts';
@@ -100,7 +101,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
   function limitRequest(
     request: FastifyRequest,
     reply: FastifyReply,
-    { url, config }: FastifyRequest['routeOptions'],
+    { config }: FastifyRequest['routeOptions'],
     done: HookHandlerDoneFunction,
   ): void {
     const option = config?.limit;
@@ -124,8 +125,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
       (headers.authorization !== undefined ||
         headers['x-api-key'] !== undefined ||
         headers.cookie !== undefined) &&
-      url !== undefined &&
-      accessOf({ url, config }) === 'operator'
+      config?.access === 'operator'
     ) {
       const key = request.operatorKey;
       if (key === 'wrong') {
@@ -174,7 +174,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
     const limit = route.config?.limit;
     if (typeof limit === 'object') addOwn(limit);
     // Elsewhere a route is limited where it says so, and where an operator's key may be guessed.
-    if (!isApi(route.url) && limit !== false && (limit || accessOf(route) === 'operator')) {
+    if (!isApi(route.url) && limit !== false && (limit || route.config?.access === 'operator')) {
       const hook: onRequestHookHandler = (request, reply, done) =>
         limitRequest(request, reply, request.routeOptions, done);
       route.onRequest = [hook, ...[route.onRequest ?? []].flat()];

@@ -1,14 +1,20 @@
+/**
+ * Adds `/api/operations/session`: a browser exchanges the operators' key for a session in a cookie, because it can send no
+ * header with an event stream, and a key is better not kept where scripts can read it.
+ *
+ * It answers in every state and without the database, because that is when operators are needed.
+ */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { readSession, type Session, signIn, signOut } from '#contracts/monitoring.ts';
-import type { OperatorSession } from '../../platform/http/access/operator-sessions.ts';
-import type { SignInToken } from '../../platform/http/access/sign-in-token.ts';
-import { ProblemError } from '../../platform/lib/problem.ts';
+import type { Config, EffectiveSetting } from '../../config/reader.ts';
+import { ProblemError } from '../../lib/problem.ts';
+import { sendNotStored } from '../quick-response.ts';
+import type { OperatorSession } from './operator-sessions.ts';
+import type {} from './operators.ts';
+import type { SignInToken } from './sign-in-token.ts';
 
 /**
- * Signing in: a browser exchanges the operators' key for a session in a cookie, because it can send no header with the
- * event stream, and a key is better not kept where scripts can read it.
- *
  * @param options.token Printed at start, where a person at a terminal started the server.
  * @param options.keyIn Where the operators' key stands, where everybody who asks may know.
  */
@@ -17,10 +23,14 @@ export const session: FastifyPluginAsyncTypebox<{
   keyIn: string | undefined;
 }> = async (app, { token: startToken, keyIn }) => {
   const { operators } = app;
+  app.addHook('onRequest', (_request, reply, done) => {
+    sendNotStored(reply);
+    done();
+  });
 
   app.route({
     ...readSession,
-    config: { cors: false },
+    config: { access: 'public', limit: 'local', quiet: true, cors: false },
     handler: (request) => shown(request, request.operatorSession),
   });
 
@@ -52,7 +62,7 @@ export const session: FastifyPluginAsyncTypebox<{
 
   app.route({
     ...signOut,
-    config: { access: 'public', cors: false },
+    config: { access: 'public', limit: 'local', cors: false },
     async handler(_request, reply) {
       operators.signOut(reply);
       return reply.code(204).send(null);
@@ -69,3 +79,11 @@ export const session: FastifyPluginAsyncTypebox<{
     };
   }
 };
+
+/** @returns Where the operators' key stands, for a developer who sees no terminal, as in a container. */
+export function placeOfKey(config: Config, settings: readonly EffectiveSetting[]): string | undefined {
+  if (config.environment !== 'development') return undefined;
+  const { origin } = settings.find(({ name }) => name === 'INTERNAL_API_KEY') ?? {};
+  if (origin === 'environment') return 'the environment';
+  return origin === 'generated' ? '.data/secrets.json' : origin;
+}

@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
-import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
-import { SignInToken } from '../../platform/http/access/sign-in-token.ts';
+import { createTestApp, type TestApp } from '../../../../tests/support/app.ts';
+import { createDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
+import type { Part } from '../../parts.ts';
+import { SignInToken } from './sign-in-token.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 const OTHER_KEY = 'q8RtY2mWc5Vb0XnLzP4sKd7HfJg1TaEuIo3QeBi6MvC';
 const SECRET = 'Hn5cVt2QxWm8RzKb0LpYs4GdFj7UaEoi';
 const SESSION = '/api/operations/session';
-const CLOSED = '/api/monitoring/logs';
+const CLOSED = '/api/closed';
 const MINUTE = 60_000;
 
 let database: TestDatabase;
@@ -28,8 +29,21 @@ const make = (env: Record<string, string> = {}, signInToken?: SignInToken) =>
   createTestApp(
     database.url,
     { INTERNAL_API_KEY: KEY, SESSION_SECRET: SECRET, TRUST_PROXY: 'loopback', ...env },
-    { signInToken },
+    { signInToken, features: [closed] },
   );
+
+/** What operators alone may read and write. */
+const closed = (): Part => ({
+  name: 'closed',
+  async routes(app) {
+    app.route({
+      method: ['GET', 'PUT'],
+      url: CLOSED,
+      config: { access: 'operator' },
+      handler: async () => 'inside',
+    });
+  },
+});
 
 let clients = 0;
 /** Another client each time, because failures are counted. */
@@ -194,9 +208,8 @@ describe('a session', () => {
     const put = (headers: Record<string, string>) =>
       server.app.inject({
         method: 'PUT',
-        url: '/api/monitoring/log-level',
+        url: CLOSED,
         headers: { cookie, ...headers },
-        payload: { level: 'info', minutes: 1 },
       });
     for (const site of ['cross-site', 'same-site']) {
       const refused = await put({ 'sec-fetch-site': site, origin: 'https://evil.example' });
@@ -224,28 +237,6 @@ describe('a session', () => {
       false,
     );
     expect(await ask(server, atTheSameTime)).toBe(200);
-  });
-
-  it('ends its open streams with signing out, and no other’s', async () => {
-    await using own = await make();
-    const url = await own.listen();
-    const stream = async (cookie: string) => {
-      const answer = await fetch(`${url}/api/monitoring/stream`, { headers: { cookie } });
-      expect(answer.status).toBe(200);
-      return answer;
-    };
-    const [mine, others] = [
-      cookieOf(await signIn(own, { key: KEY })),
-      cookieOf(await signIn(own, { key: KEY })),
-    ];
-    const open = await stream(mine);
-    const reader = (await stream(others)).body?.getReader();
-    await own.app.inject({ method: 'DELETE', url: SESSION, headers: { cookie: mine } });
-    // It ends, so its text can be read as a whole.
-    expect(await open.text()).toContain('event: hello');
-    const read = async () => new TextDecoder().decode((await reader?.read())?.value);
-    await expect.poll(read).toContain('event: figures');
-    await reader?.cancel();
   });
 
   it('ends in the browser that signs out', async () => {

@@ -1,0 +1,205 @@
+/**
+ * Who an operator is: who holds a key of `INTERNAL_API_KEY`, or has a session in a browser that was exchanged for one.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from '../../lib/problem.ts';
+import type { AccessRule, Answer } from './access.ts';
+import { type OperatorSession, OperatorSessions } from './operator-sessions.ts';
+
+/** Whether a request comes from an operator, by key or by session. A session that has ended is absent, not wrong. */
+export type OperatorKey = 'absent' | 'wrong' | 'right';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Found out when it is asked for, so ask once. */
+    readonly operatorKey: OperatorKey;
+    /** The session of this browser's operator; found out likewise. */
+    readonly operatorSession: OperatorSession | undefined;
+  }
+  interface FastifyInstance {
+    operators: Operators;
+  }
+}
+
+/** Signing in and out. */
+export interface Operators {
+  /** @returns Why a browser that asks like this cannot sign in, and what to set; undefined where it can. */
+  closed(request: FastifyRequest): ProblemError | undefined;
+  /**
+   * Begins a session in the browser that the answer goes to.
+   *
+   * @param key The operators' key that was given; absent where something else vouches for the operator.
+   * @returns Undefined where the key is wrong.
+   */
+  signIn(reply: FastifyReply, key?: string): OperatorSession | undefined;
+  /** Ends the session of this browser, with all copies of its cookie, in this process at once. */
+  signOut(reply: FastifyReply): void;
+  /** @param listener Told of each session that is signed out. */
+  onSignOut(listener: (session: OperatorSession) => undefined): void;
+}
+
+export interface OperatorOptions {
+  /** The operators' keys; empty: the doors are closed. */
+  keys: readonly string[];
+  /** Sign the sessions of browsers; empty: there are none. */
+  sessionSecrets?: readonly string[];
+  /** Whether operators may sign in over plain HTTP, where the key and the session can be read on the way. */
+  allowHttpSignIn?: boolean;
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest();
+
+/**
+ * Recognises the operators' keys.
+ *
+ * Hashes are compared, because those are equally long whatever was sent, and always with all keys, so that the time taken
+ * tells neither how much of a key was right nor which one it was.
+ *
+ * @param keys All that are valid.
+ * @returns Tells which one was given, as its place in the list; -1: none of them.
+ */
+function keyFinder(keys: readonly string[]): (given: string) => number {
+  const hashes = keys.map(sha256);
+  return (given) => {
+    const hash = sha256(given);
+    let found = -1;
+    for (const [index, known] of hashes.entries()) if (timingSafeEqual(known, hash)) found = index;
+    return found;
+  };
+}
+
+/** What was sent as a key, in `X-API-Key` or in `Authorization: Bearer`. */
+function keyIn({ headers }: FastifyRequest): string | undefined {
+  const { authorization, 'x-api-key': apiKey } = headers;
+  if (typeof apiKey === 'string') return apiKey;
+  return authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+}
+
+/**
+ * The cookie that holds a session.
+ *
+ * `Path=/api` keeps it away from pages and files, which caches may hold; that rules out the prefix `__Host-`, which
+ * demands `Path=/`. Over TLS it has `__Secure-`, which no page without TLS can set. A prefix guards against a foreign
+ * value in the cookie's place, and here such a value is not signed, so it opens nothing.
+ */
+const cookieName = ({ protocol }: FastifyRequest) =>
+  protocol === 'https' ? '__Secure-operator' : 'operator';
+
+function cookie(request: FastifyRequest, value: string, seconds: number): string {
+  const secure = request.protocol === 'https' ? '; Secure' : '';
+  return `${cookieName(request)}=${value}; Path=/api; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
+}
+
+/** A neighbouring host can set more cookies of the same name, which must not hide the right one. */
+const MOST_COOKIES = 5;
+
+function valuesOf(header: string, name: string): string[] {
+  const pairs = header.split(';').map((pair) => pair.trim());
+  const own = pairs.filter((pair) => pair.startsWith(`${name}=`));
+  return own.slice(0, MOST_COOKIES).map((pair) => pair.slice(name.length + 1));
+}
+
+/**
+ * Tells operators from others, and signs them in and out.
+ *
+ * @returns The rule of routes that are for operators alone.
+ */
+export function operatorAccess(app: FastifyInstance, options: OperatorOptions): AccessRule {
+  const { keys, sessionSecrets = [], allowHttpSignIn = false } = options;
+  const find = keyFinder(keys);
+  const missing = whatIsMissing(keys, sessionSecrets);
+  const onSignOut = new Set<(session: OperatorSession) => undefined>();
+  const sessions = new OperatorSessions(keys, sessionSecrets);
+
+  app.decorateRequest('operatorSession', {
+    getter(this: FastifyRequest) {
+      const { cookie: header } = this.headers;
+      if (header === undefined || missing !== undefined) return undefined;
+      const now = Date.now();
+      for (const value of valuesOf(header, cookieName(this))) {
+        const session = sessions.read(value, now);
+        if (session !== undefined) return session;
+      }
+      return undefined;
+    },
+  });
+  app.decorateRequest('operatorKey', {
+    getter(this: FastifyRequest) {
+      const given = keyIn(this);
+      if (given !== undefined) return find(given) === -1 ? 'wrong' : 'right';
+      return this.operatorSession === undefined ? 'absent' : 'right';
+    },
+  });
+  const closed: Operators['closed'] = (request) => {
+    if (missing !== undefined) return new ProblemError('unavailable', missing);
+    if (allowHttpSignIn || request.protocol === 'https' || LOOPBACK.test(request.hostname)) return undefined;
+    return new ProblemError('forbidden', OVER_HTTP);
+  };
+  app.decorate('operators', {
+    closed,
+    signIn(reply, key) {
+      const index = key === undefined ? 0 : find(key);
+      if (closed(reply.request) !== undefined || index === -1) return undefined;
+      const { session, value } = sessions.begin(index, Date.now());
+      setSession(reply, session, value);
+      return session;
+    },
+    signOut(reply) {
+      const session = reply.request.operatorSession;
+      reply.header('set-cookie', cookie(reply.request, '', 0));
+      if (session === undefined) return;
+      sessions.end(session, Date.now());
+      for (const listener of onSignOut) listener(session);
+    },
+    onSignOut(listener) {
+      onSignOut.add(listener);
+    },
+  });
+
+  function setSession(reply: Answer, { expiresAt }: { expiresAt: number }, value: string): void {
+    const seconds = Math.ceil((expiresAt - Date.now()) / 1_000);
+    reply.header('set-cookie', cookie(reply.request, value, seconds));
+  }
+
+  return (request, reply) => {
+    const given = keyIn(request);
+    if (given !== undefined && find(given) !== -1) return;
+    const session = given === undefined ? request.operatorSession : undefined;
+    if (session !== undefined) {
+      const renewed = sessions.renew(session, Date.now());
+      if (renewed !== undefined) setSession(reply, renewed.session, renewed.value);
+      return;
+    }
+    const challenge = `Bearer realm="operators"${given === undefined ? '' : ', error="invalid_token"'}`;
+    const elsewhere = request.routeOptions.url === '/metrics' ? WITHOUT_KEY : '';
+    throw new ProblemError('unauthorized', whyNot(given !== undefined, keys.length > 0) + elsewhere, {
+      headers: { 'www-authenticate': challenge },
+    });
+  };
+}
+
+function whatIsMissing(keys: readonly string[], secrets: readonly string[]): string | undefined {
+  const missing = [
+    ...(keys.length > 0 ? [] : ['INTERNAL_API_KEY']),
+    ...(secrets.length > 0 ? [] : ['SESSION_SECRET']),
+  ];
+  if (missing.length === 0) return undefined;
+  const are = missing.length === 1 ? 'is' : 'are';
+  return `Nobody can sign in here, because ${missing.join(' and ')} ${are} not set. Set ${missing.join(' and ')} and start the server again.`;
+}
+
+/** Hosts that a browser reaches without a network: a development server, or the near end of a tunnel. */
+const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/i;
+const OVER_HTTP =
+  'Signing in needs HTTPS: over plain HTTP the key and the session can be read on the way. Come by https://. If a proxy ' +
+  'ends TLS before this server, set TRUST_PROXY to its address. ALLOW_HTTP_SIGN_IN=true allows it all the same.';
+
+const WITHOUT_KEY = ' Scrapers are answered without a key on a port of their own: set METRICS_PORT.';
+
+function whyNot(given: boolean, open: boolean): string {
+  if (!open)
+    return 'This is for operators, and no key is set. Set INTERNAL_API_KEY and start the server again.';
+  if (given) return 'This key is not one of those in INTERNAL_API_KEY.';
+  return 'This is for operators. Send a key of INTERNAL_API_KEY as Authorization: Bearer, or as X-API-Key.';
+}
