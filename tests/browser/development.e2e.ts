@@ -43,7 +43,11 @@ test('a change to a screen is shown at once, and what was typed stays', async ({
   const key = page.getByLabel('Operators’ key');
   await key.fill('half a thought');
   await page.evaluate(() => Object.assign(window, { isSamePage: true }));
-  await change('client/src/modules/operations/sign-in.tsx', 'title="Operations"', 'title="Another title"');
+  await change(
+    'client/src/modules/operations/operations-screen.tsx',
+    'title="Operations"',
+    'title="Another title"',
+  );
   await expect(page.getByRole('heading', { name: 'Another title' })).toBeVisible();
   await expect(key).toHaveValue('half a thought');
   expect(await page.evaluate(() => 'isSamePage' in window)).toBe(true);

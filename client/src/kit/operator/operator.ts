@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { useConnection } from './connection.ts';
+import { useConnection } from '@/kit/lib/connection.ts';
 
 const KEY = 'operator';
 const listeners = new Set<() => void>();

@@ -6,7 +6,7 @@ import { Form } from '@/kit/components/form.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { ApiError, explain } from '@/kit/lib/api.ts';
-import { useSignIn } from './operations-queries.ts';
+import { useSignIn } from './session.ts';
 
 /** Tokens that this page has tried: each is good for once, and a screen may be mounted twice. */
 const tried = new Set<string>();
@@ -31,10 +31,15 @@ export function useTokenOfAddress() {
 
 /** One field, one action: the operators' key is exchanged for a cookie of one hour. */
 export function SignIn({
+  title,
+  about,
   closed,
   keyIn,
   failed,
 }: {
+  /** The name of the screen that is behind it, and what it shows. */
+  title: string;
+  about: string;
   closed: string | undefined;
   /** Where the key stands, where the server says so. */
   keyIn: string | undefined;
@@ -44,10 +49,10 @@ export function SignIn({
   const wrong = error instanceof ApiError && error.problem.status === 401 ? explain(error).detail : undefined;
   return (
     <div className="mx-auto max-w-sm px-4 py-16">
-      <ScreenHeading title="Operations" />
+      <ScreenHeading title={title} />
       {closed === undefined ? (
         <>
-          <p className="mt-2 mb-6 text-muted">How this server is doing. For its operators.</p>
+          <p className="mt-2 mb-6 text-muted">{about}</p>
           <Form
             busy={isPending}
             error={wrong === undefined ? (error ?? failed) : undefined}

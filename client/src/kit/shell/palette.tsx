@@ -1,7 +1,7 @@
 import { useRouter } from '@tanstack/react-router';
 import { type Command, CommandPalette } from '@/kit/components/command-palette.tsx';
-import { useIsOperator } from '@/kit/lib/operator.ts';
 import { setTheme } from '@/kit/lib/theme.ts';
+import { useIsOperator } from '@/kit/operator/operator.ts';
 import { navigationOf, offeredRoutes } from './navigation.ts';
 
 /** The command palette with everything the route list offers, and the theme. */

@@ -1,8 +1,8 @@
 import { Link, Outlet, useRouter, useRouterState } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Toasts } from '@/kit/components/toast.tsx';
-import { useIsOperator } from '@/kit/lib/operator.ts';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
+import { useIsOperator } from '@/kit/operator/operator.ts';
 import { Banners } from './banners.tsx';
 import { Frame } from './frame.tsx';
 import { navigationOf } from './navigation.ts';

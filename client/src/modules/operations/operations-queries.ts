@@ -1,10 +1,4 @@
-import {
-  keepPreviousData,
-  type QueryClient,
-  queryOptions,
-  useMutation,
-  useQueryClient,
-} from '@tanstack/react-query';
+import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 import type {
   changeLogLevel,
   createSilence,
@@ -17,64 +11,14 @@ import type {
   readLogs,
   readPerformance,
   readProductionReadiness,
-  readSession,
-  Session,
-  signIn,
-  signOut,
   Window,
 } from '#contracts/monitoring.ts';
 import type { getHealth, Health } from '#contracts/probes.ts';
 import { ApiError, request } from '@/kit/lib/api.ts';
+import { forOperators } from '@/kit/operator/session.ts';
 
 /** How often tables are asked for while somebody looks at them, in milliseconds. */
 const EVERY_MS = 5_000;
-
-/** Whether this browser is signed in. */
-export const sessionQuery = queryOptions({
-  queryKey: ['operations', 'session'],
-  queryFn: ({ signal }) => request<typeof readSession>('GET', '/api/operations/session', { signal }),
-  staleTime: 60_000,
-});
-
-/** An answer for operators. A session that has ended is noted, and the screen asks to sign in, where it stands. */
-async function forOperators<Answer>(client: QueryClient, answer: Promise<Answer>): Promise<Answer> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ApiError && error.problem.status === 401) {
-      client.setQueryData<Session>(sessionQuery.queryKey, (before) => ({
-        ...before,
-        signedIn: false,
-        expiresAt: null,
-      }));
-    }
-    throw error;
-  }
-}
-
-/** Exchanges the operators' key, or the token of a printed link, for a session. */
-export function useSignIn() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (body: { key: string } | { token: string }) =>
-      request<typeof signIn>('POST', '/api/operations/session', { body }),
-    onSuccess: (session) => client.setQueryData(sessionQuery.queryKey, session),
-  });
-}
-
-/** Ends the session, and forgets what it was shown. */
-export function useSignOut() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: () => request<typeof signOut>('DELETE', '/api/operations/session'),
-    onSuccess: () => {
-      client.removeQueries({
-        predicate: ({ queryKey: [first, second] }) => first === 'operations' && second !== 'session',
-      });
-      client.setQueryData<Session>(sessionQuery.queryKey, { signedIn: false, expiresAt: null });
-    },
-  });
-}
 
 /** How often a query is repeated, unless what is shown stands still. */
 export const refreshed = (paused: boolean | undefined) => ({

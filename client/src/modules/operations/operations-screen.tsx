@@ -1,20 +1,18 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useEffectEvent, useRef } from 'react';
 import { Button } from '@/kit/components/button.tsx';
-import { ErrorState } from '@/kit/components/error-state.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { useConnection } from '@/kit/lib/connection.ts';
-import { rememberOperator } from '@/kit/lib/operator.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
+import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
+import { sessionQuery } from '@/kit/operator/session.ts';
 import { connect, forget, standStill, useLive } from './live.ts';
-import { sessionQuery } from './operations-queries.ts';
 import { WINDOWS } from './operations-search.ts';
 import { keeping } from './pieces.tsx';
 import { loud } from './sentence.ts';
-import { SignIn, useTokenOfAddress } from './sign-in.tsx';
 import { clock } from './units.ts';
 
 const TABS = [
@@ -29,15 +27,11 @@ const TABS = [
 
 /** Operations: how the server is, for whoever holds its key. Each view is an address. */
 export const OperationsScreen = withServerData(function OperationsScreen() {
-  const { data: session, error, refetch } = useQuery(sessionQuery);
-  const token = useTokenOfAddress();
-  useEffect(() => {
-    if (session) rememberOperator(session.signedIn);
-  }, [session]);
-  if (token.isPending) return null;
-  if (session?.signedIn) return <SignedIn />;
-  if (session) return <SignIn closed={session.closed} keyIn={session.keyIn} failed={token.error} />;
-  return error ? <ErrorState error={error} onRetry={refetch} /> : null;
+  return (
+    <OperatorsOnly title="Operations" about="How this server is doing. For its operators.">
+      <SignedIn />
+    </OperatorsOnly>
+  );
 });
 
 function SignedIn() {

@@ -7,14 +7,8 @@ import { inputClass } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
-import {
-  configQuery,
-  logLevelQuery,
-  readinessQuery,
-  sessionQuery,
-  useChangeLogLevel,
-  useSignOut,
-} from './operations-queries.ts';
+import { sessionQuery, useSignOut } from '@/kit/operator/session.ts';
+import { configQuery, logLevelQuery, readinessQuery, useChangeLogLevel } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
 import { Choice, Panel, RowsToCome, SpanChoice } from './pieces.tsx';
 import { clock } from './units.ts';

@@ -6,8 +6,9 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
-import { readSession, type Session, signIn, signOut } from '#contracts/monitoring.ts';
-import type { Config, EffectiveSetting } from '../../config/reader.ts';
+import { readSession, type Session, signIn, signOut } from '#contracts/session.ts';
+import type { Config } from '../../config/config.ts';
+import type { EffectiveSetting } from '../../config/reader.ts';
 import { ProblemError } from '../../lib/problem.ts';
 import { sendNotStored } from '../quick-response.ts';
 import type { OperatorSession } from './operator-sessions.ts';
