@@ -1,8 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const postgres = 'tests/support/global-setup.ts';
-
 /** `npm test` runs the project `unit`, and `npm run test:NAME` each of the others: they are slow, or need other programs. */
 export default defineConfig({
   resolve: { alias: { '@': fileURLToPath(new URL('client/src', import.meta.url)) } },
@@ -15,8 +13,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{client/src,contracts,lab/bench,scripts,server,tests}/**/*.test.{ts,tsx}'],
-          globalSetup: [postgres],
+          include: ['{client/src,contracts,scripts,server,tests}/**/*.test.{ts,tsx}'],
+          globalSetup: ['tests/support/global-setup.ts'],
           // Waiting costs nothing where what is waited for comes soon; a busy machine may take its time.
           expect: { poll: { timeout: 10_000 } },
           testTimeout: 20_000,
@@ -26,41 +24,7 @@ export default defineConfig({
           maxConcurrency: 10,
         },
       },
-      {
-        // It follows the documents in copies of this clone, and runs all tests once more there.
-        test: {
-          name: 'template',
-          include: ['lab/template/**/*.test.ts'],
-          globalSetup: [postgres],
-          testTimeout: 300_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        // It needs Docker or Podman, HAProxy and nginx.
-        test: {
-          name: 'packaging',
-          include: ['lab/packaging/**/*.test.ts'],
-          globalSetup: [postgres, 'lab/packaging/global-setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 420_000,
-          // Times are printed here: one file after the other measures itself alone.
-          fileParallelism: false,
-        },
-      },
-      {
-        // The one suite that asserts times.
-        test: {
-          name: 'reliability',
-          include: ['lab/reliability/**/*.test.ts'],
-          globalSetup: ['lab/reliability/support/collect.ts'],
-          testTimeout: 600_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
-          // Figures are printed as they come.
-          disableConsoleIntercept: true,
-        },
-      },
+      'lab/*/vitest.config.ts',
     ],
   },
 });

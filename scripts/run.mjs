@@ -26,30 +26,18 @@ const bin = {
 
 /**
  * Task → what must be in place (`packages`: all of them, or those that a build needs; `build`: a current one) → what runs.
- * `configured` tasks read the application's configuration, and NODE_ENV is settled for them. A task whose `suite` was deleted
- * is skipped.
+ * `configured` tasks read the application's configuration, and NODE_ENV is settled for them.
  */
 const tasks = {
   start: { packages: neededToStart, build: true, configured: true, run: serve },
   dev: { packages: 'all', configured: true, run: (node, args) => developServer(root, node, args) },
   build: { packages: 'shipped', run: (node, args) => build(root, node, { quiet: false, args }) },
 
-  // Some tests start the server as it is shipped.
-  test: { packages: 'all', build: true, run: program(bin.vitest, 'run', '--project=unit') },
-  'test:e2e': { suite: 'tests/browser', packages: 'all', build: true, run: program(bin.playwright, 'test') },
-  'test:template': { suite: 'lab/template', packages: 'all', run: testTemplate },
-  'test:packaging': {
-    suite: 'lab/packaging',
-    packages: 'all',
-    build: true,
-    run: program(bin.vitest, 'run', '--project=packaging'),
-  },
-  'test:reliability': {
-    suite: 'lab/reliability',
-    packages: 'all',
-    build: true,
-    run: program(bin.vitest, 'run', '--project=reliability'),
-  },
+  test: suite('unit'),
+  'test:e2e': { packages: 'all', build: true, run: program(bin.playwright, 'test') },
+  'test:template': { packages: 'all', run: program('lab/template/run.ts') },
+  'test:packaging': suite('packaging'),
+  'test:reliability': suite('reliability'),
   // Asks a deployment from outside: nothing of this clone is needed.
   'test:smoke': { packages: 'none', run: program('scripts/smoke.ts') },
   'test:production-ready': {
@@ -63,8 +51,8 @@ const tasks = {
   playwright: { packages: 'all', run: program(bin.playwright) },
   typecheck: { packages: 'all', run: program(bin.tsc) },
   // Its own flags are also read where npm has put them.
-  strip: { packages: 'none', run: program('scripts/strip.ts') },
-  bench: { suite: 'lab/bench', packages: 'all', build: true, run: program('lab/bench/run.ts') },
+  strip: { packages: 'all', run: program('scripts/strip.ts') },
+  bench: { packages: 'all', build: true, run: program('lab/bench/run.ts') },
 
   'db:generate': { packages: 'all', run: program(bin.drizzle, 'generate') },
   'db:migrate': {
@@ -95,10 +83,6 @@ async function main([name, ...args]) {
     throw new Ended(`There is no task '${name ?? ''}'. There are: ${Object.keys(tasks).join(', ')}.`, 1);
   }
   process.chdir(root);
-  if (task.suite && !existsSync(task.suite)) {
-    say(`${name} is skipped: ${task.suite} was deleted.`);
-    return 0;
-  }
   if (task.configured && !isSet('NODE_ENV'))
     process.env.NODE_ENV = isProduction() ? 'production' : 'development';
   const refusal = task.refuse?.();
@@ -114,6 +98,11 @@ async function main([name, ...args]) {
     );
   }
   return task.run(node, args);
+}
+
+/** A project of vitest.config.ts. Some tests start the server as it is shipped. */
+function suite(project) {
+  return { packages: 'all', build: true, run: program(bin.vitest, 'run', `--project=${project}`) };
 }
 
 /** Runs a script in the foreground; its exit code becomes ours. */
@@ -142,14 +131,6 @@ function databaseIsConfigured() {
 function pushInProduction() {
   if (!isProduction()) return undefined;
   return 'db:push changes tables without a migration, so it is for development only. In production: npm run db:migrate';
-}
-
-/** `--all` also runs what the README deletes with the sample, before it does. */
-function testTemplate(node, args) {
-  const all = args.includes('--all');
-  if (all) process.env.TEMPLATE_ALL = '1';
-  const rest = args.filter((arg) => arg !== '--all');
-  return program(bin.vitest, 'run', '--project=template')(node, rest);
 }
 
 /** Every check, whatever the ones before it say. `--fix`: mends first what can be mended. */

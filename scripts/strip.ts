@@ -1,20 +1,28 @@
 /**
- * `npm run strip`: lists the parts; `npm run strip NAME …` removes some, with their dependents if told so.
+ * `npm run strip`: lists the parts; `npm run strip NAME …` removes some: folders, contracts, lines, migrations, packages.
  *
- * It deletes folders, files and whole lines, and touches nothing in git: look at `git diff`, run the tests, commit.
+ * It deletes folders, files and whole lines, and commits nothing: look at `git diff`, run the tests, commit.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, posix, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { withoutImports, withoutKeys, withoutLines, withoutSection } from './strip/edits.ts';
-import { dropRetired, migrationsOf, retireTables, takeOutMigrations } from './strip/migrations.ts';
-import { dependentsOf, filesOf, readParts, type StrippablePart, tablesOf } from './strip/parts.ts';
+import { withoutKeys, withoutLines, withoutParts, withoutSection } from './strip/edits.ts';
+import { dropRetired, isRetired, migrationsOf, retireTables, takeOutMigrations } from './strip/migrations.ts';
+import { packagesThatGo } from './strip/packages.ts';
+import {
+  dependentsOf,
+  filesOf,
+  LISTS,
+  partOf,
+  readParts,
+  type StrippablePart,
+  tablesOf,
+} from './strip/parts.ts';
 
 const root = resolve(import.meta.dirname, '..');
-/** The files that know parts by name. */
-const LISTS = ['server/app.ts', 'server/settings.ts', 'client/src/router.tsx'];
-const RECORD = '.template.json';
+/** What was stripped, for a later update of the template. */
+const RECORD = join(root, '.template.json');
 
 const OPTIONS = {
   all: { type: 'boolean' },
@@ -24,48 +32,60 @@ const OPTIONS = {
   'dry-run': { type: 'boolean' },
 } as const;
 
-type Flags = { [Name in keyof typeof OPTIONS]?: boolean };
+type Flags = Partial<Record<keyof typeof OPTIONS, boolean>>;
 
 class Refusal extends Error {}
 
-/** npm keeps flags that are not behind `--` for itself, and hands them on as variables. */
-function flagsOfNpm(): Flags {
-  const names = Object.keys(OPTIONS) as (keyof Flags)[];
-  return Object.fromEntries(
-    names
-      .filter((name) => process.env[`npm_config_${name.replaceAll('-', '_')}`] === 'true')
-      .map((name) => [name, true]),
-  );
+/** npm keeps flags that are not behind `--`, with the name after them if there is one, and hands them on as variables. */
+function keptByNpm(): { flags: Flags; names: string[] } {
+  const flags: Flags = {};
+  const names: string[] = [];
+  for (const name of Object.keys(OPTIONS) as (keyof Flags)[]) {
+    const value = process.env[`npm_config_${name.replaceAll('-', '_')}`] ?? '';
+    if (value === '' || value === 'false') continue;
+    flags[name] = true;
+    if (value !== 'true') names.push(value);
+  }
+  return { flags, names };
 }
 
 function main(): void {
   const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
-  const flags: Flags = { ...flagsOfNpm(), ...values };
+  const npm = keptByNpm();
+  const flags: Flags = { ...npm.flags, ...values };
+  const names = [...npm.names, ...positionals];
   const parts = readParts(root);
   if (flags.drop) {
-    drop(positionals, flags);
+    drop(names, flags);
     return;
   }
-  if (positionals.length === 0 && !flags.all) {
+  if (names.length === 0 && !flags.all) {
     list(parts);
     return;
   }
-  const chosen = flags.all ? parts : positionals.map((name) => find(parts, name));
+  const chosen = flags.all
+    ? parts.filter(({ isTemplates }) => isTemplates)
+    : names.flatMap((name) => find(parts, name));
   const dependents = dependentsOf(
     parts,
     chosen.map(({ name }) => name),
   );
   if (dependents.length > 0 && !flags['with-dependents']) {
     throw new Refusal(
-      `${named(dependents)} would not work without ${named(chosen)}. Strip them too: npm run strip ${chosen.map(({ name }) => name).join(' ')} --with-dependents`,
+      `${named(dependents)} would not work without ${named(chosen)}. Strip them too: npm run strip -- ${flags.all ? '--all' : chosen.map(({ name }) => name).join(' ')} --with-dependents`,
     );
   }
-  strip([...chosen, ...dependents], flags);
+  if (chosen.length > 0) strip([...chosen, ...dependents], parts, flags);
 }
 
-function find(parts: readonly StrippablePart[], wanted: string): StrippablePart {
+/** @returns The part; none where it was stripped already. */
+function find(parts: readonly StrippablePart[], wanted: string): StrippablePart[] {
   const part = parts.find(({ name }) => name === wanted);
-  if (part) return part;
+  if (part) return [part];
+  if (existsSync(RECORD) && wanted in JSON.parse(readFileSync(RECORD, 'utf8')).stripped) {
+    console.log(`${wanted} has been stripped already.`);
+    return [];
+  }
   throw new Refusal(`There is no part '${wanted}'. There are: ${named(parts)}.`);
 }
 
@@ -73,13 +93,14 @@ const named = (parts: readonly StrippablePart[]) => parts.map(({ name }) => name
 
 function list(parts: readonly StrippablePart[]): void {
   for (const part of parts) {
-    const lines = filesOf(root, part)
+    const files = filesOf(root, part);
+    const lines = files
       .filter((file) => /\.(?:[cm]?[jt]sx?|css|sql)$/.test(file))
-      .reduce((sum, file) => sum + readFileSync(join(root, file), 'utf8').split('\n').length, 0);
+      .reduce((sum, file) => sum + readFileSync(join(root, file), 'utf8').split('\n').length - 1, 0);
     const facts: [string, readonly string[]][] = [
       ['tables', tablesOf(root, part)],
-      ['packages', part.packages ?? []],
-      ['needs', part.needs ?? []],
+      ['packages', packagesThatGo(root, files, filesBesides(files), part.packages)],
+      ['needs', part.needs],
       ['needed by', dependentsOf(parts, [part.name]).map(({ name }) => name)],
     ];
     console.log(
@@ -88,10 +109,10 @@ function list(parts: readonly StrippablePart[]): void {
     for (const [label, values] of facts)
       if (values.length > 0) console.log(`${' '.repeat(39)}${label}: ${values.join(', ')}`);
   }
-  console.log(`\nRemove one: npm run strip NAME. All but the platform: npm run strip -- --all.`);
+  console.log('\nRemove one: npm run strip NAME. All that came with the template: npm run strip -- --all');
 }
 
-function strip(parts: readonly StrippablePart[], flags: Flags): void {
+function strip(parts: readonly StrippablePart[], all: readonly StrippablePart[], flags: Flags): void {
   const names = parts.map(({ name }) => name);
   const files = [...new Set(parts.flatMap((part) => filesOf(root, part)))];
   const migrations = migrationsOf(root, names);
@@ -102,24 +123,18 @@ function strip(parts: readonly StrippablePart[], flags: Flags): void {
     return;
   }
   refuseDirtyTree();
-  const packages = new Set(parts.flatMap((part) => part.packages ?? []));
+  const packages = packagesThatGo(
+    root,
+    files,
+    filesBesides(files),
+    parts.flatMap((part) => part.packages ?? []),
+  );
 
-  if (flags.deployed) {
-    for (const { name, folders } of parts)
-      for (const folder of folders.filter((one) => one.startsWith('server/')))
-        retireTables(root, name, folder);
-  } else takeOutMigrations(root, names);
   const folders = parts.flatMap((part) => part.folders);
-  for (const file of LISTS) {
-    edit(file, (code) =>
-      withoutImports(code, (specifier) => {
-        const path = specifier.startsWith('@/')
-          ? `client/src/${specifier.slice(2)}`
-          : posix.join(posix.dirname(file), specifier);
-        return folders.some((folder) => path.startsWith(`${folder}/`));
-      }),
-    );
-  }
+  if (!flags.deployed) takeOutMigrations(root, names);
+  else for (const { name, folders } of parts) for (const folder of folders) retireTables(root, name, folder);
+  for (const file of LISTS)
+    edit(file, (code) => withoutParts(code, partOf(file, all), (name) => names.includes(name)));
   for (const { lines = {}, sections = {}, packageJson = [] } of parts) {
     for (const [file, texts] of Object.entries(lines))
       edit(file, (text) => withoutLines(text, (line) => texts.some((one) => line.includes(one))));
@@ -128,31 +143,26 @@ function strip(parts: readonly StrippablePart[], flags: Flags): void {
     if (packageJson.length > 0) edit('package.json', (text) => withoutKeys(text, packageJson));
   }
   for (const path of [...files, ...folders]) rmSync(join(root, path), { recursive: true, force: true });
-  const unused = [...packages].filter((name) => !isImported(name));
-  if (unused.length > 0) {
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    execFileSync(npm, ['uninstall', '--ignore-scripts', '--no-audit', '--no-fund', ...unused], {
-      cwd: root,
-      stdio: 'inherit',
-    });
-  }
+  if (packages.length > 0) uninstall(packages);
+  // Settings of a part may have gone.
+  node('scripts/generate-config-docs.ts');
   record(names);
   report(names, migrations, flags);
 }
 
 function refuseDirtyTree(): void {
-  let status: string;
-  try {
-    status = git('status', '--porcelain');
-  } catch {
-    throw new Refusal(
-      'This folder is not a git repository, so nothing could be undone. Run: git init && git add -A && git commit -m Begin',
-    );
-  }
-  if (status !== '')
+  if (git('status', '--porcelain') !== '')
     throw new Refusal(
       'There are uncommitted changes. Commit them first, so that you can undo this with git.',
     );
+}
+
+/** What is under version control and not in the list. */
+function filesBesides(files: readonly string[]): string[] {
+  const gone = new Set(files);
+  return git('ls-files', '-z')
+    .split('\0')
+    .filter((file) => file !== '' && !gone.has(file) && existsSync(join(root, file)));
 }
 
 /** Edits a file, if it is there. */
@@ -161,29 +171,20 @@ function edit(file: string, change: (text: string) => string): void {
   if (existsSync(path)) writeFileSync(path, change(readFileSync(path, 'utf8')));
 }
 
-/** Whether a source or a configuration file still names a package. */
-function isImported(name: string): boolean {
-  try {
-    git(
-      'grep',
-      '-qE',
-      `['"]${name.replaceAll('.', '\\.')}(/[^'"]*)?['"]`,
-      '--',
-      ':!package.json',
-      ':!package-lock.json',
-    );
-    return true;
-  } catch {
-    return false;
-  }
+function uninstall(packages: readonly string[]): void {
+  const npm = process.env.npm_execpath;
+  const [program, ...first] = npm ? [process.execPath, npm] : ['npm'];
+  execFileSync(program as string, [...first, 'uninstall', '--ignore-scripts', ...packages], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }
 
 function record(names: readonly string[]): void {
-  const path = join(root, RECORD);
-  if (!existsSync(path)) return;
-  const known = JSON.parse(readFileSync(path, 'utf8'));
+  if (!existsSync(RECORD)) return;
+  const known = JSON.parse(readFileSync(RECORD, 'utf8'));
   for (const name of names) known.stripped[name] = known.version;
-  writeFileSync(path, `${JSON.stringify(known, undefined, 2)}\n`);
+  writeFileSync(RECORD, `${JSON.stringify(known, undefined, 2)}\n`);
 }
 
 function report(names: readonly string[], migrations: readonly string[], flags: Flags): void {
@@ -191,7 +192,7 @@ function report(names: readonly string[], migrations: readonly string[], flags: 
   console.log(`Stripped ${what}.\n`);
   if (migrations.length > 0 && flags.deployed) {
     console.log(
-      `The tables stay until a later release. When this one runs everywhere: npm run strip ${names[0]} --drop\n`,
+      `The tables stay. When this release runs everywhere: npm run strip -- ${names.join(' ')} --drop\n`,
     );
   } else if (migrations.length > 0) {
     console.log(
@@ -199,30 +200,46 @@ function report(names: readonly string[], migrations: readonly string[], flags: 
     );
   }
   console.log(
-    `Look at it, test it, commit it:\n  npm run check && npm test\n  git add -A && git commit -m "strip: remove ${what}"`,
+    `Look at it, test it, commit it:\n  git diff && npm run check && npm test\n  git add -A && git commit -m "strip: remove ${what}"`,
   );
 }
 
 function drop(names: readonly string[], flags: Flags): void {
-  if (names.length === 0) throw new Refusal('Name what is to be dropped: npm run strip NAME --drop');
+  if (names.length === 0) throw new Refusal('Name what is to be dropped: npm run strip -- NAME --drop');
   if (flags['dry-run']) {
     console.log(`Would write a migration that drops the tables of ${names.join(', ')}.`);
     return;
   }
   refuseDirtyTree();
-  for (const name of names) {
-    const file = dropRetired(root, name, (migration) => {
-      execFileSync(process.execPath, ['node_modules/drizzle-kit/bin.cjs', 'generate', '--name', migration], {
-        cwd: root,
-        stdio: 'inherit',
-      });
-    });
-    console.log(`Read ${file}, then commit it:\n  git add -A && git commit -m "${name}: drop its tables"`);
+  const files = names.flatMap((name) =>
+    isRetired(root, name)
+      ? dropRetired(root, name, (migration) =>
+          node('node_modules/drizzle-kit/bin.cjs', 'generate', '--name', migration),
+        )
+      : [],
+  );
+  if (files.length === 0) {
+    throw new Refusal(
+      `drizzle/retired holds nothing of ${names.join(', ')}: strip a part with --deployed first.`,
+    );
   }
+  console.log(
+    `Read ${files.join(', ')}, then commit:\n  git add -A && git commit -m "strip: drop the tables of ${names.join(', ')}"`,
+  );
 }
 
-const git = (...args: string[]) =>
-  execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+const node = (...args: string[]) =>
+  execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+
+function git(...args: string[]): string {
+  try {
+    return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch {
+    throw new Refusal(
+      'This folder is not a git repository, so nothing could be undone. Run: git init && git add -A && git commit -m Begin',
+    );
+  }
+}
 
 try {
   main();

@@ -5,9 +5,6 @@
  * The contenders take turns, so that a machine that is slow for a while is slow for all of them; what counts is the
  * median of what each round says.
  */
-import { glob } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { ROOT } from '../../tests/support/server.ts';
 import { against } from './against.ts';
 import { idleSuite } from './idle.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
@@ -15,6 +12,7 @@ import { memorySuite } from './memory.ts';
 import { overloadSuite } from './overload.ts';
 import { percentilesSuite } from './percentiles.ts';
 import { poolSuite } from './pool.ts';
+import { queriesSuite } from './queries.ts';
 import { sharesSuite } from './shares.ts';
 import { slowClientsSuite } from './slow-clients.ts';
 import { startSuite } from './start.ts';
@@ -31,6 +29,7 @@ const suites: Record<string, () => Promise<void>> = {
   static: staticSuite,
   limits: limitsSuite,
   pool: poolSuite,
+  queries: queriesSuite,
   stream: streamSuite,
   start: startSuite,
   memory: memorySuite,
@@ -38,11 +37,6 @@ const suites: Record<string, () => Promise<void>> = {
   overload: overloadSuite,
   'slow-clients': slowClientsSuite,
 };
-
-// What a feature brings lies beside it, and goes with it: `queries.bench.ts` of the sample is the suite `queries`.
-for await (const file of glob('server/**/*.bench.ts', { cwd: ROOT })) {
-  suites[basename(file, '.bench.ts')] = async () => (await import(join(ROOT, file))).suite();
-}
 
 // What was started ends with this process, if that says goodbye.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));

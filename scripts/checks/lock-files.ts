@@ -2,7 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-const LOCK_FILES = ['package-lock.json', 'lab/bench/contenders/package-lock.json'];
+const LOCK_FILES = [
+  // The project's, and that of the programs that benchmarks compare it with.
+  'package-lock.json',
+  'lab/bench/contenders/package-lock.json',
+];
 
 /** npm leaves an entry as it is; one that is missing it writes whole. */
 const REMEDY =

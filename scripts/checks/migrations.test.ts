@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -14,11 +15,12 @@ beforeEach(async () => {
   drizzle = join(root, 'drizzle');
   await mkdir(join(root, 'server/features/birds'), { recursive: true });
   await writeTable('');
+  await writeFile(join(root, 'server/features/birds/part.ts'), '');
   await cp(join(project, 'drizzle.config.ts'), join(root, 'drizzle.config.ts'));
   await cp(join(project, 'package.json'), join(root, 'package.json'));
   await symlink(join(project, 'node_modules'), join(root, 'node_modules'), 'junction');
   await mkdir(join(drizzle, 'meta'), { recursive: true });
-  await add('0000_birds', 'CREATE TABLE "birds" (\n\t"name" text NOT NULL\n);\n');
+  await add('0000_birds_create', 'CREATE TABLE "birds" (\n\t"name" text NOT NULL\n);\n');
 });
 afterEach(() => rm(root, { recursive: true }));
 
@@ -70,9 +72,9 @@ async function add(name: string, sql: string): Promise<void> {
 
 describe('migrations', () => {
   it('that make what the tables describe are fine, and the check leaves nothing behind', async () => {
-    await add('0001_rows', `INSERT INTO birds VALUES ('a;b'); -- and a comment; with a semicolon\n`);
+    await add('0001_birds_rows', `INSERT INTO birds VALUES ('a;b'); -- and a comment; with a semicolon\n`);
     await add(
-      '0002_index',
+      '0002_birds_index',
       '-- no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS "birds_name" ON "birds" ("name");\n',
     );
     expect(await checkMigrations(root)).toEqual([]);
@@ -88,7 +90,7 @@ describe('migrations', () => {
   });
 
   it('of a project whose tables are all gone are told, until they drop them', async () => {
-    await rm(join(root, 'server'), { recursive: true });
+    await rm(join(root, 'server/features/birds/table.ts'));
     expect((await checkMigrations(root))[0]).toContain('DROP TABLE "birds"');
     await rm(drizzle, { recursive: true });
     expect(await checkMigrations(root)).toEqual([]);
@@ -102,12 +104,28 @@ describe('migrations', () => {
     ['UPDATE birds SET name = $$;$$; COMMIT; SELECT 1;', 'begins or ends a transaction'],
     ['SELECT 1;\r\nSELECT 2;', 'CR line endings'],
   ])('with %j are refused', async (sql, problem) => {
-    await add('0001_wrong', sql);
+    await add('0001_birds_wrong', sql);
     expect(await checkMigrations(root)).toEqual([expect.stringContaining(problem)]);
   });
 
+  it('that belong to no part are refused, with the command that names one; not what was committed or stripped', async () => {
+    await add('0001_platform_mood', 'SELECT 1;');
+    await add('0002_fish_drop', 'SELECT 1;');
+    await writeFile(join(root, '.template.json'), '{ "stripped": { "fish": "1.0.0" } }');
+    expect(await checkMigrations(root)).toEqual([]);
+    await add('0003_lame_hulk', 'SELECT 1;');
+    const [problem] = await checkMigrations(root);
+    expect(problem).toContain('drizzle/0003_lame_hulk.sql belongs to no part');
+    expect(problem).toContain('npm run db:generate -- --name');
+    const git = (...args: string[]) => execFileSync('git', args, { cwd: root });
+    git('init', '-q');
+    git('add', 'drizzle');
+    git('-c', 'user.name=a', '-c', 'user.email=a@example.com', 'commit', '-qm', 'Begin');
+    expect(await checkMigrations(root)).toEqual([]);
+  });
+
   it('without their snapshot, or with one of another branch, are refused', async () => {
-    await add('0001_rows', 'SELECT 1;');
+    await add('0001_birds_rows', 'SELECT 1;');
     const snapshot = join(drizzle, 'meta/0001_snapshot.json');
     await writeFile(snapshot, (await readFile(snapshot, 'utf8')).replace('000000000001', '000000000009'));
     expect(await checkMigrations(root)).toEqual([expect.stringContaining('two branches are merged')]);

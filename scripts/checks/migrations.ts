@@ -16,6 +16,8 @@ import {
   readMigrations,
 } from '../../server/platform/database/migrations/migration-files.ts';
 import { splitStatements } from '../../server/platform/database/migrations/sql-statements.ts';
+import { ownerOf } from '../strip/migrations.ts';
+import { readParts } from '../strip/parts.ts';
 
 /**
  * Everything that is wrong with a project's migrations, as sentences; nothing if they are well-formed and make exactly
@@ -32,8 +34,34 @@ export async function checkMigrations(root: string): Promise<string[]> {
     if (error instanceof MigrationError) return [error.message];
     throw error;
   }
-  const problems = [...migrations.flatMap(checkSql), ...checkSnapshots(folder, migrations)];
+  const problems = [
+    ...checkNames(root, migrations),
+    ...migrations.flatMap(checkSql),
+    ...checkSnapshots(folder, migrations),
+  ];
   return problems.length > 0 ? problems : checkTables(root);
+}
+
+/** A migration belongs to a part, by which `npm run strip` finds it. One that is committed keeps its name, whatever parts there are. */
+function checkNames(root: string, migrations: Migration[]): string[] {
+  const parts = ['platform', ...readParts(root).map(({ name }) => name)];
+  const record = join(root, '.template.json');
+  const stripped = existsSync(record) ? Object.keys(JSON.parse(readFileSync(record, 'utf8')).stripped) : [];
+  const committed = spawnSync('git', ['ls-tree', '--name-only', 'HEAD', 'drizzle/'], {
+    cwd: root,
+    encoding: 'utf8',
+  }).stdout.split('\n');
+  return (
+    migrations
+      .filter(({ name }) => !committed.includes(`drizzle/${name}.sql`))
+      // What was stripped may still be dropped.
+      .filter(({ name }) => ownerOf(name, [...parts, ...stripped]) === undefined)
+      .map(
+        ({ name }) =>
+          `drizzle/${name}.sql belongs to no part: its name begins with none of ${parts.join(', ')}. ` +
+          'Delete it, its snapshot and its journal entry, and name it after its part and what it does: npm run db:generate -- --name notes_add_colour',
+      )
+  );
 }
 
 const CREATE_INDEX = /^create\s+(unique\s+)?index\s+concurrently\s+(if\s+not\s+exists\s+\S+\s+on\b)?/i;
@@ -91,7 +119,7 @@ function checkSnapshots(folder: string, migrations: Migration[]): string[] {
     if (previous !== undefined && prevId !== previous) {
       problems.push(
         `${name}.sql was generated from other tables than the migration before it left, as happens when two branches are merged. ` +
-          'Delete it, its snapshot and its journal entry, and generate it again: npm run db:generate',
+          'Delete it, its snapshot and its journal entry, and generate it again: npm run db:generate -- --name <part>_<what it does>',
       );
     }
     previous = id;
@@ -121,7 +149,7 @@ function checkTables(root: string): string[] {
     if (kit.status === 0 && added.length === 0) return [];
     const difference = added.map((file) => readFileSync(join(copy, file), 'utf8')).join('\n');
     return [
-      `The tables in server/features/*/table.ts are not what the migrations make. Run: npm run db:generate\n${difference || kit.stdout + kit.stderr}`,
+      `The tables in server/**/table.ts are not what the migrations make. Run: npm run db:generate -- --name <part>_<what it does>\n${difference || kit.stdout + kit.stderr}`,
     ];
   } finally {
     rmSync(scratch, { recursive: true });

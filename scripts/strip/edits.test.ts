@@ -1,57 +1,82 @@
 import { describe, expect, it } from 'vitest';
-import { withoutImports, withoutKeys, withoutSection } from './edits.ts';
+import { needsIn, withoutKeys, withoutParts, withoutSection } from './edits.ts';
 
-const LIST = `import { a } from './modules/a/part.ts';
+const LIST = `import { first } from './modules/birds/part.ts';
 import {
   type B,
   b,
   c as d,
-} from './modules/b/part.ts';
+} from './modules/fish/part.ts';
+import { notes } from './features/notes/part.ts';
 import type { Platform } from './platform/parts.ts';
 
+/** A fish, a bird: words of a comment name nothing. d. */
 export function createApp(platform: Platform) {
-  const first = a(platform);
-  const second = b(platform, { first });
+  const birds = first(platform);
+  const fish = b(platform, {
+    birds,
+    more: [
+      platform,
+    ],
+  });
   return {
     modules: [
       // The template's.
-      a(platform),
+      birds,
+      fish,
       d(platform),
     ],
-    named: 'a',
-    also: platform.a,
+    features: [
+      // Yours.
+      notes({ db: platform.db, birds }),
+    ],
+    named: 'fish',
+    also: platform.fish,
+    fish: platform.other,
   };
 }
 `;
 
+const partOf = (path: string) => /(?:modules|features)\/(\w+)\//.exec(path)?.[1];
+const without = (part: string) => withoutParts(LIST, partOf, (one) => one === part);
+
 describe('a list', () => {
-  it('loses the imports of a part and each line that names what they bring', () => {
-    expect(
-      withoutImports(LIST, (path) => path.startsWith('./modules/b/')),
-    ).toBe(`import { a } from './modules/a/part.ts';
+  it('loses the imports of a part, and what names what they bring or what was made of it', () => {
+    expect(without('fish')).toBe(`import { first } from './modules/birds/part.ts';
+import { notes } from './features/notes/part.ts';
 import type { Platform } from './platform/parts.ts';
 
+/** A fish, a bird: words of a comment name nothing. d. */
 export function createApp(platform: Platform) {
-  const first = a(platform);
+  const birds = first(platform);
   return {
     modules: [
       // The template's.
-      a(platform),
+      birds,
     ],
-    named: 'a',
-    also: platform.a,
+    features: [
+      // Yours.
+      notes({ db: platform.db, birds }),
+    ],
+    named: 'fish',
+    also: platform.fish,
+    fish: platform.other,
   };
 }
 `);
   });
 
-  it('keeps what only looks like it: a property, a word in a text', () => {
-    const without = withoutImports(LIST.replace("'a'", "'the a'"), (path) => path.startsWith('./modules/a/'));
-    expect(without).toContain('also: platform.a,');
+  it('loses what a part hands to another on a line of its own', () => {
+    expect(without('birds')).toContain('  const fish = b(platform, {\n    more: [');
+    expect(without('birds')).not.toContain('birds');
   });
 
   it('stays as it is where nothing belongs to the part', () => {
-    expect(withoutImports(LIST, () => false)).toBe(LIST);
+    expect(without('mice')).toBe(LIST);
+  });
+
+  it('says that a part needs what it is handed on its own line, and only that', () => {
+    expect(needsIn(LIST, partOf)).toEqual([['notes', 'birds']]);
   });
 });
 
@@ -68,8 +93,8 @@ describe('a section', () => {
     );
   });
 
-  it('must be there', () => {
-    expect(() => withoutSection(PAGE, '## Three')).toThrow("'## Three'");
+  it('may be gone already', () => {
+    expect(withoutSection(PAGE, '## Three')).toBe(PAGE);
   });
 });
 

@@ -6,6 +6,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import { readParts } from './parts.ts';
 
 interface Entry {
   idx: number;
@@ -21,8 +22,23 @@ interface Snapshot extends Record<string, unknown> {
 const KINDS = ['tables', 'enums', 'schemas', 'sequences', 'roles', 'policies', 'views'];
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
-const belongs = (tag: string, names: readonly string[]) =>
-  names.some((name) => tag.slice(tag.indexOf('_') + 1).startsWith(`${name}_`));
+/**
+ * Whose a migration is, by its name: `0007_notes_add_colour` is that of `notes`.
+ *
+ * @param names Of parts. Of several that fit the longest counts; `-` in one is `_` in a migration's name.
+ */
+export function ownerOf(tag: string, names: Iterable<string>): string | undefined {
+  const what = tag.slice(tag.indexOf('_') + 1).replaceAll('-', '_');
+  return [...names]
+    .filter((name) => what.startsWith(`${name.replaceAll('-', '_')}_`))
+    .sort((one, other) => other.length - one.length)[0];
+}
+
+/** Whether a migration is that of one of these parts, and not of another whose name begins like theirs. */
+function belonging(root: string, names: readonly string[]): (tag: string) => boolean {
+  const all = [...names, ...readParts(root).map(({ name }) => name)];
+  return (tag) => names.includes(ownerOf(tag, all) ?? '');
+}
 
 /** @returns The tags of the parts' migrations. */
 export function migrationsOf(root: string, names: readonly string[]): string[] {
@@ -31,7 +47,7 @@ export function migrationsOf(root: string, names: readonly string[]): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.sql'))
     .map((file) => file.slice(0, -4))
-    .filter((tag) => belongs(tag, names))
+    .filter(belonging(root, names))
     .sort();
 }
 
@@ -39,6 +55,7 @@ export function migrationsOf(root: string, names: readonly string[]): string[] {
 export function takeOutMigrations(root: string, names: readonly string[]): void {
   const journalFile = join(root, 'drizzle/meta/_journal.json');
   if (!existsSync(journalFile)) return;
+  const belongs = belonging(root, names);
   const journal = readJson<{ entries: Entry[] }>(journalFile);
   const snapshotFile = ({ tag }: Entry) => join(root, 'drizzle/meta', `${tag.split('_')[0]}_snapshot.json`);
   /** By kind: the keys that the parts' migrations have added. */
@@ -49,7 +66,7 @@ export function takeOutMigrations(root: string, names: readonly string[]): void 
   for (const entry of journal.entries) {
     const file = snapshotFile(entry);
     const snapshot = readJson<Snapshot>(file);
-    const goes = belongs(entry.tag, names);
+    const goes = belongs(entry.tag);
     for (const [kind, keys] of added) {
       const now = (snapshot[kind] ?? {}) as Record<string, unknown>;
       const old = (before?.[kind] ?? {}) as Record<string, unknown>;
@@ -89,20 +106,20 @@ export function retireTables(root: string, name: string, folder: string): void {
   if (existsSync(drop)) writeFileSync(join(retired, `${name}.drop.sql`), readFileSync(drop));
 }
 
+/** Whether tables of that name wait for the release that drops them. */
+export const isRetired = (root: string, name: string): boolean =>
+  existsSync(join(root, 'drizzle/retired', `${name}.ts`));
+
 /**
  * Ends what `retireTables` has begun: lets drizzle-kit write the migration that drops the tables, with the part's `drop.sql`
  * before it.
  *
  * @param generate Runs drizzle-kit's `generate` with a name for the migration.
  * @returns The migration's file, from the project's root.
- * @throws Error where nothing of that name was retired.
  */
 export function dropRetired(root: string, name: string, generate: (migration: string) => void): string {
   const declaration = join(root, 'drizzle/retired', `${name}.ts`);
   const drop = join(root, 'drizzle/retired', `${name}.drop.sql`);
-  if (!existsSync(declaration)) {
-    throw new Error(`drizzle/retired holds nothing of '${name}': strip it with --deployed first.`);
-  }
   rmSync(declaration);
   generate(`${name}_drop`);
   const [file] = readdirSync(join(root, 'drizzle'))

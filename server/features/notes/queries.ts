@@ -26,8 +26,7 @@ const summary = { ...rest, excerpt: sql<string>`left(${notes.body}, ${sql.raw(St
 /**
  * Every query of the feature, prepared once.
  *
- * Named statements are planned once a connection: they run at the speed of hand-written ones (see
- * `docs/performance.md`). Where a pooler stands between, the names are dropped by the database room.
+ * Named statements are planned once a connection: they run at the speed of hand-written ones. Where a pooler stands between, the names are dropped by the database room.
  */
 export class NoteQueries {
   readonly #db: NodePgDatabase;

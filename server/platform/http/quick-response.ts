@@ -4,7 +4,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
  * Header lines that many answers have in common, checked and written out once.
  *
  * Node looks at each header of each answer: whether its name is a name, whether its value may be sent, and whether it means
- * something to Node itself. For a dozen constants that costs as much as all the rest of an answer (docs/performance.md).
+ * something to Node itself. For a dozen constants that costs as much as all the rest of an answer.
  */
 export class HeaderBlock {
   readonly headers: Readonly<Record<string, string>>;

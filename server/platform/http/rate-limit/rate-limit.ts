@@ -11,7 +11,7 @@
  * window none is judged.
  *
  * Counting in memory is a look into a map. `@fastify/rate-limit` does the counting where it is shared by several
- * processes; on the hot path it would cost more than all other plugins (docs/performance.md).
+ * processes; on the hot path it would cost more than all other plugins.
  */
 import type {
   FastifyReply,

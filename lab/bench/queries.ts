@@ -2,21 +2,15 @@ import { join } from 'node:path';
 import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
-import {
-  type Load,
-  load,
-  type Contender as Server,
-  startContender,
-  withDatabase,
-} from '../../../lab/bench/contender.ts';
-import { flightline } from '../../../lab/bench/json.ts';
-import { keep, print } from '../../../lab/bench/results.ts';
-import { middle, ROUNDS, rates, ratio, times } from '../../../lab/bench/rounds.ts';
-import { ROOT } from '../../../tests/support/server.ts';
-import { migrate } from '../../platform/database/migrations/migrator.ts';
-import { createDatabase, type Database } from '../../platform/database/pool/pool.ts';
-import { NoteQueries } from './queries.ts';
-import { notes } from './table.ts';
+import { NoteQueries } from '../../server/features/notes/queries.ts';
+import { notes } from '../../server/features/notes/table.ts';
+import { migrate } from '../../server/platform/database/migrations/migrator.ts';
+import { createDatabase, type Database } from '../../server/platform/database/pool/pool.ts';
+import { ROOT } from '../../tests/support/server.ts';
+import { type Load, load, type Contender as Server, startContender, withDatabase } from './contender.ts';
+import { flightline } from './json.ts';
+import { keep, print } from './results.ts';
+import { middle, ROUNDS, rates, ratio, times } from './rounds.ts';
 
 const ROWS = (process.env.BENCH_ROWS ?? '1000,100000').split(',').map(Number);
 const ROUND_MS = 500;
@@ -41,7 +35,7 @@ const ROUTES: Record<Query, (rows: number) => { path: string; body?: object }> =
  * The feature's own queries beside hand-written named statements and beside drizzle as its documentation shows it; and what
  * the whole server makes of them.
  */
-export async function suite(): Promise<void> {
+export async function queriesSuite(): Promise<void> {
   await withDatabase('database', async (connectionString) => {
     const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as never;
     const folder = join(ROOT, 'drizzle');
