@@ -3,14 +3,16 @@ import { describe, expect, it } from 'vitest';
 import type { Status } from '#contracts/status.ts';
 import { answers, answersOf, toldToStrangers } from './support/answers.ts';
 import { copyBuild } from './support/build.ts';
+import { THINGS } from './support/fixture/things.ts';
 import { createDatabase, query } from './support/postgres.ts';
-import { startServer } from './support/server.ts';
+import { startServer, WITH_THINGS } from './support/server.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
 import { until } from './support/until.ts';
 
 /** A database behind a proxy that fails on demand. */
 async function behindProxy() {
   const database = await createDatabase();
+  await query(database.url, THINGS);
   const url = new URL(database.url);
   const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
   url.port = String(proxy.port);
@@ -21,7 +23,7 @@ const readyIs = async (url: string) => (await fetch(`${url}/ready`)).status;
 
 /** A request that needs the database. A silent database keeps it waiting: 0 is no answer within a second. */
 const apiIs = (url: string) =>
-  fetch(`${url}/api/notes`, { signal: AbortSignal.timeout(1_000) }).then(
+  fetch(`${url}/api/things`, { signal: AbortSignal.timeout(1_000) }).then(
     async (answer) => {
       await answer.arrayBuffer();
       return answer.status;
@@ -61,7 +63,7 @@ describe.concurrent('a database', () => {
     'that is lost because it %s: from 2 s on /ready agrees with the API, the rest stays, and its return is seen',
     async (_how, lose) => {
       const { proxy, url } = await behindProxy();
-      await using server = await startServer({ DATABASE_URL: url, ...QUICK });
+      await using server = await startServer({ DATABASE_URL: url, ...QUICK }, { main: WITH_THINGS });
       await server.ready();
       await apiIs(server.url);
       await lose(proxy);
@@ -109,7 +111,7 @@ describe.concurrent('a database', () => {
 
   it('that restarts: /ready does not flap', async () => {
     const { proxy, url } = await behindProxy();
-    await using server = await startServer({ DATABASE_URL: url });
+    await using server = await startServer({ DATABASE_URL: url }, { main: WITH_THINGS });
     await server.ready();
     // Only a restart that was over in time is judged: a busy machine may need several to make one.
     for (let round = 0; ; round++) {
@@ -132,7 +134,7 @@ describe.concurrent('a database', () => {
 
   it('that comes and goes: /ready does not lag behind the API', async () => {
     const { proxy, url } = await behindProxy();
-    await using server = await startServer({ DATABASE_URL: url });
+    await using server = await startServer({ DATABASE_URL: url }, { main: WITH_THINGS });
     await server.ready();
     for (let round = 0; round < 2; round++) {
       await proxy.refuse();

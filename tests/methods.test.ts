@@ -2,7 +2,8 @@
 import { METHODS } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from './support/app.ts';
-import { createDatabase } from './support/postgres.ts';
+import { THINGS, things } from './support/fixture/things.ts';
+import { createDatabase, query } from './support/postgres.ts';
 import { sendRaw } from './support/raw-http.ts';
 
 const PATHS = [
@@ -11,22 +12,22 @@ const PATHS = [
   '/index.html',
   '/some/page',
   '/nothing.png',
-  '/api/notes',
-  '/api/notes/1',
+  '/api/things',
+  '/api/things/1',
   '/api/nothing',
   '/api/operations/now',
   '/metrics',
   '/api/docs',
-  '/api/%6eotes',
+  '/api/%74hings',
   '*',
   'http://x/api/status',
 ];
 const LIMIT = 1_000;
 const BODIES: Record<string, string> = {
   none: '\r\n',
-  json: body('application/json', '{"title":"a title"}'),
-  malformed: body('application/json', '{"title":'),
-  large: body('application/json', JSON.stringify({ title: 'x'.repeat(LIMIT) })),
+  json: body('application/json', '{"name":"a name"}'),
+  malformed: body('application/json', '{"name":'),
+  large: body('application/json', JSON.stringify({ name: 'x'.repeat(LIMIT) })),
   'of another type': body('text/xml', '<title/>'),
 };
 
@@ -37,7 +38,9 @@ function body(type: string, text: string): string {
 let server: TestApp;
 let address: string;
 beforeAll(async () => {
-  server = await createTestApp((await createDatabase()).url, { BODY_LIMIT_BYTES: String(LIMIT) });
+  const { url } = await createDatabase();
+  await query(url, THINGS);
+  server = await createTestApp(url, { BODY_LIMIT_BYTES: String(LIMIT) }, { features: [things] });
   address = await server.listen();
 });
 afterAll(() => server[Symbol.asyncDispose]());

@@ -60,9 +60,6 @@ test('every command of the cards is one that the repository has', () => {
   for (const command of commands) {
     const script = /^npm (?:run )?(?!pkg )(\S+)/.exec(command)?.[1];
     if (script) expect(Object.keys(scripts), command).toContain(script);
-    const removed = /^git rm -r (.+)/.exec(command)?.[1]?.split(' ') ?? [];
-    // The sample is there as a whole, or has been deleted as a whole.
-    expect(new Set(removed.map((path) => existsSync(join(ROOT, path)))).size, command).toBeLessThanOrEqual(1);
     const file = command.startsWith('docker build') ? 'Dockerfile' : /^node (\S+)/.exec(command)?.[1];
     if (file) expect(existsSync(join(ROOT, file)), command).toBe(true);
   }

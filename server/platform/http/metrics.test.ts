@@ -4,7 +4,8 @@ import { Agent, request as send } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
-import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { THINGS, things } from '../../../tests/support/fixture/things.ts';
+import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { sendRaw } from '../../../tests/support/raw-http.ts';
 
 /** The whole of what is promised is tried with COUNT=100000. */
@@ -22,7 +23,12 @@ const agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
 beforeAll(async () => {
   database = await createDatabase();
-  server = await createTestApp(database.url, { RATE_LIMIT_MAX: '10000000', INTERNAL_API_KEY: KEY });
+  await query(database.url, THINGS);
+  server = await createTestApp(
+    database.url,
+    { RATE_LIMIT_MAX: '10000000', INTERNAL_API_KEY: KEY },
+    { features: [things] },
+  );
   url = await server.listen();
 });
 afterAll(async () => {
@@ -82,9 +88,9 @@ test(`counts ${COUNT} requests of every kind once each`, { timeout: 600_000 }, a
     () => ask('/some/page', 'GET', undefined, { accept: 'text/html' }),
     () => ask(`/missing-${random(1e9)}.js`),
     () => ask(`/api/missing/${random(1e9)}`),
-    () => ask('/api/notes/abc'),
-    () => ask('/api/notes', 'POST', '{"malformed'),
-    () => ask('/api/notes', 'POST', '{"unknown":1}'),
+    () => ask('/api/things/abc'),
+    () => ask('/api/things', 'POST', '{"malformed'),
+    () => ask('/api/things', 'POST', '{"unknown":1}'),
     () => ask('/api/monitoring/metrics'),
     () => ask('/api/status', 'DELETE'),
     () => ask('/%zz'),
@@ -291,7 +297,7 @@ async function flood(address: string, count: number): Promise<void> {
     let text = '';
     for (let index = 0; index < size; index++) {
       const name = random(1e12).toString(36);
-      const path = [`/${name}`, `/api/${name}`, `/api/notes/${name}`, `/api/notes?after=${name}`, '/%zz'][
+      const path = [`/${name}`, `/api/${name}`, `/api/things/${name}`, `/api/things?after=${name}`, '/%zz'][
         index % 5
       ];
       text += `${index % 7 === 0 ? 'PUT' : 'GET'} ${path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${name}${name}\r\n\r\n`;

@@ -16,12 +16,13 @@ export const CARDS: { title: string; lines: Line[] }[] = [
     lines: [
       { label: 'Rename it', command: 'npm pkg set name=my-app' },
       {
-        label: 'Delete the sample, then its lines in server/app.ts and client/src/router.tsx',
-        command: 'git rm -r client/src/features/notes server/features/notes contracts/notes.ts',
+        label: 'Remove the sample, and the workshop of the template',
+        command: 'npm run strip notes lab',
         whileRoute: '/notes',
       },
       { label: 'Work on it, with hot reload', command: 'npm run dev' },
-      { label: 'After a change of a table', command: 'npm run db:generate' },
+      { label: 'See which parts may go', command: 'npm run strip' },
+      { label: 'After a change of a table', command: 'npm run db:generate -- --name notes_add_colour' },
     ],
   },
   {
