@@ -2,7 +2,7 @@ import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Part } from '../../platform/parts.ts';
 import { noteRoutes } from './routes.ts';
 
-/** Notes: the sample feature. Copy this folder for the first one of your own, then run `npm run strip notes`. */
+/** Notes: the sample feature. Copy this folder for the first one of your own, then run `npm run strip notes lab`. */
 export const notes = ({ db }: { db: NodePgDatabase }): Part => ({
   name: 'notes',
   async routes(app) {
