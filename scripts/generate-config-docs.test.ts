@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../server/platform/config/config.ts';
+import { secrets } from '../server/platform/config/secrets.ts';
 import { setting, settingsOf } from '../server/platform/config/setting.ts';
 import { platformSettings } from '../server/platform/config/settings.ts';
 import { integer } from '../server/platform/config/values.ts';
@@ -54,12 +55,13 @@ test("an application's own settings stand under a heading of their own", () => {
   const own = {
     ...ownSettings,
     quota: setting('APP_QUOTA', integer(1, 9), { default: 3, doc: 'How many.' }),
+    keys: setting('APP_KEYS', secrets(), { default: [], doc: 'Several.' }),
   };
   const { 'docs/configuration.md': page = '', '.env.example': example = '' } = Object.fromEntries(
     generatedFiles(own),
   );
   expect(page).toContain(
-    '## Application\n\n| variable | default | meaning | value |\n| --- | --- | --- | --- |\n| `APP_QUOTA` | `3` | How many. | 1 to 9 |\n',
+    '## Application\n\n| variable | default | meaning | value |\n| --- | --- | --- | --- |\n| `APP_QUOTA` | `3` | How many. | 1 to 9 |\n| `APP_KEYS` 🔑 | unset | Several. |',
   );
-  expect(example).toContain('# ── Application ──\n\n# How many.\n# APP_QUOTA=3\n');
+  expect(example).toContain('# ── Application ──\n\n# How many.\n# APP_QUOTA=3\n\n# Several.\n# APP_KEYS=\n');
 });

@@ -122,7 +122,7 @@ ${table(['your guide says', 'here'], [...aliases, ...lookAlikes])}`;
 
 function defaultOf({ default: value, defaultText, unit }: Setting): string {
   if (defaultText) return defaultText;
-  if (value === undefined) return 'unset';
+  if (`${value ?? ''}` === '') return 'unset';
   const spoken = typeof value === 'number' ? inWords(value, unit) : undefined;
   return spoken ? `\`${value}\` (${spoken})` : `\`${value}\``;
 }

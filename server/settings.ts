@@ -11,5 +11,5 @@ export const settings = {
   ...operationsSettings,
 
   // Yours.
-  // maxPictureBytes: setting('MAX_PICTURE_BYTES', bytes(1024, 100 * MIB), { default: 5 * MIB, doc: 'The largest …' }),
+  // pageSize: setting('PAGE_SIZE', integer(1, 500), { default: 50, doc: 'Rows on a page.' }),
 } satisfies OwnSettings;

@@ -74,14 +74,20 @@ export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
   HOSTNAME: { text: 'is never read, because containers set it to their own name. Set HOST.', when: never },
 };
 
-const patternOf = (name: string) => new RegExp(`^${name.replace('*', '.+')}$`);
+/** @param pattern A name in which one `*` stands for any letters. */
+function fits(name: string, pattern: string): boolean {
+  const [start = '', end = ''] = pattern.split('*');
+  return name.length > start.length + end.length && name.startsWith(start) && name.endsWith(end);
+}
+
+const isPattern = (name: string) => name.includes('*');
 
 /** @returns The look-alikes that these settings leave: none that is a setting, and no pattern that a setting fits. */
 export function lookAlikesBeside(settings: readonly Setting[]): [name: string, lookAlike: LookAlike][] {
-  return Object.entries(LOOK_ALIKES).filter(([name]) => {
-    const pattern = patternOf(name);
-    return !settings.some(({ env }) => pattern.test(env));
-  });
+  const names = settings.map(({ env }) => env);
+  return Object.entries(LOOK_ALIKES).filter(([name]) =>
+    isPattern(name) ? !names.some((one) => fits(one, name)) : !names.includes(name),
+  );
 }
 
 /** Every variable that is read for these settings. */
@@ -106,15 +112,13 @@ export function warnAboutUnknownVariables(
   const known = new Set(variablesOf(settings));
   const lookAlikes = lookAlikesBeside(settings);
   const byName = new Map(lookAlikes);
-  const patterns = lookAlikes
-    .filter(([name]) => name.includes('*'))
-    .map(([name, lookAlike]) => [patternOf(name), lookAlike] as const);
+  const patterns = lookAlikes.filter(([name]) => isPattern(name));
 
   for (const [variable, text] of Object.entries(reader.variables())) {
     if (!text?.trim() || known.has(variable)) continue;
     // By its name, or by that of the variable whose value its file would hold.
     const name = variable.replace(/_FILE$/, '');
-    const lookAlike = byName.get(name) ?? patterns.find(([pattern]) => pattern.test(name))?.[1];
+    const lookAlike = byName.get(name) ?? patterns.find(([pattern]) => fits(name, pattern))?.[1];
     if (lookAlike) {
       if (lookAlike.when?.(databaseConfigured) ?? true) reader.warn(`${variable} ${lookAlike.text}`);
       continue;
