@@ -9,7 +9,6 @@ import type { OwnSettings } from './platform/config/config.ts';
 export const settings = {
   // The modules'.
   ...operationsSettings,
-
   // Yours.
   // pageSize: setting('PAGE_SIZE', integer(1, 500), { default: 50, doc: 'Rows on a page.' }),
 } satisfies OwnSettings;
