@@ -5,7 +5,7 @@
  * from INTERNAL_API_KEY, which must be set in this terminal. Ends with 1 when something fails, or cannot be asked.
  */
 
-import type { ProductionReadiness, ReadinessItem } from '../contracts/monitoring.ts';
+import type { ProductionReadiness, ReadinessItem } from '../contracts/operations/deployment.ts';
 import { loadConfig } from '../server/platform/config/config.ts';
 import { settings } from '../server/settings.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { History, Now, Performance } from '#contracts/monitoring.ts';
+import type { History, Now, Performance } from '#contracts/operations/traffic.ts';
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
 import { freePort, type SpawnedServer, startServer } from './support/server.ts';
 

@@ -1,7 +1,7 @@
 /** Whether what is told is true: percentiles as the server tells of them, beside those that a client measures. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Now } from '../../contracts/monitoring.ts';
+import type { Now } from '../../contracts/operations/traffic.ts';
 import { load, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { openLoop, quantile } from './open-loop.ts';

@@ -31,8 +31,11 @@ it('as many series as there can be are scraped within a second', async () => {
   const database = await createDatabase();
   await using server = await createTestApp(database.url, { INTERNAL_API_KEY: KEY });
   for (let n = 0; n < 5_000; n++) {
-    const route = server.app.traffic.routes.of(['GET', 'POST', 'X'][n % 3] as string, `/route/${n % 100}`);
-    server.app.traffic.observe(route, 200 + (n % 300), 1);
+    const route = server.app.observations.routes.of(
+      ['GET', 'POST', 'X'][n % 3] as string,
+      `/route/${n % 100}`,
+    );
+    server.app.observations.request(route, 200 + (n % 300), 1);
   }
   const scrape = () => server.app.inject({ url: '/metrics', headers: { 'x-api-key': KEY } });
   expect(await timed(scrape)).toBeLessThan(within(1_000));

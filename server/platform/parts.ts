@@ -10,7 +10,8 @@ import type { Database } from './database/pool/pool.ts';
 import type { Check } from './health/health-checks.ts';
 import type { ProbeSources } from './health/probe-documents.ts';
 import type { SignInToken } from './http/access/sign-in-token.ts';
-import type { Logger, LogViews } from './logging/logger.ts';
+import type { LogLines } from './logging/log-lines.ts';
+import type { Logger } from './logging/logger.ts';
 import type { Family } from './metrics/metrics.ts';
 
 export interface Part {
@@ -94,7 +95,8 @@ export interface Platform<Own extends Declaration = UnknownSettings> {
   /** From package.json, and the name of this process among others that run it. */
   readonly about: { readonly name: string; readonly version: string; readonly instance: string };
   readonly log: Logger;
-  readonly views: LogViews;
+  /** What is written to the log, as it is written. */
+  readonly logLines: LogLines;
   readonly database: Database;
   readonly db: Database['db'];
   readonly probeSources: ProbeSources;

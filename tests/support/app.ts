@@ -13,8 +13,7 @@ import { Lifecycle } from '../../server/platform/health/lifecycle.ts';
 import { createPipeline } from '../../server/platform/http/pipeline.ts';
 import { QuickResponse } from '../../server/platform/http/quick-response.ts';
 import type { SchemaCompilers } from '../../server/platform/http/schemas.ts';
-import { ErrorGroups } from '../../server/platform/logging/error-groups.ts';
-import { LogTail } from '../../server/platform/logging/log-tail.ts';
+import { LogLines } from '../../server/platform/logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
 import type { Application, Part, Platform } from '../../server/platform/parts.ts';
 import { settings as ownSettings } from '../../server/settings.ts';
@@ -56,15 +55,14 @@ export async function createTestApp(
   const defaults = { NODE_ENV: 'production', DATABASE_URL: databaseUrl, RATE_LIMIT_MAX: '100000' };
   const { config, settings } = loadConfig(ownSettings, { ...defaults, ...env }, folder, false);
   const lines: Record<string, unknown>[] = [];
-  const views = { tail: new LogTail(), errors: new ErrorGroups() };
+  const logLines = new LogLines();
   const log = pino(
     { level: config.log.level, ...WITHOUT_SECRETS },
     {
       write(line) {
         const written = JSON.parse(line);
         lines.push(written);
-        views.tail.add(Buffer.from(line));
-        if (written.level >= 50) views.errors.add(line);
+        logLines.add(Buffer.from(line), 1, written.level >= 50);
       },
     },
   );
@@ -78,7 +76,7 @@ export async function createTestApp(
     settings,
     about: { name: 'test', version: '0', instance: 'test-000000' },
     log,
-    views,
+    logLines,
     database,
     db: database.db,
     probeSources: { lifecycle, checks, version: '0', environment: config.environment },

@@ -87,7 +87,7 @@ export const SHARES: readonly Share[] = [
     why: 'rates, errors and percentiles of every route, without which nobody sees an outage',
     add(app) {
       app.decorate('overload', new OverloadFacts());
-      return app.register(metrics, { enabled: true, instance: 'bench', database, probeSources });
+      return app.register(metrics, { enabled: true, database, probeSources });
     },
   },
   {

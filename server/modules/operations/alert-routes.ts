@@ -1,9 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { listAlerts } from '#contracts/monitoring.ts';
+import { listAlerts } from '#contracts/operations/alerts.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
-import type {} from '../../platform/http/metrics.ts';
-import { type AlertSources, alertMetrics, watchAlerts } from './alert-watch.ts';
+import type { AlertRule } from '../../platform/parts.ts';
+import { RULES } from './alert-rules.ts';
+import { type AlertSources, alertMetrics, eventLoopMetrics, watchAlerts } from './alert-watch.ts';
 import { Alerts } from './alerts.ts';
 import { Silences } from './silences.ts';
 
@@ -12,15 +13,25 @@ export interface Alerting {
   silences: Silences;
 }
 
-/** Has the rules judged until the application closes, and their states scraped. */
+/**
+ * Has the rules of operations and of all parts judged until the application closes, and their states scraped.
+ *
+ * @throws Error where a part's rule has the name of one of operations.
+ */
 export function startAlerting(
   app: FastifyInstance,
-  { database, ...rest }: Omit<AlertSources, 'traffic' | 'databaseFailures'> & { database: Database },
+  {
+    database,
+    alertRules,
+    ...rest
+  }: Omit<AlertSources, 'databaseFailures'> & { database: Database; alertRules: readonly AlertRule[] },
 ): Alerting {
-  const sources = { ...rest, traffic: app.traffic, databaseFailures: () => database.failures };
+  const twice = alertRules.find(({ name }) => RULES.some((own) => own.name === name));
+  if (twice) throw new Error(`Operations has an alert rule '${twice.name}' of its own: rename the part's.`);
+  const sources = { ...rest, databaseFailures: () => database.failures };
   const silences = new Silences(database.db, app.log);
-  const alerts = new Alerts(app.log, silences);
-  app.metricsRegistry.add(...alertMetrics(alerts, sources));
+  const alerts = new Alerts(app.log, silences, [...RULES, ...alertRules]);
+  app.metricsRegistry.add(...alertMetrics(alerts, sources), ...eventLoopMetrics(sources.traffic.samples));
   const stop = watchAlerts(alerts, sources);
   app.addHook('onClose', async () => stop());
   return { alerts, silences };

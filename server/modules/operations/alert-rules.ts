@@ -1,3 +1,5 @@
+import type { AlertRule } from '../../platform/parts.ts';
+
 /** What the rules look at, at one moment. Null: nothing was measured. */
 export interface Observation {
   /** Of the last five minutes, as the three that follow. */
@@ -22,22 +24,8 @@ export interface Observation {
   failingChecks: number | null;
 }
 
-/** When somebody is to be told. The same rules stand in deploy/prometheus/alerts.yml, and a test compares the two. */
-export interface Rule {
-  name: string;
-  /** What is the matter, for a person. */
-  summary: string;
-  /** `critical`: visitors notice, get up. `warning`: they soon may. */
-  severity: 'warning' | 'critical';
-  /** What `value` and `threshold` count. */
-  unit: string;
-  threshold: number;
-  /** It fires below the threshold instead of above. */
-  below?: true;
-  /** It ends at this value, a little off the threshold, so that one that swings around it is told once. */
-  endsAt: number;
-  /** How long it must last before it fires. */
-  forSeconds: number;
+/** A rule that looks at what operations has observed. The same rules stand in deploy/prometheus/alerts.yml, and a test compares the two. */
+export interface Rule extends Omit<AlertRule, 'value'> {
   value(now: Observation): number | null;
 }
 

@@ -1,11 +1,11 @@
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Figures } from '#contracts/monitoring.ts';
+import type { Figures } from '#contracts/operations/traffic.ts';
 import { HealthChecks } from '../../platform/health/health-checks.ts';
-import type { ProcessSample } from '../../platform/metrics/process-samples.ts';
-import type { WindowTotals } from '../../platform/metrics/traffic.ts';
 import { alertMetrics, watchAlerts } from './alert-watch.ts';
 import { Alerts } from './alerts.ts';
+import type { ProcessSample } from './traffic/process-samples.ts';
+import type { WindowTotals } from './traffic/traffic.ts';
 
 const figures: Figures = {
   at: '',

@@ -1,12 +1,13 @@
 import { statfs } from 'node:fs/promises';
-import type { Alert, Figures, Window } from '#contracts/monitoring.ts';
+import type { Alert } from '#contracts/operations/alerts.ts';
+import type { Figures, Window } from '#contracts/operations/traffic.ts';
 import type { HealthChecks } from '../../platform/health/health-checks.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { type Family, gauge } from '../../platform/metrics/metrics.ts';
-import type { ProcessSample } from '../../platform/metrics/process-samples.ts';
-import type { WindowTotals } from '../../platform/metrics/traffic.ts';
 import type { Observation } from './alert-rules.ts';
 import type { Alerts } from './alerts.ts';
+import type { ProcessSample } from './traffic/process-samples.ts';
+import type { WindowTotals } from './traffic/traffic.ts';
 
 /** Where the rules' figures come from. */
 export interface AlertSources {
@@ -133,6 +134,20 @@ export function alertMetrics(
     },
   ];
 }
+
+/** For a scraper: what is sampled while requests come or a screen is open. */
+export const eventLoopMetrics = (samples: AlertSources['traffic']['samples']): Family[] => [
+  gauge(
+    'nodejs_eventloop_utilization',
+    'Share of the last 2 s in which the event loop worked; none while it rests.',
+    () => samples.latest?.eventLoopUtilization ?? [],
+  ),
+  gauge(
+    'nodejs_eventloop_delay_p99_seconds',
+    '99th percentile of how late timers were in the last 2 s; none while nothing happens.',
+    () => (samples.latest ? samples.latest.eventLoopDelayMs / 1_000 : []),
+  ),
+];
 
 const STATES: readonly Alert['state'][] = ['ok', 'pending', 'firing', 'resolved'];
 

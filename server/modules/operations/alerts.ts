@@ -1,5 +1,5 @@
 import type { BaseLogger } from 'pino';
-import type { Alert } from '#contracts/monitoring.ts';
+import type { Alert } from '#contracts/operations/alerts.ts';
 import { type Observation, RULES, type Rule } from './alert-rules.ts';
 
 /** What is known about silences. They are kept elsewhere: in the database. */
@@ -26,6 +26,8 @@ interface Track {
   heldMs: number;
   /** Whether the last look saw calm. */
   calm: boolean;
+  /** Whether its figure could not be told at the last look. */
+  broken: boolean;
 }
 
 /**
@@ -43,7 +45,6 @@ export class Alerts {
 
   /**
    * @param log Is told once of what fires and of what has resolved.
-   * @param rules Other rules than ours, for tests.
    */
   constructor(
     log: Pick<BaseLogger, 'info' | 'warn' | 'error'>,
@@ -59,6 +60,7 @@ export class Alerts {
       value: null,
       heldMs: 0,
       calm: true,
+      broken: false,
     }));
   }
 
@@ -74,7 +76,7 @@ export class Alerts {
     this.#lookedAt = at;
     const changed: Track[] = [];
     for (const track of this.#tracks) {
-      track.value = track.rule.value(now);
+      track.value = this.#valueOf(track, now);
       const before = track.state;
       judge(track, at, seenMs);
       if (track.state !== before) changed.push(track);
@@ -104,6 +106,20 @@ export class Alerts {
   /** To be called when a silence has been made or has ended. */
   silencesChanged(): void {
     for (const listener of this.#listeners) listener();
+  }
+
+  /** A rule that throws knows nothing. It is said once, for the process must not end over it. */
+  #valueOf(track: Track, now: Observation): number | null {
+    const { rule, broken } = track;
+    try {
+      const value = rule.value(now);
+      track.broken = false;
+      return value;
+    } catch (err) {
+      track.broken = true;
+      if (!broken) this.#log.error({ err, alert: rule.name }, `the alert rule ${rule.name} cannot be judged`);
+      return null;
+    }
   }
 
   async #tell(changed: readonly Track[], at: number): Promise<void> {

@@ -6,11 +6,10 @@ import {
   readHistory,
   readPerformance,
   readPrometheus,
-  scrape,
-} from '#contracts/monitoring.ts';
+} from '#contracts/operations/traffic.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Metrics } from '../../platform/metrics/metrics.ts';
-import type { Traffic } from '../../platform/metrics/traffic.ts';
+import type { Traffic } from './traffic/traffic.ts';
 
 export interface FiguresParts {
   traffic: Traffic;
@@ -18,12 +17,12 @@ export interface FiguresParts {
   now: () => Promise<Now>;
 }
 
-/** What is measured: for a scraper, for a screen, and for whoever has only a terminal. */
+/** What is measured: for a screen, and for a person who has only a terminal. */
 export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, parts) => {
   const { traffic, metricsRegistry, now } = parts;
 
   if (!traffic.enabled) {
-    const routes = [scrape, readPrometheus, readFigures, readHistory, readPerformance];
+    const routes = [readPrometheus, readFigures, readHistory, readPerformance];
     for (const { method, url, schema } of routes) {
       app.route({
         method,
@@ -38,18 +37,15 @@ export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, part
     return;
   }
 
-  for (const { method, url, schema } of [scrape, readPrometheus]) {
-    app.route({
-      method,
-      url,
-      schema: schema as FastifySchema,
-      config: { access: 'operator', quiet: true },
-      async handler(_request, reply) {
-        const { contentType, text } = await metricsRegistry.scrape();
-        return reply.type(contentType).send(text);
-      },
-    });
-  }
+  app.route({
+    ...readPrometheus,
+    schema: readPrometheus.schema as FastifySchema,
+    config: { access: 'operator', quiet: true },
+    async handler(_request, reply) {
+      const { contentType, text } = await metricsRegistry.scrape();
+      return reply.type(contentType).send(text);
+    },
+  });
 
   app.route({ ...readFigures, config: { access: 'operator' }, handler: now });
 

@@ -1,6 +1,6 @@
-import type { Now } from '#contracts/monitoring.ts';
+import type { Now } from '#contracts/operations/traffic.ts';
 import { type ProbeSources, ready } from '../../platform/health/probe-documents.ts';
-import type { Traffic } from '../../platform/metrics/traffic.ts';
+import type { Traffic } from './traffic/traffic.ts';
 
 /** Whoever looks now wants to know how it is now, not how it was when somebody last looked. In milliseconds. */
 const FRESH_MS = 1_000;

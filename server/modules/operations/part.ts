@@ -6,6 +6,6 @@ import type { operationsSettings } from './settings.ts';
 export const operations = (platform: Platform<typeof operationsSettings>): Part => ({
   name: 'operations',
   async routesInEveryState(app, brought) {
-    await app.register(operationsRoutes, { ...platform, ...brought, instance: platform.about.instance });
+    await app.register(operationsRoutes, { ...platform, ...brought });
   },
 });

@@ -1,4 +1,4 @@
-import type { ReadinessItem } from '#contracts/monitoring.ts';
+import type { ReadinessItem } from '#contracts/operations/deployment.ts';
 import {
   connectionsFinding,
   type Deployment,
@@ -161,6 +161,9 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
         : pass('It does not run as root.'),
   ],
 };
+
+/** The names of what is judged here. */
+export const ITEM_NAMES: ReadonlySet<string> = new Set(Object.keys(ITEMS));
 
 /** Judges a deployment: what is missing for production, and what to do about it. */
 export function judgeReadiness(deployment: Deployment): ReadinessItem[] {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { takeProfile } from '#contracts/monitoring.ts';
+import { takeProfile } from '#contracts/operations/deployment.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 
 /** A CPU profile of this process while it works, in the form that browser tools open. */

@@ -1,4 +1,4 @@
-import type { ReadinessItem } from '#contracts/monitoring.ts';
+import type { ReadinessItem } from '#contracts/operations/deployment.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { type DatabaseConnection, isPrivateHost } from '../../platform/config/database.ts';
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { ProductionReadiness, ReadinessItem } from '#contracts/monitoring.ts';
+import type { ProductionReadiness, ReadinessItem } from '#contracts/operations/deployment.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';

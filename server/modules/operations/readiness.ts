@@ -1,16 +1,17 @@
 import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { readProductionReadiness } from '#contracts/monitoring.ts';
+import { type ReadinessItem, readProductionReadiness } from '#contracts/operations/deployment.ts';
 import type { Config } from '../../platform/config/config.ts';
 import type { EffectiveSetting } from '../../platform/config/reader.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { reportsRefused } from '../../platform/metrics/heap.ts';
-import { HEAP_LIMIT, MEMORY_LIMIT } from '../../platform/metrics/process-samples.ts';
-import { judgeReadiness } from './production-readiness.ts';
-import { type DatabaseAnswers, type Deployment, worstOf } from './readiness-findings.ts';
+import type { Finding } from '../../platform/parts.ts';
+import { ITEM_NAMES, judgeReadiness } from './production-readiness.ts';
+import { type DatabaseAnswers, type Deployment, warn, worstOf } from './readiness-findings.ts';
 import type { operationsSettings } from './settings.ts';
+import { HEAP_LIMIT, MEMORY_LIMIT } from './traffic/process-samples.ts';
 
 export interface ReadinessParts {
   instance: string;
@@ -20,6 +21,8 @@ export interface ReadinessParts {
   database: Pick<Database, 'pool' | 'pooler'>;
   /** Any folder of the disk in question. */
   folder: string;
+  /** What parts have found, shown behind our own. */
+  findings: readonly Finding[];
 }
 
 /** Who asks what is missing does not wait for what does not answer, in milliseconds. */
@@ -27,13 +30,15 @@ const PATIENCE_MS = 2_000;
 
 /** What is missing for production: looked up when somebody asks, and judged. */
 export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async (app, parts) => {
-  const { instance, config, settings, lifecycle, database, folder } = parts;
+  const { instance, config, settings, lifecycle, database, folder, findings } = parts;
+  const twice = findings.find(({ name }) => ITEM_NAMES.has(name));
+  if (twice) throw new Error(`Operations has a finding '${twice.name}' of its own: rename the part's.`);
 
   app.route({
     ...readProductionReadiness,
     config: { access: 'operator' },
     async handler({ protocol }) {
-      const [answers, disk, refused] = await Promise.all([
+      const [answers, disk, refused, brought] = await Promise.all([
         inTime(ask(database.pool)),
         inTime(
           statfs(folder).then(({ bavail, blocks, bsize }) => ({
@@ -42,8 +47,9 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
           })),
         ),
         inTime(reportsRefused(config.diagnosticsDir)),
+        Promise.all(findings.map(judgeFinding)),
       ]);
-      const items = judgeReadiness({
+      const own = judgeReadiness({
         config,
         isSet: (name) => {
           const origin = settings.find((setting) => setting.name === name)?.origin;
@@ -60,10 +66,22 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
         declaredAccess: app.declaredAccess,
         runsAsRoot: process.getuid?.() === 0,
       });
+      const items = [...own, ...brought];
       return { instance, status: worstOf(items), items };
     },
   });
 };
+
+/** One that throws, or says nothing in time, hides none of the others. */
+async function judgeFinding(finding: Finding): Promise<ReadinessItem> {
+  const { name, title } = finding;
+  const verdict = await inTime((async () => finding.judge())());
+  return {
+    name,
+    title,
+    ...(verdict ?? warn('It could not be found out in time.', 'Look into the log, and ask again.')),
+  };
+}
 
 function migrations(lifecycle: Lifecycle): Deployment['migrations'] {
   const step = lifecycle.startup.find((one) => one.step === 'migrations');

@@ -1,52 +1,51 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { readConfig } from '#contracts/operations/deployment.ts';
 import {
   changeLogLevel,
   type LogLevelNow,
   listErrors,
-  readConfig,
   readLogLevel,
   readLogs,
-} from '#contracts/monitoring.ts';
-import type { Config } from '../../platform/config/config.ts';
-import type { EffectiveSetting } from '../../platform/config/reader.ts';
-import type { Database } from '../../platform/database/pool/pool.ts';
-import type { ProbeSources } from '../../platform/health/probe-documents.ts';
+} from '#contracts/operations/log.ts';
+import type {} from '../../platform/http/connections.ts';
 import type {} from '../../platform/http/metrics.ts';
+import type {} from '../../platform/http/overload.ts';
 import { sendNotStored } from '../../platform/http/quick-response.ts';
-import type { Logger, LogViews } from '../../platform/logging/logger.ts';
+import type {} from '../../platform/http/rate-limit/rate-limit.ts';
+import type { Logger } from '../../platform/logging/logger.ts';
+import type { Brought, Platform } from '../../platform/parts.ts';
 import { alertRoutes, startAlerting } from './alert-routes.ts';
 import { figures } from './figures.ts';
-import { LogLevelSwitch } from './log-level.ts';
+import { LogLevelSwitch } from './log/log-level.ts';
+import { viewLog } from './log/log-views.ts';
 import { createNow } from './now.ts';
 import { profile } from './profile.ts';
 import { readinessRoutes } from './readiness.ts';
 import type { operationsSettings } from './settings.ts';
 import { silenceRoutes } from './silences.ts';
 import { stream } from './stream.ts';
+import { Traffic } from './traffic/traffic.ts';
 
-export interface OperationsParts {
-  /** The name of this process, which stands in every answer. */
-  instance: string;
-  config: Config<typeof operationsSettings>;
-  settings: readonly EffectiveSetting[];
-  log: Logger;
-  views: LogViews;
-  database: Database;
-  probeSources: ProbeSources;
-  /** Any folder of the disk that may fill. */
-  folder: string;
-}
+export type OperationsParts = Platform<typeof operationsSettings> & Brought;
 
 /**
  * What operators may know and do. It works in every state of the process and without the database, because that is when
  * it is looked at; so it stands outside of what is held, limited in time and shed.
  */
 export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = async (app, parts) => {
-  const { instance, settings, log, views, probeSources } = parts;
+  const { settings, log, logLines, probeSources, database } = parts;
+  const { instance } = parts.about;
   const { lifecycle, checks } = probeSources;
-  const { traffic, metricsRegistry } = app;
+  const { observations, metricsRegistry } = app;
+  const traffic = new Traffic(observations, {
+    instance,
+    connections: () => app.connections,
+    pool: () => database.stats(),
+    refused: () => ({ rateLimited: sum(app.rateLimits.refused), shed: sum(app.overload.shed) }),
+  });
+  const { end: endViews, ...views } = viewLog(logLines);
   const now = createNow(instance, probeSources, traffic);
-  const { alerts, silences } = startAlerting(app, { ...parts, lifecycle, checks });
+  const { alerts, silences } = startAlerting(app, { ...parts, traffic, lifecycle, checks });
   const level = new LogLevelSwitch(log, app.log as Logger);
 
   // A screen that polls must not fill the log that it shows.
@@ -58,13 +57,17 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
     sendNotStored(reply);
     done();
   });
-  app.addHook('onClose', async () => level.reset());
+  app.addHook('onClose', async () => {
+    level.reset();
+    traffic.close();
+    endViews();
+  });
 
   await app.register(profile, { instance });
   await app.register(figures, { traffic, metricsRegistry, now });
   await app.register(alertRoutes, { instance, alerts, silences });
   await app.register(silenceRoutes, { instance, alerts, silences });
-  await app.register(readinessRoutes, { ...parts, lifecycle });
+  await app.register(readinessRoutes, { ...parts, instance, lifecycle });
   await app.register(stream, {
     ...views,
     instance,
@@ -121,3 +124,6 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
     };
   }
 };
+
+const sum = (counts: Readonly<Record<string, number>>) =>
+  Object.values(counts).reduce((total, count) => total + count, 0);

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { asc, eq, gt, lte, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { BaseLogger } from 'pino';
-import { createSilence, deleteSilence, listSilences, type Silence } from '#contracts/monitoring.ts';
+import { createSilence, deleteSilence, listSilences, type Silence } from '#contracts/operations/alerts.ts';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';

@@ -1,11 +1,13 @@
 import { get, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { StreamEvents } from '#contracts/monitoring.ts';
+import type { StreamEvents } from '#contracts/operations/stream.ts';
+import type { Performance } from '#contracts/operations/traffic.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
 import { QuickResponse } from '../../platform/http/quick-response.ts';
+import { Traffic } from './traffic/traffic.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 const SECRET = 'Hn5cVt2QxWm8RzKb0LpYs4GdFj7UaEoi';
@@ -192,8 +194,7 @@ describe('the stream', () => {
 
   it('leaves nothing running when the last screen is closed', async () => {
     const watched = { ends: 0 };
-    const { traffic } = server.app;
-    const spy = vi.spyOn(traffic, 'watch').mockImplementation(() => {
+    const spy = vi.spyOn(Traffic.prototype, 'watch').mockImplementation(() => {
       return () => {
         watched.ends++;
       };
@@ -214,9 +215,11 @@ describe('the stream', () => {
     const found = server.lines.filter(({ path }) => path === '/api/monitoring/stream');
     // Refusals are lines of their own kind; none of those of the streams that ended is here.
     expect(found).toEqual([]);
-    const { routes } = server.app.traffic.performance('1h') as {
-      routes: { route: string; p95Ms: unknown }[];
-    };
+    const answer = await server.app.inject({
+      url: '/api/monitoring/performance?window=1h',
+      headers: { 'x-api-key': KEY },
+    });
+    const { routes } = answer.json<Performance>();
     expect(routes.find(({ route }) => route === '/api/monitoring/stream')?.p95Ms).toBeNull();
   });
 });

@@ -1,18 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import {
-  type Alert,
-  type History,
-  type LogLevel,
-  type Now,
-  readStream,
-  type StreamEvents,
-  type Window,
-} from '#contracts/monitoring.ts';
+import type { Alert } from '#contracts/operations/alerts.ts';
+import type { LogLevel } from '#contracts/operations/log.ts';
+import { readStream, type StreamEvents } from '#contracts/operations/stream.ts';
+import type { History, Now, Window } from '#contracts/operations/traffic.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { type EventStream, encodeEvent, events, HEARTBEAT_MS } from '../../platform/http/event-stream.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
-import type { LogViews } from '../../platform/logging/logger.ts';
-import type { Traffic } from '../../platform/metrics/traffic.ts';
+import type { LogViews } from './log/log-views.ts';
+import type { Traffic } from './traffic/traffic.ts';
 
 /** Screens that are open at once; each holds a connection. */
 const MOST_CLIENTS = 1_000;

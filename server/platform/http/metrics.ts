@@ -1,6 +1,6 @@
 /**
- * Adds one observation to each request, when its answer has been handed to the system: `app.traffic` holds what came of
- * it. Without metrics there is no hook, and `app.traffic` says nothing.
+ * Adds one observation to each request, when its answer has been handed to the system: `app.observations` holds what came
+ * of it. Without metrics there is no hook, and nothing is counted.
  *
  * It stands before every route, because it gives each its place as it is registered, and behind `connections.ts`, which
  * knows of the clients that leave. What is answered without a hook is counted by who answers it (`problems.ts`,
@@ -13,11 +13,10 @@ import type { IFastifyMetrics } from 'fastify-metrics';
 import fp from 'fastify-plugin';
 import type { Database } from '../database/pool/pool.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
-import { pathOf } from '../lib/problem.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { Observations } from '../metrics/observations.ts';
 import { type Route, type Sizes, UNKNOWN_ROUTE } from '../metrics/routes.ts';
 import { lifecycleMetrics, processMetrics, trafficMetrics } from '../metrics/standard-metrics.ts';
-import { Traffic, type TrafficSources } from '../metrics/traffic.ts';
 import type {} from './body-budget.ts';
 import type {} from './connections.ts';
 import type {} from './overload.ts';
@@ -40,7 +39,7 @@ declare module 'fastify' {
     counted?: Record<string, Route>;
   }
   interface FastifyInstance {
-    traffic: Traffic;
+    observations: Observations;
     /** What is scraped; whoever has something to tell adds it before the application is ready. */
     metricsRegistry: Metrics;
   }
@@ -48,36 +47,22 @@ declare module 'fastify' {
 
 export interface MetricsOptions {
   enabled: boolean;
-  /** The name of this process. */
-  instance: string;
   database: Pick<Database, 'stats' | 'observe' | 'failures'>;
   /** For the metrics of its life; absent where it has none, as in tests. */
   probeSources?: ProbeSources;
 }
 
 export const metrics = fp<MetricsOptions>(async (app, options) => {
-  const { enabled, instance, database, probeSources } = options;
-  const sum = (counts: Readonly<Record<string, number>>) =>
-    Object.values(counts).reduce((total, count) => total + count, 0);
-  const sources: TrafficSources = {
-    instance,
-    connections: () => app.connections,
-    pool: () => database.stats(),
-    refused: () => ({
-      // The limits come later in the list than the figures do.
-      rateLimited: sum(app.rateLimits?.refused ?? {}),
-      shed: sum(app.overload.shed),
-    }),
-  };
-  const traffic = new Traffic(sources, enabled);
+  const { enabled, database, probeSources } = options;
+  const observations = new Observations(enabled);
   const registry = new Metrics(loadRegistry);
-  app.decorate('traffic', traffic);
+  app.decorate('observations', observations);
   app.decorate('metricsRegistry', registry);
-  app.addHook('onClose', async () => traffic.close());
+  app.addHook('onClose', async () => observations.close());
   if (!enabled) return;
 
   registry.add(
-    ...trafficMetrics(traffic, {
+    ...trafficMetrics(observations, {
       connections: () => app.connections,
       bodyBytes: () => app.bodyBudget?.used ?? 0,
       shed: () => app.overload.shed,
@@ -85,14 +70,14 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
       pool: () => database.stats(),
       databaseFailures: () => database.failures,
     }),
-    ...processMetrics(traffic),
+    ...processMetrics(observations),
   );
   if (probeSources) registry.add(...lifecycleMetrics(probeSources));
   database.observe({
-    query: (text, ms, failed) => traffic.observeQuery(text, ms, failed),
-    acquire: (ms) => traffic.observeAcquire(ms),
+    query: (text, ms, failed) => observations.query(text, ms, failed),
+    acquire: (ms) => observations.acquire(ms),
   });
-  const { routes } = traffic;
+  const { routes } = observations;
   app.addHook('onRoute', (options) => {
     const { config, method, url } = options;
     const counted: Record<string, Route> = {};
@@ -106,19 +91,19 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
 
   app.addHook('onResponse', (request, reply, done) => {
     // A client that has left is counted when its connection ends.
-    if (reply.raw.writableFinished) observe(traffic, request, reply);
+    if (reply.raw.writableFinished) observe(observations, request, reply);
     done();
   });
 
   // Node would answer the same, and tell nobody.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     response.writeHead(417, { 'content-length': 0 }).end();
-    traffic.observe(routes.of(request.method ?? '', UNKNOWN_ROUTE), 417, 0, false);
+    observations.request(routes.of(request.method ?? '', UNKNOWN_ROUTE), 417, 0, false);
   });
 
   app.connections.onAbandoned = (request, response, ms) => {
     const status = response.headersSent ? response.statusCode : CLIENT_LEFT;
-    count(traffic, request, status, ms);
+    count(observations, request, status, ms);
   };
 });
 
@@ -141,54 +126,45 @@ async function loadRegistry() {
 }
 
 /** Counts what was answered, and how large it was. */
-function observe(traffic: Traffic, request: FastifyRequest, reply: FastifyReply): void {
-  const route = count(traffic, request, reply.statusCode, reply.elapsedTime);
+function observe(observations: Observations, request: FastifyRequest, reply: FastifyReply): void {
+  const route = count(observations, request, reply.statusCode, reply.elapsedTime);
   addSize(route.sent, reply.getHeader('content-length'));
   const length = request.headers['content-length'];
   if (length !== undefined) addSize(route.received, length);
 }
 
-function count(traffic: Traffic, request: FastifyRequest, status: number, ms: number): Route {
+function count(observations: Observations, request: FastifyRequest, status: number, ms: number): Route {
   const { config } = request.routeOptions;
   const { method } = request;
-  const route = config.counted?.[method] ?? traffic.routes.of(method, UNKNOWN_ROUTE);
-  const hurried = config.untimed !== true;
-  traffic.observe(route, status, ms, hurried);
-  if (hurried && ms > traffic.slowRequests.bar) {
-    const path = pathOf(request.url);
-    const { method: label, route: name } = route;
-    traffic.slowRequests.add({
-      at: Date.now(),
-      ms,
-      requestId: request.id,
-      method: label,
-      route: name,
-      path,
-      status,
-    });
-  }
+  const route = config.counted?.[method] ?? observations.routes.of(method, UNKNOWN_ROUTE);
+  observations.request(route, status, ms, config.untimed !== true, request);
   return route;
 }
 
 /** Counts a request that is answered before a route was found, where no hook runs. */
 export function observeEarly(request: FastifyRequest, reply: FastifyReply): void {
-  const { traffic } = request.server;
-  if (traffic?.enabled) observe(traffic, request, reply);
+  const { observations } = request.server;
+  if (observations?.enabled) observe(observations, request, reply);
 }
 
 /** Counts what is answered on a connection that broke: the request that it was at work on, or one that never was one. */
 export function observeBroken(app: FastifyInstance, status: number, socket: Socket): void {
-  const { traffic, connections } = app;
-  if (!traffic?.enabled) return;
+  const { observations, connections } = app;
+  if (!observations?.enabled) return;
   const request = connections.takeRequest(socket);
-  if (request) count(traffic, request, status, 0);
+  if (request) count(observations, request, status, 0);
   // Nobody knows when it came: what counts is that it did.
-  else traffic.observe(traffic.routes.of('', UNKNOWN_ROUTE), status, 0, false);
+  else observations.request(observations.routes.of('', UNKNOWN_ROUTE), status, 0, false);
 }
 
 /** Counts what was refused at the door, before anybody looked for its route. */
-export function observeRefused({ traffic }: FastifyInstance, request: IncomingMessage, ms: number): void {
-  if (traffic.enabled) traffic.observe(traffic.routes.of(request.method ?? '', '/api/*'), 503, ms);
+export function observeRefused(
+  { observations }: FastifyInstance,
+  request: IncomingMessage,
+  ms: number,
+): void {
+  if (observations.enabled)
+    observations.request(observations.routes.of(request.method ?? '', '/api/*'), 503, ms);
 }
 
 /** @param length In bytes; what is no number is unknown, and not counted. */

@@ -35,6 +35,7 @@ import { rateLimit } from './rate-limit/rate-limit.ts';
 import type { SharedStore } from './rate-limit/shared-counter.ts';
 import { requestContext, requestId } from './request-context.ts';
 import { SchemaCompilers } from './schemas.ts';
+import { scrape } from './scrape.ts';
 import { securityHeaders } from './security-headers.ts';
 import { startupHold } from './startup-hold.ts';
 import { status } from './status.ts';
@@ -101,7 +102,7 @@ export async function createPipeline(
   await app.register(connections, { server, most, trusts, alwaysAnswered: PROBE_PATHS, lifecycle });
   app.decorate('overload', new OverloadFacts());
   const { enabled } = config.metrics;
-  await app.register(metrics, { enabled, instance: about.instance, database, probeSources });
+  await app.register(metrics, { enabled, database, probeSources });
   await app.register(accessLog);
   await app.register(problems);
   await app.register(jsonBodies);
@@ -109,6 +110,7 @@ export async function createPipeline(
     hsts: config.hsts,
     fromVite: 'serve' in clientFrom,
     inReplitWorkspace: config.platform.replit === 'workspace',
+    contentSources: parts.contentSources,
   });
   await app.register(bodyBudget, { limitBytes: config.http.bodyMemoryBytes });
   await app.register(trustedProxies, { ranges: config.trustProxy, trusts });
@@ -140,6 +142,7 @@ export async function createPipeline(
   });
   await app.register(status, { sources: probeSources, ...about });
   await app.register(session, { token: platform.signInToken, keyIn: placeOfKey(config, platform.settings) });
+  await app.register(scrape);
   app.metricsRegistry.add(...parts.metrics);
   for (const part of parts.all) {
     const { routesInEveryState } = part;
@@ -211,6 +214,7 @@ function collect({ modules, features, checks = [] }: Application) {
     all: once('parts', all),
     checks: [...checks, ...all.flatMap((part) => part.checks ?? [])],
     metrics: all.flatMap((part) => part.metrics ?? []),
+    contentSources: all.map((part) => part.contentSources ?? {}),
     alertRules: once(
       'alert rules',
       all.flatMap((part) => part.alertRules ?? []),

@@ -19,7 +19,7 @@ declare module 'fastify' {
   }
 }
 
-/** Where the page may load from. A clone adds its sources here, and nowhere else. */
+/** Where the page may load from. A part names further hosts in its `contentSources`. */
 export const CONTENT_SOURCES: Readonly<Record<string, readonly string[]>> = {
   'default-src': ["'none'"],
   'script-src': ["'self'"],
@@ -57,12 +57,15 @@ export interface SecurityHeadersOptions {
   fromVite: boolean;
   /** Whether this is a Replit workspace, whose preview is a frame; a deployment is not. */
   inReplitWorkspace: boolean;
+  /** What parts add, by directive. */
+  contentSources?: readonly Readonly<Record<string, readonly string[]>>[];
 }
 
 /** helmet's configuration: the one place that decides what is sent. */
 export function helmetOptions({
   fromVite,
   inReplitWorkspace,
+  contentSources = [],
 }: Omit<SecurityHeadersOptions, 'hsts'>): FastifyHelmetOptions {
   const directives = Object.fromEntries(
     Object.entries(CONTENT_SOURCES).map(([name, from]) => [name, [...from]]),
@@ -75,6 +78,10 @@ export function helmetOptions({
     directives['worker-src'] = ["'self'", 'blob:'];
   }
   if (inReplitWorkspace) directives['frame-ancestors'] = ["'self'", ...REPLIT_EDITOR];
+  for (const [name, hosts] of contentSources.flatMap(Object.entries<readonly string[]>)) {
+    const own = directives[name] ?? directives['default-src'] ?? [];
+    directives[name] = [...own.filter((one) => one !== "'none'"), ...hosts];
+  }
   return {
     contentSecurityPolicy: { useDefaults: false, directives },
     // The older header knows no list of hosts.

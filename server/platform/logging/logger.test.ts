@@ -226,3 +226,24 @@ describe.concurrent('LOG_FILE', () => {
     expect(lines.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['one', 'two']));
   });
 });
+
+describe.concurrent('the lines of the log', () => {
+  it('are handed on as they are written, an error as the last of those before it', async () => {
+    const { lines } = await logged(
+      `const heard = [];
+       const { log: other, lines } = await createLogger({ level: 'info', fileMaxBytes: 1, fileCount: 1 }, false);
+       other.info('early'); other.error('bad'); other.info('x'.repeat(40_000));
+       lines.subscribe((bytes, count, endsInError) => heard.push([String(bytes).length > 40_000, count, endsInError]));
+       other.info('buffered'); other.fatal('y'.repeat(40_000)); other.info('one'); other.info('two');
+       lines.flush();
+       log.warn({ heard }, 'heard'); flush();`,
+    );
+    expect(lines.find(({ msg }) => msg === 'heard')?.heard).toEqual([
+      [false, 2, true],
+      [true, 1, false],
+      [false, 1, false],
+      [true, 1, true],
+      [false, 2, false],
+    ]);
+  });
+});

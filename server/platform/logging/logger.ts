@@ -4,8 +4,7 @@ import { chmod } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers } from 'pino';
-import { ErrorGroups } from './error-groups.ts';
-import { LONGEST_LINE, LogTail } from './log-tail.ts';
+import { LogLines, MAX_LINE } from './log-lines.ts';
 import { withoutSecrets } from './redaction.ts';
 import { sourceStack } from './stack.ts';
 
@@ -21,14 +20,10 @@ export interface LogOptions {
   fileCount: number;
 }
 
-/** What can be seen of the log from inside, without its file. */
-export interface LogViews {
-  tail: LogTail;
-  errors: ErrorGroups;
-}
-
-export interface ServerLogger extends LogViews {
+export interface ServerLogger {
   log: Logger;
+  /** What is written, as it is written. */
+  lines: LogLines;
   /** Writes out what is buffered, synchronously: the last thing before the process ends. */
   flush(): void;
 }
@@ -54,8 +49,8 @@ const ERROR = 50;
 export async function createLogger(options: LogOptions, terminal: boolean): Promise<ServerLogger> {
   const file = options.file && (await LogFile.open(options.file, options.fileMaxBytes, options.fileCount));
   const standardOutput = terminal ? await readable() : plain();
-  const views: LogViews = { tail: new LogTail(() => output.pass()), errors: new ErrorGroups() };
-  const output = new LineBuffer(standardOutput, file || undefined, views);
+  const lines = new LogLines(() => output.pass());
+  const output = new LineBuffer(standardOutput, file || undefined, lines);
   const log = pino(
     {
       level: options.level,
@@ -72,7 +67,7 @@ export async function createLogger(options: LogOptions, terminal: boolean): Prom
       else log.warn('LOG_FILE is written again; what is missing in it was on standard output');
     });
   }
-  return { log, ...views, flush: () => output.flushSync() };
+  return { log, lines, flush: () => output.flushSync() };
 }
 
 /** pino's own form of an error, with the stack of the sources. */
@@ -196,31 +191,31 @@ class LineBuffer implements DestinationStream {
   /** Set by pino on streams that ask for it: tells a warning from chatter. */
   lastLevel = 0;
   /** A line is put in at once, while its parts are still near the processor. */
-  readonly #room = Buffer.allocUnsafeSlow(BUFFER_BYTES + 3 * LONGEST_LINE);
+  readonly #room = Buffer.allocUnsafeSlow(BUFFER_BYTES + 3 * MAX_LINE);
   #used = 0;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #main: Sink;
   readonly #file: LogFile | undefined;
-  readonly #views: LogViews;
+  readonly #lines: LogLines;
 
-  constructor(main: Sink, file: LogFile | undefined, views: LogViews) {
+  constructor(main: Sink, file: LogFile | undefined, lines: LogLines) {
     Object.assign(this, { [Symbol.for('pino.metadata')]: true });
     this.#main = main;
     this.#file = file;
-    this.#views = views;
+    this.#lines = lines;
   }
 
   write(line: string): void {
-    if (this.lastLevel >= ERROR) this.#views.errors.add(line);
-    if (line.length > LONGEST_LINE) {
+    const isError = this.lastLevel >= ERROR;
+    if (line.length > MAX_LINE) {
       this.pass();
-      this.#handOn(Buffer.from(line), 1);
+      this.#handOn(Buffer.from(line), 1, isError);
       return;
     }
     this.#used += this.#room.write(line, this.#used);
     this.#count++;
-    if (this.lastLevel >= WARN || this.#used >= BUFFER_BYTES) this.pass();
+    if (this.lastLevel >= WARN || this.#used >= BUFFER_BYTES) this.pass(isError);
     else this.#timer ??= setTimeout(() => this.pass(), BUFFER_MS).unref();
   }
 
@@ -236,7 +231,7 @@ class LineBuffer implements DestinationStream {
   }
 
   /** Hands on what has been collected. */
-  pass(): void {
+  pass(endsInError = false): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#count === 0) return;
@@ -244,13 +239,13 @@ class LineBuffer implements DestinationStream {
     const bytes = Buffer.from(this.#room.subarray(0, this.#used));
     this.#used = 0;
     this.#count = 0;
-    this.#handOn(bytes, count);
+    this.#handOn(bytes, count, endsInError);
   }
 
-  #handOn(lines: Buffer, count: number): void {
+  #handOn(lines: Buffer, count: number, endsInError: boolean): void {
     this.#main.write(lines);
     this.#file?.write(lines);
-    this.#views.tail.add(lines, count);
+    this.#lines.add(lines, count, endsInError);
   }
 }
 

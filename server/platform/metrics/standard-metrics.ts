@@ -5,10 +5,10 @@ import type { CheckResult, HealthChecks } from '../health/health-checks.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
 import { memoryUsage } from '../lib/memory.ts';
 import { openFilesLimit } from '../lib/open-files.ts';
+import { heapLimit } from './heap-limit.ts';
 import { counter, type Family, gauge, histogram, type Measure, sizes } from './metrics.ts';
-import { HEAP_LIMIT } from './process-samples.ts';
+import type { Observations } from './observations.ts';
 import type { Route } from './routes.ts';
-import type { Traffic } from './traffic.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -21,7 +21,7 @@ const by = (label: string, counts: Counts): Measure =>
 
 /** Requests: how many, how long, how large, and what was refused. */
 export function trafficMetrics(
-  traffic: Traffic,
+  { routes, queries }: Observations,
   sources: {
     connections(): { open: number; working: number; closed: Counts };
     bodyBytes(): number;
@@ -31,7 +31,6 @@ export function trafficMetrics(
     databaseFailures(): number;
   },
 ): Family[] {
-  const { routes, queries } = traffic;
   const sizesOf = (of: (route: Route) => Route['sent']) =>
     Array.from(routes.all(), (route) => [{ method: route.method, route: route.route }, of(route)] as const);
   return [
@@ -139,7 +138,7 @@ export function lifecycleMetrics(sources: ProbeSources): Family[] {
 }
 
 /** The process and its runtime. */
-export function processMetrics({ samples }: Traffic): Family[] {
+export function processMetrics({ collections }: Observations): Family[] {
   const loop = performance.eventLoopUtilization;
   return [
     counter('process_cpu_seconds_total', 'Processor time.', () => {
@@ -160,29 +159,19 @@ export function processMetrics({ samples }: Traffic): Family[] {
       'What is in use of it, garbage included.',
       () => memoryUsage().heapUsed,
     ),
-    gauge('nodejs_heap_size_limit_bytes', 'What it may grow to.', () => HEAP_LIMIT),
+    gauge('nodejs_heap_size_limit_bytes', 'What it may grow to.', () => heapLimit()),
     gauge(
       'nodejs_external_memory_bytes',
       'Memory outside of the heap that its objects hold.',
       () => memoryUsage().external,
     ),
     histogram('nodejs_gc_duration_seconds', 'Garbage collections.', () =>
-      Object.entries(samples.collections).map(([kind, durations]) => [{ kind }, durations] as const),
+      Object.entries(collections.byKind).map(([kind, durations]) => [{ kind }, durations] as const),
     ),
     counter('nodejs_eventloop_time_seconds_total', 'Time of the event loop, by what it did.', () => {
       const { active, idle } = loop();
       return by('state', { active: active / 1_000, idle: idle / 1_000 });
     }),
-    gauge(
-      'nodejs_eventloop_utilization',
-      'Share of the last 2 s in which the event loop worked; none while it rests.',
-      () => samples.latest?.eventLoopUtilization ?? [],
-    ),
-    gauge(
-      'nodejs_eventloop_delay_p99_seconds',
-      '99th percentile of how late timers were in the last 2 s; none while nothing happens.',
-      () => (samples.latest ? samples.latest.eventLoopDelayMs / 1_000 : []),
-    ),
   ];
 }
 

@@ -214,7 +214,7 @@ async function serve(
       config,
       settings,
       log,
-      views: logger,
+      logLines: logger.lines,
       flush,
       port: port as OpenPort,
       metricsPort,

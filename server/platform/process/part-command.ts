@@ -5,8 +5,7 @@ import type { UnknownSettings } from '../config/setting.ts';
 import { createDatabase } from '../database/pool/pool.ts';
 import { HealthChecks } from '../health/health-checks.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
-import { ErrorGroups } from '../logging/error-groups.ts';
-import { LogTail } from '../logging/log-tail.ts';
+import { LogLines } from '../logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../logging/logger.ts';
 import type { Command, Part, Platform } from '../parts.ts';
 import { about } from './about.ts';
@@ -66,7 +65,7 @@ export async function runPartCommand(
       settings,
       about,
       log,
-      views: { tail: new LogTail(), errors: new ErrorGroups() },
+      logLines: new LogLines(),
       database,
       db: database.db,
       probeSources: {

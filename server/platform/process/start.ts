@@ -14,7 +14,8 @@ import { CheckFailure } from '../health/health-checks.ts';
 import type { Lifecycle } from '../health/lifecycle.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
 import { SignInToken } from '../http/access/sign-in-token.ts';
-import { createLogger, type Logger, type LogViews, type ServerLogger } from '../logging/logger.ts';
+import type { LogLines } from '../logging/log-lines.ts';
+import { createLogger, type Logger, type ServerLogger } from '../logging/logger.ts';
 import { reportWhenOutOfMemory } from '../metrics/heap.ts';
 import { metricsListener } from '../metrics/metrics-listener.ts';
 import type { Application, Platform } from '../parts.ts';
@@ -60,7 +61,7 @@ export interface StartParts {
   config: Config;
   settings: readonly EffectiveSetting[];
   log: Logger;
-  views: LogViews;
+  logLines: LogLines;
   /** Writes out what the log has buffered. */
   flush: () => void;
   port: OpenPort;
@@ -127,7 +128,7 @@ export async function start(parts: StartParts): Promise<void> {
       settings: parts.settings,
       about,
       log,
-      views: parts.views,
+      logLines: parts.logLines,
       database,
       db: database.db,
       probeSources,
@@ -136,6 +137,7 @@ export async function start(parts: StartParts): Promise<void> {
     };
     const application = createApp(platform);
     const { app, handler, schemas } = await createPipeline({ platform, application, server, clientFrom });
+    parts.logLines.forgetEarly();
     running.app = app;
     server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
     port.handOver(handler);

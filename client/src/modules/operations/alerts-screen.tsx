@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSearch } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
-import type { Alert } from '#contracts/monitoring.ts';
+import type { Alert } from '#contracts/operations/alerts.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { Dialog } from '@/kit/components/dialog.tsx';

@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import type { History } from '#contracts/monitoring.ts';
+import type { History } from '#contracts/operations/traffic.ts';
 import { Chart, type Series } from './chart.tsx';
 import { useLive } from './live.ts';
 import { cores, milliseconds, number, percent, perSecond } from './units.ts';

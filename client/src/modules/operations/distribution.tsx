@@ -1,4 +1,4 @@
-import type { Performance } from '#contracts/monitoring.ts';
+import type { Performance } from '#contracts/operations/traffic.ts';
 import { Figure, Panel } from './pieces.tsx';
 import { milliseconds, number, percent } from './units.ts';
 

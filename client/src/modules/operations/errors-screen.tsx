@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import type { ErrorGroup } from '#contracts/monitoring.ts';
+import type { ErrorGroup } from '#contracts/operations/log.ts';
 import { buttonClass } from '@/kit/components/button.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { Dialog } from '@/kit/components/dialog.tsx';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { History } from '#contracts/monitoring.ts';
+import type { History } from '#contracts/operations/traffic.ts';
 import { joined } from './live.ts';
 
 const history = (times: number[], change: Partial<History> = {}) =>

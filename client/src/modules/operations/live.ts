@@ -1,19 +1,8 @@
 import { useSyncExternalStore } from 'react';
-import type {
-  Alert,
-  ErrorGroup,
-  History,
-  LogLevel,
-  LogLine,
-  listAlerts,
-  listErrors,
-  Now,
-  readFigures,
-  readHistory,
-  readLogs,
-  StreamEvents,
-  Window,
-} from '#contracts/monitoring.ts';
+import type { Alert, listAlerts } from '#contracts/operations/alerts.ts';
+import type { ErrorGroup, LogLevel, LogLine, listErrors, readLogs } from '#contracts/operations/log.ts';
+import type { StreamEvents } from '#contracts/operations/stream.ts';
+import type { History, Now, readFigures, readHistory, Window } from '#contracts/operations/traffic.ts';
 import { ApiError, request } from '@/kit/lib/api.ts';
 import { heard } from '@/kit/lib/connection.ts';
 

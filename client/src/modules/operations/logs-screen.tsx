@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { memo, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 'react';
-import type { LogLevel, LogLine } from '#contracts/monitoring.ts';
+import type { LogLevel, LogLine } from '#contracts/operations/log.ts';
 import { Button, buttonClass } from '@/kit/components/button.tsx';
 import { Dialog } from '@/kit/components/dialog.tsx';
 import { EmptyState } from '@/kit/components/empty-state.tsx';

@@ -1,18 +1,14 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import type { createSilence, deleteSilence, listSilences } from '#contracts/operations/alerts.ts';
+import type { readConfig, readProductionReadiness } from '#contracts/operations/deployment.ts';
 import type {
   changeLogLevel,
-  createSilence,
-  deleteSilence,
   LogLevel,
   listErrors,
-  listSilences,
-  readConfig,
   readLogLevel,
   readLogs,
-  readPerformance,
-  readProductionReadiness,
-  Window,
-} from '#contracts/monitoring.ts';
+} from '#contracts/operations/log.ts';
+import type { readPerformance, Window } from '#contracts/operations/traffic.ts';
 import type { getHealth, Health } from '#contracts/probes.ts';
 import { ApiError, request } from '@/kit/lib/api.ts';
 import { forOperators } from '@/kit/operator/session.ts';

@@ -1,4 +1,4 @@
-import type { LogLevel } from '#contracts/monitoring.ts';
+import type { LogLevel } from '#contracts/operations/log.ts';
 
 export const WINDOWS = ['5m', '15m', '1h'] as const;
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const satisfies LogLevel[];

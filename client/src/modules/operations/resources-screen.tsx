@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSearch } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
-import type { takeProfile } from '#contracts/monitoring.ts';
+import type { takeProfile } from '#contracts/operations/deployment.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';

@@ -1,4 +1,4 @@
-import type { RouteFigures } from '#contracts/monitoring.ts';
+import type { RouteFigures } from '#contracts/operations/traffic.ts';
 import type { Column } from '@/kit/components/table.tsx';
 import { Figure, RouteLink } from './pieces.tsx';
 import { milliseconds, number, percent, perSecond } from './units.ts';

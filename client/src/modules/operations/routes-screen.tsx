@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import type { Performance } from '#contracts/monitoring.ts';
+import type { Performance } from '#contracts/operations/traffic.ts';
 import { EmptyState } from '@/kit/components/empty-state.tsx';
 import { ErrorState } from '@/kit/components/error-state.tsx';
 import { Icon } from '@/kit/components/icon.tsx';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Alert, Now } from '#contracts/monitoring.ts';
+import type { Alert } from '#contracts/operations/alerts.ts';
+import type { Now } from '#contracts/operations/traffic.ts';
 import { sentence } from './sentence.ts';
 
 const at = Date.parse('2026-11-21T12:00:00Z');

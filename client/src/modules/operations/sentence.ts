@@ -1,4 +1,5 @@
-import type { Alert, Now } from '#contracts/monitoring.ts';
+import type { Alert } from '#contracts/operations/alerts.ts';
+import type { Now } from '#contracts/operations/traffic.ts';
 import { asSentence } from '@/kit/lib/format.ts';
 import { clock, milliseconds, number, percent, span } from './units.ts';
 

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { LogLevel, ReadinessItem } from '#contracts/monitoring.ts';
+import type { ReadinessItem } from '#contracts/operations/deployment.ts';
+import type { LogLevel } from '#contracts/operations/log.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { inputClass } from '@/kit/components/field.tsx';

@@ -53,7 +53,7 @@ beforeAll(async () => {
   app.decorate('overload', new OverloadFacts());
   const none = { max: 0, total: 0, idle: 0, waiting: 0 };
   const database = { stats: () => none, observe: () => {}, failures: 0 };
-  await app.register(metrics, { enabled: true, instance: 'test', database });
+  await app.register(metrics, { enabled: true, database });
   await app.register(problems);
   await app.register(securityHeaders, { hsts: HSTS, fromVite: false, inReplitWorkspace: false });
   app.addHook('onRequest', (_request, _reply, done) => {

@@ -45,7 +45,7 @@ interface Head {
 /** @returns A listener that answers such requests, and hands on all others. */
 export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): RequestListener {
   const { lifecycle, anyHost, hsts, trusts } = options;
-  const { routing, connections, files, traffic } = app;
+  const { routing, connections, files, observations } = app;
   if (files === undefined || !anyHost) return routing;
   // Who reads every request in the log wants these as well; and the level changes while the server runs.
   const log = app.log as Logger;
@@ -77,7 +77,7 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
 
   const known = new Map(
     [...files].map(([url, resource]) => {
-      return [url, { resource, route: traffic.routes.of('GET', countedAs(url)) }];
+      return [url, { resource, route: observations.routes.of('GET', countedAs(url)) }];
     }),
   );
 
@@ -108,8 +108,8 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
     // Latin-1 is what leaves each byte as it is.
     if (tag === undefined) response.end(bodies.get(form), 'latin1');
     else response.end();
-    if (!traffic.enabled) return;
-    traffic.observe(route, response.statusCode, performance.now() - came);
+    if (!observations.enabled) return;
+    observations.request(route, response.statusCode, performance.now() - came);
     if (tag === undefined) addSize(route.sent, form.body.length);
   };
 }

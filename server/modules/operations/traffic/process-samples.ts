@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
-import { memoryLimit } from '../lib/memory.ts';
-import { Durations } from './durations.ts';
-import { heapLimit } from './heap-limit.ts';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { memoryLimit } from '../../../platform/lib/memory.ts';
+import { heapLimit } from '../../../platform/metrics/heap-limit.ts';
 
 /** What a process used between two samples. */
 export interface ProcessSample {
@@ -13,16 +12,6 @@ export interface ProcessSample {
   cpu: number;
   gcMsPerSecond: number;
 }
-
-/** Upper bounds of a collection's duration, in seconds: those of OpenTelemetry's `v8js.gc.duration`. */
-const GC_BUCKETS = [0.01, 0.1, 1, 10];
-/** As `perf_hooks.constants.NODE_PERFORMANCE_GC_…` numbers them. */
-const KINDS: Record<number, 'minor' | 'major' | 'incremental' | 'weakcb'> = {
-  1: 'minor',
-  4: 'major',
-  8: 'incremental',
-  16: 'weakcb',
-};
 
 /** The delay of a timer that is due this often is what is measured, in milliseconds. */
 const RESOLUTION_MS = 10;
@@ -37,30 +26,27 @@ export const MEMORY_LIMIT: number | null = memoryLimit();
 
 /**
  * Looks at the process while somebody wants to know, and at no other time: the delay of the event loop is measured by a
- * timer of Node's own, which runs from `start` to `stop`. Collections are told by V8 as they happen.
+ * timer of Node's own, which runs from `start` to `stop`.
  */
 export class ProcessSamples {
   /** The latest; undefined before the first. */
   latest: ProcessSample | undefined;
-  /** Garbage collections since the first request, by kind. */
-  readonly collections = {
-    minor: new Durations(GC_BUCKETS),
-    major: new Durations(GC_BUCKETS),
-    incremental: new Durations(GC_BUCKETS),
-    weakcb: new Durations(GC_BUCKETS),
-  };
   #delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
-  #observer: PerformanceObserver | undefined;
   #at = performance.now();
   #cpu = process.cpuUsage();
   #loop = performance.eventLoopUtilization();
-  #gcMs = 0;
+  #collectedMs = 0;
+  readonly #collections: { readonly totalMs: number };
+
+  /** @param collections How long garbage was collected since the process began. */
+  constructor(collections: { readonly totalMs: number }) {
+    this.#collections = collections;
+  }
 
   /** From here on there are samples. */
   start(): void {
     this.#delay ??= monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#delay.enable();
-    this.#observer ??= this.#observeCollections();
     this.#begin();
   }
 
@@ -68,12 +54,6 @@ export class ProcessSamples {
   stop(): void {
     this.latest = undefined;
     this.#delay?.disable();
-  }
-
-  /** Ends for good. */
-  close(): void {
-    this.stop();
-    this.#observer?.disconnect();
   }
 
   /**
@@ -88,7 +68,7 @@ export class ProcessSamples {
     const cpuMs = (user + system) / 1_000;
     const { utilization } = performance.eventLoopUtilization(this.#loop);
     const delayMs = (this.#delay?.percentile(99) ?? 0) / 1e6;
-    const gcMs = this.#gcMs;
+    const gcMs = this.#collections.totalMs - this.#collectedMs;
     this.#begin();
     if (elapsedMs > periodMs + LATE_MS && cpuMs < elapsedMs * FROZEN_SHARE) return undefined;
     this.latest = {
@@ -101,23 +81,11 @@ export class ProcessSamples {
     return this.latest;
   }
 
-  #observeCollections(): PerformanceObserver {
-    const observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) {
-        const { kind } = (entry as unknown as { detail: { kind: number } }).detail;
-        this.#gcMs += entry.duration;
-        this.collections[KINDS[kind] ?? 'minor'].add(entry.duration);
-      }
-    });
-    observer.observe({ entryTypes: ['gc'] });
-    return observer;
-  }
-
   #begin(): void {
     this.#at = performance.now();
     this.#cpu = process.cpuUsage();
     this.#loop = performance.eventLoopUtilization();
-    this.#gcMs = 0;
+    this.#collectedMs = this.#collections.totalMs;
     this.#delay?.reset();
   }
 }

@@ -1,9 +1,9 @@
-import type { History, Performance, RouteFigures, Window } from '#contracts/monitoring.ts';
-import type { Queries } from './queries.ts';
-import { minuteOf, type Route, type Routes, Tally } from './routes.ts';
+import type { History, Performance, RouteFigures, Window } from '#contracts/operations/traffic.ts';
+import { minuteOf, type RouteTraffic } from './route-traffic.ts';
 import type { Sketch } from './sketch.ts';
 import type { Slowest } from './slowest.ts';
 import { type Sampled, STEP_MS, type Step, type Steps, stepOf } from './steps.ts';
+import { Tally } from './tally.ts';
 
 const MINUTE_MS = 60_000;
 export const WINDOW_MS: Readonly<Record<Window, number>> = {
@@ -26,15 +26,26 @@ export interface SlowRequest {
   status: number;
 }
 
+/** What is known of a statement that is among the slowest. */
+export interface SlowQuery {
+  /** When it ended, in milliseconds since 1970. */
+  at: number;
+  ms: number;
+  statement: string;
+  operation: string;
+  failed: boolean;
+}
+
 /** Everything that is kept. */
 export interface Kept {
   instance: string;
   /** Milliseconds since 1970. */
   startedAt: number;
   steps: Steps;
-  routes: Routes;
+  /** By the id of the route; those that were never asked for are missing. */
+  routes: readonly (RouteTraffic | undefined)[];
   slowRequests: Slowest<SlowRequest>;
-  queries: Queries;
+  slowQueries: Slowest<SlowQuery>;
 }
 
 /** The steps of a window that are over, as columns. */
@@ -78,20 +89,21 @@ export function historyOf({ instance, startedAt, steps }: Kept, window: Window, 
  *
  * @param only One route alone, then with its history.
  */
-export function performanceOf(kept: Kept, window: Window, now: number, only?: Route): Performance {
-  const { instance, startedAt, routes, slowRequests, queries } = kept;
+export function performanceOf(kept: Kept, window: Window, now: number, only?: RouteTraffic): Performance {
+  const { instance, startedAt, routes, slowRequests, slowQueries } = kept;
   const last = minuteOf(now);
   const first = last - WINDOW_MS[window] / MINUTE_MS;
   const seconds = Math.max(1, (now - Math.max(startedAt, first * MINUTE_MS)) / 1_000);
 
   const total = new Tally();
   const found: RouteFigures[] = [];
-  for (const route of only ? [only] : routes.all()) {
+  for (const one of only ? [only] : routes) {
+    if (one === undefined) continue;
     const tally = new Tally();
-    for (const minute of route.since(first)) tally.merge(minute.tally);
+    for (const minute of one.since(first)) tally.merge(minute.tally);
     if (tally.requests === 0) continue;
     total.merge(tally);
-    found.push({ method: route.method, route: route.route, ...figuresOf(tally, seconds) });
+    found.push({ method: one.route.method, route: one.route.route, ...figuresOf(tally, seconds) });
   }
   const shown = <Item extends { at: number; ms: number }>({ at, ms, ...rest }: Item) => ({
     at: new Date(at).toISOString(),
@@ -106,15 +118,15 @@ export function performanceOf(kept: Kept, window: Window, now: number, only?: Ro
     routes: found.sort((a, b) => b.requests - a.requests),
     distribution: distributionOf(total.sketch),
     slowestRequests: slowRequests
-      .list(now, ({ method, route }) => !only || (method === only.method && route === only.route))
+      .list(now, ({ method, route }) => !only || (method === only.route.method && route === only.route.route))
       .map(shown),
-    slowestQueries: queries.slowest.list(now).map(shown),
+    slowestQueries: slowQueries.list(now).map(shown),
     ...(only ? { history: routeHistory(only, Math.max(first, minuteOf(startedAt)), last) } : {}),
   };
 }
 
 /** The minutes of one route that are over. */
-function routeHistory(route: Route, first: number, last: number): NonNullable<Performance['history']> {
+function routeHistory(route: RouteTraffic, first: number, last: number): NonNullable<Performance['history']> {
   const minutes = range(first, last);
   const tallies = new Map(Array.from(route.since(first), ({ minute, tally }) => [minute, tally]));
   const column = (value: (tally: Tally) => number | null) =>

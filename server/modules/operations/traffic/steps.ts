@@ -1,5 +1,5 @@
-import { Tally } from './routes.ts';
 import { Sketch } from './sketch.ts';
+import { Tally } from './tally.ts';
 
 /** The process as a whole is kept in steps of this length, for an hour. */
 export const STEP_MS = 5_000;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ErrorGroup } from '#contracts/monitoring.ts';
+import type { ErrorGroup } from '#contracts/operations/log.ts';
 
 /** The kind that was seen least recently goes for a new one. */
 const MOST_GROUPS = 200;

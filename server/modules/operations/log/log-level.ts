@@ -1,5 +1,5 @@
 import type { Level } from 'pino';
-import type { Logger } from '../../platform/logging/logger.ts';
+import type { Logger } from '../../../platform/logging/logger.ts';
 
 type AnyLevel = Level | 'silent';
 

@@ -1,16 +1,19 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { withoutValues } from './queries.ts';
+import { Observations } from '../../../platform/metrics/observations.ts';
+import { withoutValues } from './statements.ts';
 import { Traffic } from './traffic.ts';
 
 /** A whole minute, so that windows begin where the tests expect it. */
 const START = Date.UTC(2026, 0, 1, 12);
+let observations: Observations;
 let traffic: Traffic;
 const refused = { rateLimited: 0, shed: 0 };
 
 beforeEach(() => {
   vi.useFakeTimers({ now: START, toFake: ['Date', 'setTimeout', 'clearTimeout'] });
-  traffic = new Traffic({
+  observations = new Observations();
+  traffic = new Traffic(observations, {
     instance: 'test-1',
     connections: () => ({ open: 3, working: 2 }),
     pool: () => ({ max: 20, total: 5, idle: 1, waiting: 7 }),
@@ -19,15 +22,16 @@ beforeEach(() => {
 });
 afterEach(() => {
   traffic.close();
+  observations.close();
   vi.useRealTimers();
 });
 
-const notes = () => traffic.routes.of('GET', '/api/notes');
+const notes = () => observations.routes.of('GET', '/api/notes');
 
 /** Requests of 1 ms, 2 ms, … that are answered evenly over so many seconds, from now on. */
 function serve(count: number, seconds: number, status = 200): void {
   for (let index = 0; index < count; index++) {
-    traffic.observe(notes(), status, index + 1);
+    observations.request(notes(), status, index + 1);
     vi.advanceTimersByTime((seconds * 1_000) / count);
   }
 }
@@ -81,9 +85,10 @@ test('the history has a column element for each step that is over, null where no
 });
 
 test('routes are told apart, most requests first, and add up', () => {
-  const create = traffic.routes.of('POST', '/api/notes');
+  const create = observations.routes.of('POST', '/api/notes');
   serve(300, 30);
-  for (let index = 0; index < 10; index++) traffic.observe(create, [201, 400, 500][index % 3] as number, 40);
+  for (let index = 0; index < 10; index++)
+    observations.request(create, [201, 400, 500][index % 3] as number, 40);
   const { total, routes, distribution = [], seconds } = traffic.performance('5m') ?? {};
   expect(routes).toMatchObject([
     { method: 'GET', route: '/api/notes', requests: 300, errors: 0, clientErrors: 0, maxMs: 300 },
@@ -110,14 +115,12 @@ test('one route comes with its history by the minute', () => {
 
 test('knows the 20 slowest of the last hour, although the slowest of all grow old', () => {
   const slow = (ms: number) => {
-    if (ms <= traffic.slowRequests.bar) return;
-    const what = { requestId: String(ms), method: 'GET', route: '/', path: '/', status: 200 };
-    traffic.slowRequests.add({ at: Date.now(), ms, ...what });
+    observations.request(notes(), 200, ms, true, { id: String(ms), url: '/api/notes?secret=1' });
   };
   const slowest = () => traffic.performance('5m')?.slowestRequests.map(({ durationMs }) => durationMs);
   for (let index = 0; index < 100; index++) slow(10_000 + Math.random() * 10_000);
   vi.advanceTimersByTime(30 * 60_000);
-  traffic.observe(notes(), 200, 1);
+  observations.request(notes(), 200, 1);
   for (let ms = 1; ms <= 100; ms++) slow(ms);
   expect(slowest()?.every((ms) => ms >= 10_000)).toBe(true);
   vi.advanceTimersByTime(31 * 60_000);
@@ -130,7 +133,7 @@ test('ticks while requests come or somebody watches, and at no other time', () =
   expect(vi.getTimerCount()).toBe(0);
   vi.advanceTimersByTime(60_000);
   expect(ticks).toEqual([]);
-  traffic.observe(notes(), 200, 1);
+  observations.request(notes(), 200, 1);
   vi.advanceTimersByTime(60_000);
   // One for the request, one that finds nothing.
   expect(ticks.map((at) => at - START)).toEqual([62_000, 64_000]);
@@ -163,9 +166,9 @@ test('a clock that is set back, and one that jumps, lose nothing but their own t
 });
 
 test('queries are told by operation, the slow ones without values', () => {
-  traffic.observeQuery('select * from notes where id = $1', 12, false);
-  traffic.observeQuery("INSERT INTO notes VALUES ('my secret', 4711)", 250, true);
-  traffic.observeAcquire(3);
+  observations.query('select * from notes where id = $1', 12, false);
+  observations.query("INSERT INTO notes VALUES ('my secret', 4711)", 250, true);
+  observations.acquire(3);
   const { queryP95Ms, pool } = traffic.figures();
   expect(queryP95Ms).toBeCloseTo(12, 0);
   expect(pool).toMatchObject({ size: 20, open: 5, idle: 1, waiting: 7 });

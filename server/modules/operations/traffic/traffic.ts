@@ -1,11 +1,16 @@
-import type { Figures, History, Performance, Window } from '#contracts/monitoring.ts';
-import { memoryUsage } from '../lib/memory.ts';
+import type { Figures, History, Performance, Window } from '#contracts/operations/traffic.ts';
+import { memoryUsage } from '../../../platform/lib/memory.ts';
+import { pathOf } from '../../../platform/lib/problem.ts';
+import type { Observations, ObservedRequest, Observer } from '../../../platform/metrics/observations.ts';
+import { operationOf } from '../../../platform/metrics/queries.ts';
+import type { Route } from '../../../platform/metrics/routes.ts';
 import { CORES, HEAP_LIMIT, MEMORY_LIMIT, ProcessSamples } from './process-samples.ts';
-import { Queries } from './queries.ts';
-import { minuteOf, type Route, Routes, Tally } from './routes.ts';
+import { minuteOf, RouteTraffic } from './route-traffic.ts';
 import { Sketch } from './sketch.ts';
 import { Slowest } from './slowest.ts';
+import { withoutValues } from './statements.ts';
 import { firstFrom, STEP_MS, Steps } from './steps.ts';
+import { Tally } from './tally.ts';
 import {
   historyOf,
   type Kept,
@@ -13,6 +18,7 @@ import {
   performanceOf,
   round,
   rounded,
+  type SlowQuery,
   type SlowRequest,
   WINDOW_MS,
 } from './traffic-views.ts';
@@ -49,21 +55,21 @@ export interface WindowTotals {
 /**
  * How this process is doing, over the last hour: counts, durations and what they cost.
  *
- * One observation for each request feeds all of it; everything else is computed when somebody asks. While requests come
- * or a screen is open, it looks at the process once a second; else it does nothing at all.
+ * It is told of each observation that the platform counts; everything else is computed when somebody asks. While requests
+ * come or a screen is open, it looks at the process once a second; else it does nothing at all.
  */
-export class Traffic {
-  /** False where ENABLE_METRICS says so: then nothing is counted, and only the process itself can be looked at. */
-  readonly enabled: boolean;
-  readonly routes = new Routes();
-  readonly queries = new Queries();
-  readonly samples = new ProcessSamples();
-  readonly slowRequests = new Slowest<SlowRequest>(MOST_SLOW);
+export class Traffic implements Observer {
+  readonly samples: ProcessSamples;
+  readonly #slowRequests = new Slowest<SlowRequest>(MOST_SLOW);
+  readonly #slowQueries = new Slowest<SlowQuery>(MOST_SLOW);
+  readonly #observations: Observations;
+  /** By the id of the route. */
+  readonly #routes: (RouteTraffic | undefined)[] = [];
   readonly #sources: TrafficSources;
   readonly #kept: Kept;
   readonly #steps: Steps;
   /** Routes with something fresh. */
-  readonly #active: Route[] = [];
+  readonly #active: RouteTraffic[] = [];
   /** Refusals that are in a step already. */
   #refused = 0;
   readonly #listeners = new Set<(at: number) => void>();
@@ -74,41 +80,68 @@ export class Traffic {
   #timer: NodeJS.Timeout | undefined;
   #lastTick = 0;
 
-  /** @param enabled Whether anybody will call `observe`. */
-  constructor(sources: TrafficSources, enabled = true) {
+  /** @param observations From here on it is their observer. */
+  constructor(observations: Observations, sources: TrafficSources) {
     const { instance } = sources;
     const startedAt = Date.now();
-    const { routes, queries, slowRequests } = this;
-    this.enabled = enabled;
+    this.samples = new ProcessSamples(observations.collections);
+    this.#observations = observations;
     this.#sources = sources;
     this.#steps = new Steps(startedAt);
-    this.#kept = { instance, startedAt, steps: this.#steps, routes, slowRequests, queries };
+    this.#kept = {
+      instance,
+      startedAt,
+      steps: this.#steps,
+      routes: this.#routes,
+      slowRequests: this.#slowRequests,
+      slowQueries: this.#slowQueries,
+    };
+    observations.observer = this;
   }
 
-  /**
-   * Counts one request.
-   *
-   * @param ms From its arrival until its answer was handed to the system, in milliseconds.
-   * @param hurried Whether its duration says anything about others.
-   */
-  observe(route: Route, status: number, ms: number, hurried = true): void {
-    if (!this.#busy) this.#wake();
-    if (route.fresh.requests === 0) this.#active.push(route);
-    route.add(route.series[status] ?? this.routes.seriesOf(route, status), status, ms, hurried);
+  /** False where ENABLE_METRICS says so: then nothing is counted, and only the process itself can be looked at. */
+  get enabled(): boolean {
+    return this.#observations.enabled;
   }
 
-  /** Counts one statement. @param text As it was sent. @param ms Until it was answered or failed. */
-  observeQuery(text: string, ms: number, failed: boolean): void {
+  /** Counts one request. Parameters: `Observer.request`. */
+  request(
+    route: Route,
+    status: number,
+    ms: number,
+    timed: boolean,
+    request: ObservedRequest | undefined,
+  ): void {
     if (!this.#busy) this.#wake();
-    this.queries.add(text, ms, failed);
+    const own = this.#routes[route.id] ?? this.#begin(route);
+    if (own.fresh.requests === 0) this.#active.push(own);
+    own.add(status, ms, timed);
+    if (ms > this.#slowRequests.bar && timed && request !== undefined) {
+      const { method, route: name } = route;
+      const known = { requestId: request.id, method, route: name, path: pathOf(request.url), status };
+      this.#slowRequests.add({ at: Date.now(), ms, ...known });
+    }
+  }
+
+  query(text: string, ms: number, failed: boolean): void {
+    if (!this.#busy) this.#wake();
     this.#steps.current.queries.add(ms);
+    if (ms <= this.#slowQueries.bar) return;
+    const known = { statement: withoutValues(text), operation: operationOf(text), failed };
+    this.#slowQueries.add({ at: Date.now(), ms, ...known });
   }
 
-  /** Counts one wait for a connection of the pool. @param ms Until it was lent or refused. */
-  observeAcquire(ms: number): void {
+  acquire(ms: number): void {
     if (!this.#busy) this.#wake();
-    this.queries.acquires.add(ms);
     this.#steps.current.acquires.add(ms);
+  }
+
+  #begin(route: Route): RouteTraffic {
+    const own = new RouteTraffic(route);
+    // Without holes, in which V8 would look slowly.
+    while (this.#routes.length <= route.id) this.#routes.push(undefined);
+    this.#routes[route.id] = own;
+    return own;
   }
 
   /** Keeps sampling although no request comes: a screen is open. @returns A function that ends it. */
@@ -198,11 +231,12 @@ export class Traffic {
    * Rate, errors and durations by route.
    *
    * @param name One route alone, as `GET /api/notes/:id`; then with its history.
-   * @returns Undefined where nobody has asked for that route yet.
+   * @returns Undefined where there is no such route.
    */
   performance(window: Window, name?: string): Performance | undefined {
-    const only = name === undefined ? undefined : this.routes.find(name);
-    if (name !== undefined && only === undefined) return undefined;
+    const route = name === undefined ? undefined : this.#observations.routes.find(name);
+    if (name !== undefined && route === undefined) return undefined;
+    const only = route && (this.#routes[route.id] ?? this.#begin(route));
     const now = Date.now();
     this.#fold(now);
     return performanceOf(this.#kept, window, now, only);
@@ -212,7 +246,7 @@ export class Traffic {
   close(): void {
     clearTimeout(this.#timer);
     this.#closed = true;
-    this.samples.close();
+    this.samples.stop();
   }
 
   /** Something happens: from now on it is looked at, until nothing does. */
@@ -282,7 +316,7 @@ export class Traffic {
     step.refused += rateLimited + shed - this.#refused;
     this.#refused = rateLimited + shed;
     this.#steps.advance(now);
-    this.slowRequests.roll(now);
-    this.queries.slowest.roll(now);
+    this.#slowRequests.roll(now);
+    this.#slowQueries.roll(now);
   }
 }

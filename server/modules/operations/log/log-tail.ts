@@ -1,10 +1,9 @@
-import type { LogLevel, LogLine } from '#contracts/monitoring.ts';
+import type { LogLevel, LogLine } from '#contracts/operations/log.ts';
+import { MAX_LINE } from '../../../platform/logging/log-lines.ts';
 
 /** What is kept: so many lines, or what of them fits into so many bytes. */
 const MOST_LINES = 1_000;
 const MOST_BYTES = 512 * 1_024;
-/** Of a single line; one that is longer, such as an object that was logged whole, would push out all others. */
-export const LONGEST_LINE = 32 * 1_024;
 
 /** pino's levels, in their order. */
 const LEVELS: Record<LogLevel, number> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
@@ -62,10 +61,10 @@ export class LogTail {
    * Takes in lines in UTF-8, each with its line break, and tells whoever waits for them.
    *
    * @param lines Less than `MOST_BYTES` of them, or one alone.
-   * @param count How many there are; one alone where it is longer than `LONGEST_LINE`.
+   * @param count How many there are; one alone where it is longer than `MAX_LINE`: such a one would push out all others, and is shortened.
    */
   add(lines: Buffer, count = 1): void {
-    const isHuge = count === 1 && lines.length > LONGEST_LINE;
+    const isHuge = count === 1 && lines.length > MAX_LINE;
     const bytes = isHuge ? Buffer.from(shortened(lines.toString())) : lines;
     if (this.#end + bytes.length > MOST_BYTES) {
       // What lies from here to the end of the ring is the oldest, and would come before what is at its beginning.

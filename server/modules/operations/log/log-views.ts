@@ -1,0 +1,26 @@
+import type { LogLines } from '../../../platform/logging/log-lines.ts';
+import { ErrorGroups } from './error-groups.ts';
+import { LogTail } from './log-tail.ts';
+
+/** What can be seen of the log from inside, without its file. */
+export interface LogViews {
+  tail: LogTail;
+  errors: ErrorGroups;
+}
+
+/** @returns Views of what the log holds from here on, and a function that lets go of it. */
+export function viewLog(log: LogLines): LogViews & { end: () => void } {
+  const tail = new LogTail(log.flush);
+  const errors = new ErrorGroups();
+  const end = log.subscribe((lines, count, endsInError) => {
+    tail.add(lines, count);
+    if (endsInError) errors.add(lastOf(lines));
+  });
+  return { tail, errors, end };
+}
+
+/** The last line of several. */
+function lastOf(lines: Buffer): string {
+  const end = lines.length - 1;
+  return lines.toString('utf8', lines.lastIndexOf('\n', end - 1) + 1, end);
+}

@@ -1,0 +1,27 @@
+/**
+ * Adds `GET /metrics`, for scrapers that have the operators' key; METRICS_PORT answers them without one.
+ *
+ * It stands outside of what is held and shed, because that is when its figures are wanted.
+ */
+import type { FastifyInstance, FastifySchema } from 'fastify';
+import { scrape as contract } from '#contracts/metrics.ts';
+import { ProblemError } from '../lib/problem.ts';
+import type {} from './access/access.ts';
+import type {} from './metrics.ts';
+import { sendNotStored } from './quick-response.ts';
+import type {} from './rate-limit/rate-limit.ts';
+
+export async function scrape(app: FastifyInstance): Promise<void> {
+  const { enabled } = app.observations;
+  app.route({
+    ...contract,
+    schema: contract.schema as FastifySchema,
+    config: enabled ? { quiet: true, limit: 'local' } : { access: 'public' },
+    async handler(_request, reply) {
+      sendNotStored(reply);
+      if (!enabled) throw new ProblemError('not-found', 'ENABLE_METRICS is false: nothing is measured here.');
+      const { contentType, text } = await app.metricsRegistry.scrape();
+      return reply.type(contentType).send(text);
+    },
+  });
+}
