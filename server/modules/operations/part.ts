@@ -1,4 +1,5 @@
 import type { Part, Platform } from '../../platform/parts.ts';
+import { otherPaths } from './other-paths.ts';
 import { operationsRoutes } from './routes.ts';
 import type { operationsSettings } from './settings.ts';
 
@@ -7,5 +8,6 @@ export const operations = (platform: Platform<typeof operationsSettings>): Part 
   name: 'operations',
   async routesInEveryState(app, brought) {
     await app.register(operationsRoutes, { ...platform, ...brought });
+    await app.register(otherPaths);
   },
 });

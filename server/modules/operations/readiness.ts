@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger } from 'fastify';
 import { type ReadinessItem, readProductionReadiness } from '#contracts/operations/deployment.ts';
 import type { Config } from '../../platform/config/config.ts';
 import type { EffectiveSetting } from '../../platform/config/reader.ts';
@@ -47,7 +48,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
           })),
         ),
         inTime(reportsRefused(config.diagnosticsDir)),
-        Promise.all(findings.map(judgeFinding)),
+        Promise.all(findings.map((one) => judgeFinding(one, app.log))),
       ]);
       const own = judgeReadiness({
         config,
@@ -73,13 +74,18 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
 };
 
 /** One that throws, or says nothing in time, hides none of the others. */
-async function judgeFinding(finding: Finding): Promise<ReadinessItem> {
+async function judgeFinding(finding: Finding, log: FastifyBaseLogger): Promise<ReadinessItem> {
   const { name, title } = finding;
-  const verdict = await inTime((async () => finding.judge())());
+  const verdict = await inTime(
+    (async () => finding.judge())().catch((err) => {
+      log.error({ err, finding: name }, `the finding ${name} cannot be judged`);
+      throw err;
+    }),
+  );
   return {
     name,
     title,
-    ...(verdict ?? warn('It could not be found out in time.', 'Look into the log, and ask again.')),
+    ...(verdict ?? warn('It could not be found out.', 'Look into the log, and ask again.')),
   };
 }
 
