@@ -16,6 +16,7 @@ import { say, step } from './launcher/words.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const WITH_DATABASE = 'scripts/with-database.ts';
+const PRODUCTION_READY = 'scripts/production-ready.ts';
 const bin = {
   biome: 'node_modules/@biomejs/biome/bin/biome',
   drizzle: 'node_modules/drizzle-kit/bin.cjs',
@@ -40,11 +41,7 @@ const tasks = {
   'test:reliability': suite('reliability'),
   // Asks a deployment from outside: nothing of this clone is needed.
   'test:smoke': { packages: 'none', run: program('scripts/smoke.ts') },
-  'test:production-ready': {
-    packages: 'none',
-    configured: true,
-    run: program('scripts/production-ready.ts'),
-  },
+  'test:production-ready': { packages: 'none', configured: true, run: program(PRODUCTION_READY) },
   check: { packages: 'all', run: check },
   docs: { packages: 'none', run: program('scripts/generate-config-docs.ts') },
   screenshots: { packages: 'all', build: true, run: program('scripts/screenshots.ts') },

@@ -1,11 +1,25 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ProblemError } from '../server/platform/lib/problem.ts';
+import type { Part } from '../server/platform/parts.ts';
 import { createTestApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
 
 const ORIGIN = 'https://app.example.com';
 const KEY = 'Rt6Yb4oW8i2VqPjGfEdHs1McUn5BrL7wXa0TyQ9v3kZ';
+
+const orders: Part = {
+  name: 'orders',
+  async routes(api) {
+    const config = { access: 'operator' } as const;
+    api.get('/api/orders', { config }, async () => []);
+    api.post('/api/orders', { config }, async (_request, reply) => reply.code(201).send({ id: 1 }));
+    api.delete('/api/orders/:id', { config }, async () => {
+      throw new ProblemError('not-found', 'There is no such order.');
+    });
+  },
+};
 
 let database: TestDatabase;
 let app: TestApp;
@@ -13,7 +27,8 @@ let address: string;
 
 beforeAll(async () => {
   database = await createDatabase();
-  app = await createTestApp(database.url, { CORS_ORIGINS: ORIGIN, INTERNAL_API_KEY: KEY });
+  const env = { CORS_ORIGINS: ORIGIN, INTERNAL_API_KEY: KEY };
+  app = await createTestApp(database.url, env, { features: [() => orders] });
   address = await app.listen();
 });
 
@@ -35,7 +50,7 @@ async function ask(path: string, method = 'GET', headers: Record<string, string>
 }
 
 const OPERATOR = { 'x-api-key': KEY };
-const SILENCE = JSON.stringify({ alert: '*', comment: 'deployment', minutes: 1 });
+const ORDER = JSON.stringify({ pieces: 1 });
 const JSON_BODY = { 'content-type': 'application/json' };
 
 it.each<[number, ...Parameters<typeof ask>]>([
@@ -44,11 +59,12 @@ it.each<[number, ...Parameters<typeof ask>]>([
   [200, '/api/status', 'GET', { origin: ORIGIN }],
   [200, '/api/status', 'GET', { origin: 'https://else.example.com' }],
   [204, '/api/status', 'OPTIONS', { origin: ORIGIN, 'access-control-request-method': 'GET' }],
-  [200, '/api/monitoring/silences', 'GET', OPERATOR],
-  [201, '/api/monitoring/silences', 'POST', { ...OPERATOR, ...JSON_BODY }, SILENCE],
-  [400, '/api/monitoring/silences', 'POST', { ...OPERATOR, ...JSON_BODY }, '{'],
+  [200, '/api/orders', 'GET', OPERATOR],
+  [401, '/api/orders'],
+  [201, '/api/orders', 'POST', { ...OPERATOR, ...JSON_BODY }, ORDER],
+  [400, '/api/orders', 'POST', { ...OPERATOR, ...JSON_BODY }, '{'],
   [404, '/api/nothing'],
-  [404, '/api/monitoring/silences/999999', 'DELETE', OPERATOR],
+  [404, '/api/orders/999999', 'DELETE', OPERATOR],
   [405, '/api/status', 'PUT'],
   [401, '/api/monitoring/nothing', 'GET', { 'x-api-key': 'wrong' }],
   [200, '/api/openapi.json', 'GET', { 'accept-encoding': 'gzip' }],

@@ -223,12 +223,13 @@ function proxied(): void {
     for (const [i, now] of left.entries()) if (i > 0) expect(now).toBeLessThan(left[i - 1] as number);
   });
 
-  it('passes streams on as they come', async () => {
+  it('passes streams on as they come', async (context) => {
     const response = await open(ports.tls, '/api/monitoring/stream', {
       headers: { authorization: `Bearer ${KEY}` },
       agent: false,
       rejectUnauthorized: false,
     });
+    if (response.statusCode === 404) context.skip('operations, which has a stream, was stripped');
     expect(response.statusCode).toBe(200);
     const [first] = await once(response, 'data', { signal: AbortSignal.timeout(5_000) });
     expect(String(first)).toMatch(/^(retry|event|id|data):/m);

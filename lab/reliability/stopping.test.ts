@@ -1,5 +1,4 @@
 /** Restarts and stops, as an orchestrator and a load balancer see them. */
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -164,41 +163,6 @@ describe('told to stop', () => {
     expect(closedEarly).toBe(0);
     expect(took).toBeLessThan(within(2_500));
     agent.destroy();
-  });
-
-  it('event streams are told to go elsewhere, and hold nothing up', async () => {
-    const database = await createDatabase();
-    const key = randomBytes(32).toString('hex');
-    await using server = await startServer({
-      DATABASE_URL: database.url,
-      DRAIN_DELAY_MS: '1000',
-      INTERNAL_API_KEY: key,
-    });
-    await server.ready();
-    const open = async () => {
-      const answer = await fetch(`${server.url}/api/monitoring/stream`, { headers: { 'x-api-key': key } });
-      expect(answer.status).toBe(200);
-      // Resolves when the stream has ended.
-      return { text: answer.text() };
-    };
-    const streams = await Promise.all(Array.from({ length: 20 }, open));
-    await sleep(500);
-    const signalled = performance.now();
-    const exit = server.end();
-    // One that comes when all of them have been told is answered, and ended as well.
-    await sleep(300);
-    streams.push(await open());
-    const texts = await Promise.all(streams.map(({ text }) => text));
-    expect(await exit).toBe(0);
-    const took = performance.now() - signalled;
-    const told = texts.filter((text) => text.includes('event: reconnect\n')).length;
-    record(
-      'streams',
-      `${told} of 20 told; one that came meanwhile was answered and ended; exit ${ms(took)} after the signal, DRAIN_DELAY_MS=1000`,
-    );
-    expect(told).toBe(20);
-    expect(texts.at(-1)).toContain('event: figures\n');
-    expect(took).toBeLessThan(within(2_000));
   });
 
   it('a request that never ends is given up at the deadline, and named', async () => {

@@ -89,12 +89,12 @@ it('a subcommand of a part runs with its arguments, and its part ends', async ()
   const shop = new Shop();
   const load = async () => ({ createApp: () => ({ modules: [], features: [shop] }) });
   const { signal } = new AbortController();
-  expect(await runPartCommand('greet', ['a', 'b'], load, signal)).toBe(3);
+  expect(await runPartCommand('greet', ['a', 'b'], {}, load, signal)).toBe(3);
   expect([shop.greeted, shop.ended]).toEqual([['a', 'b'], 1]);
 
   const said: string[] = [];
   const error = vi.spyOn(console, 'error').mockImplementation((text) => void said.push(text));
-  expect(await runPartCommand('leave', [], load, signal)).toBeUndefined();
+  expect(await runPartCommand('leave', [], {}, load, signal)).toBeUndefined();
   error.mockRestore();
   expect(said.join('\n')).toContain("There is no command 'leave'. There are:");
   expect(said.join('\n')).toContain('  greet: greets');

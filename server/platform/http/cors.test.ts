@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
+import type { Part } from '../parts.ts';
 import { CORS, cors } from './cors.ts';
 import { problems } from './problems.ts';
 
@@ -100,12 +101,13 @@ describe('what operators may, of the whole application', () => {
   let cookie: string;
   beforeAll(async () => {
     database = await createDatabase();
-    server = await createTestApp(database.url, {
+    const env = {
       CORS_ORIGINS: origin,
       PUBLIC_URL: 'https://own.example.com',
       INTERNAL_API_KEY: KEY,
       SESSION_SECRET: 'Hn5cVt2QxWm8RzKb0LpYs4GdFj7UaEoi',
-    });
+    };
+    server = await createTestApp(database.url, env, { features: [() => stock] });
     const answer = await server.app.inject({ method: 'POST', url: SESSION, payload: { key: KEY } });
     cookie = String(answer.headers['set-cookie']).split(';')[0] as string;
   });
@@ -113,11 +115,21 @@ describe('what operators may, of the whole application', () => {
     await server[Symbol.asyncDispose]();
     await database.drop();
   });
-  const LEVEL = { level: 'info', minutes: 1 };
+  const OPERATOR = { config: { access: 'operator' } } as const;
+  const stock: Part = {
+    name: 'stock',
+    async routes(api) {
+      api.get('/api/monitoring/stock', OPERATOR, async () => 7);
+      api.put('/api/monitoring/stock', OPERATOR, async () => 8);
+      api.delete('/api/monitoring/stock/:id', OPERATOR, async () => 6);
+      api.get('/api/shop', { config: { access: 'public' } }, async () => 'open');
+      api.patch('/api/shop/:id', { config: { access: 'public' } }, async () => 'changed');
+    },
+  };
   const granted = (headers: Record<string, unknown>) =>
     Object.keys(headers).filter((name) => name.startsWith('access-control-'));
 
-  it.each(['/api/monitoring/logs', '/api/monitoring/nothing', '/api/%6Donitoring/logs', SESSION])(
+  it.each(['/api/monitoring/stock', '/api/monitoring/nothing', '/api/%6Donitoring/stock', SESSION])(
     'a page of a listed origin cannot read at %s',
     async (url) => {
       for (const headers of [{ origin, cookie }, { origin }, { origin, 'x-api-key': KEY }]) {
@@ -128,12 +140,12 @@ describe('what operators may, of the whole application', () => {
   );
 
   it.each([
-    ['PUT', '/api/monitoring/log-level'],
-    ['PUT', '/api/%6Donitoring/log-level'],
-    ['GET', '/api/monitoring/logs'],
+    ['PUT', '/api/monitoring/stock'],
+    ['PUT', '/api/%6Donitoring/stock'],
+    ['GET', '/api/monitoring/stock'],
     ['POST', SESSION],
     ['DELETE', SESSION],
-    ['DELETE', '/api/monitoring/silences/7'],
+    ['DELETE', '/api/monitoring/stock/7'],
   ])('nor is its preflight for %s %s answered', async (method, url) => {
     const headers = { origin, 'access-control-request-method': method };
     const answer = await server.app.inject({ method: 'OPTIONS', url, headers });
@@ -144,9 +156,9 @@ describe('what operators may, of the whole application', () => {
     const write = (origin: string) =>
       server.app.inject({
         method: 'PUT',
-        url: '/api/monitoring/log-level',
+        url: '/api/monitoring/stock',
         headers: { origin, cookie, 'sec-fetch-site': 'same-site' },
-        payload: LEVEL,
+        payload: {},
       });
     const refused = await write(origin);
     expect([refused.statusCode, refused.json().type]).toEqual([403, '/problems/cross-site']);
@@ -156,10 +168,10 @@ describe('what operators may, of the whole application', () => {
   });
 
   it('while it reads and writes what is for everybody', async () => {
-    const read = await server.app.inject({ url: '/api/status', headers: { origin } });
+    const read = await server.app.inject({ url: '/api/shop', headers: { origin } });
     expect(read.headers['access-control-allow-origin']).toBe(origin);
     const headers = { origin, 'access-control-request-method': 'PATCH' };
-    const asked = await server.app.inject({ method: 'OPTIONS', url: '/api/status', headers });
+    const asked = await server.app.inject({ method: 'OPTIONS', url: '/api/shop/1', headers });
     expect([asked.statusCode, asked.headers['access-control-allow-origin']]).toEqual([204, origin]);
   });
 });
