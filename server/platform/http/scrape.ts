@@ -16,7 +16,7 @@ export async function scrape(app: FastifyInstance): Promise<void> {
   app.route({
     ...contract,
     schema: contract.schema as FastifySchema,
-    config: enabled ? { quiet: true, limit: 'local' } : { access: 'public' },
+    config: enabled ? { access: 'operator', quiet: true, limit: 'local' } : { access: 'public' },
     async handler(_request, reply) {
       sendNotStored(reply);
       if (!enabled) throw new ProblemError('not-found', 'ENABLE_METRICS is false: nothing is measured here.');
