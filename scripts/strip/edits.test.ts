@@ -71,6 +71,13 @@ export function createApp(platform: Platform) {
     expect(without('birds')).not.toContain('birds');
   });
 
+  it('loses what is spread into it', () => {
+    const list =
+      "import { a } from './modules/a/settings.ts';\nexport const all = {\n  ...a,\n  ...other.a,\n};\n";
+    const partOf = (specifier: string) => (specifier.startsWith('./modules/a/') ? 'a' : undefined);
+    expect(withoutParts(list, partOf, () => true)).toBe('export const all = {\n  ...other.a,\n};\n');
+  });
+
   it('stays as it is where nothing belongs to the part', () => {
     expect(without('mice')).toBe(LIST);
   });

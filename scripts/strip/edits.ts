@@ -72,8 +72,9 @@ function partNames(code: string, partOf: PartOf): [name: string, part: string][]
   return found;
 }
 
-/** A property or a key of that name is something else. */
-const mention = (name: string) => new RegExp(`(?<![\\w$.])${name.replaceAll('$', '\\$')}(?![\\w$]|:)`);
+/** A property or a key of that name is something else; what is spread (`...name`) is not. */
+const mention = (name: string) =>
+  new RegExp(`(?<![\\w$])(?<!(?<!\\.\\.)\\.)${name.replaceAll('$', '\\$')}(?![\\w$]|:)`);
 const names = (line: string, name: string) => mention(name).test(line);
 
 /** A line without its texts and comments. */
