@@ -15,10 +15,10 @@ export default defineConfig({
           name: 'unit',
           include: ['{client/src,contracts,scripts,server,tests}/**/*.test.{ts,tsx}'],
           globalSetup: ['tests/support/global-setup.ts'],
-          // Waiting costs nothing where what is waited for comes soon; a busy machine may take its time.
-          expect: { poll: { timeout: 10_000 } },
-          testTimeout: 20_000,
-          hookTimeout: 30_000,
+          // Limits for what hangs. Waiting costs nothing where what is waited for comes soon; a busy machine may take its time.
+          expect: { poll: { timeout: 60_000 } },
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           // Most of them wait for time-outs and processes: more at once than there are cores to keep the whole under three minutes.
           maxWorkers: 3,
           maxConcurrency: 10,

@@ -63,8 +63,8 @@ export interface ConnectionFacts {
   onAbandoned: (request: FastifyRequest, response: ServerResponse, ms: number) => void;
   /** The request that a connection is at work on; from here on nobody is told if it is abandoned. */
   takeRequest(socket: Socket): FastifyRequest | undefined;
-  /** Closes those that are between two requests. What is still to be read of an answer is not cut off. */
-  closeIdle(): void;
+  /** Whether an answer has ended on our side and is still to be read by its client. */
+  readonly flushing: boolean;
   /** Requests that came and whose answer has not gone out, the oldest first. `begun`: a part of it has. */
   unanswered(): { method: string; path: string; ageMs: number; begun: boolean }[];
   /** How many were let go, by reason. */
@@ -247,10 +247,9 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
       if (connection) connection.known = undefined;
       return known;
     },
-    closeIdle() {
-      for (const connection of open) {
-        if (connection.idle && connection.unfinishedHeaders === 0) connection.socket.destroy();
-      }
+    get flushing() {
+      for (const { working, response } of open) if (working && response?.writableEnded) return true;
+      return false;
     },
     unanswered() {
       const now = performance.now();

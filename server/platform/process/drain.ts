@@ -39,9 +39,8 @@ export async function drain({
     const closed = port.stopListening();
     const sweep = setInterval(() => {
       port.closeSilentConnections();
-      // Node's own way closes connections whose answer has ended and is not read yet.
-      if (running.app) running.app.connections.closeIdle();
-      else port.server.closeIdleConnections();
+      // Node takes a connection for idle whose answer has ended, although its client still reads it.
+      if (!running.app?.connections.flushing) port.server.closeIdleConnections();
     }, SWEEP_MS);
     await closed;
     clearInterval(sweep);
