@@ -11,7 +11,7 @@ test('says that the server is away, and that it is back', async ({ page, backend
   let server = await backend.start();
   await server.ready();
   await page.goto(server.url);
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
 
   await server.end('SIGKILL');
   await expect(
@@ -30,7 +30,7 @@ test('says that the server is away, and that it is back', async ({ page, backend
 
 test('tells an offline browser from a lost server', async ({ page, context }) => {
   await page.goto('/');
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
   await context.setOffline(true);
   await expect(page.getByText('You are offline.')).toBeVisible();
   await context.setOffline(false);
@@ -41,7 +41,7 @@ test('asks nothing any more when nobody is there', async ({ page }) => {
   await page.clock.install();
   let asked = 0;
   await page.goto('/');
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
   page.on('request', () => {
     asked += 1;
   });
@@ -116,7 +116,7 @@ test.describe('a deployment under an open page', () => {
       loads += 1;
     });
     await goHome(page);
-    await expect(page.getByText(/^Ready \d/)).toBeVisible();
+    await expect(page.getByText(/^Ready in \d/)).toBeVisible();
     await expect(page.getByText('A new version is ready.')).toBeHidden();
     expect(loads).toBe(1);
     await server.end();

@@ -13,7 +13,7 @@ test('the home screen stays within its budget of script', async ({ page }) => {
     if (response.request().resourceType() === 'script') scripts.push(new URL(response.url()).pathname);
   });
   await page.goto('/');
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
   const bodies = [...new Set(scripts)].map((path) => readFileSync(join(ROOT, 'dist', 'client', path)));
   const sum = (compress: (body: Buffer) => Buffer) =>
     bodies.reduce((all, body) => all + compress(body).length, 0);
@@ -91,7 +91,7 @@ test('the palette and the theme menu are worked by keyboard alone, under the str
   page,
 }) => {
   await page.goto('/');
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
   await page.keyboard.press('Enter');
@@ -152,7 +152,7 @@ test.describe(() => {
 
   test('a dozen values re-skin everything', async ({ page }) => {
     await page.goto('/');
-    await expect(page.getByText(/^Ready \d/)).toBeVisible();
+    await expect(page.getByText(/^Ready in \d/)).toBeVisible();
     const skin = {
       '--background': '#fdf6e3',
       '--surface': '#fffbf0',
@@ -209,13 +209,13 @@ test('a screen that opens takes the focus, and one that is come back to stands w
   await page.goto('/no/such/screen');
   await page.getByRole('link', { name: 'Go to the home screen' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
   await page.mouse.wheel(0, 300);
   await expect(() => page.evaluate(() => scrollY).then((y) => expect(y).toBe(300))).toPass();
   await page.goBack();
   await expect(page.getByText('There is nothing at this address')).toBeFocused();
   await page.goForward();
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
   await expect(() => page.evaluate(() => scrollY).then((y) => expect(y).toBe(300))).toPass();
 });
 
@@ -223,7 +223,7 @@ test('everything is reachable at 200 % zoom', async ({ page }) => {
   // What a 1280 px window shows at 200 %.
   await page.setViewportSize({ width: 640, height: 360 });
   await page.goto('/');
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
   await page.getByRole('link', { name: '/health' }).scrollIntoViewIfNeeded();
   await expect(page.getByRole('link', { name: '/health' })).toBeInViewport();
@@ -232,7 +232,7 @@ test('everything is reachable at 200 % zoom', async ({ page }) => {
 test('nothing moves for who asked for no motion', async ({ page }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await page.goto('/');
-  await expect(page.getByText(/^Ready \d/)).toBeVisible();
+  await expect(page.getByText(/^Ready in \d/)).toBeVisible();
   await page.keyboard.press('Control+k');
   await expect(page.getByRole('dialog', { name: 'Commands' })).toBeVisible();
   const longest = await page.evaluate(() =>

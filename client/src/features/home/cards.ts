@@ -22,7 +22,7 @@ export const CARDS: { title: string; lines: Line[] }[] = [
       },
       { label: 'Work on it, with hot reload', command: 'npm run dev' },
       { label: 'See which parts may go', command: 'npm run strip' },
-      { label: 'After a change of a table', command: 'npm run db:generate -- --name notes_add_colour' },
+      { label: 'After changing a table', command: 'npm run db:generate -- --name notes_add_colour' },
     ],
   },
   {

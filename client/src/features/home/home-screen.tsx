@@ -13,7 +13,7 @@ function sentence({ reachable, status }: Connection) {
   if (!status) return 'Asking the server how it is.';
   if (status.problem) return asSentence(status.problem);
   if (status.state === 'ready')
-    return `Ready ${duration(readyAfterMs(status.startup))} after its process began. Version ${status.version}.`;
+    return `Ready in ${duration(readyAfterMs(status.startup))}. Version ${status.version}.`;
   if (status.state === 'starting' || status.state === 'migrating')
     return 'Starting. Requests that come now are held until it is ready.';
   return 'Shutting down. Requests under way are finished first.';

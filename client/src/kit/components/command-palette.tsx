@@ -99,7 +99,7 @@ export function CommandPalette({ commands, onClose }: { commands: Command[]; onC
         ))}
       </div>
       <p role="status" className={found.length > 0 ? 'sr-only' : 'px-4 pb-4 text-sm text-muted'}>
-        {found.length > 0 ? `${found.length} commands` : 'No command has these words.'}
+        {found.length > 0 ? `${found.length} commands` : 'No matching commands.'}
       </p>
     </dialog>
   );

@@ -23,7 +23,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: Tab[] }) {
         role="tablist"
         aria-label={label}
         onKeyDown={onKeyDown}
-        className="flex gap-4 overflow-x-auto border-b"
+        className="relative flex gap-4 overflow-x-auto border-b"
       >
         {tabs.map(({ name }, index) => (
           <button

@@ -68,7 +68,7 @@ export function SignIn({
               autoComplete="current-password"
               autoFocus
               required
-              hint={`A value of INTERNAL_API_KEY${keyIn === undefined ? '' : `, here from ${keyIn}`}. You stay signed in for an hour after your last visit.`}
+              hint={`The INTERNAL_API_KEY${keyIn === undefined ? '' : `; you find it in ${keyIn}`}. You stay signed in for an hour after your last visit.`}
               error={wrong}
             />
             <Button kind="primary" type="submit" aria-disabled={isPending} className="w-full">
@@ -80,7 +80,7 @@ export function SignIn({
         <div role="status" className="mt-6 flex gap-3 rounded-lg border bg-surface p-4">
           <Icon name="lock" className="mt-1 size-4 text-muted" />
           <div>
-            <p className="font-medium">Sign-in is closed</p>
+            <p className="font-medium">Sign-in is off</p>
             <p className="mt-1 text-sm text-muted">{closed}</p>
           </div>
         </div>

@@ -23,7 +23,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         run: go(href),
       })),
     ),
-    { label: 'Theme as the system', icon: 'screen', group: 'Theme', run: () => setTheme('system') },
+    { label: 'Use system theme', icon: 'screen', group: 'Theme', run: () => setTheme('system') },
     { label: 'Light theme', icon: 'sun', group: 'Theme', run: () => setTheme('light') },
     { label: 'Dark theme', icon: 'moon', group: 'Theme', run: () => setTheme('dark') },
   ];

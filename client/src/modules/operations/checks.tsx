@@ -23,7 +23,7 @@ export function Checks() {
       ) : (
         <Table
           caption="Health checks"
-          minWidth={480}
+          minWidth={640}
           columns={[
             { header: 'Check', width: '30%', cell: ([name]) => name.replaceAll('-', ' ') },
             {

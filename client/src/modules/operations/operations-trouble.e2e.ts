@@ -12,7 +12,7 @@ test.describe('signing in', () => {
     await using server = await backend.start();
     await server.ready();
     await page.goto(`${server.url}/ops`);
-    await expect(page.getByText('Sign-in is closed')).toBeVisible();
+    await expect(page.getByText('Sign-in is off')).toBeVisible();
     await expect(page.getByText(/INTERNAL_API_KEY/)).toBeVisible();
     await look(page, 'operations-closed');
   });

@@ -73,7 +73,7 @@ function BusiestRoutes() {
   return (
     <Panel
       title="Busiest routes"
-      note="By requests in the time shown."
+      note="Most requests first, in this window."
       action={
         <Link
           to="/ops/routes"

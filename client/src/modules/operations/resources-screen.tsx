@@ -52,7 +52,7 @@ function Limits() {
     ['Outside the heap', bytes(now.memory.external)],
     ['Connections to the database', `${now.pool.open} of ${now.pool.size}`],
     [
-      'Waiting for one, 95 % within',
+      'Wait for a connection, p95',
       now.pool.acquireP95Ms === null ? '–' : milliseconds(now.pool.acquireP95Ms),
     ],
     ['Connections to this server', number(now.connections)],
@@ -79,7 +79,7 @@ function SlowQueries() {
   const { window = '15m', paused } = useSearch({ strict: false });
   const { data, error } = useQuery({ ...performanceQuery(window), ...refreshed(paused) });
   return (
-    <Panel title="Slowest queries" note="Of the last hour, without the values that were asked for.">
+    <Panel title="Slowest queries" note="Of the last hour. Parameter values are left out.">
       {error && !data ? (
         <ErrorNote error={error} />
       ) : !data ? (
@@ -133,7 +133,7 @@ const STEPS = {
 function Startup() {
   const { status } = useConnection();
   return (
-    <Panel title="Start-up and migrations" note={status?.problem ?? 'In the order of their beginning.'}>
+    <Panel title="Start-up and migrations" note={status?.problem ?? 'In the order they started.'}>
       {!status ? (
         <RowsToCome />
       ) : (

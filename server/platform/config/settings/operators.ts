@@ -19,6 +19,6 @@ export const operators = inGroup('Secrets', {
   }),
   allowHttpSignIn: setting('ALLOW_HTTP_SIGN_IN', boolean, {
     default: false,
-    doc: 'Let operators sign in over plain HTTP in production, where their key can be read on the way. Loopback always may.',
+    doc: 'Let operators sign in over plain HTTP in production, where their key can be read in transit. Loopback always may.',
   }),
 });

@@ -185,21 +185,20 @@ function whatIsMissing(keys: readonly string[], secrets: readonly string[]): str
     ...(secrets.length > 0 ? [] : ['SESSION_SECRET']),
   ];
   if (missing.length === 0) return undefined;
-  const are = missing.length === 1 ? 'is' : 'are';
-  return `Nobody can sign in here, because ${missing.join(' and ')} ${are} not set. Set ${missing.join(' and ')} and start the server again.`;
+  return `Set ${missing.join(' and ')}, then restart the server.`;
 }
 
 /** Hosts that a browser reaches without a network: a development server, or the near end of a tunnel. */
 const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/i;
 const OVER_HTTP =
-  'Signing in needs HTTPS: over plain HTTP the key and the session can be read on the way. Come by https://. If a proxy ' +
-  'ends TLS before this server, set TRUST_PROXY to its address. ALLOW_HTTP_SIGN_IN=true allows it all the same.';
+  'Signing in needs HTTPS: over plain HTTP the key and the session can be read in transit. Open this page over https://. If a proxy ' +
+  'terminates TLS before this server, set TRUST_PROXY to its address. ALLOW_HTTP_SIGN_IN=true allows it anyway.';
 
 const WITHOUT_KEY = ' Scrapers are answered without a key on a port of their own: set METRICS_PORT.';
 
 function whyNot(given: boolean, open: boolean): string {
   if (!open)
-    return 'This is for operators, and no key is set. Set INTERNAL_API_KEY and start the server again.';
+    return 'This is for operators, and no key is set. Set INTERNAL_API_KEY, then restart the server.';
   if (given) return 'This key is not one of those in INTERNAL_API_KEY.';
   return 'This is for operators. Send a key of INTERNAL_API_KEY as Authorization: Bearer, or as X-API-Key.';
 }
