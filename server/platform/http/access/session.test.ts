@@ -138,9 +138,9 @@ describe('signing in', () => {
   });
 
   it.each<[Record<string, string>, RegExp]>([
-    [{ SESSION_SECRET: '' }, /SESSION_SECRET is not set. Set SESSION_SECRET and/],
-    [{ INTERNAL_API_KEY: '' }, /INTERNAL_API_KEY is not set/],
-    [{ INTERNAL_API_KEY: '', SESSION_SECRET: '' }, /INTERNAL_API_KEY and SESSION_SECRET are not set/],
+    [{ SESSION_SECRET: '' }, /^Set SESSION_SECRET, then restart/],
+    [{ INTERNAL_API_KEY: '' }, /^Set INTERNAL_API_KEY, then restart/],
+    [{ INTERNAL_API_KEY: '', SESSION_SECRET: '' }, /^Set INTERNAL_API_KEY and SESSION_SECRET, then restart/],
   ])('is closed with %j, and says what to set', async (env, words) => {
     await using closed = await make(env);
     expect((await closed.app.inject(SESSION)).json()).toEqual({
