@@ -2,12 +2,19 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../../../tests/support/app.ts';
 import { createDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
+import type { Part } from '../../parts.ts';
 
 /** What is answered before an address is refused, and a little for a window that ends meanwhile. */
 const MAX_ANSWERED = 12;
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 const SESSION = '/api/operations/session';
-const CLOSED = '/api/monitoring/logs';
+const CLOSED = '/api/monitoring/closed';
+const closed: Part = {
+  name: 'closed',
+  async routesInEveryState(app) {
+    app.get(CLOSED, { config: { access: 'operator' } }, async () => 'inside');
+  },
+};
 
 let database: TestDatabase;
 let server: TestApp;
@@ -20,7 +27,8 @@ afterEach(() => server[Symbol.asyncDispose]());
 
 async function start(env: Record<string, string> = {}) {
   const secrets = { INTERNAL_API_KEY: KEY, SESSION_SECRET: 'Hn5cVt2QxWm8RzKb0LpYs4GdFj7UaEoi' };
-  server = await createTestApp(database.url, { ...secrets, TRUST_PROXY: 'loopback', ...env });
+  const all = { ...secrets, TRUST_PROXY: 'loopback', ...env };
+  server = await createTestApp(database.url, all, { features: [() => closed] });
   url = await server.listen();
 }
 
