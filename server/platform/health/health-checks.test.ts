@@ -32,6 +32,27 @@ describe('HealthChecks', () => {
     expect(await checks.read()).toMatchObject({ database: { status: 'passing', required: true } });
   });
 
+  it('takes a look at what is known that fails for nothing known, and says so', async () => {
+    const faults: unknown[][] = [];
+    const checks = new HealthChecks((...fault) => faults.push(fault));
+    const fault = new Error('the look failed');
+    for (const [name, known] of Object.entries({
+      rejects: () => Promise.reject(fault),
+      throws: () => {
+        throw fault;
+      },
+    }))
+      checks.register({ name, ...REQUIRED, known, run: () => undefined });
+    expect(await checks.read()).toMatchObject({
+      rejects: { status: 'passing' },
+      throws: { status: 'passing' },
+    });
+    expect(faults).toEqual([
+      ['throws', fault],
+      ['rejects', fault],
+    ]);
+  });
+
   it('fails at once where the first result is a failure', async () => {
     const checks = new HealthChecks();
     scripted(checks).fails = true;

@@ -69,7 +69,7 @@ export class HealthChecks {
   readonly #entries = new Map<string, Entry>();
   readonly #onFault: (check: string, error: unknown) => void;
 
-  /** @param onFault Is told the true error of each failed run, for the log. */
+  /** @param onFault Is told the true error of each run, and of each look at what is known, that fails: for the log. */
   constructor(onFault: (check: string, error: unknown) => void = () => {}) {
     this.#onFault = onFault;
   }
@@ -93,7 +93,7 @@ export class HealthChecks {
     const entries = [...this.#entries.values()].filter(
       (entry) => entry.check.required || options.requiredOnly !== true,
     );
-    await Promise.all(entries.map(heed));
+    await Promise.all(entries.map((entry) => this.#heed(entry)));
     const now = Date.now();
     const awaited: Promise<void>[] = [];
     for (const entry of entries) {
@@ -120,6 +120,26 @@ export class HealthChecks {
       (entry) => entry.result && age(entry) <= notOlderThanMs,
     );
     return Object.fromEntries(entries.map((entry) => [entry.check.name, resultOf(entry)]));
+  }
+
+  /** Takes what is known already for the check's result; a look that fails knows nothing. Never rejects. */
+  async #heed(entry: Entry): Promise<void> {
+    const { check, failures, result } = entry;
+    let known: Awaited<ReturnType<NonNullable<Check['known']>>>;
+    try {
+      known = await check.known?.();
+    } catch (error) {
+      this.#onFault(check.name, error);
+    }
+    if (known === undefined || (known === 'passing' && failures === 0)) return;
+    const passing = known === 'passing';
+    entry.failures = passing ? 0 : FAILURES_TO_TURN;
+    entry.at = Date.now();
+    entry.result = {
+      ...(passing ? { status: 'passing' } : { status: 'failing', error: known.message }),
+      required: check.required,
+      durationMs: result?.durationMs ?? 0,
+    };
   }
 
   /** Runs the check, or joins the run that is under way. Never rejects. */
@@ -165,21 +185,6 @@ export class HealthChecks {
     entry.at = Date.now();
     entry.result = { ...found, required: check.required, durationMs: round(performance.now() - started) };
   }
-}
-
-/** Takes what is known already for the check's result. */
-async function heed(entry: Entry): Promise<void> {
-  const { check, failures, result } = entry;
-  const known = await check.known?.();
-  if (known === undefined || (known === 'passing' && failures === 0)) return;
-  const passing = known === 'passing';
-  entry.failures = passing ? 0 : FAILURES_TO_TURN;
-  entry.at = Date.now();
-  entry.result = {
-    ...(passing ? { status: 'passing' } : { status: 'failing', error: known.message }),
-    required: check.required,
-    durationMs: result?.durationMs ?? 0,
-  };
 }
 
 function resultOf(entry: Entry): CheckResult {

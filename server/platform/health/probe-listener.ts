@@ -10,9 +10,15 @@ import {
   startup,
 } from './probe-documents.ts';
 
+type Probe = (sources: ProbeSources) => ProbeAnswer | Promise<ProbeAnswer>;
+
 /** The four probes by path. */
-export const PROBES: Readonly<Record<string, (sources: ProbeSources) => ProbeAnswer | Promise<ProbeAnswer>>> =
-  { '/live': live, '/ready': ready, '/health': health, '/startup': startup };
+export const PROBES: Readonly<Record<string, Probe>> = {
+  '/live': live,
+  '/ready': ready,
+  '/health': health,
+  '/startup': startup,
+};
 
 /**
  * Answers the probes on a bare HTTP server: while the application is still being loaded, and wherever else there is none.
@@ -23,7 +29,7 @@ export function probeListener(sources: ProbeSources): (...args: Parameters<Reque
   return (request, response) => {
     const probe = PROBES[pathOf(request.url ?? '')];
     if (probe === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false;
-    Promise.resolve(probe(sources)).then(({ status, body }) => {
+    void answerOf(probe, sources).then(({ status, body }) => {
       const text = JSON.stringify(body);
       response.writeHead(status, {
         'content-type': 'application/json; charset=utf-8',
@@ -36,4 +42,13 @@ export function probeListener(sources: ProbeSources): (...args: Parameters<Reque
     });
     return true;
   };
+}
+
+/** Nothing catches what rejects here, and a probe must not end the process. Strangers are not told the reason. */
+async function answerOf(probe: Probe, sources: ProbeSources): Promise<ProbeAnswer> {
+  try {
+    return await probe(sources);
+  } catch {
+    return { status: 503, body: { error: 'the probe failed', state: sources.lifecycle.state } };
+  }
 }
