@@ -9,8 +9,21 @@ export interface Statement {
   at: number;
 }
 
+/** What is no code. Names hold letters beyond ASCII, and `$`, which begins no string there. */
 const OPAQUE =
-  /--[^\n]*|\/\*[\s\S]*?\*\/|\be'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$(?:[a-z_]\w*)?\$)[\s\S]*?\1|;/gi;
+  /--[^\n]*|\/\*|(?<![\w$\u0080-\uffff])e'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?<![\w$\u0080-\uffff])(\$(?:[a-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)[\s\S]*?\1|;/gi;
+
+/** @returns Where the comment ends that begins at `from`: comments of SQL contain others. */
+function endOfComment(sql: string, from: number): number {
+  const marks = /\/\*|\*\//g;
+  marks.lastIndex = from;
+  let depth = 0;
+  for (let mark = marks.exec(sql); mark; mark = marks.exec(sql)) {
+    depth += mark[0] === '/*' ? 1 : -1;
+    if (depth === 0) return marks.lastIndex;
+  }
+  return sql.length;
+}
 
 /** The statements of a migration, cut where a semicolon or drizzle-kit's mark ends one; those that are all comment left out. */
 export function splitStatements(sql: string): Statement[] {
@@ -28,14 +41,17 @@ export function splitStatements(sql: string): Statement[] {
       bare = '';
       begin = seen = end + 1;
     };
-    for (const { 0: token, index } of chunk.matchAll(OPAQUE)) {
+    const opaque = new RegExp(OPAQUE);
+    for (let found = opaque.exec(chunk); found; found = opaque.exec(chunk)) {
+      const { 0: token, index } = found;
       if (token === ';') {
         cut(index);
         continue;
       }
-      const comment = token.startsWith('--') || token.startsWith('/*');
+      if (token === '/*') opaque.lastIndex = endOfComment(chunk, index);
+      const comment = token === '/*' || token.startsWith('--');
       bare += chunk.slice(seen, index) + (comment ? ' ' : token.startsWith('"') ? token : "''");
-      seen = index + token.length;
+      seen = opaque.lastIndex;
     }
     cut(chunk.length);
     offset += chunk.length + BREAKPOINT.length;

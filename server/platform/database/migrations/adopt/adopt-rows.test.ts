@@ -103,6 +103,55 @@ describe.concurrent('a restored database', () => {
     });
   }
 
+  const DOUBLES = `CREATE OR REPLACE FUNCTION dbl() RETURNS int LANGUAGE sql AS 'UPDATE accounts SET balance = balance * 2 RETURNING 1'`;
+  const LOG = 'CREATE TABLE IF NOT EXISTS log (x int)';
+  /** What stands in the database besides (or the table's name), and the migration. */
+  for (const [before, statement] of [
+    ['größe', 'UPDATE größe SET balance = balance * 2;'],
+    ['größe', 'DELETE FROM größe WHERE balance > 4;'],
+    ['', 'UPDATE ONLY (accounts) SET balance = balance * 2;'],
+    ['', 'DO $x$ BEGIN UPDATE ONLY (accounts) SET balance = balance * 2; END $x$;'],
+    ['', 'DO /* $$ $$ */ $x$ BEGIN UPDATE accounts SET balance = balance * 2; END $x$;'],
+    ['', `DO $$ BEGIN DROP TABLE accounts; ${ACCOUNTS['0000_accounts']} END $$;`],
+    ['', 'DELETE FROM ONLY (accounts) WHERE balance > 4;'],
+    ['', String.raw`UPDATE U&"acc\006funts" SET balance = balance * 2;`],
+    ['CREATE TABLE u (balance int)', String.raw`UPDATE U&"acc\006funts" SET balance = balance * 2;`],
+    ['', "COPY (UPDATE accounts SET balance = balance * 2 RETURNING 1) TO PROGRAM 'cat > /dev/null';"],
+    ['', 'ALTER TABLE ONLY (accounts) ALTER balance TYPE integer USING balance * 2;'],
+    ['', `SELECT 1 /* a /* b */ ' */; UPDATE accounts SET balance = balance * 2 /* ' */;`],
+    [`${LOG}; ${DOUBLES}`, 'INSERT INTO log SELECT dbl();'],
+    [`${LOG}; ${DOUBLES}`, 'INSERT INTO log SELECT "dbl" ();'],
+    [LOG, `${DOUBLES}; INSERT INTO log SELECT dbl();`],
+    [LOG, `INSERT INTO log SELECT setval('accounts_id_seq', 40);`],
+    [
+      `${LOG}; CREATE RULE more AS ON INSERT TO log DO ALSO UPDATE accounts SET balance = balance * 2`,
+      'INSERT INTO log VALUES (1);',
+    ],
+    [
+      'CREATE VIEW rich AS SELECT * FROM accounts WHERE balance > 100',
+      'INSERT INTO rich (balance) VALUES (1);',
+    ],
+    [
+      'CREATE TABLE money (n int); CREATE SCHEMA other; CREATE TABLE other.money AS SELECT 5 AS n',
+      'SET search_path TO other; UPDATE money SET n = n * 2;',
+    ],
+  ] as const) {
+    it(`is left alone by what hides its target: ${statement.slice(0, 70)} ${before.slice(0, 40)}`, async ({
+      scene,
+    }) => {
+      const table = before === 'größe' ? before : 'accounts';
+      const own = (sql = '') => sql.replace('accounts', table);
+      const files = { '0000_accounts': own(ACCOUNTS['0000_accounts']) };
+      await scene.write(files);
+      await scene.run();
+      if (before !== table) await scene.sql(before);
+      await scene.sql(`${own(FIVE)}; DROP SCHEMA drizzle CASCADE`);
+      await scene.write({ ...files, '0001_rows': statement });
+      expect(await refusal(scene.run())).toMatchObject({ code: 'rows', migration: '0001_rows' });
+      expect(await scene.sql(`SELECT balance FROM ${table}`)).toEqual([{ balance: 5 }]);
+    });
+  }
+
   it('keeps a table that a migration drops and makes again', async ({ scene }) => {
     const files = {
       ...ACCOUNTS,

@@ -2,7 +2,7 @@ import { MigrationError } from '../migration-files.ts';
 import type { Session } from '../migration-session.ts';
 import type { Statement } from '../sql-statements.ts';
 import type { Adopted } from './adopt.ts';
-import { rowChange } from './row-changes.ts';
+import { createdBy, folded, rowChange } from './row-changes.ts';
 
 /** What becomes of statements of which nobody can tell whether they have changed the rows already. */
 export type AdoptChoice = 'record' | 'run';
@@ -16,40 +16,92 @@ export interface Doubt {
 }
 
 /**
- * Finds the statements that would change tables that hold rows.
+ * Finds the statements that would change tables that hold rows. One whose target is neither there nor to be made by a
+ * migration counts for all tables: it may have been misread.
  *
  * @param works Migrations that may have run before the journal was lost.
  * @param all The tables that a statement may mean which does not say.
+ * @param pending All that have not been recorded: what they make may be named.
  */
-export async function findDoubts(session: Session, works: Adopted[], all: string[]): Promise<Doubt[]> {
-  const known = new Map<string, string | undefined>();
+export async function findDoubts(
+  session: Session,
+  works: Adopted[],
+  all: string[],
+  pending: readonly Statement[],
+): Promise<Doubt[]> {
+  const made = createdBy(pending);
+  const known = new Map<string, Target>();
+  const look = async (name: string): Promise<Target> => {
+    const target = known.get(name) ?? (await targetOf(session, name));
+    known.set(name, target);
+    return target;
+  };
+  /** Undefined where only a table that the statement does not name can be meant. */
+  const targetsOf = async (statement: Statement, moved: boolean): Promise<Target[] | undefined> => {
+    const change = rowChange(statement);
+    if (change === undefined) return [];
+    if (change === 'any' || change.words.some((word) => made.functions.has(word))) return undefined;
+    if (await callsOwnFunction(session, change.words)) return undefined;
+    const targets: Target[] = [];
+    for (const name of change.tables) {
+      if (moved && !name.replace(/"(?:[^"]|"")+"/g, '').includes('.')) return undefined;
+      const target = await look(name);
+      if (target.reaches || (!target.exists && !made.tables.has(folded(name)))) return undefined;
+      targets.push(target);
+    }
+    return targets;
+  };
   const doubts: Doubt[] = [];
+  let moved = false;
   for (const { migration, statements } of works) {
     for (const statement of statements) {
-      const change = rowChange(statement);
-      if (change === undefined) continue;
-      const tables: string[] = [];
-      for (const name of change === 'any' ? all : change) {
-        if (!known.has(name)) known.set(name, await withRows(session, name));
-        const table = known.get(name);
-        if (table !== undefined && !tables.includes(table)) tables.push(table);
+      let targets = await targetsOf(statement, moved);
+      if (targets === undefined) {
+        targets = [];
+        for (const name of all) targets.push(await look(name));
       }
+      const tables = [...new Set(targets.flatMap(({ holdsRows }) => holdsRows ?? []))];
       if (tables.length > 0) doubts.push({ migration: migration.name, statement, tables });
+      moved ||= MOVES_PATH.test(statement.text) && !/^(create|alter)\b/i.test(statement.bare);
     }
   }
   return doubts;
 }
 
-/** @returns the table's name as PostgreSQL writes it, if there is such a table and it holds a row. */
-async function withRows(session: Session, name: string): Promise<string | undefined> {
+/** After this a name without a schema may mean another table. */
+const MOVES_PATH = /\bset\s+(?:(?:session|local)\s+)?(?:search_path|schema)\b|\bset_config\b/i;
+
+/** What a name means. */
+interface Target {
+  exists: boolean;
+  /** As PostgreSQL writes its name, if it holds a row. */
+  holdsRows?: string;
+  /** Whether what changes it changes other tables: a view, or what has rules or triggers. */
+  reaches: boolean;
+}
+
+async function targetOf(session: Session, name: string): Promise<Target> {
   const { rows } = await session.query(
-    `select oid::regclass::text as table from pg_class where oid = to_regclass($1) and relkind in ('r', 'p', 'v', 'f')`,
+    `select oid::regclass::text as table, relkind not in ('r', 'p', 'f')
+        or exists (select from pg_rewrite where ev_class = pg_class.oid)
+        or exists (select from pg_trigger where tgrelid = pg_class.oid and not tgisinternal) as reaches
+      from pg_class where oid = to_regclass($1) and relkind in ('r', 'p', 'v', 'f')`,
     [name],
   );
-  const table = rows[0]?.table;
-  if (table === undefined) return undefined;
+  if (rows.length === 0) return { exists: false, reaches: false };
+  const { table, reaches } = rows[0];
   const held = await session.query(`select exists (select from ${table}) as rows`);
-  return held.rows[0].rows ? table : undefined;
+  return { exists: true, reaches, ...(held.rows[0].rows && { holdsRows: table }) };
+}
+
+/** Whether one of these words is a function that does not come with PostgreSQL: it may change any table. */
+async function callsOwnFunction(session: Session, words: string[]): Promise<boolean> {
+  const { rows } = await session.query(
+    `select exists (select from pg_proc where proname = any ($1) and prorettype <> 'trigger'::regtype
+      and pronamespace not in (select oid from pg_namespace where nspname in ('pg_catalog', 'information_schema'))) as own`,
+    [words],
+  );
+  return rows[0].own;
 }
 
 const MAX_SHOWN = 20;

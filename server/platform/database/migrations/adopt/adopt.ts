@@ -72,7 +72,8 @@ export async function findAdoption(
   const found = { adopted, ...(unknown !== undefined && { unknown }) };
   if (recorded || choice === 'run') return found;
   const works = [...adopted, ...seen.open.map(whole)];
-  const doubts = await rolledBack(session, () => findDoubts(session, works, seen.tables));
+  const statements = pending.flatMap(({ sql }) => splitStatements(sql));
+  const doubts = await rolledBack(session, () => findDoubts(session, works, seen.tables, statements));
   const migrations = new Set(doubts.map(({ migration }) => migration));
   if (choice === undefined) {
     return doubts.length > 0 ? { ...found, undecided: { problem: undecided(doubts), migrations } } : found;
