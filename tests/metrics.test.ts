@@ -1,6 +1,12 @@
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
+import { sendRaw } from './support/raw-http.ts';
 import { freePort, type SpawnedServer, startServer } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const KEY = 'c2NyYXBlcnMtYW5kLW9wZXJhdG9ycy1oYXZlLWl0LTQ3MTE';
 const operator = { authorization: `Bearer ${KEY}` };
@@ -45,6 +51,50 @@ describe('METRICS_PORT', () => {
     const head = await fetch(`${url}/metrics`, { method: 'HEAD' });
     expect([head.status, await head.text()]).toEqual([200, '']);
     expect(await away.end()).toBe(0);
+  });
+
+  test('answers one request a connection', async () => {
+    const port = await freePort();
+    await using one = await startServer({ DATABASE_URL: database.url, METRICS_PORT: String(port) });
+    await one.ready();
+    const url = `http://127.0.0.1:${port}`;
+    for (const path of ['/live', '/metrics', '/other']) {
+      const answer = await sendRaw(url, [`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`]);
+      expect(answer.headers.get('connection'), path).toBe('close');
+    }
+    let received = '';
+    const many = connect(port, '127.0.0.1').on('error', () => {});
+    many.on('data', (chunk) => (received += chunk));
+    many.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20));
+    await until('the end of its connection', () => many.destroyed);
+    expect(received.split('HTTP/1.1 200').length - 1).toBeLessThanOrEqual(1);
+  });
+
+  test.runIf(process.platform === 'linux')('outlives clients that ask often and read nothing', async () => {
+    const port = await freePort();
+    const env = { DATABASE_URL: database.url, METRICS_PORT: String(port) };
+    await using crowded = await startServer(env, { flags: ['--max-old-space-size=96'] });
+    await crowded.ready();
+    const url = `http://127.0.0.1:${port}`;
+    await textOf(`${url}/metrics`);
+    const files = () => readdirSync(`/proc/${crowded.child.pid}/fd`).length;
+    const before = files();
+    using clients = new DisposableStack();
+    const open = async (text: string) => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      clients.defer(() => void socket.destroy());
+      await once(socket, 'connect');
+      socket.write(text);
+    };
+    const request = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n';
+    for (let n = 0; n < 6; n++) await open(request.repeat((383 * 1_024) / request.length));
+    expect((await textOf(`${url}/metrics`)).status).toBe(200);
+    for (let n = 0; n < 80; n++) await open(n % 2 ? '' : request.slice(0, 20));
+    expect((await fetch(`${url}/live`)).status).toBe(200);
+    expect(files() - before).toBeLessThan(60);
+    await until('all of them to be let go', () => files() <= before + 2);
+    expect((await fetch(`${url}/live`)).status).toBe(200);
+    expect(await crowded.end()).toBe(0);
   });
 
   // Other systems have to be told first that all of 127/8 is theirs.

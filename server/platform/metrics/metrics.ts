@@ -96,10 +96,16 @@ interface Registry {
   metrics(): Promise<string>;
 }
 
+interface Scrape {
+  contentType: string;
+  text: string;
+}
+
 export class Metrics {
   readonly #families: Family[] = [];
   readonly #makeRegistry: () => Promise<Registry>;
   #registry: Promise<Registry> | undefined;
+  #scrape: Promise<Scrape> | undefined;
 
   /** @param makeRegistry Loads what writes the text; called by the first scrape. */
   constructor(makeRegistry: () => Promise<Registry>) {
@@ -111,8 +117,15 @@ export class Metrics {
     this.#families.push(...families);
   }
 
-  /** Every metric as it is now. */
-  async scrape(): Promise<{ contentType: string; text: string }> {
+  /** Every metric as it is now. Those who ask while one scrape is under way share its text. */
+  scrape(): Promise<Scrape> {
+    this.#scrape ??= this.#read().finally(() => {
+      this.#scrape = undefined;
+    });
+    return this.#scrape;
+  }
+
+  async #read(): Promise<Scrape> {
     this.#registry ??= this.#makeRegistry().then((registry) => {
       for (const { name, help, type, read } of this.#families) {
         const get = async () => ({ name, help, type, values: Array.from(await read()) });

@@ -16,6 +16,7 @@ import { probeListener } from '../health/probe-listener.ts';
 import type { Logger } from '../logging/logger.ts';
 import { about, BUNDLED } from './about.ts';
 import { drain, stillOpen } from './drain.ts';
+import { openMetricsPort } from './metrics-port.ts';
 import { type OpenPort, openPort } from './port.ts';
 import type { LoadApplication, Running } from './start.ts';
 
@@ -197,7 +198,7 @@ async function serve(
     let metricsPort: OpenPort | undefined;
     await lifecycle.step('port', async () => {
       port = await openPort(address, early, mayMove);
-      if (metrics) metricsPort = await openPort(metrics, early, false, 'METRICS_');
+      if (metrics) metricsPort = await openMetricsPort(metrics, early);
     });
     const loaded = await lifecycle.step('configuration', () => loadConfig(own));
     const { config, settings } = loaded;
