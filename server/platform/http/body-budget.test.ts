@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openRaw, type RawConnection } from '../../../tests/support/raw-http.ts';
@@ -24,7 +24,7 @@ interface Scene {
   lines: Record<string, unknown>[];
 }
 
-async function start(): Promise<Scene> {
+async function start(limitBytes = LIMIT): Promise<Scene> {
   const gate = Promise.withResolvers<string>();
   const lines: Record<string, unknown>[] = [];
   const stream = { write: (line: string) => lines.push(JSON.parse(line)) };
@@ -36,7 +36,7 @@ async function start(): Promise<Scene> {
   ends.push(async () => await app.close());
   app.decorate('overload', new OverloadFacts());
   await app.register(problems);
-  await app.register(bodyBudget, { limitBytes: LIMIT });
+  await app.register(bodyBudget, { limitBytes });
   await app.register(jsonBodies);
   app.post('/', async ({ body }) => ({ length: (body as string).length }));
   app.post('/wait', () => gate.promise);
@@ -102,6 +102,19 @@ describe('the memory for bodies', () => {
     expect(lines.map(({ msg }) => msg)).toEqual([expect.stringContaining('BODY_MEMORY_BYTES')]);
     // Without a body nothing is refused.
     expect((await (await send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')).answer()).status).toBe(200);
+  });
+
+  // Other systems have to be told first that all of 127/8 is theirs.
+  it.runIf(process.platform === 'linux')('is not filled by four addresses', async () => {
+    const { app, send } = await start(4 * 2 ** 20);
+    const { port } = app.server.address() as AddressInfo;
+    for (let n = 0; n < 160; n++) {
+      const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.7.${1 + (n % 4)}` });
+      ends.push(async () => socket.destroy());
+      socket.on('error', () => {}).write(`${head(60 * KIB)}"`);
+    }
+    await expect.poll(() => app.overload.shed['body-memory']).toBeGreaterThan(60);
+    expect((await (await send(head(20 * KIB) + json(20 * KIB))).answer()).status).toBe(200);
   });
 
   it('does not count what a route passes on as it comes', async () => {

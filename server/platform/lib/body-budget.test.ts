@@ -11,15 +11,22 @@ it('keeps the last quarter for small bodies', () => {
   expect(budget.used).toBe(766 * KIB);
 });
 
-it('gives no client more than a quarter, but for one body', () => {
+it('gives no client more than a quarter of what others leave, but for one body', () => {
   const budget = new BodyBudget(1_000 * KIB);
   expect(budget.take('a', 600 * KIB)).toBe(true);
   expect(budget.take('a', 1)).toBe(false);
   expect(budget.take('b', 100 * KIB)).toBe(true);
   budget.give('a', 600 * KIB);
-  expect(budget.take('a', 200 * KIB)).toBe(true);
-  expect(budget.take('a', 51 * KIB)).toBe(false);
-  expect(budget.take('a', 50 * KIB)).toBe(true);
+  // Of the 750 KiB for large bodies, b leaves 650.
+  expect(budget.take('a', 100 * KIB)).toBe(true);
+  expect(budget.take('a', 63 * KIB)).toBe(false);
+  expect(budget.take('a', 62 * KIB)).toBe(true);
+});
+
+it('is not filled by a few clients', () => {
+  const budget = new BodyBudget(32 * KIB * KIB);
+  for (let client = 0; client < 16; client++) while (budget.take(`${client}`, 128 * KIB));
+  expect(budget.take('visitor', 128 * KIB)).toBe(true);
 });
 
 it('takes one body that is larger than all of it', () => {

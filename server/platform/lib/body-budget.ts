@@ -2,7 +2,7 @@
 export const SMALL_BYTES = 16 * 1_024;
 /** Large bodies leave the last quarter to small ones, so that they alone cannot stop every write. */
 const LARGE_SHARE = 0.75;
-/** No client takes more than this, but for its first body. */
+/** No client takes more than this part of what the others leave, but for its first body: so a few cannot take all. */
 const CLIENT_SHARE = 0.25;
 
 /**
@@ -38,8 +38,9 @@ export class BodyBudget {
   take(client: string, bytes: number): boolean {
     const own = this.#byClient.get(client) ?? 0;
     const limit = bytes <= SMALL_BYTES ? this.limit : this.limit * LARGE_SHARE;
-    const fits = this.#used + bytes <= limit || this.#used === 0;
-    if (!fits || (own > 0 && own + bytes > this.limit * CLIENT_SHARE)) {
+    const left = limit - (this.#used - own);
+    const fits = own + bytes <= left || this.#used === 0;
+    if (!fits || (own > 0 && own + bytes > left * CLIENT_SHARE)) {
       this.#refusedAt = performance.now();
       return false;
     }
