@@ -145,6 +145,13 @@ describe('the memory for bodies', () => {
   });
 });
 
+it('tells no client of HTTP/1.0 to go on, which knows no such answer', async () => {
+  const { send } = await start();
+  const text = json(1_000);
+  const first = head(1_000, '/', 'application/json', 'Expect: 100-continue\r\n').replace('1.1', '1.0');
+  expect((await (await send(first + text)).answer()).status).toBe(200);
+});
+
 describe('a body', () => {
   it.each([
     ['in one piece', (text: string) => [text]],

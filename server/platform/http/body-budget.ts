@@ -76,7 +76,8 @@ export const bodyBudget = fp<{ limitBytes: number }>(async (app, { limitBytes })
       return;
     }
     reply.raw.once('close', () => budget.give(client, bytes));
-    if (headers.expect !== undefined) reply.raw.writeContinue();
+    // A client of HTTP/1.0 would take it for the answer (RFC 9110, 10.1.1).
+    if (headers.expect !== undefined && request.raw.httpVersion === '1.1') reply.raw.writeContinue();
     done();
   });
 
