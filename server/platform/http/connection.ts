@@ -12,6 +12,11 @@ const DRAINING_SLOW_SECONDS = 3;
  */
 const LINGER_SECONDS = 5;
 const LINGER_BYTES = 64 * 1_024;
+/** Node takes no more of a request's headers than this, and closes where they are not complete after 5 s (process/port.ts). */
+const MAX_HEADERS_BYTES = 16 * 1_024;
+const HEADERS_MS = 6_000;
+/** With less behind it, a request is not looked at more closely. */
+const MIN_BEHIND_BYTES = 1_024;
 
 /** The connections from one address. */
 export interface Peer {
@@ -34,8 +39,11 @@ export class Connection {
   #spoken = false;
   /** Without one, since draining began. */
   #roundsOfSilence = 0;
-  /** What had been read when the last request was under way. */
+  /** What had been read when the last request began or was forgotten, and what belonged to those before it. */
   #parsed = 0;
+  #before = 0;
+  /** What may have come behind the last request in the same packet, in bytes. */
+  #behind = 0;
   #roundsLingered = 0;
   /** Bytes of answers that the system has taken. */
   #sent = 0;
@@ -58,6 +66,12 @@ export class Connection {
     this.usedAt = now;
     this.#spoken = true;
     this.#roundsLingered = 0;
+    const { bytesRead } = this.socket;
+    // Several that came in one packet begin at the same count.
+    if (bytesRead === this.#parsed) return;
+    this.#before = this.#parsed - this.#behind;
+    this.#parsed = bytesRead;
+    this.#behind = 0;
   }
 
   /** The client is to send more of a body, and we would take it. */
@@ -97,6 +111,13 @@ export class Connection {
     return this.idle && this.request === undefined ? this.socket.bytesRead - this.#parsed : 0;
   }
 
+  /** As {@link unfinishedHeaders}, with what may have come behind the last request in the same packet. */
+  get unfinishedHeadersAtMost(): number {
+    if (!this.idle || this.request !== undefined) return 0;
+    const behind = performance.now() - this.usedAt < HEADERS_MS ? this.#behind : 0;
+    return this.unfinishedHeaders + behind;
+  }
+
   /** Whether there is something to look at in the next round. */
   get watched(): boolean {
     return !this.#spoken || !this.idle || this.unfinishedHeaders > 0;
@@ -113,6 +134,10 @@ export class Connection {
   forget(): void {
     if (this.request === undefined) return;
     this.#parsed = this.socket.bytesRead;
+    const came = this.#parsed - this.#before;
+    // Where a body's length is not known, all of it counts: too much for a moment, never too little.
+    const behind = came < MIN_BEHIND_BYTES ? 0 : came - leastSizeOf(this.request);
+    this.#behind = Math.min(Math.max(0, behind), MAX_HEADERS_BYTES);
     this.request = undefined;
     this.response = undefined;
     this.known = undefined;
@@ -155,6 +180,13 @@ export class Connection {
     this.#written = written;
     this.#queued = queued;
   }
+}
+
+/** How many bytes a request had at least. */
+function leastSizeOf({ url = '', rawHeaders, headers }: IncomingMessage): number {
+  let bytes = url.length + Number(headers['content-length'] ?? 0);
+  for (const text of rawHeaders) bytes += text.length + 2;
+  return bytes;
 }
 
 /** Notes one more round. @returns Whether too little moved over the last `seconds`, all of which it had to move in. */

@@ -261,6 +261,35 @@ describe('too many connections', () => {
   });
 });
 
+describe('unfinished headers', () => {
+  const chunked = `${post(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked')}2\r\n{}\r\n0\r\n\r\n`;
+  it.each([
+    ['alone', ''],
+    ['behind a request in the same packet', get('/')],
+    ['behind several requests', get('/').repeat(3)],
+    ['behind a body', `${post(2)}{}`],
+    ['behind a body of unknown length', chunked],
+  ])('are held up to 8 MiB: %s', async (_how, before) => {
+    await start();
+    const half = `GET / HTTP/1.1\r\nHost: a\r\nX-A: ${'a'.repeat(15_800)}`;
+    await Promise.all(Array.from({ length: 600 }, () => open(before + half)));
+    await until('the oldest to go', () => app.connections.closed.headers > 0);
+    // A tenth is too much; the others stay until their time is over.
+    expect(app.connections.closed.headers).toBeLessThan(200);
+  });
+
+  it('are none where whole requests came', async () => {
+    await start();
+    const long = `X-A: ${'a'.repeat(15_000)}\r\n\r\n`;
+    const whole = get('/').replace('\r\n\r\n', `\r\n${long}`);
+    const clients = await Promise.all(Array.from({ length: 600 }, () => open(whole)));
+    await until('the answers', () => clients.every(({ said }) => said.includes('hello')));
+    const sweeps = performance.now() + 2_500;
+    await until('two rounds', () => performance.now() > sweeps);
+    expect(app.connections.closed.headers).toBe(0);
+  });
+});
+
 it('refuses more headers than anyone needs', async () => {
   await start();
   const lines = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: a\r\n`).join('');

@@ -145,13 +145,13 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
   const limitHeaders = () => {
     headersLookedAt = performance.now();
     let bytes = 0;
-    for (const connection of open) bytes += connection.unfinishedHeaders;
+    for (const connection of open) bytes += connection.unfinishedHeadersAtMost;
     if (bytes <= MAX_HEADER_BYTES) return;
-    const unfinished = [...open].filter((connection) => connection.unfinishedHeaders > 0);
+    const unfinished = [...open].filter((connection) => connection.unfinishedHeadersAtMost > 0);
     unfinished.sort((a, b) => a.usedAt - b.usedAt);
     for (const connection of unfinished) {
       if (bytes <= MAX_HEADER_BYTES) return;
-      bytes -= connection.unfinishedHeaders;
+      bytes -= connection.unfinishedHeadersAtMost;
       untrack(connection);
       letGo(connection, 'headers');
     }
