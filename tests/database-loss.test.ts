@@ -55,7 +55,8 @@ const readyTurns = (url: string, status: number) =>
 
 const QUICK = { DB_CONNECT_TIMEOUT_MS: '4000', DB_STATEMENT_TIMEOUT_MS: '4000' };
 
-describe.concurrent('a database', () => {
+// From its sources a server takes a while to start where many do.
+describe.concurrent('a database', { timeout: 60_000 }, () => {
   it.each([
     ['refuses', (proxy: TcpProxy) => proxy.refuse()],
     ['swallows', (proxy: TcpProxy) => proxy.swallow()],
