@@ -47,41 +47,26 @@ export async function change(copy: string, page: string, heading: string): Promi
 
 /**
  * @param difference Lines to find (` `), to take out (`-`) and to put in (`+`), in the order of the file, which may have
- *   others between them; `-  …` takes out all up to the next one. What is put in before the first line of its kind stands
- *   right before that line.
+ *   others between them. What is put in before the first line of its kind stands right before that line.
  * @throws Error naming the line that is not there.
  */
 function apply(text: string, difference: string[], what: string): string {
   const lines = text.split('\n');
+  const first = difference.findIndex((line) => !line.startsWith('+'));
+  let before = difference.slice(0, first).map((line) => line.slice(1));
   let at = 0;
-  let open = false;
-  let added: string[] = [];
-  const find = (line: string) => {
+  for (const change of difference.slice(first)) {
+    const line = change.slice(1);
+    if (change.startsWith('+')) {
+      lines.splice(at++, 0, line);
+      continue;
+    }
     const found = lines.indexOf(line, at);
     if (found < 0) throw new Error(`The file has no such line for ${what}:\n${line}`);
-    return found;
-  };
-  for (const [index, change] of difference.entries()) {
-    const line = change.slice(1);
-    if (line.trim() === '…') {
-      open = true;
-    } else if (change.startsWith('+')) {
-      // Before anything was found, it belongs right before what is found next.
-      if (difference.slice(0, index).every((one) => one.startsWith('+'))) added.push(line);
-      else lines.splice(at++, 0, line);
-    } else {
-      const found = find(line);
-      const from = open ? at : found;
-      if (change.startsWith('-')) {
-        lines.splice(from, found - from + 1, ...added);
-        at = from + added.length;
-      } else {
-        lines.splice(found, 0, ...added);
-        at = found + added.length + 1;
-      }
-      added = [];
-      open = false;
-    }
+    const rest = change.startsWith('-') ? [] : [line];
+    lines.splice(found, 1, ...before, ...rest);
+    at = found + before.length + rest.length;
+    before = [];
   }
   return lines.join('\n');
 }
