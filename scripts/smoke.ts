@@ -1,14 +1,25 @@
 /**
  * `npm run test:smoke -- <address>`: whether a deployment does what it should, asked from outside.
  *
- * Writes one note and deletes it again, unless `--read-only` is given or the deployment does not allow it. Ends with 1
- * when something failed.
+ * A part adds what its `smoke.ts` does; what writes is skipped with `--read-only`. Ends with 1 when something failed.
  */
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import packageJson from '../package.json' with { type: 'json' };
 
 const USAGE = 'Usage: npm run test:smoke -- https://your.address [--read-only]';
 /** A deployment that sleeps may have to wake first. In milliseconds. */
 const PATIENCE = 20_000;
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** `smoke` of a part's `smoke.ts`: what it found in a few words, or an error that says what is wrong. */
+interface PartsCheck {
+  what: string;
+  writes: boolean;
+  run(send: typeof ask, skip: (why: string) => never): Promise<string>;
+}
 
 type Outcome = readonly [result: 'ok' | 'FAIL' | 'skip', what: string, found: string];
 
@@ -196,25 +207,15 @@ async function api(readOnly: boolean): Promise<void> {
     }
     return 'closed to strangers';
   });
-  await check('a note is written, read and deleted', async () => {
-    if (readOnly) throw new Skipped('--read-only');
-    const created = await ask('/api/notes', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ title: `Smoke test of ${new Date().toISOString()}` }),
+  for (const file of globSync('server/{features,modules}/*/smoke.ts', { cwd: ROOT })) {
+    const { smoke } = (await import(pathToFileURL(join(ROOT, file)).href)) as { smoke: PartsCheck };
+    await check(smoke.what, () => {
+      if (readOnly && smoke.writes) throw new Skipped('--read-only');
+      return smoke.run(ask, (why) => {
+        throw new Skipped(why);
+      });
     });
-    if ([401, 403].includes(created.status)) throw new Skipped(`writing needs a right: ${created.status}`);
-    if (created.status === 404) throw new Skipped('this deployment has no notes');
-    expectStatus(created, 201);
-    const path = `/api/notes/${json(created).id}`;
-    const read = await ask(path);
-    const deleted = await ask(path, { method: 'DELETE' });
-    expectStatus(read, 200);
-    expect(json(read).title === json(created).title, 'another title was read than written');
-    expectStatus(deleted, 204);
-    expectStatus(await ask(path), 404);
-    return `201, 200, 204, 404 in ${inMs(created.ms)}, ${inMs(read.ms)}, ${inMs(deleted.ms)}`;
-  });
+  }
 }
 
 async function timing(): Promise<void> {
