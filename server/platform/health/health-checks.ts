@@ -132,11 +132,10 @@ export class HealthChecks {
       this.#onFault(check.name, error);
     }
     if (known === undefined || (known === 'passing' && failures === 0)) return;
-    const passing = known === 'passing';
-    entry.failures = passing ? 0 : FAILURES_TO_TURN;
+    entry.failures = known === 'passing' ? 0 : FAILURES_TO_TURN;
     entry.at = Date.now();
     entry.result = {
-      ...(passing ? { status: 'passing' } : { status: 'failing', error: known.message }),
+      ...(known === 'passing' ? { status: 'passing' } : { status: 'failing', error: known.message }),
       required: check.required,
       durationMs: result?.durationMs ?? 0,
     };
