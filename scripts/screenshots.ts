@@ -3,13 +3,16 @@
  * `npm run screenshots`. All other pictures of a test run lie in `screenshots/`.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 
 /** Picture of the README → picture of the tests. */
-const PICTURES = { home: 'home-ready', notes: 'note-open' };
+const PICTURES = {
+  home: 'home-ready',
+  notes: 'note-open',
+};
 
 const { status } = spawnSync(
   process.execPath,
@@ -25,7 +28,6 @@ mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
 for (const [name, screen] of Object.entries(PICTURES)) {
   for (const theme of ['light', 'dark']) {
     const from = join(ROOT, 'screenshots', `${screen}-1440-${theme}.png`);
-    // The sample's pictures stop coming once the sample has been deleted.
-    if (existsSync(from)) copyFileSync(from, join(ROOT, 'docs/images', `${name}-${theme}.png`));
+    copyFileSync(from, join(ROOT, 'docs/images', `${name}-${theme}.png`));
   }
 }
