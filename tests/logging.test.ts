@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -147,21 +146,6 @@ describe.concurrent('the log of a server', () => {
     await fetch(`${server.url}/api/nothing`);
     await server.end();
     expect(server.log().filter(({ level }) => level !== 'warn' && level !== 'error')).toEqual([]);
-  });
-
-  it.runIf(process.platform === 'linux')('has the disk watched that LOG_FILE is on', async () => {
-    const folder = await mkdtemp('/dev/shm/logging-');
-    const key = randomBytes(32).toString('base64url');
-    await using server = await ready({ LOG_FILE: join(folder, 'server.log'), INTERNAL_API_KEY: key });
-    const freeOf = async (path: string) => {
-      const { bavail, blocks } = await statfs(path);
-      return bavail / blocks;
-    };
-    const answer = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
-    const told = Number(/^app_disk_free_ratio\S* (\S+)$/m.exec(await answer.text())?.[1]);
-    expect(told).toBeCloseTo(await freeOf(folder), 2);
-    expect(told).not.toBeCloseTo(await freeOf('.'), 2);
-    await rm(folder, { recursive: true });
   });
 
   it('is also in LOG_FILE, rotated by size, to the last line', async () => {

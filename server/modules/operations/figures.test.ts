@@ -1,3 +1,5 @@
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LogLine } from '#contracts/operations/log.ts';
@@ -86,6 +88,25 @@ test('figures, history and performance tell of the requests that were sent', asy
   const history = await read<History>('/api/monitoring/history?window=5m');
   expect(history.instance).toBe(now.instance);
 });
+
+test.runIf(process.platform === 'linux')(
+  'the disk that is watched is the one that LOG_FILE is on',
+  async () => {
+    const folder = await mkdtemp('/dev/shm/logging-');
+    const env = { DATABASE_URL: database.url, INTERNAL_API_KEY: KEY, LOG_FILE: join(folder, 'server.log') };
+    await using other = await startServer(env);
+    await other.ready();
+    const freeOf = async (path: string) => {
+      const { bavail, blocks } = await statfs(path);
+      return bavail / blocks;
+    };
+    const answer = await fetch(`${other.url}/metrics`, { headers: operator });
+    const told = Number(/^app_disk_free_ratio\S* (\S+)$/m.exec(await answer.text())?.[1]);
+    expect(told).toBeCloseTo(await freeOf(folder), 2);
+    expect(told).not.toBeCloseTo(await freeOf('.'), 2);
+    await rm(folder, { recursive: true });
+  },
+);
 
 test('a process that was frozen was not late', async () => {
   const delays: number[] = [];
