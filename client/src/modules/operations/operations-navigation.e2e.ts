@@ -24,7 +24,8 @@ test('the navigation and the palette offer operations to operators alone', async
   await expect(link).toBeVisible();
   await page.goto(server.url);
   await expect(link).toBeVisible();
-  expect(await commands()).toBeGreaterThan(1);
+  // The palette may not have been listening yet.
+  await expect.poll(commands).toBeGreaterThan(1);
   expect(await page.evaluate(() => JSON.stringify({ ...localStorage }))).not.toContain(KEY);
 
   await link.click();
