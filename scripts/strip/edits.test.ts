@@ -78,6 +78,19 @@ export function createApp(platform: Platform) {
     expect(withoutParts(list, partOf, () => true)).toBe('export const all = {\n  ...other.a,\n};\n');
   });
 
+  it.each([
+    ['export const all = [\n  first,\n  second, fish(1)];\n', 4],
+    ['const {\n  one,\n} = fish(1);\n', 4],
+    ['export const all =\n  fish(1);\n', 3],
+    ['export const all = one\n  ? fish(1)\n  : two;\n', 3],
+    ['fish(1)\n  .more();\n', 2],
+  ])('is refused where the edit would leave half a statement: %j', (rest, line) => {
+    const code = `import { fish } from './modules/fish/part.ts';\n${rest}`;
+    expect(() => withoutParts(code, partOf, (one) => one === 'fish')).toThrow(
+      expect.objectContaining({ line, part: 'fish' }),
+    );
+  });
+
   it('stays as it is where nothing belongs to the part', () => {
     expect(without('mice')).toBe(LIST);
   });

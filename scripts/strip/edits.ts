@@ -7,24 +7,63 @@ const IMPORT = /^import\b([^'"]*?)\bfrom\s*['"]([^'"]+)['"];?[ \t]*\n/gm;
  */
 export type PartOf = (specifier: string) => string | undefined;
 
+/** An edit that would leave half a statement. */
+export class HalfStatement extends Error {
+  readonly line: number;
+  readonly part: string;
+
+  /** @param line From 1, in the file as it was. */
+  constructor(line: number, part: string) {
+    super(`line ${line} uses ${part} over several lines`);
+    this.line = line;
+    this.part = part;
+  }
+}
+
 /**
  * Takes parts out of a list such as `server/app.ts`: their imports, and every line that names what was imported or what was
  * made of it (`const jobs = createJobs(…)`). A line that opens a bracket goes with all lines up to its end.
+ *
+ * @throws HalfStatement where a line that goes is not a whole statement, or a whole item of a list.
  */
 export function withoutParts(code: string, partOf: PartOf, goes: (part: string) => boolean): string {
-  const lines = code
-    .replace(IMPORT, (statement, _, specifier: string) => (goes(partOf(specifier) ?? '') ? '' : statement))
-    .split('\n');
   const gone = partNames(code, partOf).filter(([, part]) => goes(part));
-  let open = 0;
-  return lines
-    .filter((line) => {
-      const bare = withoutTexts(line);
-      if (open === 0 && !gone.some(([name]) => names(bare, name))) return true;
-      open = Math.max(0, open + [...bare].reduce((depth, one) => depth + bracket(one), 0));
-      return false;
-    })
-    .join('\n');
+  const listed = code.replace(IMPORT, (statement, _, specifier: string) =>
+    goes(partOf(specifier) ?? '') ? statement.replace(/.+/g, GONE) : statement,
+  );
+  return withoutStatements(listed, (bare) => gone.find(([name]) => names(bare, name))?.[1]);
+}
+
+/** Takes lines of a manifest out of code, each with all lines up to the end of what it opens. @throws HalfStatement */
+export const withoutCodeLines = (code: string, part: string, goes: (line: string) => boolean): string =>
+  withoutStatements(code, (_, line) => (goes(line) ? part : undefined));
+
+/** In place of a line that goes whole. */
+const GONE = '\0';
+/** What a line cannot end with, or begin with, unless it belongs to its neighbour. */
+const CONTINUES = /(?:[=?:+.]|&&|\|\||\breturn)\s*$/;
+const CONTINUED = /^\s*(?:[.?:=+]|&&|\|\|)(?!\.\.)/;
+
+function withoutStatements(code: string, partOn: (bare: string, line: string) => string | undefined): string {
+  const lines = code.split('\n');
+  const bare = lines.map(withoutTexts);
+  for (let at = 0; at < lines.length; at++) {
+    const part = lines[at] === GONE ? undefined : partOn(bare[at] ?? '', lines[at] ?? '');
+    if (part === undefined) continue;
+    const first = at;
+    for (let open = 0; ; at++) {
+      for (const one of bare[at] ?? '') {
+        open += bracket(one);
+        if (open < 0) throw new HalfStatement(at + 1, part);
+      }
+      lines[at] = GONE;
+      if (open === 0) break;
+      if (at + 1 >= lines.length) throw new HalfStatement(first + 1, part);
+    }
+    if (CONTINUES.test(bare[first - 1] ?? '') || CONTINUED.test(bare[at + 1] ?? ''))
+      throw new HalfStatement(first + 1, part);
+  }
+  return lines.filter((line) => line !== GONE).join('\n');
 }
 
 /**
