@@ -1,119 +1,197 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCommand } from '../tests/support/run-command.ts';
 
 let root: string;
-const at = (path: string) => join(root, path);
-const read = (path: string) => readFileSync(at(path), 'utf8');
-const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' });
-const strip = (args: string[], env: NodeJS.ProcessEnv = {}) =>
-  runCommand(process.execPath, [at('scripts/strip.ts'), ...args], { env: { ...process.env, ...env } });
 
-const FILES = {
-  'package.json': '{ "type": "module", "dependencies": { "feathers": "1.0.0" } }\n',
-  'scripts/generate-config-docs.ts': '',
-  '.template.json': '{ "template": "t", "version": "1.2.0", "stripped": {} }\n',
-  'contracts/birds.ts': '',
-  'docs/page.md': '# Page\n\n## Birds\n\nThey fly.\n\n## Rest\n\n- birds fly\n- all else\n',
-  'server/features/birds/part.json': JSON.stringify({
-    for: 'what flies',
-    lines: { 'docs/page.md': ['birds fly'] },
-    sections: { 'docs/page.md': ['## Birds'] },
-  }),
-  'server/features/birds/part.ts': 'export const birds = () => ({});\n',
-  'server/features/birds/table.ts': "import { f } from 'feathers';\npgTable('birds', { f });\n",
-  'client/src/features/birds/screens.ts': 'export const birds = 1;\n',
-  'client/src/router.tsx':
-    "import { birds } from './features/birds/screens.ts';\nexport default [\n  birds,\n];\n",
-  'server/features/nests/part.ts': 'export const nests = () => ({});\n',
-  'server/app.ts': `import { birds } from './features/birds/part.ts';
+const write = (file: string, text: string | object) => {
+  mkdirSync(dirname(join(root, file)), { recursive: true });
+  writeFileSync(
+    join(root, file),
+    typeof text === 'string' ? text : `${JSON.stringify(text, undefined, 2)}\n`,
+  );
+};
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const git = (...args: string[]) =>
+  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+const commit = () => {
+  git('add', '-A');
+  git('commit', '-qm', 'x');
+};
+/** @param variables Such as npm sets. */
+function strip(args: string[], variables: Record<string, string> = {}) {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('npm_config_'));
+  const env = { ...Object.fromEntries(own), ...variables };
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/strip.ts', ...args], {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+const APP = `import { birds } from './features/birds/part.ts';
 import { nests } from './features/nests/part.ts';
 
-export function createApp() {
-  const flock = birds();
-  return [
-    flock,
-    nests({ flock }),
-  ];
+export function createApp(platform) {
+  const flock = birds(platform);
+  return {
+    features: [
+      flock,
+      nests({ flock }),
+    ],
+  };
 }
-`,
-};
+`;
 
-/** A project of two features, one of which is handed the other. */
+/** Two parts of a small project, and a migration of each. The nests are handed the birds. */
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'strip-'));
-  cpSync(join(import.meta.dirname, 'strip.ts'), at('scripts/strip.ts'));
-  cpSync(join(import.meta.dirname, 'strip'), at('scripts/strip'), { recursive: true });
-  for (const [path, text] of Object.entries(FILES)) {
-    mkdirSync(dirname(at(path)), { recursive: true });
-    writeFileSync(at(path), text);
+  for (const path of ['scripts/strip.ts', 'scripts/strip'])
+    cpSync(join(import.meta.dirname, '..', path), join(root, path), { recursive: true });
+  write('scripts/generate-config-docs.ts', '');
+  write('package.json', { name: 'small', type: 'module', scripts: { sing: 'x', test: 'y' } });
+  write('README.md', '# Small\n\n## Birds\n\nThey sing.\n\n## Rest\n\nText.\n');
+  write('server/app.ts', APP);
+  const steps = ['birds', 'nests'] as const;
+  for (const [index, name] of steps.entries()) {
+    write(`server/features/${name}/part.ts`, `export const ${name} = () => ({});\n`);
+    write(`server/features/${name}/table.ts`, `export const table = pgTable('${name}', {});\n`);
+    write(`drizzle/000${index}_${name}_create.sql`, 'select 1;\n');
+    write(`drizzle/meta/000${index}_snapshot.json`, {
+      id: `id-${index}`,
+      prevId: 'x',
+      tables: Object.fromEntries(
+        steps.slice(0, index + 1).map((table) => [`public.${table}`, { name: table }]),
+      ),
+    });
   }
+  write('drizzle/meta/_journal.json', {
+    entries: steps.map((name, idx) => ({ idx, tag: `000${idx}_${name}_create` })),
+  });
+  write('server/features/birds/part.json', {
+    for: 'birds that sing',
+    sections: { 'README.md': ['## Birds'] },
+    packageJson: ['scripts.sing'],
+  });
   git('init', '-q');
   commit();
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-function commit() {
-  git('add', '-A');
-  git('-c', 'user.name=a', '-c', 'user.email=a@example.com', 'commit', '-qm', 'Step');
-}
+const untouched = () => expect(git('status', '--porcelain')).toBe('');
 
-describe('npm run strip', () => {
-  it('lists the parts, with what they hold and need', async () => {
-    const { output, code } = await strip([]);
-    expect(code).toBe(0);
-    expect(output).toMatch(
-      /^birds +feature +4 lines {2}what flies\n +tables: birds\n +packages: feathers\n +needed by: nests\n/,
+describe('strip', () => {
+  it('lists parts, their tables and what they need', () => {
+    const { status, stdout } = strip([]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^birds .*birds that sing$/m);
+    expect(stdout).toMatch(/tables: birds\n.*needed by: nests/);
+    expect(stdout).toMatch(/tables: nests\n.*needs: birds/);
+  });
+
+  it('refuses a part that others need, and names them', () => {
+    const { status, stderr } = strip(['birds']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('nests would not work without birds');
+    expect(stderr).toContain('npm run strip -- birds --with-dependents');
+    untouched();
+  });
+
+  it('refuses what is no part', () => {
+    expect(strip(['fish']).stderr).toContain("There is no part 'fish'. There are: birds, nests.");
+  });
+
+  it('shows what would go, and changes nothing', () => {
+    const { stdout } = strip(['nests', '--dry-run']);
+    expect(stdout).toContain('server/features/nests/table.ts');
+    expect(stdout).toContain('0001_nests_create');
+    expect(stdout).not.toContain('0000_birds_create');
+    untouched();
+  });
+
+  it('refuses where there are changes that could not be told apart from its own', () => {
+    write('new.txt', 'x');
+    expect(strip(['nests']).stderr).toContain('There are uncommitted changes.');
+    expect(existsSync(join(root, 'server/features/nests'))).toBe(true);
+  });
+
+  it('takes out a part: its folder, its lines, its migrations', () => {
+    expect(strip(['nests'])).toMatchObject({ status: 0 });
+    expect(existsSync(join(root, 'server/features/nests'))).toBe(false);
+    expect(existsSync(join(root, 'drizzle/0001_nests_create.sql'))).toBe(false);
+    expect(read('server/app.ts')).toBe(
+      APP.split('\n')
+        .filter((line) => !line.includes('nests'))
+        .join('\n'),
     );
-    expect(output).toMatch(/^nests .*\n +needs: birds\n/m);
-    expect(git('status', '--porcelain')).toBe('');
+    expect(JSON.parse(read('drizzle/meta/_journal.json')).entries).toHaveLength(1);
   });
 
-  it.each([
-    ['what others need', ['birds'], /nests would not work without birds.*birds --with-dependents/],
-    ['a part that there is not', ['fish'], /no part 'fish'\. There are: birds, nests/],
-    ['a tree with changes', ['nests'], /uncommitted changes/],
-    ['to drop what was not stripped', ['birds', '--drop'], /strip a part with --deployed first/],
-  ])('refuses %s, and changes nothing', async (what, args, said) => {
-    if (what.includes('changes')) writeFileSync(at('new'), '');
-    const before = git('status', '--porcelain');
-    const { output, code } = await strip(args);
-    expect(code).toBe(1);
-    expect(output).toMatch(said);
-    expect(git('status', '--porcelain')).toBe(before);
+  it('takes out what depends on it too, as npm hands on flags that stand before --', () => {
+    expect(strip(['birds'], { npm_config_with_dependents: 'true' })).toMatchObject({ status: 0 });
+    for (const gone of ['server/features/birds', 'server/features/nests', 'drizzle'])
+      expect(existsSync(join(root, gone)), gone).toBe(false);
+    expect(read('server/app.ts')).not.toMatch(/birds|nests|flock/);
+    expect(read('README.md')).toBe('# Small\n\n## Rest\n\nText.\n');
+    expect(JSON.parse(read('package.json')).scripts).toEqual({ test: 'y' });
   });
 
-  it('removes a part and leaves its neighbours, says what to commit, and knows it the next time', async () => {
-    const { output } = await strip(['nests']);
-    expect(output).toContain('git commit -m "strip: remove nests"');
-    expect(read('server/app.ts')).toBe(FILES['server/app.ts'].replace(/^.*nests.*\n/gm, ''));
-    expect(existsSync(at('server/features/nests'))).toBe(false);
-    expect(JSON.parse(read('.template.json'))).toMatchObject({ stripped: { nests: '1.2.0' } });
+  it('keeps the tables of what is deployed, for the release that drops them', () => {
+    expect(strip([], { npm_config_deployed: 'nests' })).toMatchObject({ status: 0 });
+    expect(read('drizzle/retired/nests.ts')).toContain("pgTable('nests'");
+    expect(existsSync(join(root, 'drizzle/0001_nests_create.sql'))).toBe(true);
+  });
+});
+
+describe('what cannot be done is refused before anything is changed', () => {
+  it('a line that would leave half a statement', () => {
+    write(
+      'server/app.ts',
+      APP.replace('      nests({ flock }),', '      platform.other, nests({ flock })].concat(['),
+    );
     commit();
-    expect(await strip(['nests'])).toMatchObject({ code: 0, output: 'nests has been stripped already.\n' });
+    const { status, stderr } = strip(['nests']);
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      'server/app.ts:9 uses nests over several lines: put it on one line, or take it out by hand.\n',
+    );
+    untouched();
   });
 
-  // npm takes `--with-dependents birds` for a setting and its value.
-  it('takes flags that npm has kept, with the name that it took along', async () => {
-    // The package stays where something else imports it.
-    writeFileSync(at('server/more.ts'), "import 'feathers';\n");
+  it('such a line of a manifest', () => {
+    write('server/other.ts', 'call(\n  1, nests);\n');
+    write('server/features/nests/part.json', { for: 'nests', lines: { 'server/other.ts': ['nests'] } });
     commit();
-    await strip([], { npm_config_with_dependents: 'birds' });
-    expect(read('server/app.ts')).toBe('\nexport function createApp() {\n  return [\n  ];\n}\n');
-    expect(read('client/src/router.tsx')).toBe('export default [\n];\n');
-    expect(read('docs/page.md')).toBe('# Page\n\n## Rest\n\n- all else\n');
-    for (const path of ['contracts/birds.ts', 'client/src/features/birds', 'server/features'])
-      expect(existsSync(at(path)), path).toBe(path === 'server/features');
+    expect(strip(['nests']).stderr).toContain('server/other.ts:2 uses nests over several lines');
+    untouched();
   });
 
-  it('of all leaves features that are yours', async () => {
-    writeFileSync(at('server/app.ts'), read('server/app.ts').replace('{ flock }', ''));
+  it('a history that cannot be read', () => {
+    write('drizzle/meta/0001_snapshot.json', '{');
     commit();
-    const { output } = await strip(['--all', '--dry-run']);
-    expect(output).toMatch(/^Would strip birds: 5 files\./);
-    expect(output).not.toContain('nests');
+    const { status, stderr } = strip(['birds', '--with-dependents']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('drizzle/meta/0001_snapshot.json');
+    untouched();
+  });
+
+  it('a migration that makes a table which the part does not declare', () => {
+    write('drizzle/0001_birds_archive_create.sql', 'select 1;\n');
+    write('drizzle/meta/_journal.json', {
+      entries: [
+        { idx: 0, tag: '0000_birds_create' },
+        { idx: 1, tag: '0001_birds_archive_create' },
+      ],
+    });
+    commit();
+    const { status, stderr } = strip(['birds', '--with-dependents']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('drizzle/0001_birds_archive_create.sql makes the table nests');
+    untouched();
   });
 });

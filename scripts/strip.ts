@@ -4,25 +4,40 @@
  * It deletes folders, files and whole lines, and commits nothing: look at `git diff`, run the tests, commit.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { withoutKeys, withoutLines, withoutParts, withoutSection } from './strip/edits.ts';
-import { dropRetired, isRetired, migrationsOf, retireTables, takeOutMigrations } from './strip/migrations.ts';
+import { type Changes, planEdit, writeChanges } from './strip/changes.ts';
+import {
+  HalfStatement,
+  withoutCodeLines,
+  withoutKeys,
+  withoutLines,
+  withoutParts,
+  withoutSection,
+} from './strip/edits.ts';
+import {
+  dropRetired,
+  foreignTables,
+  isRetired,
+  migrationsOf,
+  retireTables,
+  takeOutMigrations,
+} from './strip/migrations.ts';
 import { packagesThatGo } from './strip/packages.ts';
 import {
   dependentsOf,
   filesOf,
   LISTS,
   partOf,
+  RECORD as RECORD_FILE,
   readParts,
   type StrippablePart,
   tablesOf,
 } from './strip/parts.ts';
 
 const root = resolve(import.meta.dirname, '..');
-/** What was stripped, for a later update of the template. */
-const RECORD = join(root, '.template.json');
+const RECORD = join(root, RECORD_FILE);
 
 const OPTIONS = {
   all: { type: 'boolean' },
@@ -116,6 +131,7 @@ function strip(parts: readonly StrippablePart[], all: readonly StrippablePart[],
   const names = parts.map(({ name }) => name);
   const files = [...new Set(parts.flatMap((part) => filesOf(root, part)))];
   const migrations = migrationsOf(root, names);
+  const changes = plan(parts, all, files, flags);
   if (flags['dry-run']) {
     console.log(`Would strip ${names.join(', ')}: ${files.length} files.\n${files.join('\n')}`);
     const what = flags.deployed ? 'Would keep the migrations' : 'Would take out the migrations';
@@ -130,24 +146,65 @@ function strip(parts: readonly StrippablePart[], all: readonly StrippablePart[],
     parts.flatMap((part) => part.packages ?? []),
   );
 
-  const folders = parts.flatMap((part) => part.folders);
-  if (!flags.deployed) takeOutMigrations(root, names);
-  else for (const { name, folders } of parts) for (const folder of folders) retireTables(root, name, folder);
-  for (const file of LISTS)
-    edit(file, (code) => withoutParts(code, partOf(file, all), (name) => names.includes(name)));
-  for (const { lines = {}, sections = {}, packageJson = [] } of parts) {
-    for (const [file, texts] of Object.entries(lines))
-      edit(file, (text) => withoutLines(text, (line) => texts.some((one) => line.includes(one))));
-    for (const [file, headings] of Object.entries(sections))
-      edit(file, (text) => headings.reduce(withoutSection, text));
-    if (packageJson.length > 0) edit('package.json', (text) => withoutKeys(text, packageJson));
-  }
-  for (const path of [...files, ...folders]) rmSync(join(root, path), { recursive: true, force: true });
+  writeChanges(root, changes);
   if (packages.length > 0) uninstall(packages);
   // Settings of a part may have gone.
   node('scripts/generate-config-docs.ts');
   record(names);
   report(names, migrations, flags);
+}
+
+/** Every edit, made in memory: what cannot be done is refused before anything is written. */
+function plan(
+  parts: readonly StrippablePart[],
+  all: readonly StrippablePart[],
+  files: readonly string[],
+  flags: Flags,
+): Changes {
+  const names = parts.map(({ name }) => name);
+  const changes: Changes = new Map();
+  const add = (more: Changes) => {
+    for (const [file, text] of more) changes.set(file, text);
+  };
+  if (flags.deployed)
+    for (const { name, folders } of parts)
+      for (const folder of folders) add(retireTables(root, name, folder));
+  else {
+    for (const part of parts) refuseForeignTables(part);
+    add(takeOutMigrations(root, names));
+  }
+  const edit = (file: string, change: (text: string) => string) => {
+    try {
+      planEdit(root, changes, file, change);
+    } catch (error) {
+      if (!(error instanceof HalfStatement)) throw error;
+      throw new Refusal(
+        `${file}:${error.line} uses ${error.part} over several lines: put it on one line, or take it out by hand.`,
+      );
+    }
+  };
+  for (const file of LISTS)
+    edit(file, (code) => withoutParts(code, partOf(file, all), (name) => names.includes(name)));
+  for (const { name, lines = {}, sections = {}, packageJson = [] } of parts) {
+    for (const [file, texts] of Object.entries(lines)) {
+      const goes = (line: string) => texts.some((one) => line.includes(one));
+      const isCode = /\.[cm]?[jt]sx?$/.test(file);
+      edit(file, (text) => (isCode ? withoutCodeLines(text, name, goes) : withoutLines(text, goes)));
+    }
+    for (const [file, headings] of Object.entries(sections))
+      edit(file, (text) => headings.reduce(withoutSection, text));
+    if (packageJson.length > 0) edit('package.json', (text) => withoutKeys(text, packageJson));
+  }
+  for (const path of [...files, ...parts.flatMap(({ folders }) => folders)]) changes.set(path, undefined);
+  return changes;
+}
+
+function refuseForeignTables(part: StrippablePart): void {
+  const [[tag, table] = []] = foreignTables(root, part.name, tablesOf(root, part));
+  if (tag === undefined) return;
+  throw new Refusal(
+    `drizzle/${tag}.sql makes the table ${table}, which no table.ts of ${part.name} declares: by its name the migration is that of ${part.name}, but it may be another part's. Rename it, in drizzle/meta/_journal.json as well, or remove it together with its table.`,
+  );
 }
 
 function refuseDirtyTree(): void {
@@ -163,12 +220,6 @@ function filesBesides(files: readonly string[]): string[] {
   return git('ls-files', '-z')
     .split('\0')
     .filter((file) => file !== '' && !gone.has(file) && existsSync(join(root, file)));
-}
-
-/** Edits a file, if it is there. */
-function edit(file: string, change: (text: string) => string): void {
-  const path = join(root, file);
-  if (existsSync(path)) writeFileSync(path, change(readFileSync(path, 'utf8')));
 }
 
 function uninstall(packages: readonly string[]): void {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readMigrations } from '../../server/platform/database/migrations/migration-files.ts';
+import { type Changes, writeChanges } from './changes.ts';
 import {
   dropRetired,
   isRetired,
@@ -15,6 +16,7 @@ import {
 let root: string;
 const drizzle = (...path: string[]) => join(root, 'drizzle', ...path);
 const read = (...path: string[]) => JSON.parse(readFileSync(drizzle(...path), 'utf8'));
+const apply = (changes: Changes) => writeChanges(root, changes);
 const NONE = '00000000-0000-0000-0000-000000000000';
 
 /** A history of three: the birds' table, the fish's, and a column of the birds'. */
@@ -44,7 +46,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 describe('before a first deployment', () => {
   it('a part leaves no trace in the history, and the rest is as if it had never been', async () => {
     expect(migrationsOf(root, ['birds'])).toEqual(['0000_birds_create', '0002_birds_colour']);
-    takeOutMigrations(root, ['birds']);
+    apply(takeOutMigrations(root, ['birds']));
     expect(await readMigrations(drizzle())).toMatchObject([{ name: '0001_fish_create' }]);
     const left = read('meta/0001_snapshot.json');
     expect(left).toMatchObject({ id: 'id-1', prevId: NONE });
@@ -54,14 +56,20 @@ describe('before a first deployment', () => {
   });
 
   it('another part leaves the earlier snapshots alone and mends the chain of the later ones', () => {
-    takeOutMigrations(root, ['fish']);
+    apply(takeOutMigrations(root, ['fish']));
     expect(read('meta/0002_snapshot.json')).toMatchObject({ prevId: 'id-0' });
     expect(Object.keys(read('meta/0002_snapshot.json').tables)).toEqual(['public.birds']);
   });
 
   it('without any part there are no migrations', async () => {
-    takeOutMigrations(root, ['birds', 'fish']);
+    apply(takeOutMigrations(root, ['birds', 'fish']));
     expect(await readMigrations(drizzle())).toEqual([]);
+  });
+
+  it('a part that was stripped earlier keeps its migrations where the name of another begins its own', () => {
+    writeFileSync(join(root, '.template.json'), JSON.stringify({ stripped: { 'birds-colour': '1' } }));
+    writeFileSync(drizzle('0003_birds_colour_more.sql'), 'select 1;\n');
+    expect(migrationsOf(root, ['birds'])).toEqual(['0000_birds_create', '0002_birds_colour']);
   });
 
   it('a name that begins with that of another part is not its', () => {
@@ -84,7 +92,7 @@ describe('after a deployment', () => {
   });
 
   it('the declarations wait where drizzle-kit finds them, with imports that still lead somewhere', () => {
-    retireTables(root, 'birds', folder);
+    apply(retireTables(root, 'birds', folder));
     expect(readFileSync(drizzle('retired/birds.ts'), 'utf8')).toBe(
       "import { fish } from '../../server/features/fish/table.ts';\nimport { pgTable } from 'drizzle-orm/pg-core';\n",
     );
@@ -92,7 +100,7 @@ describe('after a deployment', () => {
 
   it('a later release drops the tables, and first what drizzle-kit does not know', () => {
     expect(isRetired(root, 'birds')).toBe(false);
-    retireTables(root, 'birds', folder);
+    apply(retireTables(root, 'birds', folder));
     expect(isRetired(root, 'birds')).toBe(true);
     const file = dropRetired(root, 'birds', (name) => {
       expect(existsSync(drizzle('retired/birds.ts'))).toBe(false);

@@ -4,9 +4,10 @@
  * Before a first deployment they are taken out of the history, as if they had never been. After one the history stays: the
  * tables' declarations move to `drizzle/retired/`, where drizzle-kit still finds them, until a later release drops them.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { readParts } from './parts.ts';
+import type { Changes } from './changes.ts';
+import { RECORD, readParts } from './parts.ts';
 
 interface Entry {
   idx: number;
@@ -20,6 +21,8 @@ interface Snapshot extends Record<string, unknown> {
 
 /** The collections of a snapshot, in which each thing has a key of its own. */
 const KINDS = ['tables', 'enums', 'schemas', 'sequences', 'roles', 'policies', 'views'];
+const JOURNAL = 'drizzle/meta/_journal.json';
+const snapshotFile = ({ tag }: Entry) => `drizzle/meta/${tag.split('_')[0]}_snapshot.json`;
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
 /**
@@ -34,9 +37,13 @@ export function ownerOf(tag: string, names: Iterable<string>): string | undefine
     .sort((one, other) => other.length - one.length)[0];
 }
 
-/** Whether a migration is that of one of these parts, and not of another whose name begins like theirs. */
+/** Whether a migration is that of one of these parts, and not of another, stripped or not, whose name begins like theirs. */
 function belonging(root: string, names: readonly string[]): (tag: string) => boolean {
-  const all = [...names, ...readParts(root).map(({ name }) => name)];
+  const record = join(root, RECORD);
+  const stripped = existsSync(record)
+    ? Object.keys(JSON.parse(readFileSync(record, 'utf8')).stripped ?? {})
+    : [];
+  const all = [...names, ...stripped, ...readParts(root).map(({ name }) => name)];
   return (tag) => names.includes(ownerOf(tag, all) ?? '');
 }
 
@@ -51,13 +58,17 @@ export function migrationsOf(root: string, names: readonly string[]): string[] {
     .sort();
 }
 
-/** Takes the parts' migrations out of the history, and what they made out of the later snapshots. */
-export function takeOutMigrations(root: string, names: readonly string[]): void {
-  const journalFile = join(root, 'drizzle/meta/_journal.json');
-  if (!existsSync(journalFile)) return;
+/**
+ * Takes the parts' migrations out of the history, and what they made out of the later snapshots.
+ *
+ * @returns What is to be written.
+ * @throws Error for a history that cannot be read.
+ */
+export function takeOutMigrations(root: string, names: readonly string[]): Changes {
+  const changes: Changes = new Map();
+  if (!existsSync(join(root, JOURNAL))) return changes;
   const belongs = belonging(root, names);
-  const journal = readJson<{ entries: Entry[] }>(journalFile);
-  const snapshotFile = ({ tag }: Entry) => join(root, 'drizzle/meta', `${tag.split('_')[0]}_snapshot.json`);
+  const journal = readJson<{ entries: Entry[] }>(root, JOURNAL);
   /** By kind: the keys that the parts' migrations have added. */
   const added = new Map(KINDS.map((kind) => [kind, new Set<string>()]));
   let before: Snapshot | undefined;
@@ -65,7 +76,7 @@ export function takeOutMigrations(root: string, names: readonly string[]): void 
   const kept: Entry[] = [];
   for (const entry of journal.entries) {
     const file = snapshotFile(entry);
-    const snapshot = readJson<Snapshot>(file);
+    const snapshot = readJson<Snapshot>(root, file);
     const goes = belongs(entry.tag);
     for (const [kind, keys] of added) {
       const now = (snapshot[kind] ?? {}) as Record<string, unknown>;
@@ -74,8 +85,7 @@ export function takeOutMigrations(root: string, names: readonly string[]): void 
     }
     before = structuredClone(snapshot);
     if (goes) {
-      rmSync(file);
-      rmSync(join(root, 'drizzle', `${entry.tag}.sql`));
+      changes.set(file, undefined).set(`drizzle/${entry.tag}.sql`, undefined);
       continue;
     }
     for (const [kind, keys] of added) {
@@ -84,26 +94,55 @@ export function takeOutMigrations(root: string, names: readonly string[]): void 
     }
     snapshot.prevId = previousId;
     previousId = snapshot.id;
-    writeJson(file, snapshot);
+    changes.set(file, json(snapshot));
     kept.push(entry);
   }
-  if (kept.length === 0) rmSync(join(root, 'drizzle'), { recursive: true });
-  else writeJson(journalFile, { ...journal, entries: kept });
+  if (kept.length === 0) return new Map([['drizzle', undefined]]);
+  return changes.set(JOURNAL, json({ ...journal, entries: kept }));
 }
 
-/** Keeps the declarations of a part's tables, and its `drop.sql`, for the release that drops them. */
-export function retireTables(root: string, name: string, folder: string): void {
-  const retired = join(root, 'drizzle/retired');
+/**
+ * Tables that a part's migrations have made, that are there still, and that its `table.ts` does not declare: so the
+ * migrations may be another part's, whose name begins like this one's.
+ *
+ * @returns Pairs of a migration's tag and the table's name.
+ */
+export function foreignTables(
+  root: string,
+  name: string,
+  declared: readonly string[],
+): [tag: string, table: string][] {
+  if (!existsSync(join(root, JOURNAL))) return [];
+  const { entries } = readJson<{ entries: Entry[] }>(root, JOURNAL);
+  const belongs = belonging(root, [name]);
+  const tables = entries.map((entry) =>
+    Object.keys(readJson<Snapshot>(root, snapshotFile(entry)).tables ?? {}),
+  );
+  return entries.flatMap(({ tag }, at) =>
+    (belongs(tag) ? (tables[at] ?? []) : [])
+      .filter((key) => !tables[at - 1]?.includes(key) && tables.at(-1)?.includes(key))
+      .map((key): [string, string] => [tag, key.slice(key.indexOf('.') + 1)])
+      .filter(([, table]) => !declared.includes(table)),
+  );
+}
+
+/**
+ * Keeps the declarations of a part's tables, and its `drop.sql`, for the release that drops them.
+ *
+ * @returns What is to be written.
+ */
+export function retireTables(root: string, name: string, folder: string): Changes {
+  const changes: Changes = new Map();
   const table = join(root, folder, 'table.ts');
-  if (!existsSync(table)) return;
-  mkdirSync(retired, { recursive: true });
+  if (!existsSync(table)) return changes;
   const code = readFileSync(table, 'utf8').replace(
     /(from\s*['"])(\.[^'"]+)/g,
     (_, from: string, path: string) => from + posix.relative('drizzle/retired', posix.join(folder, path)),
   );
-  writeFileSync(join(retired, `${name}.ts`), code);
+  changes.set(`drizzle/retired/${name}.ts`, code);
   const drop = join(root, folder, 'drop.sql');
-  if (existsSync(drop)) writeFileSync(join(retired, `${name}.drop.sql`), readFileSync(drop));
+  if (existsSync(drop)) changes.set(`drizzle/retired/${name}.drop.sql`, readFileSync(drop, 'utf8'));
+  return changes;
 }
 
 /** Whether tables of that name wait for the release that drops them. */
@@ -138,6 +177,12 @@ export function dropRetired(root: string, name: string, generate: (migration: st
   return `drizzle/${file}`;
 }
 
-const readJson = <Content>(file: string): Content => JSON.parse(readFileSync(file, 'utf8'));
-const writeJson = (file: string, content: unknown) =>
-  writeFileSync(file, `${JSON.stringify(content, undefined, 2)}\n`);
+function readJson<Content>(root: string, file: string): Content {
+  try {
+    return JSON.parse(readFileSync(join(root, file), 'utf8'));
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+const json = (content: unknown) => `${JSON.stringify(content, undefined, 2)}\n`;

@@ -6,6 +6,9 @@ import { needsIn, type PartOf } from './edits.ts';
 /** The files that know parts by name. */
 export const LISTS = ['server/app.ts', 'server/settings.ts', 'client/src/router.tsx'];
 
+/** What was stripped, for a later update of the template. */
+export const RECORD = '.template.json';
+
 /** `part.json`: what belongs to a part besides its folders and `contracts/<name>.ts`, as data. */
 export interface Manifest {
   /** What the part is for, in one sentence. */
