@@ -122,6 +122,7 @@ describe.concurrent('a restored database', () => {
     [`${LOG}; ${DOUBLES}`, 'INSERT INTO log SELECT dbl();'],
     [`${LOG}; ${DOUBLES}`, 'INSERT INTO log SELECT "dbl" ();'],
     [LOG, `${DOUBLES}; INSERT INTO log SELECT dbl();`],
+    [DOUBLES.replace('dbl()', 'dbl(accounts)'), 'SELECT a.dbl FROM accounts a;'],
     [LOG, `INSERT INTO log SELECT setval('accounts_id_seq', 40);`],
     [
       `${LOG}; CREATE RULE more AS ON INSERT TO log DO ALSO UPDATE accounts SET balance = balance * 2`,

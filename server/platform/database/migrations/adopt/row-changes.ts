@@ -14,7 +14,7 @@ const VERB = /\b(?:insert\s+into|merge\s+into|update|delete\s+from|truncate)\b/g
 const TARGET = new RegExp(String.raw`\s*(?:table\b\s*)?(?:only\b\s*)?\(?\s*(${NAME})${END}`, 'iy');
 /** Where words that change rows say something else: actions of a foreign key, locks, and branches that name no table. */
 const NO_VERB =
-  /\bon\s+(update|delete)\s+(no\s+action|restrict|cascade|set\s+null|set\s+default)\b|\bfor\s+(no\s+key\s+)?update\b|\b(do|then)\s+update\s+set\b/gi;
+  /\bon\s+(update|delete)\s+(no\s+action|restrict|cascade|set\s+null|set\s+default)\b|\bfor\s+(no\s+key\s+)?update\b|\b(do|then)\s+update\s+set\b(?!\s+set\b)/gi;
 const COPY = new RegExp(String.raw`^copy\s+(${NAME})\s*(?:\([^)]*\)\s*)?from\b`, 'i');
 const DROP = new RegExp(
   String.raw`^drop\s+table\s+(?:if\s+exists\s+)?(${NAME}(?:\s*,\s*${NAME})*)\s*(?:cascade|restrict)?$`,
@@ -55,7 +55,7 @@ export function rowChange({ bare, text }: Statement): RowChange | undefined {
   if (targets.length > 0) return changeOf(bare, targets);
   // `set_config` is what dumps begin with.
   if (/^(select|values|table)\b/i.test(bare)) {
-    return CALLS.test(bare.replace(/\bset_config\s*\(/gi, '')) ? 'any' : undefined;
+    return CALLS.test(bare.replace(/\bset_config\s*\(/gi, '')) ? 'any' : changeOf(bare, []);
   }
   return 'any';
 }
