@@ -262,6 +262,13 @@ describe('signing in over plain HTTP', () => {
     }
   });
 
+  it('counts as no wrong key', async () => {
+    const client = at('app.example.com');
+    for (let n = 0; n < 12; n++) expect((await signIn(server, { key: KEY }, client)).statusCode).toBe(403);
+    const tls = { ...client, 'x-forwarded-proto': 'https' };
+    expect((await signIn(server, { key: KEY }, tls)).statusCode).toBe(200);
+  });
+
   it.each(['localhost', 'LOCALHOST:5000', 'app.localhost', '127.0.0.1:5000', '127.1.2.3', '[::1]:5000'])(
     'is not over a network at %s',
     async (host) => {

@@ -37,13 +37,13 @@ export class Tries {
   }
 
   /**
-   * Takes a try back that has succeeded, or that was not judged: a limit refused it, or the server failed. A try that
-   * was broken off is never told of, and stays counted.
+   * Takes a try back that has succeeded, or that was not judged: a limit refused it (429), nobody may sign in this way
+   * (403), or the server failed. A try that was broken off is never told of, and stays counted.
    */
   settle(request: FastifyRequest, status: number): void {
     const held = this.#held.get(request);
     if (held === undefined) return;
-    if (status < 400 || status >= 500 || status === 429) held.window.hits--;
+    if (status < 400 || status >= 500 || status === 429 || status === 403) held.window.hits--;
     else this.#warn(request, held.client, held.window);
   }
 
