@@ -12,7 +12,7 @@ export interface Window {
 export class FixedWindows {
   readonly #windowMs: number;
   readonly #maxClients: number;
-  /** In the order of their ends, since all are equally long. */
+  /** Roughly in the order of their ends, since all are equally long. */
   readonly #windows = new Map<string, Window>();
 
   /** @param maxClients Clients that are remembered; the one whose window ends next is forgotten for another. */
@@ -32,6 +32,15 @@ export class FixedWindows {
       known.hits++;
       return known;
     }
+    return this.#begin(key, { hits: 1, endsAt: now + this.#windowMs }, now);
+  }
+
+  /** Goes on from what was counted elsewhere. @param window Ends no later than one that begins now. */
+  note(key: string, window: Window, now: number): void {
+    this.#begin(key, window, now);
+  }
+
+  #begin(key: string, window: Window, now: number): Window {
     this.#windows.delete(key);
     // Two go for each that comes, so that what a flood has left melts away.
     let looks = 2;
@@ -39,7 +48,6 @@ export class FixedWindows {
       if (looks-- === 0 || (endsAt > now && this.#windows.size < this.#maxClients)) break;
       this.#windows.delete(oldest);
     }
-    const window = { hits: 1, endsAt: now + this.#windowMs };
     this.#windows.set(key, window);
     return window;
   }

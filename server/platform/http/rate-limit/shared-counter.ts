@@ -1,7 +1,6 @@
 import type { RateLimitPluginOptions } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { within } from '../../lib/within.ts';
-import { MAX_CLIENTS } from './fixed-windows.ts';
 import type { Limit } from './limit.ts';
 
 const STORE_TIMEOUT_MS = 50;
@@ -29,8 +28,6 @@ export class SharedCounter {
   readonly #keyOf: (request: FastifyRequest) => string;
   readonly #timeoutMs: number;
   readonly #counters = new Map<Limit, Counter>();
-  /** Clients that the store has refused, and until when: asking it again would tell nothing new. */
-  readonly #exhausted = new Map<Limit, Map<string, number>>();
   #failuresInRow = 0;
   #leftUntil = 0;
   #said = false;
@@ -53,9 +50,13 @@ export class SharedCounter {
     return this.#leftUntil > performance.now();
   }
 
-  /** @returns How long the store will go on refusing this client, in milliseconds; 0 where it is not known to. */
+  /**
+   * @returns How long this client is refused without asking the store, in milliseconds, because that would tell nothing
+   *   new; 0 where it is to be asked.
+   */
   refusesFor(limit: Limit, client: string, now: number): number {
-    return Math.max(0, (this.#exhausted.get(limit)?.get(client) ?? 0) - now);
+    const window = limit.windows.look(client, now);
+    return window !== undefined && window.hits >= limit.max ? window.endsAt - now : 0;
   }
 
   /** @returns Undefined where the local window is to decide. */
@@ -75,7 +76,9 @@ export class SharedCounter {
       const hits = counted.isExceeded ? limit.max + 1 : limit.max - counted.remaining;
       // A store tells the time of when it was asked, which may be before the window began that it has waited for.
       const endsInMs = Math.min(counted.ttl, limit.windowMs);
-      this.#remember(limit, client, hits, performance.now() + endsInMs);
+      // The local window goes on from here where the store is left.
+      const now = performance.now();
+      limit.windows.note(client, { hits, endsAt: now + endsInMs }, now);
       return { hits, endsInMs };
     } catch (error) {
       this.#failed(error);
@@ -103,17 +106,5 @@ export class SharedCounter {
       this.#counters.set(limit, counter);
     }
     return counter;
-  }
-
-  #remember(limit: Limit, client: string, hits: number, until: number): void {
-    const exhausted = this.#exhausted.get(limit) ?? new Map<string, number>();
-    this.#exhausted.set(limit, exhausted);
-    exhausted.delete(client);
-    if (hits < limit.max) return;
-    for (const oldest of exhausted.keys()) {
-      if (exhausted.size < MAX_CLIENTS) break;
-      exhausted.delete(oldest);
-    }
-    exhausted.set(client, until);
   }
 }
