@@ -2,12 +2,18 @@
 
 /** Fields whose value is a secret, compared in lower case and without the marks between words. */
 const SECRET =
-  /authorization|cookies?$|passw(or)?d|passphrase|secret|token|apikey|accesskey|privatekey|credential|connectionstring|(database|redis)\w*url|dsn$/;
+  /^(pwd|jwt|otp|pin)$|authorization|bearer|cookies?$|passw(or)?d|passphrase|passcode|secret|token|sessionid|(api|access|private|signing|encryption)key|credential|connectionstring|(database|redis)\w*url|dsn$/;
 /** A count of tokens is none. */
 const COUNTED = /tokens$/;
 
-/** The user and the password of an address; digits behind a colon are a port. Bounded, so that no text takes long. */
-const USERINFO = /:\/\/(?:[^\s"/:@]{1,500}|[^\s"/:@]{0,500}:(?!\d{1,5}(?:[/?#]|$))[^\s"]{0,500})@/g;
+/**
+ * The user and the password of an address; digits behind a colon are a port. Each try is bounded and ends before the next
+ * address, so that no text takes long.
+ */
+const USERINFO =
+  /:\/\/(?:[^\s"/:@]{1,500}|[^\s"/:@]{0,500}:(?!\d{1,5}(?:[/?#]|$))(?:(?!:\/\/)[^\s"]){0,500})@/g;
+/** A parameter of an address, with its name. */
+const PARAMETER = /([?&#]([\w.-]{1,100})=)[^\s"&#]+/g;
 
 /**
  * The values of a statement, in the message of drizzle's error and in whatever repeats it. Where they end cannot be seen, so
@@ -17,7 +23,7 @@ const VALUES = /\nparams: .*/s;
 
 /** A line without any of these has nothing to hide: most lines need not be taken apart. */
 const SUSPECT =
-  /authorization|cookie|pass|secret|token|key|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params/i;
+  /authorization|bearer|cookie|pass|secret|token|key|session|["_?&#-](?:pwd|jwt|otp|pin)\W|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params/i;
 
 const CENSORED = '[redacted]';
 
@@ -25,7 +31,8 @@ const CENSORED = '[redacted]';
  * Takes out of a line of log
  *
  * - the value of every field whose name says that it is secret, at any depth and however it is spelt;
- * - the user and the password of every address;
+ * - of headers as they came (`rawHeaders`) the values of those;
+ * - the user and the password of every address, and the parameters whose name says that they are secret;
  * - of PostgreSQL's errors what quotes rows and values, and of drizzle's the values of the statement.
  *
  * @param line One JSON object and a line break, as pino writes it.
@@ -37,6 +44,10 @@ export function withoutSecrets(line: string): string {
 function censored(key: string, value: unknown): unknown {
   if (isSecret(key, value)) return CENSORED;
   if (typeof value === 'string') return withoutValues(value);
+  if (Array.isArray(value) && key === 'rawHeaders') {
+    // Names and values in turn.
+    return value.map((text, at) => (at % 2 === 1 && isSecret(String(value[at - 1]), text) ? CENSORED : text));
+  }
   if (typeof value === 'object' && value !== null) forgetValues(value as Record<string, unknown>);
   return value;
 }
@@ -49,7 +60,10 @@ function isSecret(key: string, value: unknown): boolean {
 
 function withoutValues(text: string): string {
   const bare = text.includes('://') ? text.replace(USERINFO, `://${CENSORED}@`) : text;
-  return bare.includes('Failed query: ') ? bare.replace(VALUES, '') : bare;
+  const plain = bare.includes('=')
+    ? bare.replace(PARAMETER, (all, start, name) => (isSecret(name, all) ? start + CENSORED : all))
+    : bare;
+  return plain.includes('Failed query: ') ? plain.replace(VALUES, '') : plain;
 }
 
 function forgetValues(fields: Record<string, unknown>): void {

@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { withoutSecrets } from './redaction.ts';
+
+const written = (fields: object) => JSON.parse(withoutSecrets(`${JSON.stringify(fields)}\n`));
+const CENSORED = '[redacted]';
+
+it.each([
+  ...['pwd', 'jwt', 'otp', 'pin', 'PIN', '_otp', 'bearer', 'bearerValue', 'passcode'],
+  ...['sessionId', 'session-id', 'signingKey', 'encryption_key'],
+])('takes out the value of %s', (name) => {
+  expect(written({ deep: [{ [name]: 'hunter2' }] })).toEqual({ deep: [{ [name]: CENSORED }] });
+});
+
+it('leaves words alone that hold the name of a secret', () => {
+  const fields = { shopping: 'pins', pinned: 'a', option: 'b', optOut: 'c', ping: 'd', sessions: 'e' };
+  expect(written({ ...fields, token: 'f' })).toEqual({ ...fields, token: CENSORED });
+});
+
+it('takes secrets out of headers as they came', () => {
+  const rawHeaders = ['Host', 'a', 'Authorization', 'Bearer abc', 'Cookie', 'operator=xyz'];
+  expect(written({ rawHeaders })).toEqual({
+    rawHeaders: ['Host', 'a', 'Authorization', CENSORED, 'Cookie', CENSORED],
+  });
+});
+
+it('takes secrets out of the query of an address', () => {
+  expect(written({ url: '/reset?a=1&token=abc&api_key=def#access_token=ghi' }).url).toBe(
+    `/reset?a=1&token=${CENSORED}&api_key=${CENSORED}#access_token=${CENSORED}`,
+  );
+  expect(written({ msg: 'GET https://h/x?pin=1234 failed' }).msg).toBe(
+    `GET https://h/x?pin=${CENSORED} failed`,
+  );
+});
+
+it('takes the password out of an address', () => {
+  expect(written({ msg: 'postgres://u:p@ss/word@h:5432/db,redis://:x@c' }).msg).toBe(
+    `postgres://${CENSORED}@h:5432/db,redis://${CENSORED}@c`,
+  );
+  expect(written({ msg: 'see http://h:80/@types' }).msg).toBe('see http://h:80/@types');
+});
+
+it.each<[string, (n: number) => string]>([
+  ['the mark of an address', (n) => '://'.repeat(n / 3)],
+  ['users', (n) => '://a:'.repeat(n / 5)],
+  ['passwords', (n) => `://${'a:'.repeat(n / 2)}`],
+  ['quotes', (n) => '"'.repeat(n)],
+  ['queries', (n) => '?a=b&'.repeat(n / 5)],
+  ['blanks', (n) => `token${' '.repeat(n)}`],
+])('takes time in proportion to a line of %s', (_what, text) => {
+  // The fastest of a few runs, so that a busy machine does not decide.
+  const fastestMs = (length: number) => {
+    const line = `${JSON.stringify({ msg: text(length), token: 'x' })}\n`;
+    const runs = Array.from({ length: 7 }, () => {
+      const began = performance.now();
+      withoutSecrets(line);
+      return performance.now() - began;
+    });
+    return Math.min(...runs);
+  };
+  expect(fastestMs(90_000)).toBeLessThan(60);
+});
