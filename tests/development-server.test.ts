@@ -257,11 +257,23 @@ describe('the socket of hot reload', () => {
     expect(await knock('/', { Host, Origin }, 'vite-ping')).toBe(101);
   });
 
+  it('closes a ping, also where the client does not', async () => {
+    await using connection = await openRaw(server.url);
+    connection.socket.write(
+      `GET / HTTP/1.1\r\nHost: ${Host}\r\nOrigin: ${Origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: vite-ping\r\n\r\n',
+    );
+    expect((await connection.answer()).status).toBe(101);
+    await connection.closed;
+  });
+
   it.each<[string, (token: string) => string, Record<string, string>, string?]>([
     ['another page that has no token', () => '/', { Host, Origin: 'http://localhost:9999' }],
     ['a wrong token', () => '/?token=AAAAAAAAAAAA', { Host, Origin }],
     ['what names no origin', (token) => `/?token=${token}`, { Host }],
     ['another name', (token) => `/?token=${token}`, { Host: 'evil.example', Origin: 'http://evil.example' }],
+    ['a ping from another page', () => '/', { Host, Origin: 'http://evil.example' }, 'vite-ping'],
+    ['a ping from a page without a name', () => '/', { Host, Origin: 'null' }, 'vite-ping'],
     ['a ping under another name', () => '/', { Host: 'evil.example', Origin }, 'vite-ping'],
     ['another protocol', (token) => `/?token=${token}`, { Host, Origin }, 'chat'],
     ['another address', (token) => `/src/main.tsx?token=${token}`, { Host, Origin }],

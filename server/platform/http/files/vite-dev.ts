@@ -13,12 +13,14 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Logger as ViteLogger } from 'vite';
 import type { Lifecycle } from '../../health/lifecycle.ts';
 import { pathOf } from '../../lib/problem.ts';
-import { hotReloadGuard, viteGuard } from './vite-guard.ts';
+import { hotReloadGuard, PING, viteGuard } from './vite-guard.ts';
 
 /** What the client is made of; Vite reads nothing else. */
 const CLIENT_FOLDERS = ['client', 'contracts', 'node_modules'];
 /** Requests in flight get this long when the server restarts, in milliseconds; streams would have no end. */
 const RESTART_GRACE_MS = 250;
+/** A ping is answered by its opening; a client that does not close it gets this long, in milliseconds. */
+const PING_MS = 1_000;
 
 export interface ViteDevOptions {
   /** The folder of the clone. */
@@ -98,6 +100,8 @@ function acceptHotReload(
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     hotReload.emit('upgrade', request, socket, head);
+    if (request.headers['sec-websocket-protocol'] === PING)
+      setTimeout(() => socket.destroy(), PING_MS).unref();
   });
   lifecycle.onTransition(({ to }) => {
     if (to !== 'draining') return;

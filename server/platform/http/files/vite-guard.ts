@@ -17,8 +17,10 @@ const MADE_UP = /^\/(@vite\/(client|env)|@react-refresh|@id\/__x00__[^/].*)$/;
 const UNAMBIGUOUS = /^\/(?!\/)[^?#\\%\p{Cc}]*(\?[^/?#\\%\p{Cc}]*)?$/u;
 const UPWARDS = /\/\.{1,2}(\/|$)/;
 const FILE_SYSTEM = '/@fs/';
+/** Asks whether the server is back. */
+export const PING = 'vite-ping';
 /** What Vite's client speaks; Vite leaves all others without an answer. */
-const HOT_RELOAD = ['vite-hmr', 'vite-ping'];
+const HOT_RELOAD = ['vite-hmr', PING];
 
 /**
  * @param root Vite's root, from which addresses without `/@fs/` are read.
@@ -54,7 +56,9 @@ export function hotReloadGuard(hosts: readonly string[]): (request: IncomingMess
   return (request) => {
     const { host = '', origin, 'sec-websocket-protocol': protocol = '' } = request.headers;
     const isOurs = isAllowed(host.replace(/:\d*$/, '')) && hasOneHost(request);
-    return isOurs && origin !== undefined && HOT_RELOAD.includes(protocol);
+    // A ping has no token, so that its page is known by its name alone.
+    const from = origin === undefined ? undefined : URL.parse(origin)?.hostname;
+    return isOurs && from !== undefined && isAllowed(from) && HOT_RELOAD.includes(protocol);
   };
 }
 
