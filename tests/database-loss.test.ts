@@ -56,7 +56,7 @@ const readyTurns = (url: string, status: number) =>
 const QUICK = { DB_CONNECT_TIMEOUT_MS: '4000', DB_STATEMENT_TIMEOUT_MS: '4000' };
 
 // From its sources a server takes a while to start where many do.
-describe.concurrent('a database', { timeout: 60_000 }, () => {
+describe.concurrent('a database', () => {
   it.each([
     ['refuses', (proxy: TcpProxy) => proxy.refuse()],
     ['swallows', (proxy: TcpProxy) => proxy.swallow()],

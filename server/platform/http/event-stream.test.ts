@@ -78,7 +78,7 @@ it('is closed from the beginning where the client has left before', async () => 
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('closes a client that does not read', { timeout: 30_000 }, async () => {
+it('closes a client that does not read', async () => {
   const much = encodeEvent({ data: 'x'.repeat(256 * 1_024) });
   let stream: EventStream | undefined;
   handle = (reply) => {
@@ -95,7 +95,7 @@ it('closes a client that does not read', { timeout: 30_000 }, async () => {
   );
 });
 
-it('does not wait for long, when it ends, for a client that does not read', { timeout: 30_000 }, async () => {
+it('does not wait for long, when it ends, for a client that does not read', async () => {
   const much = encodeEvent({ data: 'x'.repeat(512 * 1_024) });
   let stream: EventStream | undefined;
   let filling: NodeJS.Timeout | undefined;
