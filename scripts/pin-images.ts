@@ -1,6 +1,6 @@
 /**
  * Pins each image that the Dockerfile and compose.yaml take from a registry to the digest that its tag has today, and
- * renews those that are pinned: `node scripts/pin-images.ts`. It needs Docker with buildx, and a registry within reach.
+ * renews those that are pinned: `npm run pin:images`. It needs Docker with buildx, and a registry within reach.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

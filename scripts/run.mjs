@@ -44,6 +44,7 @@ const tasks = {
   'test:production-ready': { packages: 'none', configured: true, run: program(PRODUCTION_READY) },
   check: { packages: 'all', run: check },
   docs: { packages: 'none', run: program('scripts/generate-config-docs.ts') },
+  'pin:images': { packages: 'none', run: program('scripts/pin-images.ts') },
   screenshots: { packages: 'all', build: true, run: program('scripts/screenshots.ts') },
   playwright: { packages: 'all', run: program(bin.playwright) },
   typecheck: { packages: 'all', run: program(bin.tsc) },
@@ -152,16 +153,17 @@ async function check(node, args) {
         join('scripts/checks', file),
       ]),
   ];
-  let failed = 0;
+  const failed = [];
   for (const [title, ...command] of checks) {
     const env = process.stderr.isTTY ? { FORCE_COLOR: '1' } : {};
     await step(title, title, () => run(node, command, { quiet: true, env })).catch((error) => {
       if (stopSignal.aborted) throw error;
-      failed += 1;
+      failed.push(title);
       say(`\n${error.output.trim()}\n`);
     });
   }
-  if (failed > 0) throw new Ended(`${failed} of ${checks.length} checks failed`, 1);
+  if (failed.length > 0)
+    throw new Ended(`Failed: ${failed.join(', ')}. \`npm run check -- --fix\` mends format and lint.`, 1);
 }
 
 function capitalised(text) {

@@ -246,9 +246,11 @@ function report(names: readonly string[], migrations: readonly string[], flags: 
       `The tables stay. When this release runs everywhere: npm run strip -- ${names.join(' ')} --drop\n`,
     );
   } else if (migrations.length > 0) {
-    console.log(
-      'The development database has recorded the old migrations. Begin a new one: git clean -fdxq .data/postgres\n',
-    );
+    const again = `git checkout . && git clean -fdq && npm run strip -- ${names.join(' ')} --deployed`;
+    console.log(`The history no longer has these migrations. A database that has recorded them is refused.
+- Deployed already? Undo this, and keep the tables: ${again}
+- Development: stop the server, then begin a new database. This deletes every row in it: git clean -fdxq .data/postgres
+`);
   }
   console.log(
     `Look at it, test it, commit it:\n  git diff && npm run check && npm test\n  git add -A && git commit -m "strip: remove ${what}"`,

@@ -202,7 +202,11 @@ class Migrator {
     if (adopted.length > 0) {
       this.#worker.remark =
         'Somebody else had changed the tables before, so it may have met newer ones than it was written for.';
-      if (adopt) log.warn({ adopt }, `Tables are adopted as MIGRATE_ADOPT=${adopt} demands; unset it now`);
+      if (adopt)
+        log.warn(
+          { adopt },
+          `Tables are adopted: statements that change rows are ${adopt === 'run' ? 'run' : 'recorded only'}. Unset MIGRATE_ADOPT if it is set`,
+        );
     }
     return adopted.map((one) => ({ ...one, adopted: true }));
   }
