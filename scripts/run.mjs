@@ -47,7 +47,7 @@ const tasks = {
   'pin:images': { packages: 'none', run: program('scripts/pin-images.ts') },
   screenshots: { packages: 'all', build: true, run: program('scripts/screenshots.ts') },
   playwright: { packages: 'all', run: program(bin.playwright) },
-  typecheck: { packages: 'all', run: program(bin.tsc) },
+  typecheck: { packages: 'all', run: typecheck },
   // Its own flags are also read where npm has put them.
   strip: { packages: 'all', run: program('scripts/strip.ts') },
   bench: { packages: 'all', build: true, run: program('lab/bench/run.ts') },
@@ -146,6 +146,7 @@ async function check(node, args) {
   const checks = [
     ['Format and lint', bin.biome, 'ci', `--colors=${process.stderr.isTTY ? 'force' : 'off'}`, '.'],
     ['Types', bin.tsc],
+    ['Types of the client', bin.tsc, '--project', 'client'],
     ...own
       .sort()
       .map((file) => [
@@ -164,6 +165,11 @@ async function check(node, args) {
   }
   if (failed.length > 0)
     throw new Ended(`Failed: ${failed.join(', ')}. \`npm run check -- --fix\` mends format and lint.`, 1);
+}
+
+/** Two projects, so that the browser's globals do not exist in the server's code. */
+async function typecheck(node) {
+  for (const project of ['.', 'client']) await run(node, [bin.tsc, '--project', project]);
 }
 
 function capitalised(text) {

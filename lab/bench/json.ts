@@ -194,7 +194,7 @@ async function checkFeatures(contender: Contender, entry: Entry, output: string)
   }
   if (!answer.headers.has('ratelimit') && !answer.headers.has('x-ratelimit-limit'))
     missing.push('rate limits');
-  if ((await answer.json()).state !== 'ready') missing.push('the answer itself');
+  if (((await answer.json()) as { state: string }).state !== 'ready') missing.push('the answer itself');
   if (!entry.quiet) {
     const metrics = await fetch(`${url}/metrics`, { headers });
     const text = await metrics.text();

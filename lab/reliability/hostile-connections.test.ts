@@ -89,7 +89,7 @@ describe('memory', () => {
         }),
       8_000,
     );
-    const health = await (await fetch(`${server.url}/health`)).json();
+    const health = (await (await fetch(`${server.url}/health`)).json()) as { status: string };
     record('bodies', `${what}: +${peak.toFixed(0)} MiB, after ${ms(RECOVERY_MS)} +${left.toFixed(0)} MiB`);
     expect(health.status).toBe('healthy');
     expect(peak).toBeLessThan(MAX_GROWTH_MIB);

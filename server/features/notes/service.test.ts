@@ -119,8 +119,8 @@ describe.concurrent('while the database is lost', () => {
 
     await proxy.pass();
     await until('its return to be seen', async () => (await fetch(address)).status === 200);
-    const { items } = await (await fetch(address)).json();
-    expect(items.map(({ title }: { title: string }) => title)).toEqual(['before']);
+    const { items } = (await (await fetch(address)).json()) as { items: { title: string }[] };
+    expect(items.map(({ title }) => title)).toEqual(['before']);
     await proxy.stop();
   });
 

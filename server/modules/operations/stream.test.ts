@@ -1,5 +1,5 @@
 import { get, type IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import { text as streamText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { StreamEvents } from '#contracts/operations/stream.ts';
 import type { Performance } from '#contracts/operations/traffic.ts';
@@ -257,7 +257,7 @@ it('is for a thousand screens', async () => {
   expect(new Set(screens.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
   const more = await open();
   expect(more.statusCode).toBe(503);
-  const text = await new Response(Readable.toWeb(more.stream()) as BodyInit).text();
+  const text = await streamText(more.stream());
   expect(JSON.parse(text).detail).toContain('1000 screens');
   screens[0]?.raw.res.destroy();
   await vi.waitFor(async () => expect((await open()).statusCode).toBe(200), PATIENT);

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CheckFailure, HealthChecks } from './health-checks.ts';
 
+/** By the timers that the tests turn. */
+const waits = (ms: number) => new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), ms));
+
 const REQUIRED = { required: true, timeoutMs: 200 };
 
 beforeEach(() => {
@@ -123,7 +126,7 @@ describe('HealthChecks', () => {
       name: 'database',
       required: true,
       timeoutMs: 8_000,
-      run: () => (slow ? new Promise((resolve) => setTimeout(resolve, 5_000)) : undefined),
+      run: () => (slow ? waits(5_000) : undefined),
     });
     await checks.read();
     slow = true;
@@ -143,7 +146,7 @@ describe('HealthChecks', () => {
       ...REQUIRED,
       run: () => {
         runs += 1;
-        return new Promise((resolve) => setTimeout(resolve, 100));
+        return waits(100);
       },
     });
     const reads = Promise.all([checks.read(), checks.read(), checks.read()]);

@@ -95,7 +95,7 @@ it('refuses at the door what the application would refuse, in the same words, an
     expect(atTheDoor.headers.get(name), name).toBe(inside.headers.get(name));
   }
   expect(atTheDoor.headers.get('x-content-type-options')).toBe('nosniff');
-  expect(await atTheDoor.json()).toEqual({ ...(await inside.json()), requestId: 'the-id' });
+  expect(await atTheDoor.json()).toEqual({ ...((await inside.json()) as object), requestId: 'the-id' });
   expect((await fetch(door, { method: 'HEAD' })).status).toBe(503);
   expect(await statusOf(`${door}/live`)).toBe(200);
   expect(await statusOf(`${door}/closed`, { headers: { 'x-api-key': KEY } })).toBe(200);

@@ -269,7 +269,9 @@ export class HeapWatch {
     this.#limit = limit;
     this.#used = used;
     this.#observer = new PerformanceObserver((list) => {
-      const full = list.getEntries().some((entry) => (entry as GcEntry).detail.kind === MAJOR_COLLECTION);
+      const full = list
+        .getEntries()
+        .some((entry) => (entry as unknown as GcEntry).detail.kind === MAJOR_COLLECTION);
       if (full) this.collected(performance.now());
     });
     this.#observer.observe({ entryTypes: ['gc'] });
@@ -295,6 +297,6 @@ export class HeapWatch {
 
 /** `perf_hooks.constants.NODE_PERFORMANCE_GC_MAJOR`: mark and compact. */
 const MAJOR_COLLECTION = 4;
-interface GcEntry extends PerformanceEntry {
+interface GcEntry {
   detail: { kind: number };
 }
