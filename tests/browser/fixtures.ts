@@ -81,11 +81,13 @@ export const test = base.extend<Fixtures, { backend: Backend; server: SpawnedSer
           type Shift = PerformanceEntry & {
             value: number;
             hadRecentInput: boolean;
-            sources: { node?: Node }[];
+            sources: { node?: Node; previousRect: DOMRectReadOnly; currentRect: DOMRectReadOnly }[];
           };
           for (const shift of list.getEntries() as Shift[]) {
+            const box = ({ x, y, width, height }: DOMRectReadOnly) => `${width}x${height} at ${x},${y}`;
             const moved = shift.sources.map(
-              ({ node }) => (node as Element | undefined)?.outerHTML?.slice(0, 200) ?? node?.nodeName,
+              ({ node, previousRect, currentRect }) =>
+                `${box(previousRect)} to ${box(currentRect)}: ${(node as Element | undefined)?.outerHTML?.slice(0, 200) ?? node?.nodeName}`,
             );
             if (!shift.hadRecentInput)
               report('shifts', `${shift.value.toFixed(4)} at ${location.pathname}: ${moved.join(' | ')}`);

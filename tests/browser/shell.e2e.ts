@@ -1,5 +1,9 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { ROOT } from '../support/server.ts';
 import { expect, gate, look, settle, test } from './fixtures.ts';
@@ -45,6 +49,40 @@ test('the shell is painted without any script', async ({ browser, server }) => {
   await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
   await expect(page.getByRole('link', { name: 'Home' })).toBeVisible();
   await context.close();
+});
+
+test('nothing moves while the page comes tag by tag', async ({ page, server }) => {
+  const trickle = async (url: string, response: ServerResponse) => {
+    const answer = await fetch(server.url + url, {
+      headers: { accept: url === '/notes' ? 'text/html' : '*/*' },
+    });
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+    if (url !== '/notes') return response.end(Buffer.from(await answer.arrayBuffer()));
+    const [head = '', body = ''] = (await answer.text()).split(/(?=<body)/);
+    response.write(head);
+    for (const tag of body.split(/(?=<[a-z])/)) {
+      response.write(tag);
+      await wait(40);
+    }
+    return response.end();
+  };
+  const slow = createServer((request, response) => void trickle(String(request.url), response)).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(slow, 'listening');
+  try {
+    for (const width of [360, 768, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      // A change of size excuses what moves within half a second.
+      await page.waitForTimeout(600);
+      await page.goto(`http://127.0.0.1:${(slow.address() as AddressInfo).port}/notes`);
+      await expect(page.getByRole('heading', { name: 'Notes' })).toBeVisible();
+    }
+  } finally {
+    slow.closeAllConnections();
+    slow.close();
+  }
 });
 
 test.describe('while the server is still starting', () => {
