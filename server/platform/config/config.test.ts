@@ -134,6 +134,7 @@ describe('defaults', () => {
     ['production', { HOST: '10.0.0.5' }, false, '127.0.0.1,::1'],
     ['production', { METRICS_HOST: '10.0.0.6' }, false, '10.0.0.6'],
     ['production', {}, true, '0.0.0.0'],
+    ['production', { container: 'podman' }, false, '0.0.0.0'],
     ['production', { HOST: '10.0.0.5' }, true, '10.0.0.5'],
     ['production', { METRICS_HOST: 'http://x' }, false, '127.0.0.1,::1'],
     ['development', { REPL_ID: 'x' }, false, '127.0.0.1,::1'],

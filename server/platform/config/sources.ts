@@ -54,8 +54,11 @@ export function platformOf(env: NodeJS.ProcessEnv, inContainer?: boolean): Platf
   return {
     replit: env.REPLIT_DEPLOYMENT === '1' ? 'deployment' : env.REPL_ID ? 'workspace' : undefined,
     kubernetes,
-    // The marks that Docker and Podman leave in every container.
-    container: kubernetes || (inContainer ?? (existsSync('/.dockerenv') || existsSync('/run/.containerenv'))),
+    // Podman sets `container`, and hides its mark behind a read-only container's /run; Docker leaves a mark alone.
+    container:
+      kubernetes ||
+      Boolean(env.container) ||
+      (inContainer ?? (existsSync('/.dockerenv') || existsSync('/run/.containerenv'))),
   };
 }
 
