@@ -1,6 +1,7 @@
 /** The other processes that a scenario needs: a load balancer, a PostgreSQL of its own, a pooler. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -71,6 +72,8 @@ ${replicas.map((replica, n) => `  server replica${n} 127.0.0.1:${replica}`).join
   await writeFile(file, config);
   const child = spawn('haproxy', ['-db', '-f', file], { stdio: 'ignore' });
   await listens(port, child, 'HAProxy');
+  // It names this socket after it has opened its ports.
+  await until('the control socket', () => existsSync(control));
   return {
     url: `http://127.0.0.1:${port}`,
     async up() {

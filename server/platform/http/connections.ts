@@ -19,9 +19,9 @@ import { clientKey } from './rate-limit/client-key.ts';
 
 const SWEEP_MS = 1_000;
 /** What unfinished headers may hold together, in bytes. Honest ones come in one piece. */
-const MAX_HEADER_BYTES = 8 * 2 ** 20;
+const MAX_HEADER_BYTES = 4 * 2 ** 20;
 /** While connections come, headers are looked at this often: a flood does not wait for the next sweep. In milliseconds. */
-const HEADERS_EVERY_MS = 100;
+const HEADERS_EVERY_MS = 20;
 /** An address may have this part of all connections, and always as many as some browsers need. */
 const PEER_SHARE = 0.25;
 const MIN_PER_PEER = 16;
