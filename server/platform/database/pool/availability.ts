@@ -7,7 +7,7 @@ export type Logger = Pick<BaseLogger, 'debug' | 'info' | 'warn'>;
 
 /** While away, a new probe starts at the earliest this long after the last one ended. In milliseconds, as all here. */
 const PROBE_GAP = 500;
-/** A request that comes while a probe is in flight waits this long for its result: after a return, most get through. */
+/** Requests wait for a probe's result until it has been out this long: after a return most get through, in silence few wait. */
 const PROBE_GRACE = 250;
 /** An answer this recent is proof that the database is there, even if no connection is free to ask again. */
 const RECENT = 5_000;
@@ -33,6 +33,7 @@ export class Availability {
   /** When a connection was last seen to end by itself. */
   #lostAt = Number.NEGATIVE_INFINITY;
   #flight: Promise<void> | undefined;
+  #flightBegan = Number.NEGATIVE_INFINITY;
   #probeEnded = Number.NEGATIVE_INFINITY;
   #lastAnswer = Number.NEGATIVE_INFINITY;
 
@@ -95,10 +96,13 @@ export class Availability {
    * @throws DatabaseUnavailableError, or the signal's reason when the caller stops waiting (the question goes on).
    */
   probe(signal?: AbortSignal): Promise<void> {
-    this.#flight ??= apartFromRequests(this.#ask).finally(() => {
-      this.#flight = undefined;
-      this.#probeEnded = performance.now();
-    });
+    if (!this.#flight) {
+      this.#flightBegan = performance.now();
+      this.#flight = apartFromRequests(this.#ask).finally(() => {
+        this.#flight = undefined;
+        this.#probeEnded = performance.now();
+      });
+    }
     return signal ? abortable(this.#flight, signal) : this.#flight;
   }
 
@@ -142,10 +146,11 @@ export class Availability {
   /** Starts a probe where one is due, and waits a moment for its result. */
   async #lookAgain(): Promise<void> {
     if (!this.#flight && performance.now() - this.#probeEnded >= PROBE_GAP) this.suspect();
-    if (!this.#flight) return;
+    const leftMs = this.#flightBegan + PROBE_GRACE - performance.now();
+    if (!this.#flight || leftMs <= 0) return;
     const grace = new AbortController();
     const settled = this.#flight.catch(() => {}).then(() => grace.abort());
-    await Promise.race([settled, sleep(PROBE_GRACE, undefined, { signal: grace.signal }).catch(() => {})]);
+    await Promise.race([settled, sleep(leftMs, undefined, { signal: grace.signal }).catch(() => {})]);
   }
 
   #returned(since: number): void {
