@@ -25,7 +25,13 @@ export function prerenderedShell(): Plugin[] {
             resolve: { alias: config.resolve.alias },
             define: config.define ?? {},
           });
-          return html.replace('<!--shell-->', module.renderShell());
+          return {
+            html: html.replace('<!--shell-->', module.renderShell()),
+            // It is painted whole: half of it would move when the rest comes. `main` is its last element.
+            tags: [
+              { tag: 'link', attrs: { rel: 'expect', href: '#main', blocking: 'render' }, injectTo: 'head' },
+            ],
+          };
         },
       },
     },

@@ -77,7 +77,7 @@ test('nothing moves while the page comes tag by tag', async ({ page, server }) =
       // A change of size excuses what moves within half a second.
       await page.waitForTimeout(600);
       await page.goto(`http://127.0.0.1:${(slow.address() as AddressInfo).port}/notes`);
-      await expect(page.getByRole('heading', { name: 'Notes' })).toBeVisible();
+      await expect(page.getByRole('heading', { name: 'Notes', exact: true })).toBeVisible();
     }
   } finally {
     slow.closeAllConnections();
