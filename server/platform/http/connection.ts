@@ -114,7 +114,7 @@ export class Connection {
   /** As {@link unfinishedHeaders}, with what may have come behind the last request in the same packet. */
   get unfinishedHeadersAtMost(): number {
     if (!this.idle || this.request !== undefined) return 0;
-    const behind = performance.now() - this.usedAt < HEADERS_MS ? this.#behind : 0;
+    const behind = this.#behind > 0 && performance.now() - this.usedAt < HEADERS_MS ? this.#behind : 0;
     return this.unfinishedHeaders + behind;
   }
 
