@@ -45,9 +45,9 @@ const FORMS: Record<string, (content: Buffer) => Promise<Buffer>> = {
   '.gz': (content) => promisify(zlib.gzip)(content, { level: 9 }),
 };
 /** Smaller files fit into one packet as they are. */
-const LEAST_TO_COMPRESS = 512;
+const MIN_COMPRESS_BYTES = 512;
 /** A form that saves less is not worth unpacking. */
-const MOST_OF_ORIGINAL = 0.9;
+const MAX_SHARE_OF_ORIGINAL = 0.9;
 
 /** Writes the compressed forms of every file beside it, where they are smaller. */
 async function compressClient(folder: string): Promise<void> {
@@ -58,10 +58,10 @@ async function compressClient(folder: string): Promise<void> {
       .map(async (entry) => {
         const file = join(entry.parentPath, entry.name);
         const content = await readFile(file);
-        if (content.length < LEAST_TO_COMPRESS) return;
+        if (content.length < MIN_COMPRESS_BYTES) return;
         for (const [ending, compress] of Object.entries(FORMS)) {
           const form = await compress(content);
-          if (form.length < content.length * MOST_OF_ORIGINAL) await writeFile(file + ending, form);
+          if (form.length < content.length * MAX_SHARE_OF_ORIGINAL) await writeFile(file + ending, form);
         }
       }),
   );

@@ -30,9 +30,9 @@ export interface Rule extends Omit<AlertRule, 'value'> {
 }
 
 /** Of fewer requests in five minutes than these, a share or a percentile says nothing: one error in three is 33 %. */
-export const LEAST_REQUESTS = 50;
+export const MIN_REQUESTS = 50;
 
-const ofEnough = (now: Observation, value: number | null) => (now.requests >= LEAST_REQUESTS ? value : null);
+const ofEnough = (now: Observation, value: number | null) => (now.requests >= MIN_REQUESTS ? value : null);
 
 /** Each has a part of docs/runbook.md under its name. */
 export const RULES: readonly Rule[] = [

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LEAST_REQUESTS, type Observation, RULES } from './alert-rules.ts';
+import { MIN_REQUESTS, type Observation, RULES } from './alert-rules.ts';
 import { Alerts, type Silenced } from './alerts.ts';
 
 /** A server that is well and has something to do. */
@@ -140,7 +140,7 @@ it('forgets what did not last', () => {
 });
 
 it('judges no share of a handful of requests', () => {
-  pass(600, { requests: LEAST_REQUESTS - 1, errors: 40, p95Ms: 9_000, p99Ms: 9_000 });
+  pass(600, { requests: MIN_REQUESTS - 1, errors: 40, p95Ms: 9_000, p99Ms: 9_000 });
   expect(alerts.list(now).every(({ state }) => state === 'ok')).toBe(true);
   expect(alerts.list(now).find(({ name }) => name === 'high-error-rate')?.value).toBeNull();
 });

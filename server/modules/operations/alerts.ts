@@ -11,7 +11,7 @@ export interface Silenced {
 }
 
 /** Between two looks, in milliseconds. A longer one is a gap, in which nobody looked: it proves nothing. */
-const LONGEST_STEP_MS = 45_000;
+const MAX_STEP_MS = 45_000;
 /** What fires must be well for so long before it counts as resolved, and resolved ones are shown for so long. */
 const CALM_MS = 30_000;
 const SHOW_RESOLVED_MS = 15 * 60_000;
@@ -72,7 +72,7 @@ export class Alerts {
   look(at: number, now: Observation): void {
     const step = at - this.#lookedAt;
     // A clock that was set back says nothing either.
-    const seenMs = step >= 0 && step <= LONGEST_STEP_MS ? step : undefined;
+    const seenMs = step >= 0 && step <= MAX_STEP_MS ? step : undefined;
     this.#lookedAt = at;
     const changed: Track[] = [];
     for (const track of this.#tracks) {

@@ -17,7 +17,7 @@ import {
   visit,
 } from '../../../tests/support/prometheus.ts';
 import { ROOT } from '../../../tests/support/server.ts';
-import { LEAST_REQUESTS, RULES } from './alert-rules.ts';
+import { MIN_REQUESTS, RULES } from './alert-rules.ts';
 
 describe.runIf(isPromtoolInstalled())('promtool', () => {
   it.each([
@@ -38,9 +38,9 @@ describe('the alerts of Prometheus', () => {
   it('ask for as much traffic', async () => {
     const ratios = (await alertsOf('alerts.yml')).filter(({ expr }) => expr.includes('increase5m >='));
     expect(ratios.map(({ expr }) => Number(/increase5m >= (\d+)/.exec(expr)?.[1]))).toEqual([
-      LEAST_REQUESTS,
-      LEAST_REQUESTS,
-      LEAST_REQUESTS,
+      MIN_REQUESTS,
+      MIN_REQUESTS,
+      MIN_REQUESTS,
     ]);
   });
 

@@ -10,7 +10,7 @@ import type { LogViews } from './log/log-views.ts';
 import type { Traffic } from './traffic/traffic.ts';
 
 /** Screens that are open at once; each holds a connection. */
-const MOST_CLIENTS = 1_000;
+const MAX_CLIENTS = 1_000;
 /** Lines of the log go out together, this often, and so many at a time. */
 const LOG_MS = 250;
 const LOG_LINES = 200;
@@ -70,8 +70,8 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     exposeHeadRoute: false,
     config: { access: 'operator', untimed: true },
     async handler(request, reply) {
-      if (clients.size >= MOST_CLIENTS) {
-        throw new ProblemError('unavailable', `${MOST_CLIENTS} screens are open already. Close one of them.`);
+      if (clients.size >= MAX_CLIENTS) {
+        throw new ProblemError('unavailable', `${MAX_CLIENTS} screens are open already. Close one of them.`);
       }
       const { log, window = '15m' } = request.query;
       const resumed = resumedFrom(request.headers['last-event-id']);

@@ -46,7 +46,7 @@ export class CheckFailure extends Error {
 const FRESH_PASSING_MS = 5_000;
 const FRESH_FAILING_MS = 1_000;
 const STALE_MS = 15_000;
-const LONGEST_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 1_000;
 /** One lost packet is not an outage: this many failures in a row turn a passing check. */
 const FAILURES_TO_TURN = 2;
 
@@ -105,7 +105,7 @@ export class HealthChecks {
       const flight = this.#refresh(entry);
       if (age > Math.min(STALE_MS, notOlderThanMs)) awaited.push(flight);
     }
-    if (awaited.length > 0) await atMost(Promise.all(awaited), LONGEST_WAIT_MS);
+    if (awaited.length > 0) await atMost(Promise.all(awaited), MAX_WAIT_MS);
     return Object.fromEntries(entries.map((entry) => [entry.check.name, resultOf(entry)]));
   }
 

@@ -28,7 +28,7 @@ const MIN_PER_PEER = 16;
 /** Said at most once in this time, in milliseconds. */
 const WARN_EVERY_MS = 60_000;
 /** Browsers send some 20 headers, proxies add a few; what is longer than Node's 16 KiB is refused before. */
-const MOST_HEADERS = 100;
+const MAX_HEADERS = 100;
 
 export interface ConnectionsOptions {
   server: Server;
@@ -212,7 +212,7 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
   };
   server.on('connection', onConnection);
   // Node drops what is beyond this number without a word; one more is let in, to be refused.
-  server.maxHeadersCount = MOST_HEADERS + 1;
+  server.maxHeadersCount = MAX_HEADERS + 1;
 
   const begin = (
     request: IncomingMessage,
@@ -269,8 +269,8 @@ export const connections = fp<ConnectionsOptions>(async (app, options) => {
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     const hasRoom = begin(raw, reply.raw, performance.now(), request);
-    if (raw.rawHeaders.length > 2 * MOST_HEADERS) {
-      done(new ProblemError('headers-too-large', `A request may have ${MOST_HEADERS} headers.`));
+    if (raw.rawHeaders.length > 2 * MAX_HEADERS) {
+      done(new ProblemError('headers-too-large', `A request may have ${MAX_HEADERS} headers.`));
     } else if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
       reply.header('connection', 'close');
       done(new ProblemError('bad-request', 'A request of HTTP/1.1 has a Host header.'));

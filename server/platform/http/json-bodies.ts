@@ -9,7 +9,7 @@ import { ProblemError } from '../lib/problem.ts';
 import { readBody } from '../lib/read-body.ts';
 
 /** Recursive code, ours or a library's, meets the stack's end at some thousands of levels. */
-const MOST_LEVELS = 32;
+const MAX_LEVELS = 32;
 
 /** Whether a JSON text goes deeper than so many levels. Reads it once, and keeps nothing. */
 export function isDeeperThan(levels: number, json: string): boolean {
@@ -48,8 +48,8 @@ export const jsonBodies = fp(async (app) => {
     readBody(request, payload, (error, bytes) => {
       const body = bytes?.toString('utf8') ?? '';
       if (error) done(error);
-      else if (isDeeperThan(MOST_LEVELS, body)) {
-        done(new ProblemError('bad-request', `The body is nested deeper than ${MOST_LEVELS} levels.`));
+      else if (isDeeperThan(MAX_LEVELS, body)) {
+        done(new ProblemError('bad-request', `The body is nested deeper than ${MAX_LEVELS} levels.`));
       } else parse(request, body, done);
     });
   });

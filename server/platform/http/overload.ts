@@ -22,7 +22,7 @@ import type {} from './handler-deadline.ts';
 import { HeaderBlock, writeHead } from './quick-response.ts';
 
 /** Handlers at work in one process; each holds some 10 to 20 kB. */
-const MOST_RUNNING = 2_000;
+const MAX_RUNNING = 2_000;
 /** Who has waited this long for a connection while others were served stands in a queue that grows. In milliseconds. */
 const LONG_WAIT_MS = 200;
 /** A burst, such as a cold start lets go at once, is worked off within this time; what lasts longer is overload. */
@@ -79,7 +79,7 @@ export interface OverloadOptions {
 }
 
 export const overload = fp<OverloadOptions>(
-  async (app, { waitedMs, mostRunning = MOST_RUNNING, heap = new HeapWatch(), ...options }) => {
+  async (app, { waitedMs, mostRunning = MAX_RUNNING, heap = new HeapWatch(), ...options }) => {
     const { resident = new ResidentWatch() } = options;
     resident.onNearlyFull = (residentBytes, limitBytes) =>
       app.log.warn(

@@ -6,7 +6,7 @@ import { Lifecycle } from '../health/lifecycle.ts';
 import { problems } from './problems.ts';
 import { startupHold } from './startup-hold.ts';
 
-const MOST_HELD = 1_000;
+const MAX_HELD = 1_000;
 const SOON = { timeout: 60_000, interval: 20 };
 
 async function holding(holdMs: number) {
@@ -87,21 +87,21 @@ describe('a request that comes while starting', () => {
       connection.socket.write(GET);
       return connection;
     };
-    for (let n = 0; n < MOST_HELD; n += 100) await Promise.all(Array.from({ length: 100 }, ask));
-    await vi.waitFor(() => expect(seen.requests).toBe(MOST_HELD), SOON);
+    for (let n = 0; n < MAX_HELD; n += 100) await Promise.all(Array.from({ length: 100 }, ask));
+    await vi.waitFor(() => expect(seen.requests).toBe(MAX_HELD), SOON);
     const refused = await ask();
     expect((await refused.answer()).status).toBe(503);
 
     await connections[0]?.[Symbol.asyncDispose]();
     const open = () =>
       new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)));
-    await vi.waitFor(async () => expect(await open()).toBe(MOST_HELD), SOON);
+    await vi.waitFor(async () => expect(await open()).toBe(MAX_HELD), SOON);
     const held = await ask();
     const early = await Promise.race([held.answer(), sleep(200, 'held')]);
     expect(early).toBe('held');
 
     lifecycle.to('ready');
-    const answers = await Promise.all(connections.slice(1, MOST_HELD).map((one) => one.answer()));
+    const answers = await Promise.all(connections.slice(1, MAX_HELD).map((one) => one.answer()));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     for (const { socket } of connections) socket.destroy();
     await app.close();

@@ -9,7 +9,7 @@ import type { Lifecycle } from '../health/lifecycle.ts';
 import { ProblemError } from '../lib/problem.ts';
 
 /** Each held request costs a socket and a few kilobytes; more than this is a flood, not a cold start's visitors. */
-const MOST_HELD = 1_000;
+const MAX_HELD = 1_000;
 
 export interface StartupHoldOptions {
   lifecycle: Lifecycle;
@@ -35,7 +35,7 @@ export const startupHold = fp<StartupHoldOptions>(async (app, { lifecycle, holdM
       return;
     }
     // A chunked body would lie in memory in pieces as small as the client likes, uncounted.
-    if (held.size >= MOST_HELD || request.headers['transfer-encoding'] !== undefined) {
+    if (held.size >= MAX_HELD || request.headers['transfer-encoding'] !== undefined) {
       done(refusal());
       return;
     }

@@ -9,7 +9,7 @@ const NAMED: Record<string, string[]> = {
 };
 
 /** Peers are few where proxies are trusted; where they are not, strangers choose them, so they are not kept for ever. */
-const MOST_REMEMBERED = 1_000;
+const MAX_REMEMBERED = 1_000;
 
 /**
  * Tells whether a proxy is to be believed, by the address it connects from.
@@ -34,7 +34,7 @@ export function trustOf(ranges: readonly string[] | false): (address: string | u
     const before = known.get(address);
     if (before !== undefined) return before;
     const trusted = list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-    if (known.size >= MOST_REMEMBERED) known.clear();
+    if (known.size >= MAX_REMEMBERED) known.clear();
     known.set(address, trusted);
     return trusted;
   };

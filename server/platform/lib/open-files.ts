@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /** What a process has open besides connections of visitors and of its pool: some 30 by itself, and files that come and go. */
 const OWN_FILES = 64;
-const FEWEST_CONNECTIONS = 16;
+const MIN_CONNECTIONS = 16;
 
 /** How many files and connections this process may have open; null where the system does not say. */
 export function openFilesLimit(): number | null {
@@ -28,7 +28,7 @@ export function connectionsThatFit(
   limit: number | null = openFilesLimit(),
 ): number {
   if (limit === null) return wanted;
-  const fitting = Math.max(FEWEST_CONNECTIONS, limit - poolSize - OWN_FILES);
+  const fitting = Math.max(MIN_CONNECTIONS, limit - poolSize - OWN_FILES);
   if (fitting >= wanted) return wanted;
   warn(
     `HTTP_MAX_CONNECTIONS is ${wanted}, and this process may have ${limit} files open: it takes ${fitting} connections at once. ` +

@@ -12,7 +12,7 @@ export const UNKNOWN_ROUTE = 'unknown';
  * So many combinations of method, route and status have series of their own; 17 each, so that the histogram has 2,600 at
  * the most. What comes later is counted under its class (`4xx`) and route `other`.
  */
-const MOST_SERIES = 150;
+const MAX_SERIES = 150;
 
 /** All requests of one method, route and status since the process began: what a scraper reads. */
 export interface Series {
@@ -70,7 +70,7 @@ export class Routes {
   seriesOf(route: Route, status: number): Series {
     const known = route.series[status];
     if (known) return known;
-    const full = this.#series.size >= MOST_SERIES;
+    const full = this.#series.size >= MAX_SERIES;
     const labels = full
       ? { method: OTHER, route: OTHER, status: `${Math.floor(status / 100)}xx` }
       : { method: route.method, route: route.route, status: String(status) };

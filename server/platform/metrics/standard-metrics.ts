@@ -152,7 +152,7 @@ export function processMetrics({ collections }: Observations): Family[] {
     ),
     gauge('process_resident_memory_bytes', 'Resident memory.', () => memoryUsage().rss),
     gauge('process_open_fds', 'Open files, sockets among them.', () => openFiles() ?? []),
-    gauge('process_max_fds', 'Files that may be open.', () => MOST_FILES ?? []),
+    gauge('process_max_fds', 'Files that may be open.', () => MAX_FILES ?? []),
     gauge('nodejs_heap_size_total_bytes', 'Size of the heap.', () => memoryUsage().heapTotal),
     gauge(
       'nodejs_heap_size_used_bytes',
@@ -195,4 +195,4 @@ function openFiles(): number | undefined {
   }
 }
 
-const MOST_FILES = openFilesLimit();
+const MAX_FILES = openFilesLimit();

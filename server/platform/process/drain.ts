@@ -6,7 +6,7 @@ import type { Running } from './start.ts';
 /** While requests finish, connections that have become idle are closed this often, in milliseconds. */
 const SWEEP_MS = 50;
 /** So many requests are named where more are open. */
-const MOST_NAMED = 10;
+const MAX_NAMED = 10;
 
 export interface DrainParts {
   port: OpenPort | undefined;
@@ -68,9 +68,9 @@ export function stillOpen({ app, database }: Running) {
   const streams = requests.filter(({ begun }) => begun).length;
   const { total = 0, idle = 0 } = database?.stats() ?? {};
   const named = requests
-    .slice(0, MOST_NAMED)
+    .slice(0, MAX_NAMED)
     .map(({ method, path, ageMs }) => `${method} ${path} for ${ageMs} ms`);
-  if (requests.length > MOST_NAMED) named.push(`${requests.length - MOST_NAMED} more`);
+  if (requests.length > MAX_NAMED) named.push(`${requests.length - MAX_NAMED} more`);
   const counts = [
     `${connections} connections`,
     `${requests.length} requests (${streams} of them streams)`,

@@ -12,7 +12,7 @@ import { QuickResponse } from '../http/quick-response.ts';
 import { settleShapes } from '../lib/settled-shapes.ts';
 
 /** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
-const MOST_WAITING = 2_000;
+const MAX_WAITING = 2_000;
 /**
  * What the bodies of those may hold, in bytes, and what one holds before it is read at most: a stream's high-water mark of
  * 64 KiB, and one read from the socket.
@@ -73,7 +73,7 @@ export async function openPort(
     const bytes = Math.min(Number(length), STREAM_BYTES);
     // What a chunked body holds in pieces of a byte cannot be told.
     const fits = encoding === undefined && waitingBytes + bytes <= MAX_WAITING_BYTES;
-    if (waiting !== undefined && waiting.length < MOST_WAITING && fits) {
+    if (waiting !== undefined && waiting.length < MAX_WAITING && fits) {
       waitingBytes += bytes;
       waiting.push([request, response]);
     } else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();

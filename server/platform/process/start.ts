@@ -210,11 +210,11 @@ const UNREACHABLE = 'The database cannot be reached. Trying again.';
  * The longest pause between two attempts, in milliseconds. An attempt on a network that swallows packets takes 3 s, and
  * a database that returns is to be seen within 5.
  */
-const LONGEST_PAUSE_MS = 1_500;
+const MAX_PAUSE_MS = 1_500;
 
 async function reach(database: Database, { probeSources, signal }: StartParts): Promise<void> {
   const { lifecycle } = probeSources;
-  for (let pause = 100; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+  for (let pause = 100; ; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
     signal.throwIfAborted();
     try {
       await database.probe(signal);

@@ -38,7 +38,7 @@ type Answer<Route extends Contract> = {
 }[keyof Route['schema']['response'] & (200 | 201 | 204)];
 
 /** The longest `Retry-After` that is waited for on a person's behalf, in milliseconds; beyond it the error is shown. */
-const LONGEST_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 10_000;
 
 /** The server answered, and the answer is an error. */
 export class ApiError extends Error {
@@ -175,7 +175,7 @@ export async function request<Route extends Contract>(
     return await send(method, address, headers, body, signal);
   } catch (error) {
     const wait = error instanceof ApiError && [429, 503].includes(error.problem.status) && error.retryAfterMs;
-    if (method !== 'GET' || typeof wait !== 'number' || wait > LONGEST_WAIT_MS) throw error;
+    if (method !== 'GET' || typeof wait !== 'number' || wait > MAX_WAIT_MS) throw error;
     await sleep(wait, signal);
     return send(method, address, headers, body, signal);
   }

@@ -22,11 +22,11 @@ export function axisEnd(columns: readonly Values[], least: number): number {
 }
 
 /** A chart is some 300 px wide: of more points than this only the lowest and the highest of neighbours are drawn. */
-const MOST_POINTS = 240;
+const MAX_POINTS = 240;
 
 /** The elements to draw, in their order: all of them, or of each few the two extremes, so that no peak is lost. */
 function drawn(values: Values): number[] {
-  const few = Math.max(1, Math.ceil((2 * values.length) / MOST_POINTS));
+  const few = Math.max(1, Math.ceil((2 * values.length) / MAX_POINTS));
   const chosen: number[] = [];
   for (let start = 0; start < values.length; start += few) {
     let low = start;

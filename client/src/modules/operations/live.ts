@@ -13,7 +13,7 @@ const SILENT_MS = 10_000;
 /** How long a stream that was refused is left alone, in milliseconds. */
 const STREAM_AGAIN_MS = 15_000;
 /** Lines of the log that are held; the server's tail holds as many. */
-const MOST_LINES = 1_000;
+const MAX_LINES = 1_000;
 /** So many polls in a row must be answered by another process until it counts as the one that is watched. */
 const STRANGERS = 3;
 
@@ -104,7 +104,7 @@ export function joined(held: History | undefined, next: History): History {
 function withLines(lines: LogLine[]) {
   const last = live.lines.at(-1)?.seq ?? 0;
   const further = lines.filter(({ seq }) => seq > last);
-  return further.length === 0 ? live.lines : [...live.lines, ...further].slice(-MOST_LINES);
+  return further.length === 0 ? live.lines : [...live.lines, ...further].slice(-MAX_LINES);
 }
 
 export type Watched = {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { ErrorGroup } from '#contracts/operations/log.ts';
 
 /** The kind that was seen least recently goes for a new one. */
-const MOST_GROUPS = 200;
+const MAX_GROUPS = 200;
 /** Characters of what is shown. */
-const LONGEST_MESSAGE = 1_000;
-const LONGEST_STACK = 8_000;
+const MAX_MESSAGE = 1_000;
+const MAX_STACK = 8_000;
 
 /** An error in a line of the log, as pino's serializer writes it. */
 interface LoggedError {
@@ -39,16 +39,16 @@ export class ErrorGroups {
     this.#groups.set(fingerprint, {
       fingerprint,
       type,
-      message: cut(message, LONGEST_MESSAGE),
+      message: cut(message, MAX_MESSAGE),
       count: (known?.count ?? 0) + 1,
       firstSeen: known?.firstSeen ?? at,
       lastSeen: at,
       ...(route === undefined ? {} : { route: method === undefined ? route : `${method} ${route}` }),
       ...(requestId === undefined ? {} : { requestId }),
-      ...(stack === undefined ? {} : { stack: cut(stack, LONGEST_STACK) }),
+      ...(stack === undefined ? {} : { stack: cut(stack, MAX_STACK) }),
     });
     this.seen++;
-    if (this.#groups.size > MOST_GROUPS) {
+    if (this.#groups.size > MAX_GROUPS) {
       const [oldest = ''] = this.#groups.keys();
       this.#groups.delete(oldest);
     }

@@ -2,8 +2,8 @@ import type { LogLevel, LogLine } from '#contracts/operations/log.ts';
 import { MAX_LINE } from '../../../platform/logging/log-lines.ts';
 
 /** What is kept: so many lines, or what of them fits into so many bytes. */
-const MOST_LINES = 1_000;
-const MOST_BYTES = 512 * 1_024;
+const MAX_LINES = 1_000;
+const MAX_BYTES = 512 * 1_024;
 
 /** pino's levels, in their order. */
 const LEVELS: Record<LogLevel, number> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
@@ -36,7 +36,7 @@ interface Piece {
  * one is too old to be collected cheaply.
  */
 export class LogTail {
-  readonly #ring = Buffer.allocUnsafeSlow(MOST_BYTES);
+  readonly #ring = Buffer.allocUnsafeSlow(MAX_BYTES);
   /** Where the next lines go. */
   #end = 0;
   /** What the ring holds, oldest first. */
@@ -60,15 +60,15 @@ export class LogTail {
   /**
    * Takes in lines in UTF-8, each with its line break, and tells whoever waits for them.
    *
-   * @param lines Less than `MOST_BYTES` of them, or one alone.
+   * @param lines Less than `MAX_BYTES` of them, or one alone.
    * @param count How many there are; one alone where it is longer than `MAX_LINE`: such a one would push out all others, and is shortened.
    */
   add(lines: Buffer, count = 1): void {
     const isHuge = count === 1 && lines.length > MAX_LINE;
     const bytes = isHuge ? Buffer.from(shortened(lines.toString())) : lines;
-    if (this.#end + bytes.length > MOST_BYTES) {
+    if (this.#end + bytes.length > MAX_BYTES) {
       // What lies from here to the end of the ring is the oldest, and would come before what is at its beginning.
-      this.#forget(this.#end, MOST_BYTES);
+      this.#forget(this.#end, MAX_BYTES);
       this.#end = 0;
     }
     const start = this.#end;
@@ -108,13 +108,13 @@ export class LogTail {
    */
   after(
     seq: number,
-    { level, search, requestId, limit = MOST_LINES }: LogQuery = {},
+    { level, search, requestId, limit = MAX_LINES }: LogQuery = {},
   ): { lines: LogLine[]; missed: number } {
     this.#beforeReading();
     const least = level === undefined ? 0 : LEVELS[level];
     const wanted = search?.toLowerCase();
     const lines: LogLine[] = [];
-    const first = Math.max(this.#pieces[0]?.first ?? this.#next, this.#next - MOST_LINES);
+    const first = Math.max(this.#pieces[0]?.first ?? this.#next, this.#next - MAX_LINES);
     const oldest = Math.max(first, seq + 1);
     let missed = oldest - (seq + 1);
     for (const piece of this.#pieces.toReversed()) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MOST_COUNTERS, RELATIVE_ERROR, Sketch } from './sketch.ts';
+import { MAX_COUNTERS, RELATIVE_ERROR, Sketch } from './sketch.ts';
 
 const SHARES = [0, 0.5, 0.9, 0.95, 0.99, 1];
 /** From 10 µs to an hour, evenly over the powers of ten. */
@@ -59,7 +59,7 @@ test('takes whatever it is given, in bounded room', () => {
   expect(sketch.count).toBe(6);
   expect(sketch.quantile(0)).toBeLessThan(0.011);
   expect(sketch.quantile(1)).toBeGreaterThan(3_500_000);
-  expect(MOST_COUNTERS).toBeLessThan(1_100);
+  expect(MAX_COUNTERS).toBeLessThan(1_100);
   const counts: number[] = [];
   sketch.each((_ms, count) => counts.push(count));
   expect(counts).toEqual([4, 2]);

@@ -12,13 +12,13 @@ export const RELATIVE_ERROR = 0.01;
 const FACTOR = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
 const PER_LN = 1 / Math.log(FACTOR);
 /** What is shorter counts as this, what is longer as that: 10 µs and an hour, in milliseconds. */
-const SHORTEST_MS = 0.01;
-const LONGEST_MS = 3_600_000;
+const MIN_MS = 0.01;
+const MAX_MS = 3_600_000;
 /** The exponent of the shortest, so that counters begin at 0. */
-const FIRST = Math.ceil(Math.log(SHORTEST_MS) * PER_LN);
-const LAST = Math.ceil(Math.log(LONGEST_MS) * PER_LN);
+const FIRST = Math.ceil(Math.log(MIN_MS) * PER_LN);
+const LAST = Math.ceil(Math.log(MAX_MS) * PER_LN);
 /** No sketch has more counters than this: about a thousand, of four bytes. */
-export const MOST_COUNTERS: number = LAST - FIRST + 1;
+export const MAX_COUNTERS: number = LAST - FIRST + 1;
 /** Counters are added this many at a time. */
 const GROWTH = 32;
 
@@ -34,7 +34,7 @@ export class Sketch {
   /** @param ms Milliseconds. */
   add(ms: number): void {
     // Written so that NaN is the shortest as well.
-    const exponent = ms > SHORTEST_MS ? Math.ceil(Math.log(ms) * PER_LN) : FIRST;
+    const exponent = ms > MIN_MS ? Math.ceil(Math.log(ms) * PER_LN) : FIRST;
     const index = Math.min(exponent, LAST) - FIRST;
     const at = index - this.#from;
     if (at < 0 || at >= this.#counters.length) this.#reach(index, index);
@@ -107,7 +107,7 @@ export class Sketch {
     const end = this.#from + this.#counters.length;
     if (!empty && first >= this.#from && last < end) return;
     const from = Math.max(0, Math.min(empty ? first : this.#from, first - GROWTH / 2));
-    const to = Math.min(MOST_COUNTERS, Math.max(end, last + 1 + GROWTH / 2));
+    const to = Math.min(MAX_COUNTERS, Math.max(end, last + 1 + GROWTH / 2));
     const wider = new Uint32Array(to - from);
     if (!empty) wider.set(this.#counters, this.#from - from);
     this.#counters = wider;

@@ -1,5 +1,5 @@
 /** Of a statement that is shown, in characters. */
-const LONGEST_STATEMENT = 500;
+const MAX_STATEMENT = 500;
 
 /**
  * What stands in a statement besides its words, from left to right, because each kind may hold what looks like another:
@@ -11,12 +11,12 @@ const PARTS =
 /** A statement as it may be shown: values and remarks that somebody wrote into its text are left out. */
 export function withoutValues(text: string): string {
   return text
-    .slice(0, 4 * LONGEST_STATEMENT)
+    .slice(0, 4 * MAX_STATEMENT)
     .replace(PARTS, (part) => {
       if (part.startsWith('"')) return part;
       return part.startsWith('--') || part.startsWith('/*') ? ' ' : '?';
     })
     .replace(/\s+/g, ' ')
     .trim()
-    .slice(0, LONGEST_STATEMENT);
+    .slice(0, MAX_STATEMENT);
 }

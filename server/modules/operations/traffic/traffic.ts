@@ -27,7 +27,7 @@ import {
 export const TICK_MS = 2_000;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
-const MOST_SLOW = 20;
+const MAX_SLOW = 20;
 
 /** Where figures come from that somebody else counts. */
 export interface TrafficSources {
@@ -60,8 +60,8 @@ export interface WindowTotals {
  */
 export class Traffic implements Observer {
   readonly samples: ProcessSamples;
-  readonly #slowRequests = new Slowest<SlowRequest>(MOST_SLOW);
-  readonly #slowQueries = new Slowest<SlowQuery>(MOST_SLOW);
+  readonly #slowRequests = new Slowest<SlowRequest>(MAX_SLOW);
+  readonly #slowQueries = new Slowest<SlowQuery>(MAX_SLOW);
   readonly #observations: Observations;
   /** By the id of the route. */
   readonly #routes: (RouteTraffic | undefined)[] = [];

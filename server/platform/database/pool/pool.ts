@@ -1,10 +1,10 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import { assertStillWanted } from '../../lib/request-work.ts';
+import { AcquireQueue } from './acquire-queue.ts';
 import { Availability, type Logger } from './availability.ts';
 import { DatabaseClient, type DatabaseObserver, type SessionConfig, type SessionRules } from './client.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
-import { WaitingLine } from './waiting-line.ts';
 
 export interface DatabaseOptions {
   /**
@@ -116,7 +116,7 @@ class WatchedPool extends pg.Pool {
   readonly #warm: Lent[] = [];
   readonly #lent = new Set<DatabaseClient>();
   /** Before those that may be lent. */
-  readonly #line: WaitingLine;
+  readonly #line: AcquireQueue;
   /** While the address is not known yet. */
   #address: Promise<void> | undefined;
   #sweeper: NodeJS.Timeout | undefined;
@@ -162,7 +162,7 @@ class WatchedPool extends pg.Pool {
       // Who asks for a connection is told; nobody else has to know.
       this.#address.catch(() => {});
     }
-    this.#line = new WaitingLine(options.poolSize, options.connectTimeoutMs);
+    this.#line = new AcquireQueue(options.poolSize, options.connectTimeoutMs);
     this.#sweepLimit =
       options.statementTimeoutMs > 0 ? Math.ceil(options.statementTimeoutMs / SWEEP) + 1 : Infinity;
     this.#log = log;

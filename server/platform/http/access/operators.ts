@@ -92,12 +92,12 @@ function cookie(request: FastifyRequest, value: string, seconds: number): string
 }
 
 /** A neighbouring host can set more cookies of the same name, which must not hide the right one. */
-const MOST_COOKIES = 5;
+const MAX_COOKIES = 5;
 
 function valuesOf(header: string, name: string): string[] {
   const pairs = header.split(';').map((pair) => pair.trim());
   const own = pairs.filter((pair) => pair.startsWith(`${name}=`));
-  return own.slice(0, MOST_COOKIES).map((pair) => pair.slice(name.length + 1));
+  return own.slice(0, MAX_COOKIES).map((pair) => pair.slice(name.length + 1));
 }
 
 /**

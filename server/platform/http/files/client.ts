@@ -115,7 +115,7 @@ async function addClient(app: FastifyInstance, options: ClientOptions): Promise<
 export const client = fp(addClient);
 
 /** Longer than any address that a person or a router of ours makes. */
-const LONGEST_PATH = 2_000;
+const MAX_PATH = 2_000;
 
 /** What hides something in a path: dot files and `..`, and slashes, backslashes and NUL written as `%xx`. */
 const HOSTILE = /(^|\/)\.|\\|%2f|%5c|%00/i;
@@ -127,7 +127,7 @@ const HOSTILE = /(^|\/)\.|\\|%2f|%5c|%00/i;
  */
 function isPage(request: FastifyRequest): boolean {
   const path = (request.params as { '*': string })['*'];
-  if (path.length > LONGEST_PATH)
+  if (path.length > MAX_PATH)
     throw new ProblemError('uri-too-long', 'No address here is as long as this one.');
   if (path === 'api' || path.startsWith('api/') || extname(path) !== '') return false;
   if (HOSTILE.test(path) || HOSTILE.test(request.url.split('?', 1)[0] as string)) return false;

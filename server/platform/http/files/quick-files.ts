@@ -33,7 +33,7 @@ export interface QuickFilesOptions {
  * A body up to this size, in bytes, goes out as one text with its head: to send two pieces costs more than to copy it.
  * Measured: with 2 KB a fifteenth less processor time, with 11 KB a tenth more.
  */
-const LARGEST_AS_TEXT = 4 * 1_024;
+const MAX_TEXT_BYTES = 4 * 1_024;
 
 /** The headers of one answer, but for the request's id. */
 interface Head {
@@ -65,7 +65,7 @@ export function quickFiles(app: FastifyInstance, options: QuickFilesOptions): Re
   for (const { identity, encoded } of files.values()) {
     for (const form of [identity, ...encoded.map(([, one]) => one)]) {
       if (form.body.length > LARGEST || heads.has(form)) continue;
-      bodies.set(form, form.body.length > LARGEST_AS_TEXT ? form.body : form.body.toString('latin1'));
+      bodies.set(form, form.body.length > MAX_TEXT_BYTES ? form.body : form.body.toString('latin1'));
       heads.set(form, [
         headOf(form.headers, false),
         headOf(form.unchanged, false),

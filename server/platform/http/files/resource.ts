@@ -102,7 +102,7 @@ export function sendResource(resource: Resource, request: FastifyRequest, reply:
 
 /** Clients send few different values, so each is read once; the number kept is bounded, because strangers choose them. */
 const accepted = new Map<string, ReadonlySet<string>>();
-const MOST_REMEMBERED = 200;
+const MAX_REMEMBERED = 200;
 
 /** @returns The content codings that `Accept-Encoding` takes (RFC 9110, 12.5.3); those with `q=0` are left out. */
 export function acceptedEncodings(header: string): ReadonlySet<string> {
@@ -117,7 +117,7 @@ export function acceptedEncodings(header: string): ReadonlySet<string> {
   }
   if (taken.has('*')) for (const coding of Object.keys(ENCODINGS)) taken.add(coding);
   for (const coding of refused) taken.delete(coding);
-  if (accepted.size >= MOST_REMEMBERED) accepted.clear();
+  if (accepted.size >= MAX_REMEMBERED) accepted.clear();
   accepted.set(header, taken);
   return taken;
 }

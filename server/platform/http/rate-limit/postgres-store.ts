@@ -7,7 +7,7 @@ import { rateLimits } from './table.ts';
 const CLEAN_EVERY_MS = 60_000;
 const CLEAN_AT_ONCE = 10_000;
 /** More questions than these are not put at a time: where the database is slow, the local limit answers. */
-const MOST_UNDER_WAY = 100;
+const MAX_IN_FLIGHT = 100;
 
 /**
  * Counts in PostgreSQL what clients ask of all replicas together: one upsert a hit.
@@ -42,7 +42,7 @@ export function postgresStore(db: NodePgDatabase): FastifyRateLimitStoreCtor {
   let underWay = 0;
 
   async function count(key: string, windowMs: number): Promise<{ current: number; ttl: number }> {
-    if (underWay >= MOST_UNDER_WAY) throw new Error('the database is slower than the requests come');
+    if (underWay >= MAX_IN_FLIGHT) throw new Error('the database is slower than the requests come');
     underWay++;
     try {
       const [row] = await hit.execute({ key, windowMs });

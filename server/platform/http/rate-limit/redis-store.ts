@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { type Check, CheckFailure } from '../../health/health-checks.ts';
 
 /** The longest pause between two attempts to connect, in milliseconds. */
-const LONGEST_PAUSE_MS = 2_000;
+const MAX_PAUSE_MS = 2_000;
 
 /**
  * Connects in the background. What is asked while there is no connection fails at once, so that nobody waits for it.
@@ -18,7 +18,7 @@ export function connectRedis(url: string, log: FastifyBaseLogger): Redis {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 2_000,
-    retryStrategy: (attempt) => Math.min(attempt * 100, LONGEST_PAUSE_MS),
+    retryStrategy: (attempt) => Math.min(attempt * 100, MAX_PAUSE_MS),
   });
   // The limits tell who is away, once; here each attempt would.
   redis.on('error', (error) => log.debug({ err: error }, 'Redis does not answer'));

@@ -7,7 +7,7 @@ interface Waiter {
 }
 
 /** How many may be in at once, and those who wait for one of them to leave: first come, first in. */
-export class WaitingLine {
+export class AcquireQueue {
   readonly #waiting = new Set<Waiter>();
   readonly #patienceMs: number;
   #room: number;
