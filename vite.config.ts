@@ -7,6 +7,7 @@ import zlib from 'node:zlib';
 import tailwind from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { contractsAsJson } from './client/contracts-as-json.ts';
 import { prerenderedShell } from './client/prerendered-shell.ts';
 
 const { name } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
@@ -71,7 +72,7 @@ export default defineConfig({
   root: here('client'),
   resolve: { alias: { '@': here('client/src') } },
   define: { 'import.meta.env.APP_NAME': JSON.stringify(appName) },
-  plugins: [react(), tailwind(), prerenderedShell()],
+  plugins: [react(), tailwind(), contractsAsJson(), prerenderedShell()],
   environments: {
     client: {
       build: {

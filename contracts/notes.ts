@@ -5,7 +5,12 @@ import { Problem } from './problem.ts';
 /** PostgreSQL's text holds every character but NUL. */
 const withoutNul = '^[^\\u0000]*$';
 
-const title = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' });
+const title = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
+  errorMessage: 'A note needs a title.',
+});
 const body = Type.String({ maxLength: 20_000, pattern: withoutNul });
 
 const Params = Type.Object({

@@ -34,6 +34,15 @@ it('runs alone in an empty folder, with no node_modules in reach, and serves pag
   expect(migrate.output()).toMatch(/^0 applied, \d+ were in place\.$/m);
 });
 
+it('brings no schema library to the browser', async () => {
+  await using build = await copyBuild();
+  const assets = join(build.folder, 'client', 'assets');
+  const scripts = (await readdir(assets)).filter((name) => name.endsWith('.js'));
+  const code = await Promise.all(scripts.map((name) => readFile(join(assets, name), 'utf8')));
+  // TypeBox's mark on everything that it makes.
+  expect(scripts.filter((_, index) => code[index]?.includes('~kind'))).toEqual([]);
+});
+
 it('has stack traces that name the sources', async () => {
   const database = await createDatabase();
   await using build = await copyBuild({ '9000_wrong': 'select nonsense' });

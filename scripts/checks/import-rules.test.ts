@@ -49,15 +49,14 @@ const ROWS: Row[] = [
   ['server/platform/config/config.ts', `${uses('./values.ts')}import { join } from 'node:path';\n`],
   ['server/platform/config/hints.ts', uses('pg'), 'own modules alone'],
 
-  // contracts/ imports its schema library; the client its types alone, and nothing of the server.
+  // contracts/ imports its schema library; the client nothing of the server.
   ['contracts/fine.ts', uses('typebox')],
   ['contracts/sibling.ts', uses('./page.ts')],
   ['contracts/package.ts', uses('pg'), 'schema library'],
   ['contracts/up.ts', uses('../server/platform/lib/cursor.ts'), 'schema library'],
   ['contracts/node.ts', uses('node:fs'), 'schema library'],
   ['client/src/kit/fine.ts', `import type { X } from '#contracts/one.ts';\nexport type Y = X;\n`],
-  ['client/src/kit/values.ts', uses('#contracts/one.ts'), 'types only'],
-  ['client/src/kit/mixed.ts', `import { type X } from '#contracts/one.ts';\n`, 'types only'],
+  ['client/src/kit/values.ts', uses('#contracts/one.ts')],
   ['client/src/kit/inside.ts', uses('../../../server/platform/lib/cursor.ts'), 'nothing of the server'],
   ['client/src/kit/up.ts', uses('@/features/one/queries.ts'), ONE_WAY],
   ['client/src/features/one/fine.ts', uses('@/kit/components/button.tsx')],

@@ -63,7 +63,7 @@ const TEXT: readonly (readonly [text: RegExp, places: RegExp, why: string])[] = 
 ];
 
 const IMPORT =
-  /^[ \t]*(?:import|export)\b([^'"`;]*?)\bfrom\s*['"]([^'"]+)['"]|^[ \t]*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+  /^[ \t]*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^[ \t]*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
 
 export interface Source {
   /** From the project's root, with forward slashes. */
@@ -78,8 +78,8 @@ export function importViolations(sources: readonly Source[]): string[] {
     const lineOf = (at: number) => `${path}:${code.slice(0, at).split('\n').length}`;
     const found: string[] = [];
     for (const match of text.matchAll(IMPORT)) {
-      const [, names = '', from, bare, late] = match;
-      const why = violation(path, from ?? bare ?? late ?? '', /^\s*type\b/.test(names));
+      const [, from, bare, late] = match;
+      const why = violation(path, from ?? bare ?? late ?? '');
       if (why) found.push(`${lineOf(match.index)}: ${why}`);
     }
     if (!path.startsWith('server/')) return found;
@@ -91,7 +91,7 @@ export function importViolations(sources: readonly Source[]): string[] {
   });
 }
 
-function violation(from: string, specifier: string, typesOnly: boolean): string | undefined {
+function violation(from: string, specifier: string): string | undefined {
   const to = targetOf(from, specifier);
   if (SETTINGS.test(from) && !mayBeReadEarly(from, to, specifier))
     return 'A settings.ts is read before the port opens: it imports platform/config alone, and server/settings.ts those of the parts.';
@@ -106,8 +106,6 @@ function violation(from: string, specifier: string, typesOnly: boolean): string 
     return 'The server imports nothing of the client.';
   if (from.startsWith('client/') && to.startsWith('server/'))
     return 'The client imports nothing of the server.';
-  if (from.startsWith('client/') && to.startsWith('contracts/') && !typesOnly)
-    return 'From contracts/ the client imports types only: write `import type`.';
   if (from.startsWith('contracts/') && !to.startsWith('contracts/'))
     return 'contracts/ imports its schema library, and nothing else.';
   if (toRank === -1 || toRank < fromRank)

@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox';
 import type { Problem } from '#contracts/problem.ts';
 
-/** What a contract states about one route; the client uses its types only, so no schema reaches the browser. */
+/** What a contract states about one route. `request` uses its types alone, so no schema is loaded for it. */
 type Contract = {
   readonly method: string;
   readonly url: string;

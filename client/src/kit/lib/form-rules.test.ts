@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { createNote } from '#contracts/notes.ts';
+import { type BodySchema, bodyOf, type FieldSchema, fieldError, inputType } from './form-rules.ts';
+
+const note = createNote.schema.body as unknown as BodySchema;
+
+it.each<[FieldSchema, boolean, string | boolean, string | undefined]>([
+  [note.properties.title as FieldSchema, true, '', 'A note needs a title.'],
+  [note.properties.title as FieldSchema, true, ' \t', 'A note needs a title.'],
+  [note.properties.title as FieldSchema, true, '\u0000', 'A note needs a title.'],
+  [note.properties.title as FieldSchema, true, 'x'.repeat(201), 'Enter at most 200 characters.'],
+  // One character each, though two units of UTF-16.
+  [note.properties.title as FieldSchema, true, '😀'.repeat(200), undefined],
+  [note.properties.body as FieldSchema, false, '', undefined],
+  [{ type: 'string', minLength: 12 }, true, 'short', 'Enter at least 12 characters.'],
+  [{ type: 'string', format: 'email' }, true, 'nobody', 'Enter an email address, such as name@example.com.'],
+  [{ type: 'string', format: 'email' }, true, 'name@example.com', undefined],
+  [{ type: 'string', format: 'uri' }, false, 'example', 'Enter a full address, such as https://example.com.'],
+  [{ type: 'integer', minimum: 1 }, true, '1.5', 'Enter a whole number.'],
+  [{ type: 'integer', minimum: 1 }, true, '0', 'Enter 1 or more.'],
+  [{ type: 'number', maximum: 2 }, true, '2.5', 'Enter 2 or less.'],
+  [{ type: 'number' }, true, 'NaN', 'Enter a number.'],
+  [{ type: 'boolean' }, true, false, 'Tick this box to go on.'],
+  [{ type: 'boolean' }, false, false, undefined],
+])('%j, required: %j, with %j: %j', (schema, required, value, message) => {
+  expect(fieldError(schema, required, value)).toBe(message);
+});
+
+it('sends numbers as numbers, and nothing for an empty optional field', () => {
+  const schema: BodySchema = {
+    properties: {
+      name: { type: 'string' },
+      note: { type: 'string' },
+      size: { type: 'integer' },
+      all: { type: 'boolean' },
+    },
+    required: ['name'],
+  };
+  expect(bodyOf(schema, { name: '', note: '', size: '12', all: false })).toEqual({
+    name: '',
+    size: 12,
+    all: false,
+  });
+  expect(inputType({ type: 'integer' })).toBe('number');
+});
