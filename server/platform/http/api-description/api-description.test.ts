@@ -64,6 +64,9 @@ describe('the description', () => {
     const ids = description.operations.map(([, , { operationId }]) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids).toContain('getApiMonitoringHealth');
+    expect(Object.keys(description.api.components.schemas)).toEqual(
+      expect.arrayContaining(['Health', 'Problem', 'Status']),
+    );
     for (const [, name] of JSON.stringify(description.api).matchAll(
       /"\$ref":"#\/components\/schemas\/(\w+)"/g,
     )) {

@@ -1,9 +1,9 @@
 /**
  * Adds `/api/openapi.json`, the API as its own schemas describe it, and `/api/docs`, the same for people.
  *
- * It stands before every route, because it notes each as it is registered. The description is made when somebody first
- * asks for it, so that no start pays for it. The page needs nothing that the policy of every other page forbids: no
- * script but the one that applies the theme, no inline style, nothing from elsewhere.
+ * It stands before every route, because `@fastify/swagger` notes each as it is registered. The document is made by the
+ * first request for it, so neither the start nor any other request pays for it. The page stays within the policy of every
+ * other page: no script but the one that applies the theme, no inline style, nothing from other hosts.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -13,10 +13,14 @@ import zlib from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { getDocs, getOpenApi } from '#contracts/description.ts';
-import type {} from '../access/access.ts';
 import { makeResource, type Resource, sendResource } from '../files/resource.ts';
-import { PROBE_PATHS } from '../probes.ts';
-import type { DescribedRoute } from './openapi.ts';
+import type { OpenApi } from './api-page.ts';
+import { describeRoute, SECURITY_SCHEMES, type SharedSchemas } from './describe-route.ts';
+
+const ABOUT =
+  'Errors are problem documents (RFC 9457): `type` is stable and for programs, `detail` is for people, and `requestId` is ' +
+  'what to quote to an operator. The same id stands in `X-Request-Id`. Repeat a request whose answer has `Retry-After` ' +
+  'after that many seconds.';
 
 export interface ApiDescriptionOptions {
   name: string;
@@ -26,33 +30,34 @@ export interface ApiDescriptionOptions {
 }
 
 export const apiDescription = fp<ApiDescriptionOptions>(async (app, { name, version, clientFolder }) => {
-  const routes: DescribedRoute[] = [];
-  app.addHook('onRoute', ({ method, url, schema, config }) => {
-    if (schema?.response === undefined) return;
-    for (const one of [method].flat()) {
-      // Fastify adds a HEAD for every GET, which says nothing new.
-      if (one === 'HEAD') continue;
-      routes.push({
-        method: one,
-        url,
-        access: config?.access,
-        guarded: !PROBE_PATHS.has(url),
-        schema: schema as DescribedRoute['schema'],
-      });
-    }
+  const { default: swagger } = await import('@fastify/swagger');
+  const shared: SharedSchemas = {};
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: name, version, description: ABOUT },
+      servers: [{ url: '/' }],
+      components: { securitySchemes: SECURITY_SCHEMES },
+    },
+    convertConstToEnum: false,
+    transform: ({ schema, url, route }) => ({ schema: describeRoute(schema, route, shared), url }),
+    transformObject(document) {
+      if (!('openapiObject' in document)) return document.swaggerObject;
+      Object.assign(document.openapiObject.components ?? {}, { schemas: shared });
+      return document.openapiObject;
+    },
   });
 
-  const description = once(async () => {
-    const { describeApi } = await import('./openapi.ts');
-    return describeApi(routes, { title: name, version });
-  });
-  const json = once(async () =>
-    makeLate('application/json; charset=utf-8', JSON.stringify(await description(), null, 1)),
+  const json = once(() =>
+    makeResourceOf('application/json; charset=utf-8', JSON.stringify(app.swagger(), null, 1)),
   );
   const page = once(async () => {
     const { renderApiPage } = await import('./api-page.ts');
     const styles = clientFolder === undefined ? ['/src/theme.css'] : await styleSheetsOf(clientFolder);
-    return makeLate('text/html; charset=utf-8', renderApiPage(await description(), styles));
+    return makeResourceOf(
+      'text/html; charset=utf-8',
+      renderApiPage(app.swagger() as unknown as OpenApi, styles),
+    );
   });
   const serve = (resource: () => Promise<Resource>) => ({
     serializerCompiler: () => JSON.stringify,
@@ -63,8 +68,8 @@ export const apiDescription = fp<ApiDescriptionOptions>(async (app, { name, vers
   app.route({ ...getDocs, config: { access: 'public' }, ...serve(page) });
 });
 
-/** Asked for seldom, and large: compressed once, when it is made, in the form that every client takes. */
-async function makeLate(type: string, text: string): Promise<Resource> {
+/** Rarely requested, and large: compressed once, in the one form that every client accepts. */
+async function makeResourceOf(type: string, text: string): Promise<Resource> {
   const body = Buffer.from(text);
   const hash = createHash('sha256').update(body).digest('base64url').slice(0, 27);
   const encoded = { gzip: await promisify(zlib.gzip)(body) };
@@ -78,11 +83,11 @@ async function styleSheetsOf(clientFolder: string): Promise<string[]> {
   );
 }
 
+/** Calls `make` once. A call that failed is repeated by the next request. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
     made ??= make();
-    // One that failed is tried again by who asks next.
     made.catch(() => {
       made = undefined;
     });

@@ -1,4 +1,50 @@
-import type { OpenApi, Operation, Parameter, Schema } from './openapi.ts';
+/** Of an OpenAPI 3.1 document, what the page shows. */
+export interface OpenApi {
+  info: { title: string; version: string; description: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+export interface Operation {
+  operationId: string;
+  tags: string[];
+  summary?: string;
+  description?: string;
+  parameters?: Parameter[];
+  requestBody?: { content: Content };
+  responses: Record<string, { description: string; content?: Content }>;
+  security?: object[];
+}
+
+type Content = Record<string, { schema: Schema }>;
+
+interface Parameter {
+  name: string;
+  in: 'path' | 'query' | 'header';
+  required: boolean;
+  description?: string;
+  schema: Schema;
+}
+
+interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  description?: string;
+  format?: string;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  anyOf?: Schema[];
+  const?: unknown;
+  default?: unknown;
+  additionalProperties?: boolean | Schema;
+  patternProperties?: Record<string, Schema>;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  pattern?: string;
+}
 
 /** HTML that is safe to put into a page: only {@link html} makes it. */
 class Html {
@@ -37,7 +83,7 @@ export function renderApiPage(api: OpenApi, styles: readonly string[]): string {
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
   const groups = Object.entries(Object.groupBy(operations, ({ operation }) => operation.tags[0] ?? ''));
-  // The features first: who comes here looks for them.
+  // Features first.
   groups.sort(([a], [b]) => OWN.indexOf(a) - OWN.indexOf(b));
   const schemas = Object.entries(api.components.schemas);
   return html`<!doctype html>
@@ -127,7 +173,7 @@ ${refused?.map(([status, answer]) => html`<div><dt>${status}</dt><dd>${inline(an
 </article>`;
 }
 
-function contentOf(content: Record<string, { schema: Schema }>): Html[] {
+function contentOf(content: Content): Html[] {
   return Object.entries(content).map(([type, { schema }]) =>
     schema.properties && !schema.$ref
       ? html`<p class="type">${type}</p>${fieldsOf(schema)}`
@@ -157,7 +203,7 @@ function fieldsOf(schema: Schema): Html {
       const note = object.required?.includes(name) ? undefined : 'optional';
       rows.push({ name: prefix + name, note, type: typeOf(field), about: aboutOf(field) });
       const inner = field.items ?? field;
-      const keyed = Object.values(field.patternProperties ?? {})[0];
+      const keyed = keyedBy(field);
       if (inner.properties) add(inner, `${prefix}${name}${field.items ? '[]' : ''}.`);
       else if (keyed?.properties) add(keyed, `${prefix}${name}.*.`);
     }
@@ -178,6 +224,12 @@ ${rows.map(
 )}
 </dl>`;
 
+/** The schema of the values of an object whose keys are not known beforehand. */
+function keyedBy({ patternProperties = {}, additionalProperties }: Schema): Schema | undefined {
+  const [values] = Object.values(patternProperties);
+  return values ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined);
+}
+
 /** The type of a value in a few words, with links to what has a name. */
 function typeOf(schema: Schema): unknown {
   if (schema.$ref) {
@@ -188,21 +240,16 @@ function typeOf(schema: Schema): unknown {
   if (schema.anyOf)
     return schema.anyOf.map((one, index) => [index > 0 ? ' or ' : undefined, typeOf(one)]).flat(9);
   if (schema.type === 'array' && schema.items) return ['list of ', typeOf(schema.items)].flat(9);
-  if (schema.patternProperties) return 'object, by name';
+  if (keyedBy(schema)) return 'object, by name';
   return schema.format ? `${schema.type}, ${schema.format}` : (schema.type ?? 'anything');
 }
 
 /** What a value may be, and what it means. */
 function aboutOf(schema: Schema, description = schema.description): unknown {
-  const { minimum, maximum, minLength, maxLength, pattern } = schema as Record<string, unknown>;
+  const { minimum, maximum = Number.MAX_SAFE_INTEGER, minLength, maxLength, pattern } = schema;
   const limits = [
     minimum !== undefined &&
-      (maximum === undefined || maximum === Number.MAX_SAFE_INTEGER) &&
-      `from ${minimum}`,
-    minimum !== undefined &&
-      maximum !== undefined &&
-      maximum !== Number.MAX_SAFE_INTEGER &&
-      `${minimum} to ${maximum}`,
+      (maximum === Number.MAX_SAFE_INTEGER ? `from ${minimum}` : `${minimum} to ${maximum}`),
     maxLength !== undefined && `${minLength ?? 0} to ${maxLength} characters`,
     pattern !== undefined && html`matches <code>${pattern}</code>`,
     'default' in schema && `${JSON.stringify(schema.default)} by default`,
