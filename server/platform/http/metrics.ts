@@ -9,7 +9,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { IFastifyMetrics } from 'fastify-metrics';
 import fp from 'fastify-plugin';
 import type { Database } from '../database/pool/pool.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
@@ -54,8 +53,8 @@ export interface MetricsOptions {
 
 export const metrics = fp<MetricsOptions>(async (app, options) => {
   const { enabled, database, probeSources } = options;
-  const observations = new Observations(enabled);
-  const registry = new Metrics(loadRegistry);
+  const registry = new Metrics(await clientOf(app));
+  const observations = new Observations(enabled ? registry : undefined);
   app.decorate('observations', observations);
   app.decorate('metricsRegistry', registry);
   app.addHook('onClose', async () => observations.close());
@@ -70,7 +69,7 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
       pool: () => database.stats(),
       databaseFailures: () => database.failures,
     }),
-    ...processMetrics(observations),
+    ...processMetrics(),
   );
   if (probeSources) registry.add(...lifecycleMetrics(probeSources));
   database.observe({
@@ -108,21 +107,16 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
 });
 
 /**
- * A registry of `fastify-metrics`' client, with nothing in it.
- *
- * The package is loaded by the first scrape, and its own metrics are not used: its hook costs a request more than all of
- * ours, its defaults run a timer ten times a second in an idle process, and some of their names are faulted by promtool.
+ * Registers `fastify-metrics` for its Prometheus client. Its own metrics stay off: its defaults run a timer ten times a
+ * second in an idle process, its routes know nothing of clients that left, and promtool faults some of their names.
  */
-async function loadRegistry() {
-  const [{ default: Fastify }, loaded] = await Promise.all([import('fastify'), import('fastify-metrics')]);
+async function clientOf(app: FastifyInstance) {
+  const { default: outer } = await import('fastify-metrics');
   // A CommonJS package: from the sources its exports are what Node takes for the default.
-  const { default: outer } = loaded;
   const plugin = (outer as unknown as { default?: typeof outer }).default ?? outer;
-  const host = Fastify();
-  const none = { enabled: false };
-  await host.register(plugin, { endpoint: null, defaultMetrics: none, routeMetrics: none });
-  const { client } = (host as unknown as { metrics: IFastifyMetrics }).metrics;
-  return new client.Registry();
+  const off = { enabled: false };
+  await app.register(plugin, { endpoint: null, defaultMetrics: off, routeMetrics: off });
+  return app.metrics.client;
 }
 
 /** Counts what was answered, and how large it was. */

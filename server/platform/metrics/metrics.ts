@@ -1,19 +1,20 @@
 /**
- * What a scraper reads, in Prometheus' text format.
+ * What `/metrics` shows: a registry of `fastify-metrics`' Prometheus client.
  *
- * Everything is computed when it is read, from what is counted anyway; so a process that nobody scrapes pays nothing, and
- * the packages that write the text are loaded by the first scrape. Names follow Prometheus' own conventions and, where
- * those say nothing, OpenTelemetry's.
+ * Gauges and counters are read by each scrape from what the process counts anyway, so a process that is not scraped pays
+ * nothing for them. Names follow Prometheus' own conventions and, where those say nothing, OpenTelemetry's.
  */
-import type { Durations } from './durations.ts';
+import type { IFastifyMetrics } from 'fastify-metrics';
 
-type Labels = Readonly<Record<string, string>>;
+type Client = IFastifyMetrics['client'];
+type Registry = InstanceType<Client['Registry']>;
+export type Histogram = InstanceType<Client['Histogram']>;
+
+export type Labels = Readonly<Record<string, string>>;
 
 interface Sample {
   value: number;
   labels?: Labels;
-  /** Labels that many samples have in common, which are written out once. */
-  sharedLabels?: Labels | { le: string };
   /** Where it is not the family's own. */
   metricName?: string;
 }
@@ -22,79 +23,47 @@ interface Sample {
 export interface Family {
   name: string;
   help: string;
-  type: 'counter' | 'gauge' | 'histogram' | 'summary';
+  type: 'counter' | 'gauge' | 'summary';
   /** Called by each scrape. */
-  read(): Iterable<Sample> | Promise<Iterable<Sample>>;
+  read(): Promise<Iterable<Sample>> | Iterable<Sample>;
 }
 
-/** How much, by whatever tells the series apart. */
+/** One value, or one for each set of labels. */
 export type Measure = number | Iterable<readonly [Labels, number]>;
 
-const one = (name: string, help: string, type: 'counter' | 'gauge', read: () => Measure): Family => ({
-  name,
-  help,
-  type,
-  read() {
-    const measure = read();
-    if (typeof measure === 'number') return [{ value: measure }];
-    return Array.from(measure, ([labels, value]) => ({ labels, value }));
-  },
-});
+const family =
+  (type: Family['type']) =>
+  (name: string, help: string, measured: () => Measure | Promise<Measure>): Family => ({
+    name,
+    help,
+    type,
+    async read() {
+      const measure = await measured();
+      if (typeof measure === 'number') return [{ value: measure }];
+      return Array.from(measure, ([labels, value]) => ({ labels, value }));
+    },
+  });
 
-/** @param name Ends in `_total`. @param read Its value, which only ever grows; or one for each set of labels. */
-export const counter = (name: string, help: string, read: () => Measure): Family =>
-  one(name, help, 'counter', read);
+/** A value that only grows. Its name ends in `_total`. */
+export const counter = family('counter');
+export const gauge = family('gauge');
 
-export const gauge = (name: string, help: string, read: () => Measure): Family =>
-  one(name, help, 'gauge', read);
-
-export const histogram = (
+/** Sum and count without quantiles: those of several processes could not be added up. */
+export const summary = (
   name: string,
   help: string,
-  read: () => Iterable<readonly [Labels, Durations]>,
-): Family => ({
-  name,
-  help,
-  type: 'histogram',
-  *read() {
-    for (const [labels, { bounds, counts, sumMs }] of read()) {
-      let count = 0;
-      const bucket = (le: string, place: number): Sample => {
-        count += counts[place] as number;
-        return { metricName: `${name}_bucket`, labels: { le }, sharedLabels: labels, value: count };
-      };
-      for (const [place, bound] of bounds.entries()) yield bucket(String(bound), place);
-      yield bucket('+Inf', bounds.length);
-      yield { metricName: `${name}_sum`, sharedLabels: labels, value: sumMs / 1_000 };
-      yield { metricName: `${name}_count`, sharedLabels: labels, value: count };
-    }
-  },
-});
-
-/** Sum and count without quantiles: those of several processes could not be put together. */
-export const sizes = (
-  name: string,
-  help: string,
-  read: () => Iterable<readonly [Labels, { count: number; bytes: number }]>,
+  measured: () => Iterable<readonly [Labels, { count: number; sum: number }]>,
 ): Family => ({
   name,
   help,
   type: 'summary',
-  *read() {
-    for (const [labels, { count, bytes }] of read()) {
-      if (count === 0) continue;
-      yield { metricName: `${name}_sum`, labels, value: bytes };
-      yield { metricName: `${name}_count`, labels, value: count };
-    }
+  read() {
+    return Array.from(measured()).flatMap(([labels, { count, sum }]) => [
+      { metricName: `${name}_sum`, labels, value: sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ]);
   },
 });
-
-/** Of `fastify-metrics`' client, what is needed here. */
-interface Registry {
-  contentType: string;
-  registerMetric(metric: object): void;
-  metrics(): Promise<string>;
-}
 
 interface Scrape {
   contentType: string;
@@ -102,22 +71,29 @@ interface Scrape {
 }
 
 export class Metrics {
-  readonly #families: Family[] = [];
-  readonly #makeRegistry: () => Promise<Registry>;
-  #registry: Promise<Registry> | undefined;
+  readonly #client: Client;
+  readonly #registry: Registry;
   #scrape: Promise<Scrape> | undefined;
 
-  /** @param makeRegistry Loads what writes the text; called by the first scrape. */
-  constructor(makeRegistry: () => Promise<Registry>) {
-    this.#makeRegistry = makeRegistry;
+  constructor(client: Client) {
+    this.#client = client;
+    this.#registry = new client.Registry();
   }
 
-  /** Adds metrics to those that are scraped. To be called before the first scrape. */
-  add(...families: Family[]): void {
-    this.#families.push(...families);
+  /** @throws Error where there is a metric of that name. */
+  add(...families: readonly Family[]): void {
+    for (const { name, help, type, read } of families) {
+      const get = async () => ({ name, help, type, values: Array.from(await read()) });
+      this.#registry.registerMetric({ name, help, type, get } as never);
+    }
   }
 
-  /** Every metric as it is now. Those who ask while one scrape is under way share its text. */
+  /** @param buckets Upper bounds, in seconds. @throws Error where there is a metric of that name. */
+  histogram(name: string, help: string, buckets: number[], labelNames: string[] = []): Histogram {
+    return new this.#client.Histogram({ name, help, buckets, labelNames, registers: [this.#registry] });
+  }
+
+  /** Every metric as it is now. Requests that come while one scrape is under way share its text. */
   scrape(): Promise<Scrape> {
     this.#scrape ??= this.#read().finally(() => {
       this.#scrape = undefined;
@@ -126,14 +102,6 @@ export class Metrics {
   }
 
   async #read(): Promise<Scrape> {
-    this.#registry ??= this.#makeRegistry().then((registry) => {
-      for (const { name, help, type, read } of this.#families) {
-        const get = async () => ({ name, help, type, values: Array.from(await read()) });
-        registry.registerMetric({ name, help, type, get });
-      }
-      return registry;
-    });
-    const registry = await this.#registry;
-    return { contentType: registry.contentType, text: await registry.metrics() };
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 }

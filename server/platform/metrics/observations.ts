@@ -1,6 +1,15 @@
-import { Collections } from './collections.ts';
-import { Queries } from './queries.ts';
+import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
+import type { Histogram, Metrics } from './metrics.ts';
 import { type Route, Routes } from './routes.ts';
+
+/** Upper bounds in seconds: those that OpenTelemetry gives for `http.server.request.duration`. */
+const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+/** Those of `db.client.operation.duration`. */
+const QUERY_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
+/** Those of `v8js.gc.duration`. */
+const GC_BUCKETS = [0.01, 0.1, 1, 10];
+/** As `perf_hooks.constants.NODE_PERFORMANCE_GC_…` numbers them. */
+const GC_KINDS: Record<number, string> = { 1: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' };
 
 /** What an observer may want to know of a request besides its figures. */
 export interface ObservedRequest {
@@ -14,7 +23,7 @@ export interface Observer {
   /**
    * @param ms From its arrival until its answer was handed to the system, in milliseconds.
    * @param timed Whether its duration says anything about others: that of a stream does not.
-   * @param request Absent where nothing more is known, as of what was answered before it was a request.
+   * @param request Absent where nothing more is known, as of an answer to what never became a request.
    */
   request(
     route: Route,
@@ -29,44 +38,89 @@ export interface Observer {
   acquire(ms: number): void;
 }
 
-/** What is counted since the process began, for scrapers: one observation for each request, statement and wait. */
+interface Histograms {
+  requests: Histogram;
+  queries: Histogram;
+  acquires: Histogram;
+  collections: Histogram;
+}
+
+/** What is counted since the process began: one observation for each request, statement and wait. */
 export class Observations {
-  /** False where ENABLE_METRICS says so: then nothing is counted. */
-  readonly enabled: boolean;
   readonly routes = new Routes();
-  readonly queries = new Queries();
-  readonly collections = new Collections();
+  /** Garbage collections since the process began, in milliseconds. */
+  readonly collections = { totalMs: 0 };
   /** One at most: more of them would cost each request a loop. */
   observer: Observer | undefined;
+  readonly #histograms: Histograms | undefined;
+  readonly #collector = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { duration, detail } = entry as PerformanceEntry & { detail: { kind: number } };
+      this.collections.totalMs += duration;
+      this.#histograms?.collections.observe({ kind: GC_KINDS[detail.kind] ?? 'minor' }, duration / 1_000);
+    }
+  });
 
-  /** @param enabled Whether anything will be counted. */
-  constructor(enabled = true) {
-    this.enabled = enabled;
-    if (enabled) this.collections.begin();
+  /** @param metrics Where durations are scraped; absent where ENABLE_METRICS is false: then nothing is counted. */
+  constructor(metrics?: Metrics) {
+    if (metrics === undefined) return;
+    this.#histograms = {
+      requests: metrics.histogram(
+        'http_server_request_duration_seconds',
+        "From a request's arrival until its answer was handed to the system. Status 499: the client left before.",
+        REQUEST_BUCKETS,
+        ['method', 'route', 'status'],
+      ),
+      queries: metrics.histogram(
+        'db_client_operation_duration_seconds',
+        'Statements, until they were answered or failed.',
+        QUERY_BUCKETS,
+        ['operation', 'outcome'],
+      ),
+      acquires: metrics.histogram(
+        'db_client_connection_wait_time_seconds',
+        'Waiting for a connection of the pool.',
+        QUERY_BUCKETS,
+      ),
+      collections: metrics.histogram('nodejs_gc_duration_seconds', 'Garbage collections.', GC_BUCKETS, [
+        'kind',
+      ]),
+    };
+    for (const kind of Object.values(GC_KINDS)) this.#histograms.collections.zero({ kind });
+    // V8 reports collections as they happen: no timer looks for them.
+    this.#collector.observe({ entryTypes: ['gc'] });
+  }
+
+  get enabled(): boolean {
+    return this.#histograms !== undefined;
   }
 
   /** Counts one request. Parameters: `Observer.request`. */
   request(route: Route, status: number, ms: number, timed = true, request?: ObservedRequest): void {
-    const series = route.series[status] ?? this.routes.seriesOf(route, status);
-    series.durations.add(ms);
+    this.#histograms?.requests.observe(this.routes.labelsOf(route, status), ms / 1_000);
     this.observer?.request(route, status, ms, timed, request);
   }
 
   /** Counts one statement. Parameters: `Observer.query`. */
   query(text: string, ms: number, failed: boolean): void {
-    this.queries.add(text, ms, failed);
+    const labels = { operation: operationOf(text), outcome: failed ? 'error' : 'ok' };
+    this.#histograms?.queries.observe(labels, ms / 1_000);
     this.observer?.query(text, ms, failed);
   }
 
   /** Counts one wait for a connection of the pool. Parameters: `Observer.acquire`. */
   acquire(ms: number): void {
-    this.queries.acquires.add(ms);
+    this.#histograms?.acquires.observe(ms / 1_000);
     this.observer?.acquire(ms);
   }
 
-  /** Ends what runs. */
   close(): void {
     this.observer = undefined;
-    this.collections.end();
+    this.#collector.disconnect();
   }
+}
+
+/** @returns select, insert, update, delete or other. */
+export function operationOf(text: string): string {
+  return /^\s*(select|insert|update|delete)\b/i.exec(text)?.[1]?.toLowerCase() ?? 'other';
 }

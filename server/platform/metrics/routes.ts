@@ -1,26 +1,17 @@
-import { Durations } from './durations.ts';
-
-/** Upper bounds in seconds: those that OpenTelemetry gives for `http.server.request.duration`. */
-export const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+import type { Labels } from './metrics.ts';
 
 /** Methods with a label of their own; all others share one. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 const OTHER = 'other';
-/** The label of whatever matches no route. */
+/** The label of requests that match no route. */
 export const UNKNOWN_ROUTE = 'unknown';
 /**
- * So many combinations of method, route and status have series of their own; 17 each, so that the histogram has 2,600 at
- * the most. What comes later is counted under its class (`4xx`) and route `other`.
+ * So many combinations of method, route and status have series of their own: 17 each, 2,600 for the histogram. The rest is
+ * counted by class (`4xx`) under route `other`.
  */
-const MAX_SERIES = 150;
+const MAX_COMBINATIONS = 150;
 
-/** All requests of one method, route and status since the process began: what a scraper reads. */
-export interface Series {
-  labels: { method: string; route: string; status: string };
-  durations: Durations;
-}
-
-/** Sizes of the bodies that say how long they are, in bytes. */
+/** Sizes of the bodies whose length is known, in bytes. */
 export interface Sizes {
   count: number;
   bytes: number;
@@ -28,16 +19,16 @@ export interface Sizes {
 
 /** One method of one route, and what was counted of it. */
 export class Route {
-  /** Counts from 0 on: the place of what others keep of it, in a list of theirs. */
+  /** Counts from 0: an index for lists that others keep by route. */
   readonly id: number;
   readonly method: string;
   readonly route: string;
-  /** Whether its 503 is an answer as good as any other: that of a probe tells the truth, and is no error. */
+  /** Whether its 503 is a regular answer: that of a probe tells the truth, and is no error. */
   probe = false;
   readonly received: Sizes = { count: 0, bytes: 0 };
   readonly sent: Sizes = { count: 0, bytes: 0 };
   /** By status. */
-  readonly series: (Series | undefined)[] = [];
+  readonly labels: (Labels | undefined)[] = [];
 
   constructor(id: number, method: string, route: string) {
     this.id = id;
@@ -46,51 +37,42 @@ export class Route {
   }
 }
 
-/** Every route that has been asked for. */
+/** Every route that was registered or requested. */
 export class Routes {
-  readonly #byKey = new Map<string, Route>();
-  readonly #series = new Map<string, Series>();
+  readonly #byName = new Map<string, Route>();
+  #combinations = 0;
 
   /**
    * @param method As it was sent.
-   * @param route As it was registered, or `UNKNOWN_ROUTE`: never an address that somebody sent.
+   * @param route As it was registered, or `UNKNOWN_ROUTE`: never an address that a client sent.
    */
   of(method: string, route: string): Route {
     const label = METHODS.has(method) ? method : OTHER;
-    const key = `${label} ${route}`;
-    let found = this.#byKey.get(key);
+    const name = `${label} ${route}`;
+    let found = this.#byName.get(name);
     if (found === undefined) {
-      found = new Route(this.#byKey.size, label, route);
-      this.#byKey.set(key, found);
+      found = new Route(this.#byName.size, label, route);
+      this.#byName.set(name, found);
     }
     return found;
   }
 
-  /** The series of a route's status, which begins with its first request. */
-  seriesOf(route: Route, status: number): Series {
-    const known = route.series[status];
-    if (known) return known;
-    const full = this.#series.size >= MAX_SERIES;
-    const labels = full
-      ? { method: OTHER, route: OTHER, status: `${Math.floor(status / 100)}xx` }
-      : { method: route.method, route: route.route, status: String(status) };
-    const key = Object.values(labels).join(' ');
-    const series = this.#series.get(key) ?? { labels, durations: new Durations(DURATION_BUCKETS) };
-    this.#series.set(key, series);
-    route.series[status] = series;
-    return series;
+  /** The labels of a route's answers with a status. */
+  labelsOf(route: Route, status: number): Labels {
+    const { method, route: name, labels } = route;
+    labels[status] ??=
+      this.#combinations++ < MAX_COMBINATIONS
+        ? { method, route: name, status: String(status) }
+        : { method: OTHER, route: OTHER, status: `${Math.floor(status / 100)}xx` };
+    return labels[status];
   }
 
   /** @param name As `GET /api/notes/:id`. */
   find(name: string): Route | undefined {
-    return this.#byKey.get(name);
+    return this.#byName.get(name);
   }
 
   all(): MapIterator<Route> {
-    return this.#byKey.values();
-  }
-
-  series(): MapIterator<Series> {
-    return this.#series.values();
+    return this.#byName.values();
   }
 }

@@ -5,15 +5,14 @@ import type { CheckResult, HealthChecks } from '../health/health-checks.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
 import { memoryUsage } from '../lib/memory.ts';
 import { openFilesLimit } from '../lib/open-files.ts';
+import { within } from '../lib/within.ts';
 import { heapLimit } from './heap-limit.ts';
-import { counter, type Family, gauge, histogram, type Measure, sizes } from './metrics.ts';
+import { counter, type Family, gauge, type Measure, summary } from './metrics.ts';
 import type { Observations } from './observations.ts';
-import type { Route } from './routes.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
 const STATES: LifecycleState[] = ['starting', 'migrating', 'ready', 'draining', 'stopped'];
-/** A check that has not been asked for a while is waited for, but not for longer than this: a scrape is to be quick. */
 const CHECKS_MS = 25;
 
 const by = (label: string, counts: Counts): Measure =>
@@ -21,7 +20,7 @@ const by = (label: string, counts: Counts): Measure =>
 
 /** Requests: how many, how long, how large, and what was refused. */
 export function trafficMetrics(
-  { routes, queries }: Observations,
+  { routes }: Observations,
   sources: {
     connections(): { open: number; working: number; closed: Counts };
     bodyBytes(): number;
@@ -31,28 +30,26 @@ export function trafficMetrics(
     databaseFailures(): number;
   },
 ): Family[] {
-  const sizesOf = (of: (route: Route) => Route['sent']) =>
-    Array.from(routes.all(), (route) => [{ method: route.method, route: route.route }, of(route)] as const);
+  const sizesOf = (of: 'received' | 'sent') =>
+    Array.from(
+      routes.all(),
+      (one) =>
+        [
+          { method: one.method, route: one.route },
+          { count: one[of].count, sum: one[of].bytes },
+        ] as const,
+    ).filter(([, { count }]) => count > 0);
   return [
-    histogram(
-      'http_server_request_duration_seconds',
-      "From a request's arrival until its answer was handed to the system. Status 499: the client left before.",
-      () => Array.from(routes.series(), ({ labels, durations }) => [labels, durations]),
-    ),
     gauge(
       'http_server_active_requests',
       'Requests that wait for their answer.',
       () => sources.connections().working,
     ),
-    sizes(
-      'http_server_request_body_size_bytes',
-      'Bodies of requests, as far as they say how long they are.',
-      () => sizesOf(({ received }) => received),
+    summary('http_server_request_body_size_bytes', 'Request bodies of known length.', () =>
+      sizesOf('received'),
     ),
-    sizes(
-      'http_server_response_body_size_bytes',
-      'Bodies of answers, as far as they say how long they are (streams do not).',
-      () => sizesOf(({ sent }) => sent),
+    summary('http_server_response_body_size_bytes', 'Answer bodies of known length: streams have none.', () =>
+      sizesOf('sent'),
     ),
     gauge('http_server_request_body_memory_bytes', 'Reserved for request bodies under way.', () =>
       sources.bodyBytes(),
@@ -73,12 +70,6 @@ export function trafficMetrics(
       'Requests that were refused with 503 because of overload, by reason.',
       () => by('reason', sources.shed()),
     ),
-    histogram('db_client_operation_duration_seconds', 'Statements, until they were answered or failed.', () =>
-      Array.from(queries.series(), ({ labels, durations }) => [labels, durations]),
-    ),
-    histogram('db_client_connection_wait_time_seconds', 'Waiting for a connection of the pool.', () => [
-      [{}, queries.acquires],
-    ]),
     gauge('db_client_connections', 'Connections of the pool, by state.', () => {
       const { total, idle } = sources.pool();
       return by('state', { idle, used: total - idle });
@@ -104,28 +95,23 @@ export function lifecycleMetrics(sources: ProbeSources): Family[] {
     gauge('app_state', '1 for the state that the process is in.', () =>
       STATES.map((state) => [{ state }, Number(state === lifecycle.state)] as const),
     ),
-    {
-      name: 'app_ready',
-      help: '1 where /ready says 200.',
-      type: 'gauge',
-      async read() {
-        const failing = Object.values(await lookAt(checks)).some(
-          ({ required, status }) => required && status === 'failing',
-        );
-        return [{ value: Number(lifecycle.state === 'ready' && !failing) }];
-      },
-    },
-    {
-      name: 'app_check_passing',
-      help: '1 for a check that passes, 0.5 where it is degraded, 0 where it fails.',
-      type: 'gauge',
-      async read() {
-        return Object.entries(await lookAt(checks)).map(([check, { status, required }]) => ({
-          labels: { check, required: String(required) },
-          value: { passing: 1, degraded: 0.5, failing: 0 }[status],
-        }));
-      },
-    },
+    gauge('app_ready', '1 where /ready says 200.', async () => {
+      const results = Object.values(await recentResults(checks));
+      const failing = results.some(({ required, status }) => required && status === 'failing');
+      return Number(lifecycle.state === 'ready' && !failing);
+    }),
+    gauge(
+      'app_check_passing',
+      '1 for a check that passes, 0.5 where it is degraded, 0 where it fails.',
+      async () =>
+        Object.entries(await recentResults(checks)).map(
+          ([check, { status, required }]) =>
+            [
+              { check, required: String(required) },
+              { passing: 1, degraded: 0.5, failing: 0 }[status],
+            ] as const,
+        ),
+    ),
     gauge('app_migrations', 'Migrations by state; none before they were looked at.', () =>
       lifecycle.migrations ? by('state', { ...lifecycle.migrations }) : [],
     ),
@@ -138,7 +124,7 @@ export function lifecycleMetrics(sources: ProbeSources): Family[] {
 }
 
 /** The process and its runtime. */
-export function processMetrics({ collections }: Observations): Family[] {
+export function processMetrics(): Family[] {
   const loop = performance.eventLoopUtilization;
   return [
     counter('process_cpu_seconds_total', 'Processor time.', () => {
@@ -165,9 +151,6 @@ export function processMetrics({ collections }: Observations): Family[] {
       'Memory outside of the heap that its objects hold.',
       () => memoryUsage().external,
     ),
-    histogram('nodejs_gc_duration_seconds', 'Garbage collections.', () =>
-      Object.entries(collections.byKind).map(([kind, durations]) => [{ kind }, durations] as const),
-    ),
     counter('nodejs_eventloop_time_seconds_total', 'Time of the event loop, by what it did.', () => {
       const { active, idle } = loop();
       return by('state', { active: active / 1_000, idle: idle / 1_000 });
@@ -175,14 +158,9 @@ export function processMetrics({ collections }: Observations): Family[] {
   ];
 }
 
-/** The results of all checks; those that have aged are made anew, and waited for a moment. */
-async function lookAt(checks: HealthChecks): Promise<Record<string, CheckResult>> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, CHECKS_MS);
-  });
-  await Promise.race([checks.read(), late]);
-  clearTimeout(timer);
+/** Results of all checks. Old ones are made anew, and waited for a moment: a scrape is to be quick. */
+async function recentResults(checks: HealthChecks): Promise<Record<string, CheckResult>> {
+  await within(checks.read(), CHECKS_MS, () => new Error('The checks take longer.')).catch(() => {});
   return checks.recent(Number.POSITIVE_INFINITY);
 }
 

@@ -1,8 +1,12 @@
 import type { Figures, History, Performance, Window } from '#contracts/operations/traffic.ts';
 import { memoryUsage } from '../../../platform/lib/memory.ts';
 import { pathOf } from '../../../platform/lib/problem.ts';
-import type { Observations, ObservedRequest, Observer } from '../../../platform/metrics/observations.ts';
-import { operationOf } from '../../../platform/metrics/queries.ts';
+import {
+  type Observations,
+  type ObservedRequest,
+  type Observer,
+  operationOf,
+} from '../../../platform/metrics/observations.ts';
 import type { Route } from '../../../platform/metrics/routes.ts';
 import { CORES, HEAP_LIMIT, MEMORY_LIMIT, ProcessSamples } from './process-samples.ts';
 import { minuteOf, RouteTraffic } from './route-traffic.ts';
