@@ -9,7 +9,8 @@
  *
  * It stands before the routes, because it looks at each as it is registered.
  */
-import type { onSendHookHandler } from 'fastify';
+import { promisify } from 'node:util';
+import type { FastifyReply, FastifyRequest, onSendAsyncHookHandler, onSendHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 
 declare module 'fastify' {
@@ -19,29 +20,53 @@ declare module 'fastify' {
   }
 }
 
-/** A smaller answer fits into one packet as it is. */
-const MIN_COMPRESS_BYTES = 1_024;
+/** In bytes, or in characters, which are no more. A smaller answer fits into one packet as it is. */
+const MIN_COMPRESS_LENGTH = 1_024;
 
 export const compression = fp(async (app) => {
   app.addHook('onRoute', (route) => {
-    if (route.config?.compress) route.compress = {};
-  });
-  const { default: compress } = await import('@fastify/compress');
-  await app.register(compress, {
-    global: false,
-    threshold: MIN_COMPRESS_BYTES,
-    encodings: ['zstd', 'br', 'gzip'],
-  });
-  app.addHook('onRoute', (route) => {
-    if (route.config?.compress) route.onSend = [...[route.onSend ?? []].flat(), weakenTag];
+    if (route.config?.compress) route.onSend = [...[route.onSend ?? []].flat(), compress];
   });
 });
 
-/** The bytes differ from those of the same version as it is (RFC 9110, 8.8.1). */
-const weakenTag: onSendHookHandler = (_request, reply, payload, done) => {
+type Compress = (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Promise<unknown>;
+
+let loading: Promise<Compress> | undefined;
+
+const compress: onSendAsyncHookHandler = async (request, reply, payload) => {
+  if (!isWorthIt(payload) || request.headers['accept-encoding'] === undefined) return payload;
+  loading ??= load();
+  const compressed = await (await loading)(request, reply, payload);
   const tag = reply.getHeader('etag');
+  // The bytes differ from those of the same version as it is (RFC 9110, 8.8.1).
   if (reply.hasHeader('content-encoding') && typeof tag === 'string' && tag.startsWith('"')) {
     reply.header('etag', `W/${tag}`);
   }
-  done(null, payload);
+  return compressed ?? payload;
 };
+
+/** The length of a stream is not known, so it counts as long. */
+function isWorthIt(payload: unknown): boolean {
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length >= MIN_COMPRESS_LENGTH;
+  return payload != null;
+}
+
+/**
+ * Loads `@fastify/compress` for the first large answer: at start it would take 5.5 MB of every process
+ * (docs/decisions/0010-asked-once-loaded-late.md). Registered on an application of its own, it adds its hook to a route.
+ */
+async function load(): Promise<Compress> {
+  const [{ default: plugin }, { default: Fastify }] = await Promise.all([
+    import('@fastify/compress'),
+    import('fastify'),
+  ]);
+  const app = Fastify();
+  await app.register(plugin, { threshold: MIN_COMPRESS_LENGTH, encodings: ['zstd', 'br', 'gzip'] });
+  let hook: unknown;
+  app.addHook('onRoute', ({ onSend }) => {
+    hook = [onSend].flat().at(-1);
+  });
+  app.get('/', async () => null);
+  await app.close();
+  return promisify((hook as onSendHookHandler).bind(app)) as Compress;
+}
