@@ -12,7 +12,7 @@ export const SECONDS: number = Number(process.env.BENCH_SECONDS ?? 1);
 export const CONNECTIONS = 64;
 const WARM_UP_SECONDS = 3;
 
-export type Turn = Pick<LoadOptions, 'path' | 'headers'> & { contender: Contender };
+export type Turn = Pick<LoadOptions, 'path' | 'headers'> & { contender: Contender; connections?: number };
 
 /**
  * @param turns By name, in the order in which they are taken; every other round goes backwards, so that who comes behind
@@ -22,10 +22,11 @@ export type Turn = Pick<LoadOptions, 'path' | 'headers'> & { contender: Contende
 export async function takeTurns(turns: ReadonlyMap<string, Turn>): Promise<Map<string, Load[]>> {
   const found = new Map<string, Load[]>();
   const one = ({ contender, ...what }: Turn, seconds: number) =>
-    load(contender, { ...what, connections: CONNECTIONS, seconds });
+    load(contender, { connections: CONNECTIONS, ...what, seconds });
   for (const [name, turn] of turns) {
     found.set(name, []);
-    await one(turn, WARM_UP_SECONDS);
+    // A cold server may shed some requests. In the rounds that counts as a failure.
+    await one(turn, WARM_UP_SECONDS).catch(() => {});
   }
   const there = [...turns];
   const back = there.toReversed();

@@ -10,6 +10,7 @@ import { idleSuite } from './idle.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
 import { memorySuite } from './memory.ts';
 import { overloadSuite } from './overload.ts';
+import { pageSuite } from './page.ts';
 import { percentilesSuite } from './percentiles.ts';
 import { poolSuite } from './pool.ts';
 import { queriesSuite } from './queries.ts';
@@ -21,6 +22,7 @@ import { streamSuite } from './stream.ts';
 import { limitsSuite, observeSuite } from './variants.ts';
 
 const suites: Record<string, () => Promise<void>> = {
+  page: pageSuite,
   json: jsonSuite,
   shares: sharesSuite,
   concurrency: concurrencySuite,

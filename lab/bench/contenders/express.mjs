@@ -41,6 +41,13 @@ app.use(
 );
 app.get('/api/status', (_request, response) => void response.json(STATUS));
 app.get('/large', (_request, response) => void response.json(LARGE));
+if (process.env.DATABASE_URL) {
+  const { byDrizzle } = await import('./notes.ts');
+  const page = byDrizzle(process.env.DATABASE_URL);
+  app.get('/api/notes', async (request, response) => {
+    response.json(await page(Number(request.query.limit)));
+  });
+}
 app.get('/metrics', async (_request, response) => {
   response.type(prometheus.register.contentType).send(await prometheus.register.metrics());
 });
