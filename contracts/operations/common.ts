@@ -1,11 +1,17 @@
 import { type TSchema, Type } from 'typebox';
 import { Problem } from '../problem.ts';
 
-/** Every answer names its instance, because replicas behind one address answer in turns, and figures of two make no chart. */
-export const instance = Type.String({ description: 'The process that answers, as `host-1f3a9c`' });
+/** Every response names its instance: behind a load balancer, consecutive responses come from different replicas. */
+export const instance = Type.String({ description: 'The process that answers, such as `host-1f3a9c`' });
 export const timestamp = Type.String({ format: 'date-time' });
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-/** A figure that is null where nothing was measured: no request came. */
+/** Null if nothing was measured, for example because no request came. */
 export const figure = (description: string) => nullable(Type.Number({ description }));
-/** What every route for operators may answer. */
+/** Responses that every route for operators may send. */
 export const operators = { 401: Problem } as const;
+export const latency = {
+  p50Ms: figure('Median duration in milliseconds'),
+  p90Ms: figure('90th percentile'),
+  p95Ms: figure('95th percentile'),
+  p99Ms: figure('99th percentile'),
+};

@@ -1,7 +1,7 @@
 /** Whether what is told is true: percentiles as the server tells of them, beside those that a client measures. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Now } from '../../contracts/operations/traffic.ts';
+import type { ProcessStatus } from '../../contracts/operations/process.ts';
 import { load, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { openLoop, quantile } from './open-loop.ts';
@@ -26,7 +26,7 @@ export async function percentilesSuite(): Promise<void> {
       const answer = await fetch(`http://127.0.0.1:${contender.port}/api/monitoring/metrics`, {
         headers: { authorization: `Bearer ${key}` },
       });
-      const told = (await answer.json()) as Now;
+      const told = (await answer.json()) as ProcessStatus;
       const measured = [...times.values()].flat();
       const rows = (['p50Ms', 'p95Ms', 'p99Ms'] as const).map((name) => ({
         name: name.slice(0, 3),

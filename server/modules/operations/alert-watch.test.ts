@@ -1,13 +1,13 @@
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Figures } from '#contracts/operations/traffic.ts';
+import type { ProcessFigures } from '#contracts/operations/process.ts';
 import { HealthChecks } from '../../platform/health/health-checks.ts';
 import { alertMetrics, watchAlerts } from './alert-watch.ts';
 import { Alerts } from './alerts.ts';
 import type { ProcessSample } from './traffic/process-samples.ts';
 import type { WindowTotals } from './traffic/traffic.ts';
 
-const figures: Figures = {
+const figures: ProcessFigures = {
   at: '',
   requestsPerSecond: 40,
   errorRatio: 0,
@@ -36,7 +36,7 @@ const totals: WindowTotals = {
   p99Ms: 4,
 };
 
-let now: Figures;
+let now: ProcessFigures;
 let sampled: ProcessSample;
 let five: WindowTotals;
 let failures: number;

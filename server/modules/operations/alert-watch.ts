@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Alert } from '#contracts/operations/alerts.ts';
-import type { Figures, Window } from '#contracts/operations/traffic.ts';
+import type { ProcessFigures } from '#contracts/operations/process.ts';
+import type { TrafficWindow } from '#contracts/operations/traffic.ts';
 import type { HealthChecks } from '../../platform/health/health-checks.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { type Family, gauge } from '../../platform/metrics/metrics.ts';
@@ -14,8 +15,8 @@ export interface AlertSources {
   traffic: {
     /** What the process used since the tick before. */
     samples: { readonly latest: ProcessSample | undefined };
-    figures(): Figures;
-    totals(window: Window, now?: number): WindowTotals;
+    figures(): ProcessFigures;
+    totals(window: TrafficWindow, now?: number): WindowTotals;
     onTick(listener: (at: number) => void): () => void;
   };
   checks: Pick<HealthChecks, 'recent'>;
@@ -151,7 +152,7 @@ export const eventLoopMetrics = (samples: AlertSources['traffic']['samples']): F
 
 const STATES: readonly Alert['state'][] = ['ok', 'pending', 'firing', 'resolved'];
 
-const memoryUsed = ({ rss, limit, heapUsed, heapLimit }: Figures['memory']) =>
+const memoryUsed = ({ rss, limit, heapUsed, heapLimit }: ProcessFigures['memory']) =>
   Math.max(heapUsed / heapLimit, limit ? rss / limit : 0);
 
 /** @returns Null where it cannot be told. */

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LogLine } from '#contracts/operations/log.ts';
-import type { History, Now, Performance } from '#contracts/operations/traffic.ts';
+import type { ProcessStatus } from '#contracts/operations/process.ts';
+import type { TrafficHistory, TrafficReport } from '#contracts/operations/traffic.ts';
 import { createTestApp } from '../../../tests/support/app.ts';
 import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { type SpawnedServer, startServer } from '../../../tests/support/server.ts';
@@ -58,18 +59,18 @@ test('without metrics there are no figures, and the rest goes on', async () => {
 });
 
 test('figures, history and performance tell of the requests that were sent', async () => {
-  const before = await read<Performance>('/api/monitoring/performance?window=15m');
+  const before = await read<TrafficReport>('/api/monitoring/performance?window=15m');
   for (let index = 0; index < 50; index++) await (await fetch(`${server.url}/api/status`)).text();
   for (let index = 0; index < 20; index++) await (await fetch(`${server.url}/api/missing/${index}`)).text();
-  const after = await read<Performance>('/api/monitoring/performance?window=15m');
-  const requests = ({ routes }: Performance, name: string) =>
+  const after = await read<TrafficReport>('/api/monitoring/performance?window=15m');
+  const requests = ({ routes }: TrafficReport, name: string) =>
     routes.find(({ method, route }) => `${method} ${route}` === name)?.requests ?? 0;
   expect(requests(after, 'GET /api/status') - requests(before, 'GET /api/status')).toBe(50);
   expect(requests(after, 'GET unknown') - requests(before, 'GET unknown')).toBe(20);
   // The 70, and the one that asked before.
   expect(after.total.requests - before.total.requests).toBe(71);
 
-  const one = await read<Performance>(
+  const one = await read<TrafficReport>(
     `/api/monitoring/performance?window=15m&route=${encodeURIComponent('GET /api/status')}`,
   );
   expect(one.routes).toHaveLength(1);
@@ -80,12 +81,12 @@ test('figures, history and performance tell of the requests that were sent', asy
   });
   expect(none.status).toBe(404);
 
-  const now = await read<Now>('/api/monitoring/metrics');
+  const now = await read<ProcessStatus>('/api/monitoring/metrics');
   expect(now).toMatchObject({ state: 'ready', ready: true, inFlight: 1, errorRatio: 0 });
   expect(now.instance).toMatch(/^.+-[0-9a-f]{6}$/);
   expect(now.requestsPerSecond).toBeGreaterThan(0);
   expect(now.p99Ms).toBeGreaterThan(0);
-  const history = await read<History>('/api/monitoring/history?window=5m');
+  const history = await read<TrafficHistory>('/api/monitoring/history?window=5m');
   expect(history.instance).toBe(now.instance);
 });
 
@@ -112,7 +113,7 @@ test('a process that was frozen was not late', async () => {
   const delays: number[] = [];
   const look = async (forMs: number) => {
     for (const end = Date.now() + forMs; Date.now() < end; await sleep(200)) {
-      delays.push((await read<Now>('/api/monitoring/metrics')).eventLoop.delayP99Ms);
+      delays.push((await read<ProcessStatus>('/api/monitoring/metrics')).eventLoop.delayP99Ms);
     }
   };
   await look(3_000);

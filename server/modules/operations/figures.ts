@@ -1,12 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifySchema } from 'fastify';
-import {
-  type Now,
-  readFigures,
-  readHistory,
-  readPerformance,
-  readPrometheus,
-} from '#contracts/operations/traffic.ts';
+import { type ProcessStatus, readFigures, readPrometheus } from '#contracts/operations/process.ts';
+import { readHistory, readPerformance } from '#contracts/operations/traffic.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Metrics } from '../../platform/metrics/metrics.ts';
 import type { Traffic } from './traffic/traffic.ts';
@@ -14,7 +9,7 @@ import type { Traffic } from './traffic/traffic.ts';
 export interface FiguresParts {
   traffic: Traffic;
   metricsRegistry: Metrics;
-  now: () => Promise<Now>;
+  now: () => Promise<ProcessStatus>;
 }
 
 /** What is measured: for a screen, and for a person who has only a terminal. */

@@ -1,4 +1,4 @@
-import type { Now } from '#contracts/operations/traffic.ts';
+import type { ProcessStatus } from '#contracts/operations/process.ts';
 import { type ProbeSources, ready } from '../../platform/health/probe-documents.ts';
 import type { Traffic } from './traffic/traffic.ts';
 
@@ -15,7 +15,7 @@ export function createNow(
   instance: string,
   sources: ProbeSources,
   traffic: Pick<Traffic, 'figures'>,
-): () => Promise<Now> {
+): () => Promise<ProcessStatus> {
   const { lifecycle, checks } = sources;
   let wasReady = false;
   let since = new Date(performance.timeOrigin).toISOString();

@@ -2,7 +2,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { text as streamText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { StreamEvents } from '#contracts/operations/stream.ts';
-import type { Performance } from '#contracts/operations/traffic.ts';
+import type { TrafficReport } from '#contracts/operations/traffic.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
@@ -219,7 +219,7 @@ describe('the stream', () => {
       url: '/api/monitoring/performance?window=1h',
       headers: { 'x-api-key': KEY },
     });
-    const { routes } = answer.json<Performance>();
+    const { routes } = answer.json<TrafficReport>();
     expect(routes.find(({ route }) => route === '/api/monitoring/stream')?.p95Ms).toBeNull();
   });
 });

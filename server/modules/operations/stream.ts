@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Alert } from '#contracts/operations/alerts.ts';
 import type { LogLevel } from '#contracts/operations/log.ts';
+import type { ProcessStatus } from '#contracts/operations/process.ts';
 import { readStream, type StreamEvents } from '#contracts/operations/stream.ts';
-import type { History, Now, Window } from '#contracts/operations/traffic.ts';
+import type { TrafficHistory, TrafficWindow } from '#contracts/operations/traffic.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { type EventStream, encodeEvent, events, HEARTBEAT_MS } from '../../platform/http/event-stream.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
@@ -34,13 +35,13 @@ export interface StreamParts extends LogViews {
   lifecycle: Lifecycle;
   traffic: Pick<Traffic, 'watch' | 'onTick' | 'history'>;
   alerts: AlertSource;
-  now: () => Promise<Now>;
+  now: () => Promise<ProcessStatus>;
 }
 
 /** One open screen. */
 interface Client {
   stream: EventStream;
-  window: Window;
+  window: TrafficWindow;
   /** The step of the history that it has. */
   lastStep: number;
   /** Which lines of the log it wants, and up to which it has them. */
@@ -231,7 +232,7 @@ function sharedBy<Value>(key: (client: Client) => string, make: (client: Client)
 }
 
 /** The columns of a history from behind a time on; undefined where there is nothing new. */
-function stepsAfter(history: History, time: number): History | undefined {
+function stepsAfter(history: TrafficHistory, time: number): TrafficHistory | undefined {
   const from = history.times.findIndex((at) => at > time);
   if (from === -1) return undefined;
   const entries = Object.entries(history).map(([name, column]) => [

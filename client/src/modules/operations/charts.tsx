@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import type { History } from '#contracts/operations/traffic.ts';
+import type { TrafficHistory } from '#contracts/operations/traffic.ts';
 import { Chart, type Series } from './chart.tsx';
 import { useLive } from './live.ts';
 import { cores, milliseconds, number, percent, perSecond } from './units.ts';
@@ -15,10 +15,10 @@ export type ChartOf<From> = {
 };
 
 const MEBIBYTE = 1_048_576;
-const inMebibytes = (values: History['rss']) => values.map((value) => value && value / MEBIBYTE);
+const inMebibytes = (values: TrafficHistory['rss']) => values.map((value) => value && value / MEBIBYTE);
 const mebibytes = (value: number) => `${number(value)} MiB`;
 
-type Rates = Pick<History, 'requestsPerSecond' | 'errorsPerSecond' | 'p50Ms' | 'p95Ms' | 'p99Ms'>;
+type Rates = Pick<TrafficHistory, 'requestsPerSecond' | 'errorsPerSecond' | 'p50Ms' | 'p95Ms' | 'p99Ms'>;
 
 /** What is known of every route, too. */
 export const RATES = {
@@ -119,9 +119,9 @@ export const CHARTS = {
     least: 5,
     gap: 'no queries',
   },
-} satisfies Record<string, ChartOf<History>>;
+} satisfies Record<string, ChartOf<TrafficHistory>>;
 
-export const SPANS: Record<History['window'], number> = {
+export const SPANS: Record<TrafficHistory['window'], number> = {
   '1m': 60_000,
   '5m': 300_000,
   '15m': 900_000,
@@ -183,7 +183,7 @@ const EMPTY = Object.fromEntries(
 );
 
 /** Small multiples of the process: one time axis, one cursor. */
-export function Charts({ charts }: { charts: ChartOf<History>[] }) {
+export function Charts({ charts }: { charts: ChartOf<TrafficHistory>[] }) {
   const history = useLive((live) => live.history);
   return (
     <div className="grid grid-cols-1 gap-3 md:grid-cols-2 md:gap-4 xl:grid-cols-4">

@@ -1,9 +1,9 @@
-import type { Performance } from '#contracts/operations/traffic.ts';
+import type { TrafficReport } from '#contracts/operations/traffic.ts';
 import { Figure, Panel } from './pieces.tsx';
 import { milliseconds, number, percent } from './units.ts';
 
 /** How long requests took: a bar for each range, as long as its share. A list, so that it is read as it is seen. */
-export function Distribution({ performance: { distribution, total } }: { performance: Performance }) {
+export function Distribution({ performance: { distribution, total } }: { performance: TrafficReport }) {
   const last = distribution.findLastIndex(({ requests }) => requests > 0);
   const first = Math.max(
     0,

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { History } from '#contracts/operations/traffic.ts';
+import type { TrafficHistory } from '#contracts/operations/traffic.ts';
 import { joined } from './live.ts';
 
-const history = (times: number[], change: Partial<History> = {}) =>
+const history = (times: number[], change: Partial<TrafficHistory> = {}) =>
   ({
     instance: 'a',
     window: '1m',
@@ -10,7 +10,7 @@ const history = (times: number[], change: Partial<History> = {}) =>
     times,
     cpu: times.map((at) => at / 1_000),
     ...change,
-  }) as History;
+  }) as TrafficHistory;
 const steps = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) => from + index * 5_000);
 

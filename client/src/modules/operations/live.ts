@@ -1,8 +1,9 @@
 import { useSyncExternalStore } from 'react';
 import type { Alert, listAlerts } from '#contracts/operations/alerts.ts';
 import type { ErrorGroup, LogLevel, LogLine, listErrors, readLogs } from '#contracts/operations/log.ts';
+import type { ProcessStatus, readFigures } from '#contracts/operations/process.ts';
 import type { StreamEvents } from '#contracts/operations/stream.ts';
-import type { History, Now, readFigures, readHistory, Window } from '#contracts/operations/traffic.ts';
+import type { readHistory, TrafficHistory, TrafficWindow } from '#contracts/operations/traffic.ts';
 import { ApiError, request } from '@/kit/lib/api.ts';
 import { heard } from '@/kit/lib/connection.ts';
 
@@ -17,7 +18,7 @@ const MAX_LINES = 1_000;
 /** So many polls in a row must be answered by another process until it counts as the one that is watched. */
 const STRANGERS = 3;
 
-const SPANS: Record<Window, number> = { '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000 };
+const SPANS: Record<TrafficWindow, number> = { '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000 };
 
 /** What the screen knows about the one process that it watches. */
 export type Live = {
@@ -28,8 +29,8 @@ export type Live = {
   instance?: string;
   /** The process that was watched before. Its figures are gone: two make no chart. */
   before?: string;
-  now?: Now;
-  history?: History;
+  now?: ProcessStatus;
+  history?: TrafficHistory;
   alerts: Alert[];
   /** The latest kinds, without their stacks; undefined until the first word of them. */
   errors?: ErrorGroup[];
@@ -76,7 +77,7 @@ function watch(instance: string) {
 }
 
 /** Puts further steps behind those that are held, as long as they fit; a history that goes back takes their place. */
-export function joined(held: History | undefined, next: History): History {
+export function joined(held: TrafficHistory | undefined, next: TrafficHistory): TrafficHistory {
   const last = held?.times.at(-1);
   const first = next.times[0];
   if (first === undefined) return held?.window === next.window ? held : next;
@@ -97,7 +98,7 @@ export function joined(held: History | undefined, next: History): History {
       ? [...(held[name as 'times'] as number[]).slice(from === -1 ? held.times.length : from), ...column]
       : column,
   ]);
-  return Object.fromEntries(columns) as History;
+  return Object.fromEntries(columns) as TrafficHistory;
 }
 
 /** Puts further lines behind those that are held. */
@@ -108,7 +109,7 @@ function withLines(lines: LogLine[]) {
 }
 
 export type Watched = {
-  window: Window;
+  window: TrafficWindow;
   /** Lines of the log of at least this level come as well. */
   level: LogLevel | undefined;
   /** The session has ended, or may have. */

@@ -8,7 +8,7 @@ import type {
   readLogLevel,
   readLogs,
 } from '#contracts/operations/log.ts';
-import type { readPerformance, Window } from '#contracts/operations/traffic.ts';
+import type { readPerformance, TrafficWindow } from '#contracts/operations/traffic.ts';
 import type { getHealth, Health } from '#contracts/probes.ts';
 import { ApiError, request } from '@/kit/lib/api.ts';
 import { forOperators } from '@/kit/operator/session.ts';
@@ -23,7 +23,7 @@ export const refreshed = (paused: boolean | undefined) => ({
 });
 
 /** Rate, errors and durations: of all routes, or of one. */
-export const performanceQuery = (window: Window, route?: string) =>
+export const performanceQuery = (window: TrafficWindow, route?: string) =>
   queryOptions({
     queryKey: ['operations', 'performance', window, route],
     queryFn: ({ signal, client }) =>

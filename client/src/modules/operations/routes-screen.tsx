@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import type { Performance } from '#contracts/operations/traffic.ts';
+import type { TrafficReport } from '#contracts/operations/traffic.ts';
 import { EmptyState } from '@/kit/components/empty-state.tsx';
 import { ErrorState } from '@/kit/components/error-state.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
@@ -130,7 +130,7 @@ function OneRoute({ name }: { name: string }) {
 
 const or = (value: number | null, text: (value: number) => string) => (value === null ? '–' : text(value));
 
-const facts = ({ requests, requestsPerSecond, clientErrors, errors, ...took }: Performance['total']) =>
+const facts = ({ requests, requestsPerSecond, clientErrors, errors, ...took }: TrafficReport['total']) =>
   [
     ['Requests', number(requests)],
     ['Rate', perSecond(requestsPerSecond)],
@@ -142,7 +142,7 @@ const facts = ({ requests, requestsPerSecond, clientErrors, errors, ...took }: P
     ['Slowest', or(took.maxMs, milliseconds)],
   ] as const;
 
-function Slowest({ performance: { slowestRequests } }: { performance: Performance }) {
+function Slowest({ performance: { slowestRequests } }: { performance: TrafficReport }) {
   return (
     <Panel title="Slowest requests" note="Of the last hour. A request’s id leads to its lines in the log.">
       {slowestRequests.length === 0 ? (

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Alert } from '#contracts/operations/alerts.ts';
-import type { Now } from '#contracts/operations/traffic.ts';
+import type { ProcessStatus } from '#contracts/operations/process.ts';
 import { sentence } from './sentence.ts';
 
 const at = Date.parse('2026-11-21T12:00:00Z');
@@ -14,11 +14,11 @@ const now = {
   requestsPerSecond: 42,
   errorRatio: 0.0002,
   p95Ms: 12,
-} as Now;
+} as ProcessStatus;
 const firing = (name: string, silencedUntil?: string) =>
   ({ name, state: 'firing', ...(silencedUntil ? { silencedUntil } : {}) }) as Alert;
 
-test.each<[string, Partial<Now>, Alert[]]>([
+test.each<[string, Partial<ProcessStatus>, Alert[]]>([
   [
     'Ready for 3 d 4 h. 42 requests a second, 0.02 % errors, 95 % within 12 ms. One alert: event loop delay.',
     {},

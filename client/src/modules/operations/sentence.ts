@@ -1,5 +1,5 @@
 import type { Alert } from '#contracts/operations/alerts.ts';
-import type { Now } from '#contracts/operations/traffic.ts';
+import type { ProcessStatus } from '#contracts/operations/process.ts';
 import { asSentence } from '@/kit/lib/format.ts';
 import { clock, milliseconds, number, percent, span } from './units.ts';
 
@@ -8,14 +8,14 @@ export const spoken = (name: string) => name.replaceAll('-', ' ').replace(/\bcpu
 
 const COUNTS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
 
-function condition({ ready, state, since, problem }: Now, at: number) {
+function condition({ ready, state, since, problem }: ProcessStatus, at: number) {
   if (ready) return `Ready for ${span(at - Date.parse(since))}.`;
   if (state === 'draining') return 'Draining: requests under way are finished, then it stops.';
   const why = problem === undefined ? '' : `: ${problem}`;
   return asSentence(`Not ready for ${span(at - Date.parse(since))}${why}`);
 }
 
-function traffic({ requestsPerSecond: rate, errorRatio, p95Ms }: Now) {
+function traffic({ requestsPerSecond: rate, errorRatio, p95Ms }: ProcessStatus) {
   if (rate === 0) return 'No traffic in the last minute.';
   const often =
     rate >= 0.95
@@ -40,13 +40,13 @@ function warnings(alerts: readonly Alert[]) {
 }
 
 /** How the process is, as a colleague would say it: its condition, and the rest. */
-export const sentence = (now: Now, alerts: readonly Alert[], at = Date.parse(now.at)) => [
+export const sentence = (now: ProcessStatus, alerts: readonly Alert[], at = Date.parse(now.at)) => [
   condition(now, at),
   `${traffic(now)} ${warnings(alerts)}`,
 ];
 
 /** The same once it answers no more: what it did before. */
-export const lastWords = (now: Now, heardAt: number) => [
+export const lastWords = (now: ProcessStatus, heardAt: number) => [
   `No answer since ${clock(heardAt)}.`,
   `Before that: ${traffic(now).replace(/^No/, 'no')}`,
 ];

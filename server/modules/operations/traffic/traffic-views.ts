@@ -1,4 +1,9 @@
-import type { History, Performance, RouteFigures, Window } from '#contracts/operations/traffic.ts';
+import type {
+  RouteFigures,
+  TrafficHistory,
+  TrafficReport,
+  TrafficWindow,
+} from '#contracts/operations/traffic.ts';
 import { minuteOf, type RouteTraffic } from './route-traffic.ts';
 import type { Sketch } from './sketch.ts';
 import type { Slowest } from './slowest.ts';
@@ -6,7 +11,7 @@ import { type Sampled, STEP_MS, type Step, type Steps, stepOf } from './steps.ts
 import { Tally } from './tally.ts';
 
 const MINUTE_MS = 60_000;
-export const WINDOW_MS: Readonly<Record<Window, number>> = {
+export const WINDOW_MS: Readonly<Record<TrafficWindow, number>> = {
   '1m': MINUTE_MS,
   '5m': 5 * MINUTE_MS,
   '15m': 15 * MINUTE_MS,
@@ -49,7 +54,11 @@ export interface Kept {
 }
 
 /** The steps of a window that are over, as columns. */
-export function historyOf({ instance, startedAt, steps }: Kept, window: Window, now: number): History {
+export function historyOf(
+  { instance, startedAt, steps }: Kept,
+  window: TrafficWindow,
+  now: number,
+): TrafficHistory {
   const current = stepOf(now);
   const first = Math.max(stepOf(startedAt), current - WINDOW_MS[window] / STEP_MS);
   const numbers = range(first, current);
@@ -89,7 +98,12 @@ export function historyOf({ instance, startedAt, steps }: Kept, window: Window, 
  *
  * @param only One route alone, then with its history.
  */
-export function performanceOf(kept: Kept, window: Window, now: number, only?: RouteTraffic): Performance {
+export function performanceOf(
+  kept: Kept,
+  window: TrafficWindow,
+  now: number,
+  only?: RouteTraffic,
+): TrafficReport {
   const { instance, startedAt, routes, slowRequests, slowQueries } = kept;
   const last = minuteOf(now);
   const first = last - WINDOW_MS[window] / MINUTE_MS;
@@ -126,7 +140,11 @@ export function performanceOf(kept: Kept, window: Window, now: number, only?: Ro
 }
 
 /** The minutes of one route that are over. */
-function routeHistory(route: RouteTraffic, first: number, last: number): NonNullable<Performance['history']> {
+function routeHistory(
+  route: RouteTraffic,
+  first: number,
+  last: number,
+): NonNullable<TrafficReport['history']> {
   const minutes = range(first, last);
   const tallies = new Map(Array.from(route.since(first), ({ minute, tally }) => [minute, tally]));
   const column = (value: (tally: Tally) => number | null) =>
@@ -160,7 +178,7 @@ export const percentilesOf = (sketch: Sketch) => ({
   p99Ms: rounded(sketch.quantile(0.99)),
 });
 
-function figuresOf(tally: Tally, seconds: number): Performance['total'] {
+function figuresOf(tally: Tally, seconds: number): TrafficReport['total'] {
   const { requests, clientErrors, errors, maxMs, sketch } = tally;
   return {
     requests,
@@ -178,7 +196,7 @@ const BOUNDS = [-1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
 );
 
 /** How many took how long, from the first bound with requests to the last. */
-function distributionOf(sketch: Sketch): Performance['distribution'] {
+function distributionOf(sketch: Sketch): TrafficReport['distribution'] {
   const counts = BOUNDS.map(() => 0);
   sketch.each((ms, count) => {
     const place = BOUNDS.findIndex((bound) => ms <= bound);

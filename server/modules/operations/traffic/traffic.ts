@@ -1,4 +1,5 @@
-import type { Figures, History, Performance, Window } from '#contracts/operations/traffic.ts';
+import type { ProcessFigures } from '#contracts/operations/process.ts';
+import type { TrafficHistory, TrafficReport, TrafficWindow } from '#contracts/operations/traffic.ts';
 import { memoryUsage } from '../../../platform/lib/memory.ts';
 import { pathOf } from '../../../platform/lib/problem.ts';
 import {
@@ -169,7 +170,7 @@ export class Traffic implements Observer {
   }
 
   /** How it is now: rates and percentiles over the last minute, everything else at this moment. */
-  figures(): Figures {
+  figures(): ProcessFigures {
     const now = Date.now();
     const { seconds, requests, errors, ...latency } = this.totals('1m', now);
     const acquires = new Sketch();
@@ -210,7 +211,7 @@ export class Traffic implements Observer {
   }
 
   /** Requests in a window that ends now; its beginning is exact to 5 s. */
-  totals(window: Window, now: number = Date.now()): WindowTotals {
+  totals(window: TrafficWindow, now: number = Date.now()): WindowTotals {
     this.#fold(now);
     const from = now - WINDOW_MS[window];
     const sum = new Tally();
@@ -225,7 +226,7 @@ export class Traffic implements Observer {
   }
 
   /** The steps of a window that are over, as columns. */
-  history(window: Window): History {
+  history(window: TrafficWindow): TrafficHistory {
     const now = Date.now();
     this.#fold(now);
     return historyOf(this.#kept, window, now);
@@ -237,7 +238,7 @@ export class Traffic implements Observer {
    * @param name One route alone, as `GET /api/notes/:id`; then with its history.
    * @returns Undefined where there is no such route.
    */
-  performance(window: Window, name?: string): Performance | undefined {
+  performance(window: TrafficWindow, name?: string): TrafficReport | undefined {
     const route = name === undefined ? undefined : this.#observations.routes.find(name);
     if (name !== undefined && route === undefined) return undefined;
     const only = route && (this.#routes[route.id] ?? this.#begin(route));
