@@ -18,9 +18,12 @@ const textOf = async (url: string, headers: Record<string, string> = {}) => {
 
 let database: TestDatabase;
 let server: SpawnedServer;
+let metricsPort: number;
 beforeAll(async () => {
   database = await createDatabase();
-  server = await startServer({ DATABASE_URL: database.url, INTERNAL_API_KEY: KEY });
+  metricsPort = await freePort();
+  const env = { DATABASE_URL: database.url, INTERNAL_API_KEY: KEY, METRICS_PORT: String(metricsPort) };
+  server = await startServer(env);
   await server.ready();
 });
 afterAll(async () => {
@@ -53,16 +56,13 @@ describe('METRICS_PORT', () => {
   });
 
   test('answers one request a connection', async () => {
-    const port = await freePort();
-    await using one = await startServer({ DATABASE_URL: database.url, METRICS_PORT: String(port) });
-    await one.ready();
-    const url = `http://127.0.0.1:${port}`;
+    const url = `http://127.0.0.1:${metricsPort}`;
     for (const path of ['/live', '/metrics', '/other']) {
       const answer = await sendRaw(url, [`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`]);
       expect(answer.headers.get('connection'), path).toBe('close');
     }
     let received = '';
-    const many = connect(port, '127.0.0.1').on('error', () => {});
+    const many = connect(metricsPort, '127.0.0.1').on('error', () => {});
     many.on('data', (chunk) => (received += chunk));
     many.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20));
     await until('the end of its connection', () => many.destroyed);
