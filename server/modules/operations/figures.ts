@@ -55,7 +55,7 @@ export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, part
     config: { access: 'operator' },
     handler({ query }) {
       const { window = '5m', route } = query;
-      const performance = traffic.performance(window, route);
+      const performance = traffic.report(window, route);
       if (performance === undefined) {
         throw new ProblemError('not-found', `Nobody has asked for '${route}' since this process began.`);
       }

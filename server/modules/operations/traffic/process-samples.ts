@@ -2,32 +2,26 @@ import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { memoryLimit } from '../../../platform/lib/memory.ts';
 import { heapLimit } from '../../../platform/metrics/heap-limit.ts';
+import type { Sampled } from './steps.ts';
 
-/** What a process used between two samples. */
-export interface ProcessSample {
-  eventLoopUtilization: number;
-  /** 99th percentile, in milliseconds. */
-  eventLoopDelayMs: number;
-  /** Cores in use: 1 is one core. */
-  cpu: number;
-  gcMsPerSecond: number;
-}
+/** What a process used between two samples. `eventLoopDelayMs` is the 99th percentile. */
+export type ProcessSample = Pick<
+  Sampled,
+  'eventLoopUtilization' | 'eventLoopDelayMs' | 'cpu' | 'gcMsPerSecond'
+>;
 
-/** The delay of a timer that is due this often is what is measured, in milliseconds. */
+/** Interval of the timer whose delay is measured, in milliseconds. */
 const RESOLUTION_MS = 10;
-/** A sample that is this much too late was taken by a blocked process, or by one that had been frozen. */
+/** A sample this late comes from a process that was blocked or frozen. */
 const LATE_MS = 1_000;
-/** A blocked process works; one that was frozen has hardly used its time. */
+/** A blocked process uses the processor. A frozen one used less than this share of the time. */
 const FROZEN_SHARE = 0.2;
 
 export const CORES: number = availableParallelism();
 export const HEAP_LIMIT: number = heapLimit();
 export const MEMORY_LIMIT: number | null = memoryLimit();
 
-/**
- * Looks at the process while somebody wants to know, and at no other time: the delay of the event loop is measured by a
- * timer of Node's own, which runs from `start` to `stop`.
- */
+/** Samples the process from `start` to `stop`. In that time, a timer of Node measures the delay of the event loop. */
 export class ProcessSamples {
   /** The latest; undefined before the first. */
   latest: ProcessSample | undefined;
@@ -38,29 +32,28 @@ export class ProcessSamples {
   #collectedMs = 0;
   readonly #collections: { readonly totalMs: number };
 
-  /** @param collections How long garbage was collected since the process began. */
+  /** @param collections Time spent on garbage collection since the start of the process. */
   constructor(collections: { readonly totalMs: number }) {
     this.#collections = collections;
   }
 
-  /** From here on there are samples. */
   start(): void {
     this.#delay ??= monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#delay.enable();
     this.#begin();
   }
 
-  /** What was is over: nobody shall read it an hour later. */
+  /** Also clears the latest sample, which would be outdated at the next start. */
   stop(): void {
     this.latest = undefined;
     this.#delay?.disable();
   }
 
   /**
-   * What was used since the last call, or since `start`.
+   * Samples the time since the last call, or since `start`.
    *
-   * @param periodMs How long ago that should be. A process that was frozen meanwhile gives no sample: its clocks say that
-   *   it was late by minutes, and it was not.
+   * @param periodMs The expected length of that time.
+   * @returns Undefined if the process was frozen meanwhile: its clocks would report a delay of minutes.
    */
   take(periodMs: number): ProcessSample | undefined {
     const elapsedMs = performance.now() - this.#at;
@@ -73,7 +66,7 @@ export class ProcessSamples {
     if (elapsedMs > periodMs + LATE_MS && cpuMs < elapsedMs * FROZEN_SHARE) return undefined;
     this.latest = {
       eventLoopUtilization: utilization,
-      // The timer's own period is no delay.
+      // Without the interval of the timer itself.
       eventLoopDelayMs: Math.max(0, delayMs - RESOLUTION_MS),
       cpu: cpuMs / elapsedMs,
       gcMsPerSecond: (gcMs / elapsedMs) * 1_000,

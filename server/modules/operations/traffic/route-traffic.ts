@@ -4,19 +4,19 @@ import { Tally } from './tally.ts';
 const MINUTES = 60;
 const MINUTE_MS = 60_000;
 
-/** One method of one route over the last hour, by the minute. */
+/** The traffic of one route and method in the last hour, by minute. */
 export class RouteTraffic {
   readonly route: Route;
-  /** Since the last time that somebody folded it into its minute. */
+  /** Not yet folded into a minute. */
   readonly fresh = new Tally();
-  /** By minute modulo sixty; the number of the minute tells whether it is still one of the last hour's. */
+  /** By minute modulo sixty. `minute` tells whether an entry is from the last hour. */
   readonly #minutes: { minute: number; tally: Tally }[] = [];
 
   constructor(route: Route) {
     this.route = route;
   }
 
-  /** Counts one request. @param ms Milliseconds. @param timed Whether its duration says anything: a stream lasts as long as somebody looks. */
+  /** Counts one request. @param ms Milliseconds. @param timed False for a stream, whose duration means nothing. */
   add(status: number, ms: number, timed: boolean): void {
     const { fresh } = this;
     fresh.requests++;
@@ -27,7 +27,7 @@ export class RouteTraffic {
     fresh.sketch.add(ms);
   }
 
-  /** Takes what is fresh into the minute. @param minute Minutes since 1970. */
+  /** Adds `fresh` to a minute. @param minute Minutes since 1970. */
   fold(minute: number): void {
     const place = minute % MINUTES;
     let slot = this.#minutes[place];
@@ -42,10 +42,11 @@ export class RouteTraffic {
   }
 
   /** The minutes from `first` on that had requests. */
-  *since(first: number): Generator<{ minute: number; tally: Tally }> {
-    for (const slot of this.#minutes) if (slot !== undefined && slot.minute >= first) yield slot;
+  since(first: number): { minute: number; tally: Tally }[] {
+    // The ring may have holes, which `filter` skips.
+    return this.#minutes.filter(({ minute }) => minute >= first);
   }
 }
 
-/** The minute that a time lies in. @param at Milliseconds since 1970. */
+/** The minute that contains a time. @param at Milliseconds since 1970. */
 export const minuteOf = (at: number): number => Math.floor(at / MINUTE_MS);

@@ -1,39 +1,38 @@
 /**
- * A quantile sketch: how durations are distributed, in bounded memory, so that sketches of several steps of time can be
- * added up and asked together. (Percentiles cannot: the average of two 99th percentiles is no percentile of anything.)
+ * A quantile sketch: a distribution of durations in bounded memory. Sketches of several steps can be merged; percentiles cannot,
+ * because the average of two 99th percentiles is not a percentile.
  *
- * It is DDSketch (Masson, Rim, Lee: "DDSketch: A fast and fully-mergeable quantile sketch with relative-error
- * guarantees", PVLDB 12, 2019): counters of durations whose bounds grow by a constant factor, so that whatever is
- * answered is at most 1 % off.
+ * This is DDSketch (Masson, Rim, Lee: "DDSketch: A fast and fully-mergeable quantile sketch with relative-error guarantees",
+ * PVLDB 12, 2019). The bounds of its counters grow by a constant factor, so the relative error is at most 1 %.
  */
 
-/** Of a quantile that is answered. */
+/** Maximum relative error of a quantile. */
 export const RELATIVE_ERROR = 0.01;
 const FACTOR = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
 const PER_LN = 1 / Math.log(FACTOR);
-/** What is shorter counts as this, what is longer as that: 10 µs and an hour, in milliseconds. */
+/** Durations are clamped to this range: from 10 µs to an hour, in milliseconds. */
 const MIN_MS = 0.01;
 const MAX_MS = 3_600_000;
-/** The exponent of the shortest, so that counters begin at 0. */
+/** The exponent of the shortest duration, which counter 0 counts. */
 const FIRST = Math.ceil(Math.log(MIN_MS) * PER_LN);
 const LAST = Math.ceil(Math.log(MAX_MS) * PER_LN);
-/** No sketch has more counters than this: about a thousand, of four bytes. */
+/** A sketch has at most this many counters: about a thousand, of four bytes each. */
 export const MAX_COUNTERS: number = LAST - FIRST + 1;
-/** Counters are added this many at a time. */
+/** Counters are allocated this many at a time. */
 const GROWTH = 32;
 
 const NONE = new Uint32Array(0);
 
 export class Sketch {
-  /** How many durations it holds. */
+  /** Number of durations. */
   count = 0;
-  /** Counters from `#from` on: mostly a few dozen, because durations of one kind lie close together. */
+  /** Counters from `#from` on. Usually a few dozen, because the durations of one route are similar. */
   #counters: Uint32Array = NONE;
   #from = 0;
 
   /** @param ms Milliseconds. */
   add(ms: number): void {
-    // Written so that NaN is the shortest as well.
+    // The comparison also sends NaN to the shortest.
     const exponent = ms > MIN_MS ? Math.ceil(Math.log(ms) * PER_LN) : FIRST;
     const index = Math.min(exponent, LAST) - FIRST;
     const at = index - this.#from;
@@ -42,7 +41,7 @@ export class Sketch {
     this.count++;
   }
 
-  /** Adds everything that another one holds. */
+  /** Adds the durations of another sketch. */
   merge(other: Sketch): void {
     if (other.count === 0) return;
     const { first, last } = other.#span();
@@ -55,7 +54,7 @@ export class Sketch {
 
   /**
    * @param share 0.5 is the median.
-   * @returns Milliseconds, at most 1 % off; null where it holds nothing.
+   * @returns Milliseconds, with an error of at most 1 %; null if the sketch is empty.
    */
   quantile(share: number): number | null {
     if (this.count === 0) return null;
@@ -68,19 +67,19 @@ export class Sketch {
     return middleOf(this.#from + this.#counters.length - 1);
   }
 
-  /** Calls `visit` for each counter that is not empty, shortest first, with the middle of what it counts. */
+  /** Calls `visit` for each non-empty counter, shortest first. @param visit Receives the middle of the counter's range. */
   each(visit: (ms: number, count: number) => void): void {
     for (const [at, count] of this.#counters.entries())
       if (count > 0) visit(middleOf(at + this.#from), count);
   }
 
-  /** Forgets everything, but not how much room it took. */
+  /** Sets all counters to 0 and keeps their memory. */
   clear(): void {
     this.#counters.fill(0);
     this.count = 0;
   }
 
-  /** A copy that takes no more room than it needs: of a step of time that is over. */
+  /** A copy in the smallest memory, for a step that is complete. */
   sealed(): Sketch {
     const copy = new Sketch();
     if (this.count === 0) return copy;
@@ -91,7 +90,7 @@ export class Sketch {
     return copy;
   }
 
-  /** The first and the last counter that is not empty. */
+  /** The first and the last non-empty counter. */
   #span(): { first: number; last: number } {
     const counters = this.#counters;
     let first = 0;
@@ -101,7 +100,7 @@ export class Sketch {
     return { first: first + this.#from, last: last + this.#from };
   }
 
-  /** Makes room for these counters. */
+  /** Allocates the counters from `first` to `last`. */
   #reach(first: number, last: number): void {
     const empty = this.#counters.length === 0;
     const end = this.#from + this.#counters.length;
@@ -115,5 +114,5 @@ export class Sketch {
   }
 }
 
-/** What lies as far from the lower bound of a counter as from the upper one, in proportion. */
+/** The duration whose relative distance to both bounds of a counter is equal. */
 const middleOf = (index: number) => (2 * FACTOR ** (index + FIRST)) / (FACTOR + 1);

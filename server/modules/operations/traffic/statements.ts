@@ -1,14 +1,14 @@
-/** Of a statement that is shown, in characters. */
+/** Maximum length of a statement, in characters. */
 const MAX_STATEMENT = 500;
 
 /**
- * What stands in a statement besides its words, from left to right, because each kind may hold what looks like another:
- * comments, dollar-quoted text, text with escapes, text, names in quotes, numbers.
+ * Comments, dollar-quoted strings, strings with escapes, strings, quoted identifiers and numbers. One expression matches all of
+ * them from left to right, because each kind may contain text that looks like another.
  */
 const PARTS =
   /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|\$([A-Za-z_]\w*)?\$[\s\S]*?(?:\$\1\$|$)|\b[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|(?<![\w$])\d+(?:\.\d+)?(?!\w)/g;
 
-/** A statement as it may be shown: values and remarks that somebody wrote into its text are left out. */
+/** Removes comments from a statement, and replaces values by `?`. */
 export function withoutValues(text: string): string {
   return text
     .slice(0, 4 * MAX_STATEMENT)

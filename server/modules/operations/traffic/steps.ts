@@ -1,22 +1,16 @@
 import { Sketch } from './sketch.ts';
 import { Tally } from './tally.ts';
 
-/** The process as a whole is kept in steps of this length, for an hour. */
+/** The history of the process has steps of this length, for an hour. */
 export const STEP_MS = 5_000;
 const STEPS = 720;
 
-/** What is sampled, at the end of a step or as the worst in it. */
-export interface Sampled {
-  inFlight: number;
-  eventLoopDelayMs: number;
-  eventLoopUtilization: number;
-  cpu: number;
-  rss: number;
-  heapUsed: number;
-  gcMsPerSecond: number;
-  poolInUse: number;
-  poolWaiting: number;
-}
+/** Figures that are sampled: at the end of a step, or the highest in it. */
+export const SAMPLED = [
+  ...(['inFlight', 'eventLoopDelayMs', 'eventLoopUtilization', 'cpu', 'rss'] as const),
+  ...(['heapUsed', 'gcMsPerSecond', 'poolInUse', 'poolWaiting'] as const),
+];
+export type Sampled = Record<(typeof SAMPLED)[number], number>;
 
 /** What happened in the whole process within one step. */
 export class Step {
@@ -26,14 +20,14 @@ export class Step {
   queries = new Sketch();
   acquires = new Sketch();
   refused = 0;
-  /** Undefined where nobody looked. */
+  /** Undefined if nothing was sampled in this step. */
   sampled: Sampled | undefined;
 
   constructor(number: number) {
     this.number = number;
   }
 
-  /** Takes no more room than it needs from here on. */
+  /** Reduces the sketches to the memory that they need. */
   seal(): void {
     this.requests.sketch = this.requests.sketch.sealed();
     this.queries = this.queries.sealed();
@@ -52,7 +46,7 @@ export class Steps {
     this.current = this.#begin(stepOf(now));
   }
 
-  /** Begins the next step, if its time has come. */
+  /** Begins the next step if the current one is over. */
   advance(now: number): void {
     const number = stepOf(now);
     if (number === this.current.number) return;
@@ -65,10 +59,10 @@ export class Steps {
     return step?.number === number ? step : undefined;
   }
 
-  /** Steps that did not begin before a time, in no order. */
-  *since(time: number): Generator<Step> {
+  /** Steps that began at a time or later, in no order. */
+  since(time: number): Step[] {
     const first = firstFrom(time);
-    for (const step of this.#ring) if (step !== undefined && step.number >= first) yield step;
+    return this.#ring.filter((step): step is Step => step !== undefined && step.number >= first);
   }
 
   #begin(number: number): Step {
@@ -78,7 +72,7 @@ export class Steps {
   }
 }
 
-/** The step that a time lies in. */
+/** The step that contains a time. */
 export const stepOf = (at: number): number => Math.floor(at / STEP_MS);
-/** The first step that did not begin before a time. */
+/** The first step that began at a time or later. */
 export const firstFrom = (time: number): number => Math.ceil(time / STEP_MS);

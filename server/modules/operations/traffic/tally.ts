@@ -1,6 +1,6 @@
 import { Sketch } from './sketch.ts';
 
-/** What happened in one step of time. */
+/** Counts and durations of the requests in one step. */
 export class Tally {
   requests = 0;
   clientErrors = 0;

@@ -7,7 +7,7 @@ import type {
 import { minuteOf, type RouteTraffic } from './route-traffic.ts';
 import type { Sketch } from './sketch.ts';
 import type { Slowest } from './slowest.ts';
-import { type Sampled, STEP_MS, type Step, type Steps, stepOf } from './steps.ts';
+import { SAMPLED, type Sampled, STEP_MS, type Step, type Steps, stepOf } from './steps.ts';
 import { Tally } from './tally.ts';
 
 const MINUTE_MS = 60_000;
@@ -18,11 +18,13 @@ export const WINDOW_MS: Readonly<Record<TrafficWindow, number>> = {
   '1h': 60 * MINUTE_MS,
 };
 
-/** What is known of a request that is among the slowest. */
-export interface SlowRequest {
+interface Slow {
   /** When it ended, in milliseconds since 1970. */
   at: number;
   ms: number;
+}
+
+export interface SlowRequest extends Slow {
   requestId: string;
   method: string;
   route: string;
@@ -31,80 +33,79 @@ export interface SlowRequest {
   status: number;
 }
 
-/** What is known of a statement that is among the slowest. */
-export interface SlowQuery {
-  /** When it ended, in milliseconds since 1970. */
-  at: number;
-  ms: number;
+export interface SlowQuery extends Slow {
   statement: string;
   operation: string;
   failed: boolean;
 }
 
-/** Everything that is kept. */
-export interface Kept {
+/** Everything that is recorded. */
+export interface Recorded {
   instance: string;
   /** Milliseconds since 1970. */
   startedAt: number;
   steps: Steps;
-  /** By the id of the route; those that were never asked for are missing. */
-  routes: readonly (RouteTraffic | undefined)[];
+  /** By the id of the route. Routes without requests are undefined. */
+  routes: (RouteTraffic | undefined)[];
   slowRequests: Slowest<SlowRequest>;
   slowQueries: Slowest<SlowQuery>;
 }
 
-/** The steps of a window that are over, as columns. */
+/** The complete steps of a window, as columns. */
 export function historyOf(
-  { instance, startedAt, steps }: Kept,
+  { instance, startedAt, steps }: Recorded,
   window: TrafficWindow,
   now: number,
 ): TrafficHistory {
   const current = stepOf(now);
   const first = Math.max(stepOf(startedAt), current - WINDOW_MS[window] / STEP_MS);
-  const numbers = range(first, current);
-  const found = numbers.map((number) => steps.at(number));
-  const perSecond = (count: (step: Step) => number) =>
-    found.map((step) => (step ? round(count(step) / (STEP_MS / 1_000)) : null));
-  const quantiles = (sketch: (step: Step) => Sketch, share: number) =>
-    found.map((step) => (step ? rounded(sketch(step).quantile(share)) : null));
-  const sampled = (name: keyof Sampled) =>
-    found.map((step) => (step?.sampled ? round(step.sampled[name]) : null));
+  const found = range(first, current).map((number) => steps.at(number));
+  const column = (value: (step: Step) => number | null | undefined) =>
+    found.map((step) => rounded(step ? (value(step) ?? null) : null));
   return {
     instance,
     window,
-    stepMs: STEP_MS,
-    times: numbers.map((number) => (number + 1) * STEP_MS),
-    requestsPerSecond: perSecond(({ requests }) => requests.requests),
-    errorsPerSecond: perSecond(({ requests }) => requests.errors),
-    p50Ms: quantiles(({ requests }) => requests.sketch, 0.5),
-    p95Ms: quantiles(({ requests }) => requests.sketch, 0.95),
-    p99Ms: quantiles(({ requests }) => requests.sketch, 0.99),
-    inFlight: sampled('inFlight'),
-    eventLoopDelayMs: sampled('eventLoopDelayMs'),
-    eventLoopUtilization: sampled('eventLoopUtilization'),
-    cpu: sampled('cpu'),
-    rss: sampled('rss'),
-    heapUsed: sampled('heapUsed'),
-    gcMsPerSecond: sampled('gcMsPerSecond'),
-    poolInUse: sampled('poolInUse'),
-    poolWaiting: sampled('poolWaiting'),
-    queryP95Ms: quantiles(({ queries }) => queries, 0.95),
-    refusedPerSecond: perSecond(({ refused }) => refused),
+    ...requestColumns(
+      found.map((step) => step?.requests),
+      first,
+      STEP_MS,
+    ),
+    ...(Object.fromEntries(SAMPLED.map((name) => [name, column(({ sampled }) => sampled?.[name])])) as Record<
+      keyof Sampled,
+      (number | null)[]
+    >),
+    queryP95Ms: column(({ queries }) => queries.quantile(0.95)),
+    refusedPerSecond: column(({ refused }) => refused / (STEP_MS / 1_000)),
+  };
+}
+
+/** The columns that every history has. @param first Number of the first step. */
+function requestColumns(tallies: (Tally | undefined)[], first: number, stepMs: number) {
+  const column = (value: (tally: Tally) => number | null) =>
+    tallies.map((tally) => rounded(tally ? value(tally) : null));
+  return {
+    stepMs,
+    times: tallies.map((_, index) => (first + index + 1) * stepMs),
+    requestsPerSecond: column(({ requests }) => requests / (stepMs / 1_000)),
+    errorsPerSecond: column(({ errors }) => errors / (stepMs / 1_000)),
+    p50Ms: column(({ sketch }) => sketch.quantile(0.5)),
+    p95Ms: column(({ sketch }) => sketch.quantile(0.95)),
+    p99Ms: column(({ sketch }) => sketch.quantile(0.99)),
   };
 }
 
 /**
- * Rate, errors and durations by route, over the minutes of a window and the one that is not over yet.
+ * Rate, errors and durations by route, for the full minutes of a window and the current minute.
  *
- * @param only One route alone, then with its history.
+ * @param only Restricts the report to one route, and adds the history of that route.
  */
-export function performanceOf(
-  kept: Kept,
+export function reportOf(
+  recorded: Recorded,
   window: TrafficWindow,
   now: number,
   only?: RouteTraffic,
 ): TrafficReport {
-  const { instance, startedAt, routes, slowRequests, slowQueries } = kept;
+  const { instance, startedAt, routes, slowRequests, slowQueries } = recorded;
   const last = minuteOf(now);
   const first = last - WINDOW_MS[window] / MINUTE_MS;
   const seconds = Math.max(1, (now - Math.max(startedAt, first * MINUTE_MS)) / 1_000);
@@ -119,7 +120,7 @@ export function performanceOf(
     total.merge(tally);
     found.push({ method: one.route.method, route: one.route.route, ...figuresOf(tally, seconds) });
   }
-  const shown = <Item extends { at: number; ms: number }>({ at, ms, ...rest }: Item) => ({
+  const shown = <Item extends Slow>({ at, ms, ...rest }: Item) => ({
     at: new Date(at).toISOString(),
     ...rest,
     durationMs: round(ms),
@@ -139,35 +140,21 @@ export function performanceOf(
   };
 }
 
-/** The minutes of one route that are over. */
-function routeHistory(
-  route: RouteTraffic,
-  first: number,
-  last: number,
-): NonNullable<TrafficReport['history']> {
-  const minutes = range(first, last);
-  const tallies = new Map(Array.from(route.since(first), ({ minute, tally }) => [minute, tally]));
-  const column = (value: (tally: Tally) => number | null) =>
-    minutes.map((minute) => {
-      const tally = tallies.get(minute);
-      return tally ? rounded(value(tally)) : null;
-    });
-  return {
-    stepMs: MINUTE_MS,
-    times: minutes.map((minute) => (minute + 1) * MINUTE_MS),
-    requestsPerSecond: column(({ requests }) => requests / 60),
-    errorsPerSecond: column(({ errors }) => errors / 60),
-    p50Ms: column(({ sketch }) => sketch.quantile(0.5)),
-    p95Ms: column(({ sketch }) => sketch.quantile(0.95)),
-    p99Ms: column(({ sketch }) => sketch.quantile(0.99)),
-  };
+/** The complete minutes of one route. */
+function routeHistory(route: RouteTraffic, first: number, last: number): TrafficReport['history'] {
+  const tallies = new Map(route.since(first).map(({ minute, tally }) => [minute, tally]));
+  return requestColumns(
+    range(first, last).map((minute) => tallies.get(minute)),
+    first,
+    MINUTE_MS,
+  );
 }
 
-/** Whole numbers from `first` up to the one before `end`. */
+/** Integers from `first` to the one before `end`. */
 const range = (first: number, end: number) =>
   Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
 
-/** To three decimal places: microseconds, where it is milliseconds. */
+/** To three decimal places. */
 export const round = (value: number): number => Math.round(value * 1_000) / 1_000;
 export const rounded = (value: number | null): number | null => (value === null ? null : round(value));
 
@@ -190,12 +177,12 @@ function figuresOf(tally: Tally, seconds: number): TrafficReport['total'] {
   };
 }
 
-/** Bounds that people read easily: 1, 2 and 5 times powers of ten, in milliseconds. */
+/** Readable bounds: 1, 2 and 5 times powers of ten, in milliseconds. */
 const BOUNDS = [-1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
   [1, 2, 5].map((times) => Number(`${times}e${power}`)),
 );
 
-/** How many took how long, from the first bound with requests to the last. */
+/** Requests by duration, from the first bound with requests to the last. */
 function distributionOf(sketch: Sketch): TrafficReport['distribution'] {
   const counts = BOUNDS.map(() => 0);
   sketch.each((ms, count) => {

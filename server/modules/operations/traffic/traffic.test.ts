@@ -89,7 +89,7 @@ test('routes are told apart, most requests first, and add up', () => {
   serve(300, 30);
   for (let index = 0; index < 10; index++)
     observations.request(create, [201, 400, 500][index % 3] as number, 40);
-  const { total, routes, distribution = [], seconds } = traffic.performance('5m') ?? {};
+  const { total, routes, distribution = [], seconds } = traffic.report('5m') ?? {};
   expect(routes).toMatchObject([
     { method: 'GET', route: '/api/notes', requests: 300, errors: 0, clientErrors: 0, maxMs: 300 },
     { method: 'POST', route: '/api/notes', requests: 10, errors: 3, clientErrors: 3, maxMs: 40 },
@@ -97,13 +97,13 @@ test('routes are told apart, most requests first, and add up', () => {
   expect(total).toMatchObject({ requests: 310, errors: 3, clientErrors: 3, maxMs: 300 });
   expect(seconds).toBe(30);
   expect(distribution.reduce((sum, { requests }) => sum + requests, 0)).toBe(310);
-  expect(traffic.performance('5m', 'GET /api/other')).toBeUndefined();
+  expect(traffic.report('5m', 'GET /api/other')).toBeUndefined();
 });
 
 test('one route comes with its history by the minute', () => {
   serve(120, 120);
   serve(5, 5, 500);
-  const { history, total } = traffic.performance('15m', 'GET /api/notes') ?? {};
+  const { history, total } = traffic.report('15m', 'GET /api/notes') ?? {};
   expect(history).toMatchObject({
     stepMs: 60_000,
     times: [START + 60_000, START + 120_000],
@@ -117,7 +117,7 @@ test('knows the 20 slowest of the last hour, although the slowest of all grow ol
   const slow = (ms: number) => {
     observations.request(notes(), 200, ms, true, { id: String(ms), url: '/api/notes?secret=1' });
   };
-  const slowest = () => traffic.performance('5m')?.slowestRequests.map(({ durationMs }) => durationMs);
+  const slowest = () => traffic.report('5m')?.slowestRequests.map(({ durationMs }) => durationMs);
   for (let index = 0; index < 100; index++) slow(10_000 + Math.random() * 10_000);
   vi.advanceTimersByTime(30 * 60_000);
   observations.request(notes(), 200, 1);
@@ -173,7 +173,7 @@ test('queries are told by operation, the slow ones without values', () => {
   expect(queryP95Ms).toBeCloseTo(12, 0);
   expect(pool).toMatchObject({ size: 20, open: 5, idle: 1, waiting: 7 });
   expect(pool.acquireP95Ms).toBeCloseTo(3, 0);
-  expect(traffic.performance('5m')?.slowestQueries).toMatchObject([
+  expect(traffic.report('5m')?.slowestQueries).toMatchObject([
     { statement: 'INSERT INTO notes VALUES (?, ?)', operation: 'insert', durationMs: 250, failed: true },
     { statement: 'select * from notes where id = $1', operation: 'select', failed: false },
   ]);

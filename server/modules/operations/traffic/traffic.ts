@@ -18,93 +18,80 @@ import { firstFrom, STEP_MS, Steps } from './steps.ts';
 import { Tally } from './tally.ts';
 import {
   historyOf,
-  type Kept,
   percentilesOf,
-  performanceOf,
+  type Recorded,
+  reportOf,
   round,
   rounded,
-  type SlowQuery,
-  type SlowRequest,
   WINDOW_MS,
 } from './traffic-views.ts';
 
-/** Listeners are told this often while there is something to tell, in milliseconds. */
+/** Interval of the ticks while requests come or a screen is open, in milliseconds. */
 export const TICK_MS = 2_000;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const MAX_SLOW = 20;
 
-/** Where figures come from that somebody else counts. */
+/** Figures that other components count. */
 export interface TrafficSources {
   instance: string;
-  /** Open ones, and those among them with an answer under way. */
+  /** Open connections, and those with a request in flight. */
   connections(): { open: number; working: number };
   pool(): { max: number; total: number; idle: number; waiting: number };
-  /** Since start. */
+  /** Since the start. */
   refused(): { rateLimited: number; shed: number };
 }
 
-/** Requests in a window, to the step: what alerts are judged by. */
-export interface WindowTotals {
-  /** How much of the window this process has seen. */
+/** Requests in a window, to the step. The alerts are judged by them. */
+export interface WindowTotals extends Pick<ProcessFigures, 'p50Ms' | 'p90Ms' | 'p95Ms' | 'p99Ms'> {
+  /** The part of the window in which this process ran. */
   seconds: number;
   requests: number;
-  /** Answers of 500 or more. */
+  /** Responses with status 500 or more. */
   errors: number;
-  p50Ms: number | null;
-  p90Ms: number | null;
-  p95Ms: number | null;
-  p99Ms: number | null;
 }
 
 /**
- * How this process is doing, over the last hour: counts, durations and what they cost.
+ * Requests, queries and resources of this process in the last hour.
  *
- * It is told of each observation that the platform counts; everything else is computed when somebody asks. While requests
- * come or a screen is open, it looks at the process once a second; else it does nothing at all.
+ * The platform reports each observation; figures are computed on demand. The process is sampled while requests come or a
+ * screen is open. No timer runs otherwise.
  */
 export class Traffic implements Observer {
   readonly samples: ProcessSamples;
-  readonly #slowRequests = new Slowest<SlowRequest>(MAX_SLOW);
-  readonly #slowQueries = new Slowest<SlowQuery>(MAX_SLOW);
   readonly #observations: Observations;
-  /** By the id of the route. */
-  readonly #routes: (RouteTraffic | undefined)[] = [];
   readonly #sources: TrafficSources;
-  readonly #kept: Kept;
-  readonly #steps: Steps;
-  /** Routes with something fresh. */
+  readonly #recorded: Recorded;
+  /** Routes with requests that are not folded yet. */
   readonly #active: RouteTraffic[] = [];
-  /** Refusals that are in a step already. */
+  /** Refusals that are counted in a step. */
   #refused = 0;
   readonly #listeners = new Set<(at: number) => void>();
   #watchers = 0;
-  /** Something has happened since the last tick. */
+  /** Something happened since the last tick. */
   #busy = false;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #lastTick = 0;
 
-  /** @param observations From here on it is their observer. */
+  /** @param observations This object becomes their observer. */
   constructor(observations: Observations, sources: TrafficSources) {
-    const { instance } = sources;
     const startedAt = Date.now();
     this.samples = new ProcessSamples(observations.collections);
     this.#observations = observations;
     this.#sources = sources;
-    this.#steps = new Steps(startedAt);
-    this.#kept = {
-      instance,
+    this.#recorded = {
+      instance: sources.instance,
       startedAt,
-      steps: this.#steps,
-      routes: this.#routes,
-      slowRequests: this.#slowRequests,
-      slowQueries: this.#slowQueries,
+      steps: new Steps(startedAt),
+      routes: [],
+      slowRequests: new Slowest(MAX_SLOW),
+      slowQueries: new Slowest(MAX_SLOW),
     };
     observations.observer = this;
   }
 
-  /** False where ENABLE_METRICS says so: then nothing is counted, and only the process itself can be looked at. */
+  /** False with `ENABLE_METRICS=false`: nothing is counted, and only the process is sampled. */
   get enabled(): boolean {
     return this.#observations.enabled;
   }
@@ -118,38 +105,41 @@ export class Traffic implements Observer {
     request: ObservedRequest | undefined,
   ): void {
     if (!this.#busy) this.#wake();
-    const own = this.#routes[route.id] ?? this.#begin(route);
+    const { routes, slowRequests } = this.#recorded;
+    const own = routes[route.id] ?? this.#begin(route);
     if (own.fresh.requests === 0) this.#active.push(own);
     own.add(status, ms, timed);
-    if (ms > this.#slowRequests.bar && timed && request !== undefined) {
+    if (ms > slowRequests.bar && timed && request !== undefined) {
       const { method, route: name } = route;
       const known = { requestId: request.id, method, route: name, path: pathOf(request.url), status };
-      this.#slowRequests.add({ at: Date.now(), ms, ...known });
+      slowRequests.add({ at: Date.now(), ms, ...known });
     }
   }
 
   query(text: string, ms: number, failed: boolean): void {
     if (!this.#busy) this.#wake();
-    this.#steps.current.queries.add(ms);
-    if (ms <= this.#slowQueries.bar) return;
+    const { steps, slowQueries } = this.#recorded;
+    steps.current.queries.add(ms);
+    if (ms <= slowQueries.bar) return;
     const known = { statement: withoutValues(text), operation: operationOf(text), failed };
-    this.#slowQueries.add({ at: Date.now(), ms, ...known });
+    slowQueries.add({ at: Date.now(), ms, ...known });
   }
 
   acquire(ms: number): void {
     if (!this.#busy) this.#wake();
-    this.#steps.current.acquires.add(ms);
+    this.#recorded.steps.current.acquires.add(ms);
   }
 
   #begin(route: Route): RouteTraffic {
+    const { routes } = this.#recorded;
     const own = new RouteTraffic(route);
-    // Without holes, in which V8 would look slowly.
-    while (this.#routes.length <= route.id) this.#routes.push(undefined);
-    this.#routes[route.id] = own;
+    // An array with holes would be slow in V8.
+    while (routes.length <= route.id) routes.push(undefined);
+    routes[route.id] = own;
     return own;
   }
 
-  /** Keeps sampling although no request comes: a screen is open. @returns A function that ends it. */
+  /** Samples the process although no request comes, because a screen is open. @returns A function that ends it. */
   watch(): () => void {
     this.#watchers++;
     this.#wake();
@@ -161,7 +151,7 @@ export class Traffic implements Observer {
   }
 
   /**
-   * @param listener Called every 2 s while requests come or somebody watches, with the time in milliseconds since 1970.
+   * @param listener Called every 2 s while requests come or a screen is open, with the time in milliseconds since 1970.
    * @returns A function that ends the subscription.
    */
   onTick(listener: (at: number) => void): () => void {
@@ -169,20 +159,20 @@ export class Traffic implements Observer {
     return () => this.#listeners.delete(listener);
   }
 
-  /** How it is now: rates and percentiles over the last minute, everything else at this moment. */
+  /** Rates and percentiles of the last minute, and everything else as it is now. */
   figures(): ProcessFigures {
     const now = Date.now();
     const { seconds, requests, errors, ...latency } = this.totals('1m', now);
     const acquires = new Sketch();
     const queries = new Sketch();
-    for (const step of this.#steps.since(now - MINUTE_MS)) {
+    for (const step of this.#recorded.steps.since(now - MINUTE_MS)) {
       acquires.merge(step.acquires);
       queries.merge(step.queries);
     }
     const { open, working } = this.#sources.connections();
-    const pool = this.#sources.pool();
+    const { max, total, idle, waiting } = this.#sources.pool();
     const { rss, heapUsed, external } = memoryUsage();
-    const sample = this.samples.latest;
+    const { latest } = this.samples;
     return {
       at: new Date(now).toISOString(),
       requestsPerSecond: round(requests / seconds),
@@ -191,70 +181,61 @@ export class Traffic implements Observer {
       inFlight: working,
       connections: open,
       eventLoop: {
-        utilization: sample?.eventLoopUtilization ?? 0,
-        delayP99Ms: round(sample?.eventLoopDelayMs ?? 0),
+        utilization: latest?.eventLoopUtilization ?? 0,
+        delayP99Ms: round(latest?.eventLoopDelayMs ?? 0),
       },
-      cpu: round(sample?.cpu ?? 0),
+      cpu: round(latest?.cpu ?? 0),
       cores: CORES,
       memory: { rss, heapUsed, heapLimit: HEAP_LIMIT, external, limit: MEMORY_LIMIT },
-      gcMsPerSecond: round(sample?.gcMsPerSecond ?? 0),
-      pool: {
-        size: pool.max,
-        open: pool.total,
-        idle: pool.idle,
-        waiting: pool.waiting,
-        acquireP95Ms: rounded(acquires.quantile(0.95)),
-      },
+      gcMsPerSecond: round(latest?.gcMsPerSecond ?? 0),
+      pool: { size: max, open: total, idle, waiting, acquireP95Ms: rounded(acquires.quantile(0.95)) },
       queryP95Ms: rounded(queries.quantile(0.95)),
       refused: this.#sources.refused(),
     };
   }
 
-  /** Requests in a window that ends now; its beginning is exact to 5 s. */
+  /** Requests in a window that ends now. Its beginning is exact to 5 s. */
   totals(window: TrafficWindow, now: number = Date.now()): WindowTotals {
     this.#fold(now);
+    const { steps, startedAt } = this.#recorded;
     const from = now - WINDOW_MS[window];
     const sum = new Tally();
-    for (const step of this.#steps.since(from)) sum.merge(step.requests);
-    const began = Math.max(this.#kept.startedAt, firstFrom(from) * STEP_MS);
-    return {
-      seconds: Math.max(1, (now - began) / 1_000),
-      requests: sum.requests,
-      errors: sum.errors,
-      ...percentilesOf(sum.sketch),
-    };
+    for (const step of steps.since(from)) sum.merge(step.requests);
+    const began = Math.max(startedAt, firstFrom(from) * STEP_MS);
+    const { requests, errors, sketch } = sum;
+    return { seconds: Math.max(1, (now - began) / 1_000), requests, errors, ...percentilesOf(sketch) };
   }
 
-  /** The steps of a window that are over, as columns. */
+  /** The complete steps of a window, as columns. */
   history(window: TrafficWindow): TrafficHistory {
     const now = Date.now();
     this.#fold(now);
-    return historyOf(this.#kept, window, now);
+    return historyOf(this.#recorded, window, now);
   }
 
   /**
    * Rate, errors and durations by route.
    *
-   * @param name One route alone, as `GET /api/notes/:id`; then with its history.
-   * @returns Undefined where there is no such route.
+   * @param name One route, such as `GET /api/notes/:id`. The report then has its history.
+   * @returns Undefined if there is no such route.
    */
-  performance(window: TrafficWindow, name?: string): TrafficReport | undefined {
+  report(window: TrafficWindow, name?: string): TrafficReport | undefined {
     const route = name === undefined ? undefined : this.#observations.routes.find(name);
     if (name !== undefined && route === undefined) return undefined;
-    const only = route && (this.#routes[route.id] ?? this.#begin(route));
+    const only = route && (this.#recorded.routes[route.id] ?? this.#begin(route));
     const now = Date.now();
     this.#fold(now);
-    return performanceOf(this.#kept, window, now, only);
+    return reportOf(this.#recorded, window, now, only);
   }
 
-  /** Ends what runs. */
+  /** Stops the timer and the samples. */
   close(): void {
     clearTimeout(this.#timer);
     this.#closed = true;
     this.samples.stop();
   }
 
-  /** Something happens: from now on it is looked at, until nothing does. */
+  /** Starts to sample, until nothing happens any more. */
   #wake(): void {
     this.#busy = true;
     if (this.#timer !== undefined || this.#closed) return;
@@ -265,7 +246,7 @@ export class Traffic implements Observer {
     this.#plan(now);
   }
 
-  /** On whole seconds, so that steps end when they should without anybody looking at a clock for each request. */
+  /** Looks on full seconds: steps end on time without reading the clock in each request. */
   #plan(now: number): void {
     this.#timer = setTimeout(() => this.#look(), SECOND_MS - (now % SECOND_MS)).unref();
   }
@@ -280,7 +261,7 @@ export class Traffic implements Observer {
       const quiet = !this.#busy && this.#watchers === 0;
       this.#busy = false;
       for (const listener of this.#listeners) listener(now);
-      // Nor has one of these set something going.
+      // A listener may have caused a query.
       if (quiet && !this.#busy) {
         this.#timer = undefined;
         this.samples.stop();
@@ -293,7 +274,7 @@ export class Traffic implements Observer {
   #sample(): void {
     const sample = this.samples.take(TICK_MS);
     if (sample === undefined) return;
-    const step = this.#steps.current;
+    const step = this.#recorded.steps.current;
     const { heapUsed, rss } = memoryUsage();
     const { total, idle, waiting } = this.#sources.pool();
     step.sampled = {
@@ -307,10 +288,11 @@ export class Traffic implements Observer {
     };
   }
 
-  /** Adds what is fresh to its step and its minute, then begins the next step if its time has come. */
+  /** Adds new requests to their step and minute, then begins the next step if it is due. */
   #fold(now: number): void {
-    const step = this.#steps.current;
-    // What is fresh came within the step, or it would have been folded when that ended.
+    const { steps, slowRequests, slowQueries } = this.#recorded;
+    const step = steps.current;
+    // All of them came within this step: they are folded when a step ends.
     const minute = minuteOf(step.number * STEP_MS);
     for (const route of this.#active) {
       step.requests.merge(route.fresh);
@@ -320,8 +302,8 @@ export class Traffic implements Observer {
     const { rateLimited, shed } = this.#sources.refused();
     step.refused += rateLimited + shed - this.#refused;
     this.#refused = rateLimited + shed;
-    this.#steps.advance(now);
-    this.#slowRequests.roll(now);
-    this.#slowQueries.roll(now);
+    steps.advance(now);
+    slowRequests.roll(now);
+    slowQueries.roll(now);
   }
 }
