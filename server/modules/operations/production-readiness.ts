@@ -5,6 +5,7 @@ import {
   databaseFinding,
   databaseTlsFinding,
   fail,
+  graded,
   type Judge,
   memoryFinding,
   pass,
@@ -18,9 +19,8 @@ import {
 } from './readiness-findings.ts';
 
 const GIB = 2 ** 30;
-const percent = (share: number) => `${Math.round(share * 100)} %`;
 
-/** Every item in the order in which it is shown, each with its title and its judge. */
+/** Every item in display order, with its title and its judge. */
 const ITEMS: Record<string, [title: string, judge: Judge]> = {
   environment: [
     'Environment',
@@ -28,29 +28,17 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
       environment === 'production'
         ? pass('It runs as production.')
         : warn(
-            `It runs as ${environment}, which makes its own secrets and forgives much. What follows is judged as production would be.`,
+            `It runs as ${environment}, which is less strict. The items below are judged as for production.`,
             'Start it with NODE_ENV=production.',
           ),
   ],
   'operators-key': [
-    "The operators' key",
-    (deployment) =>
-      secretFinding(
-        deployment,
-        'INTERNAL_API_KEY',
-        deployment.config.internalApiKeys,
-        'metrics and this list stay closed',
-      ),
+    "Operators' key",
+    secretFinding('INTERNAL_API_KEY', 'nobody can read metrics or this list'),
   ],
   'session-secret': [
-    'The secret of browser sessions',
-    (deployment) =>
-      secretFinding(
-        deployment,
-        'SESSION_SECRET',
-        deployment.config.sessionSecrets,
-        'nobody can sign in to the operations screen',
-      ),
+    'Secret of browser sessions',
+    secretFinding('SESSION_SECRET', 'nobody can sign in to the operations screen'),
   ],
   tls: ['TLS for visitors', tlsFinding],
   proxies: ['Proxies', proxyFinding],
@@ -58,10 +46,10 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
     'Host names',
     ({ config: { allowedHosts }, isSet }) =>
       isSet('ALLOWED_HOSTS')
-        ? pass(`Answers to ${allowedHosts.join(', ')} alone.`)
-        : warn('Answers under any Host.', 'Set ALLOWED_HOSTS to the names that visitors use.'),
+        ? pass(`Only ${allowedHosts.join(', ')}.`)
+        : warn('It answers for any Host.', 'Set ALLOWED_HOSTS to the names that visitors use.'),
   ],
-  database: ['The database', databaseFinding],
+  database: ['Database', databaseFinding],
   'database-tls': ['TLS to the database', databaseTlsFinding],
   connections: ['Database connections', connectionsFinding],
   migrations: [
@@ -70,42 +58,38 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
       if (!migrations.applied) {
         return fail(
           `They are not applied: ${migrations.note}.`,
-          'See /api/status; apply them with: npm run db:migrate, or in a container: node dist/server/main.js migrate',
+          'See /api/status. To apply them: npm run db:migrate, or in a container: node dist/server/main.js migrate',
         );
       }
-      if (pooler && database.direct === undefined) {
-        return warn(
-          'They are applied, and the next ones would have to go through a transaction pooler, where they cannot hold their lock.',
-          'Set DATABASE_DIRECT_URL to the address past the pooler.',
-        );
-      }
-      return pass(`${migrations.note}.`);
+      if (!pooler || database.direct !== undefined) return pass(`${migrations.note}.`);
+      return warn(
+        'They are applied, but the next ones cannot hold their lock through a transaction pooler.',
+        'Set DATABASE_DIRECT_URL to the address of the database itself.',
+      );
     },
   ],
   clock: [
     'Clock',
     ({ database }) => {
-      if (database === undefined)
-        return warn('The database did not tell its time.', 'Look at the database first.');
-      const { clockAheadMs, clockWithinMs } = database;
-      const off = Math.max(0, Math.abs(clockAheadMs) - clockWithinMs);
-      const detail = `It differs from the database's by ${seconds(Math.abs(clockAheadMs))}.`;
-      const remedy = 'Let both machines keep their time by NTP (chrony, systemd-timesyncd).';
-      return off > 5_000 ? fail(detail, remedy) : off > 1_000 ? warn(detail, remedy) : pass(detail);
+      if (database === undefined) return warn('The database did not tell its time.', 'Check the database.');
+      const aheadMs = Math.abs(database.clockAheadMs);
+      const detail = `It differs from the database's by ${seconds(aheadMs)}.`;
+      const remedy = 'Synchronise both machines by NTP (chrony, systemd-timesyncd).';
+      return graded(aheadMs - database.clockWithinMs, [1_000, 5_000], detail, remedy);
     },
   ],
   memory: ['Memory', memoryFinding],
   disk: [
     'Disk',
     ({ disk }) => {
-      if (disk === undefined) return warn('How full it is cannot be read.', 'Look with: df -h');
-      const detail = `${percent(disk.free)} is free (${(disk.freeBytes / GIB).toFixed(1)} GiB).`;
-      const remedy = 'Make room, or lower LOG_FILE_COUNT × LOG_FILE_MAX_BYTES.';
-      return disk.free < 0.1 ? fail(detail, remedy) : disk.free < 0.2 ? warn(detail, remedy) : pass(detail);
+      if (disk === undefined) return warn('Its free space cannot be read.', 'Check with: df -h');
+      const detail = `${Math.round(disk.free * 100)} % is free (${(disk.freeBytes / GIB).toFixed(1)} GiB).`;
+      const remedy = 'Free some space, or lower LOG_FILE_COUNT × LOG_FILE_MAX_BYTES.';
+      return graded(1 - disk.free, [0.8, 0.9], detail, remedy);
     },
   ],
   reports: [
-    'Reports of the heap',
+    'Heap reports',
     ({ reportsRefused, config: { diagnosticsDir } }) =>
       reportsRefused === undefined
         ? pass(`They are written to ${diagnosticsDir}.`)
@@ -114,35 +98,34 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
             'Set DIAGNOSTICS_DIR to a writable folder, such as a volume.',
           ),
   ],
-  'time-outs': ['Time-outs', timeoutsFinding],
+  'time-outs': ['Timeouts', timeoutsFinding],
   'rate-limit': [
     'Rate limits',
-    ({ config: { rateLimit, operations }, isSet }) =>
-      rateLimit.store === 'memory' && operations.maxInstances > 1 && isSet('MAX_INSTANCES')
-        ? warn(
-            `Each process counts for itself: ${operations.maxInstances} of them let a client make ${operations.maxInstances} times as many requests.`,
-            'Set RATE_LIMIT_STORE=postgres, or redis, or lower RATE_LIMIT_MAX.',
-          )
-        : pass(
-            `${rateLimit.max} requests in ${seconds(rateLimit.windowMs)}, counted in ${rateLimit.store === 'memory' ? 'this process' : rateLimit.store}.`,
-          ),
+    ({ config: { rateLimit, operations }, isSet }) => {
+      const { store, max, windowMs } = rateLimit;
+      const { maxInstances } = operations;
+      const where = store === 'memory' ? 'this process' : store;
+      if (store !== 'memory' || maxInstances === 1 || !isSet('MAX_INSTANCES'))
+        return pass(`${max} requests in ${seconds(windowMs)}, counted in ${where}.`);
+      return warn(
+        `Each process counts for itself: ${maxInstances} of them admit ${maxInstances} times as many requests.`,
+        'Set RATE_LIMIT_STORE=postgres or redis, or lower RATE_LIMIT_MAX.',
+      );
+    },
   ],
-  writes: ['Who may write', writesFinding],
+  writes: ['Write access', writesFinding],
   'log-level': [
     'Log level',
     ({ config: { log } }) => {
       const detail = `LOG_LEVEL is ${log.level}.`;
-      if (log.level === 'debug' || log.level === 'trace') {
-        return warn(
-          `${detail} It writes much, and more than production should keep.`,
-          'Set LOG_LEVEL=info; it can be lowered for a while on the operations screen.',
-        );
-      }
       if (log.level === 'info') return pass(detail);
+      const remedy = 'Set LOG_LEVEL=info. The operations screen can lower it for a while.';
+      if (log.level === 'debug' || log.level === 'trace')
+        return warn(`${detail} It writes much more than production needs.`, remedy);
       const warnings = log.level === 'warn' ? '' : 'nor are warnings, ';
       return warn(
-        `${detail} The line of each request is not written, ${warnings}so that what docs/runbook.md searches for is not there.`,
-        'Set LOG_LEVEL=info.',
+        `${detail} The line of each request is not written, ${warnings}so searches of docs/runbook.md find nothing.`,
+        remedy,
       );
     },
   ],
@@ -157,15 +140,17 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
     'User',
     ({ runsAsRoot }) =>
       runsAsRoot
-        ? warn('It runs as root: who breaks in is root.', 'Run it as a user of its own; the image does.')
+        ? warn(
+            'It runs as root, so an intruder would be root.',
+            'Use an unprivileged user, as the image does.',
+          )
         : pass('It does not run as root.'),
   ],
 };
 
-/** The names of what is judged here. */
 export const ITEM_NAMES: ReadonlySet<string> = new Set(Object.keys(ITEMS));
 
-/** Judges a deployment: what is missing for production, and what to do about it. */
+/** Judges a deployment for production. */
 export function judgeReadiness(deployment: Deployment): ReadinessItem[] {
   return Object.entries(ITEMS).map(([name, [title, judge]]) => ({ name, title, ...judge(deployment) }));
 }

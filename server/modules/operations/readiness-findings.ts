@@ -12,38 +12,36 @@ import type { platformSettings } from '../../platform/config/settings.ts';
 import { type DeclaredAccess, isWrite } from '../../platform/http/access/access.ts';
 import type { operationsSettings } from './settings.ts';
 
-/** What is found out about a deployment before it is judged. Undefined: it could not be found out. */
+/** Facts about a deployment. Undefined: the fact could not be determined. */
 export interface Deployment {
   config: Config<typeof operationsSettings>;
-  /** Whether somebody has set this; what development makes for itself, and defaults, nobody has. */
+  /** Whether the operator set it. A default, or a value generated for development, does not count. */
   isSet(name: NameOf<typeof platformSettings | typeof operationsSettings>): boolean;
-  /** Whether every migration is applied, and what start-up says about it. */
+  /** Whether every migration is applied, and the note of the start-up step. */
   migrations: { applied: boolean; note: string };
-  /** Whether a pooler stands before the database. */
+  /** Whether the database is behind a pooler. */
   pooler: boolean | undefined;
-  database: DatabaseAnswers | undefined;
-  /** Bytes; the limit is null where there is none. */
+  database: DatabaseFacts | undefined;
+  /** Bytes. Without a limit, `limit` is null. */
   memory: { limit: number | null; heapLimit: number };
   disk: { free: number; freeBytes: number } | undefined;
-  /** Why no report of the heap can be written; undefined where one can. */
+  /** Why no heap report can be written; undefined if one can. */
   reportsRefused: string | undefined;
-  /** An address that sent `X-Forwarded-For` and is not trusted. */
+  /** An untrusted address that sent `X-Forwarded-For`. */
   untrustedProxy: string | undefined;
-  /** Whether the request that asks came over TLS, as far as a trusted proxy or the socket tells. */
+  /** Whether the current request came over TLS, according to a trusted proxy or the socket. */
   askedOverTls: boolean;
-  /** What routes declare about who is answered. */
   declaredAccess: DeclaredAccess;
   runsAsRoot: boolean;
 }
 
-/** What the database says about itself. */
-export interface DatabaseAnswers {
+export interface DatabaseFacts {
   /** As `server_version_num`: 160004 is 16.4. */
   version: number;
-  /** Connections that this role may have: what the server allows, less what it keeps for superusers. */
+  /** Connections for this role: the server's maximum, less those reserved for superusers. */
   connections: number;
   superuser: boolean;
-  /** How far its clock is ahead of this process's, in milliseconds, and how exactly that is known. */
+  /** How far its clock is ahead of ours, in milliseconds, and the uncertainty of that value. */
   clockAheadMs: number;
   clockWithinMs: number;
 }
@@ -54,121 +52,99 @@ export type Judge = (deployment: Deployment) => Finding;
 export const pass = (detail: string): Finding => ({ status: 'pass', detail });
 export const warn = (detail: string, remedy: string): Finding => ({ status: 'warn', detail, remedy });
 export const fail = (detail: string, remedy: string): Finding => ({ status: 'fail', detail, remedy });
+/** Fails or warns above two limits. */
+export const graded = (
+  value: number,
+  [warnAbove, failAbove]: [number, number],
+  detail: string,
+  remedy: string,
+) => (value > failAbove ? fail(detail, remedy) : value > warnAbove ? warn(detail, remedy) : pass(detail));
 
 const MIB = 2 ** 20;
-/** Most load balancers, and Replit's, keep an idle connection for so long and wait for an answer for so long. */
+/** Idle timeout and response timeout of most load balancers, and of Replit's. */
 const PROXY_MS = 60_000;
-/** From SIGTERM to SIGKILL: Kubernetes unless told otherwise; Docker and Replit. */
+/** From SIGTERM to SIGKILL: the default of Kubernetes; that of Docker and Replit. */
 const KUBERNETES_GRACE_MS = 30_000;
 const CONTAINER_GRACE_MS = 10_000;
 const MIN_MEMORY = 256 * MIB;
 
 export const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`;
 
-/** The worst of several. */
-export function worstOf(items: readonly Pick<ReadinessItem, 'status'>[]): ReadinessItem['status'] {
-  if (items.some(({ status }) => status === 'fail')) return 'fail';
-  return items.some(({ status }) => status === 'warn') ? 'warn' : 'pass';
-}
+/** The worst status of several findings. */
+export const worstOf = (items: readonly Pick<ReadinessItem, 'status'>[]): ReadinessItem['status'] =>
+  (['fail', 'warn'] as const).find((status) => items.some((item) => item.status === status)) ?? 'pass';
 
-const SECRET_RULES = {
-  INTERNAL_API_KEY: INTERNAL_API_KEY_RULE,
-  SESSION_SECRET: SESSION_SECRET_RULE,
-};
+const SECRETS = {
+  INTERNAL_API_KEY: [INTERNAL_API_KEY_RULE, 'internalApiKeys'],
+  SESSION_SECRET: [SESSION_SECRET_RULE, 'sessionSecrets'],
+} as const;
 
-export function secretFinding(
-  { isSet }: Deployment,
-  name: keyof typeof SECRET_RULES,
-  values: readonly string[],
-  unset: string,
-): Finding {
-  const remedy = `Set ${name}, or ${name}_FILE; a good one is made by: openssl rand -base64 32`;
-  if (!isSet(name)) {
-    const made = values.length > 0 ? 'It was made for development; ' : '';
-    return warn(`${made}${name} is unset, so in production ${unset}.`, remedy);
-  }
-  const weakness = weaknessAmong(values, SECRET_RULES[name]);
-  if (weakness !== undefined)
-    return fail(`${name} ${weakness}: production refuses to start with it.`, remedy);
-  return pass(values.length > 1 ? `${values.length} are set, for rotation.` : 'It is set, and strong.');
-}
+/** @param unset What production cannot do without it. */
+export const secretFinding =
+  (name: keyof typeof SECRETS, unset: string): Judge =>
+  ({ isSet, config }) => {
+    const [rule, key] = SECRETS[name];
+    const values = config[key];
+    const remedy = `Set ${name} or ${name}_FILE. To generate a value: openssl rand -base64 32`;
+    if (!isSet(name)) {
+      const made = values.length > 0 ? 'It was made for development; ' : '';
+      return warn(`${made}${name} is unset, so in production ${unset}.`, remedy);
+    }
+    const weakness = weaknessAmong(values, rule);
+    if (weakness !== undefined) return fail(`${name} ${weakness}: production refuses to start.`, remedy);
+    return pass(values.length > 1 ? `${values.length} are set, for rotation.` : 'It is set and strong.');
+  };
 
 export function tlsFinding({ config: { publicUrl }, askedOverTls }: Deployment): Finding {
-  const remedy =
-    'Put a proxy with TLS in front, name it in TRUST_PROXY, and set PUBLIC_URL to the https:// address.';
+  const remedy = 'Add a proxy with TLS, name it in TRUST_PROXY, and set PUBLIC_URL to the https:// address.';
   if (publicUrl?.startsWith('http:')) return fail(`PUBLIC_URL is ${publicUrl}, without TLS.`, remedy);
-  if (askedOverTls) return pass('This was asked over TLS.');
-  if (publicUrl !== undefined) return pass(`Visitors come by ${publicUrl}.`);
-  return warn(
-    'Nothing says that visitors come by TLS: this was asked without, and PUBLIC_URL is unset.',
-    remedy,
-  );
+  if (askedOverTls) return pass('This request came over TLS.');
+  if (publicUrl !== undefined) return pass(`Visitors use ${publicUrl}.`);
+  return warn('Nothing says that visitors use TLS: this request came without, PUBLIC_URL is unset.', remedy);
 }
 
 export function proxyFinding({ config: { trustProxy }, untrustedProxy }: Deployment): Finding {
   if (untrustedProxy !== undefined) {
     return fail(
-      `${untrustedProxy} sends X-Forwarded-For and is not trusted: if it is your proxy, all visitors share one rate limit.`,
+      `${untrustedProxy} sends X-Forwarded-For and is not trusted. If it is your proxy, all visitors share one rate limit.`,
       'Set TRUST_PROXY to its address or range.',
     );
   }
   return pass(
-    trustProxy
-      ? `Forwarded headers are believed from ${trustProxy.join(', ')}.`
-      : 'No proxy is trusted, and none has been seen.',
+    trustProxy ? `Trusted proxies: ${trustProxy.join(', ')}.` : 'No proxy is trusted, and none was seen.',
   );
 }
 
-export function databaseFinding({ config: { database }, database: answers }: Deployment): Finding {
-  if (database.embedded) {
-    return fail('It is the embedded PostgreSQL, which is for development.', 'Set DATABASE_URL.');
-  }
-  if (answers === undefined) {
-    return fail('It did not answer in time.', 'See docs/runbook.md#the-database.');
-  }
-  const { version, superuser } = answers;
+export function databaseFinding({ config: { database }, database: facts }: Deployment): Finding {
+  if (database.embedded) return fail('It is the embedded PostgreSQL, for development.', 'Set DATABASE_URL.');
+  if (facts === undefined) return fail('It did not answer in time.', 'See docs/runbook.md#the-database.');
+  const { version, superuser } = facts;
   const name = `PostgreSQL ${Math.floor(version / 10_000)}`;
-  if (version < 140_000) return fail(`It is ${name}; 14 is the oldest that is known to work.`, 'Upgrade it.');
+  if (version < 140_000) return fail(`It is ${name}; the oldest supported version is 14.`, 'Upgrade it.');
   const { host = '', password = '' } = database.connection ?? {};
-  if (isPlaceholder(password) && !isPrivateHost(host)) {
-    return fail(
-      'The password of its role is a placeholder.',
-      'Give the role another: alter role … password …',
-    );
-  }
+  if (isPlaceholder(password) && !isPrivateHost(host))
+    return fail('The password of its role is a placeholder.', 'Change it: alter role … password …');
   return superuser
-    ? warn(
-        `${name} answers, and its role is a superuser.`,
-        'Give the application a role that owns its database alone.',
-      )
+    ? warn(`${name} answers; our role is a superuser.`, 'Use a role that owns only its own database.')
     : pass(`${name} answers.`);
 }
 
 export function databaseTlsFinding({ config: { database } }: Deployment): Finding {
-  const { connection } = database;
-  if (connection === undefined) return warn('There is no address to judge.', 'Set DATABASE_URL.');
-  const worst = [connection, database.direct ?? connection].map(tlsOf);
-  return (
-    worst.find(({ status }) => status === 'fail') ??
-    worst.find(({ status }) => status === 'warn') ??
-    tlsOf(connection)
-  );
+  const { connection, direct = connection } = database;
+  if (connection === undefined || direct === undefined)
+    return warn('No database address is configured.', 'Set DATABASE_URL.');
+  const [used, directly] = [tlsOf(connection), tlsOf(direct)];
+  return used.status === worstOf([used, directly]) ? used : directly;
 }
 
 function tlsOf({ host, ssl }: DatabaseConnection): Finding {
   const near = isPrivateHost(host);
-  if (ssl === false) {
-    return near
-      ? pass(`Not encrypted, within a private network (${host}).`)
-      : fail(`What goes to ${host} is not encrypted.`, 'Add sslmode=verify-full to DATABASE_URL.');
-  }
-  if (ssl.rejectUnauthorized) return pass(`Encrypted, and ${host} is verified.`);
-  return near
-    ? pass(`Encrypted, not verified, within a private network (${host}).`)
-    : warn(
-        `Encrypted, and nobody knows with whom: ${host} is not verified.`,
-        'Set DATABASE_CA and sslmode=verify-full.',
-      );
+  if (ssl !== false && ssl.rejectUnauthorized) return pass(`Encrypted, and ${host} is verified.`);
+  if (near)
+    return pass(`${ssl ? 'Encrypted, not verified' : 'Not encrypted'}, in a private network (${host}).`);
+  return ssl
+    ? warn(`Encrypted, but ${host} is not verified.`, 'Set DATABASE_CA and sslmode=verify-full.')
+    : fail(`Traffic to ${host} is not encrypted.`, 'Add sslmode=verify-full to DATABASE_URL.');
 }
 
 export function connectionsFinding({ config, database, pooler, isSet }: Deployment): Finding {
@@ -176,15 +152,15 @@ export function connectionsFinding({ config, database, pooler, isSet }: Deployme
   const { poolSize } = config.database;
   const needed = poolSize * maxInstances;
   const sum = `DB_POOL_SIZE ${poolSize} × MAX_INSTANCES ${maxInstances} = ${needed}`;
-  if (pooler) return pass(`${sum}, through a pooler, whose own limit counts.`);
+  if (pooler) return pass(`${sum}, through a pooler with a limit of its own.`);
   if (database === undefined)
-    return warn(`${sum}; the database did not say what it allows.`, 'Look at it first.');
+    return warn(`${sum}; the database did not say its limit.`, 'Check the database.');
   const { connections } = database;
   const found = `${sum}; the database allows ${connections}.`;
   if (needed <= connections) return pass(found);
   const each = Math.max(1, Math.floor(connections / maxInstances));
-  const remedy = `Set MAX_INSTANCES to what may run at once, DB_POOL_SIZE to ${each} for ${maxInstances}, or put a pooler between.`;
-  // Nobody has said how many there will be: the default is a guess.
+  const remedy = `Set MAX_INSTANCES to the number of processes, set DB_POOL_SIZE to ${each} for ${maxInstances} of them, or add a pooler.`;
+  // The default of MAX_INSTANCES is a guess.
   return isSet('MAX_INSTANCES') || poolSize > connections ? fail(found, remedy) : warn(found, remedy);
 }
 
@@ -193,98 +169,89 @@ export function writesFinding({ declaredAccess }: Deployment): Finding {
   const decided =
     publicWrites.length === 0
       ? "No route that writes declares access 'public'."
-      : `Everybody may write to these, which declare access 'public': ${publicWrites.join(', ')}.`;
+      : `Everybody may write to these routes with access 'public': ${publicWrites.join(', ')}.`;
   if (hasIdentity || userRoutes.length === 0) return pass(decided);
   const writes = userRoutes.filter(isWrite);
   const which = writes.length === 0 ? 'none of them writes' : `these write: ${writes.join(', ')}`;
   return warn(
     `Nothing tells who is signed in, so routes with access 'user' (${userRoutes.length}) admit everybody; ${which}. ${decided}`,
-    "Return an identity in server/app.ts, or declare 'operator', or 'public' where everybody may. Delete the sample feature.",
+    "Return an identity in server/app.ts, or declare access 'operator' or 'public'. Delete the sample feature.",
   );
 }
 
 export function memoryFinding({ memory: { limit, heapLimit } }: Deployment): Finding {
   const inMib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
-  if (limit === null) {
+  if (limit === null)
     return warn(
-      'Nothing limits it: a leak would take the whole machine along.',
-      'Give the container a limit; 256 MiB is enough to begin with.',
+      'Nothing limits it: a leak would exhaust the machine.',
+      'Limit the container, to 256 MiB or more.',
     );
-  }
-  if (limit < MIN_MEMORY) {
-    return fail(`The limit is ${inMib(limit)}.`, `Give it ${inMib(MIN_MEMORY)} or more.`);
-  }
-  return heapLimit > limit
-    ? warn(
-        `The heap may grow to ${inMib(heapLimit)}, beyond the limit of ${inMib(limit)}: the kernel kills first.`,
-        'Start with --max-old-space-size at three quarters of the limit, in MiB.',
-      )
-    : pass(`The limit is ${inMib(limit)}, the heap's ${inMib(heapLimit)}.`);
+  if (limit < MIN_MEMORY) return fail(`The limit is ${inMib(limit)}.`, `Allow ${inMib(MIN_MEMORY)} or more.`);
+  if (heapLimit <= limit) return pass(`The limit is ${inMib(limit)}, that of the heap ${inMib(heapLimit)}.`);
+  return warn(
+    `The heap may grow to ${inMib(heapLimit)}, beyond the limit of ${inMib(limit)}: the kernel would kill the process.`,
+    'Set --max-old-space-size to three quarters of the limit, in MiB.',
+  );
 }
 
-/** Each pair of times that must fit, as: whether it does not, what is wrong, what to do, and whether it loses requests. */
+/** Each rule: whether it is violated, and the finding. `fail` means lost requests. */
 export function timeoutsFinding({ config }: Deployment): Finding {
   const { http, shutdown, database, platform, startupHoldMs } = config;
-  const grace = platform.kubernetes
-    ? KUBERNETES_GRACE_MS
-    : platform.container || platform.replit
-      ? CONTAINER_GRACE_MS
-      : Number.POSITIVE_INFINITY;
-  const rules: [wrong: boolean, status: 'warn' | 'fail', detail: string, remedy: string][] = [
+  const containerGraceMs =
+    platform.container || platform.replit ? CONTAINER_GRACE_MS : Number.POSITIVE_INFINITY;
+  const graceMs = platform.kubernetes ? KUBERNETES_GRACE_MS : containerGraceMs;
+  const proxy = seconds(PROXY_MS);
+  const rules: [violated: boolean, finding: Finding][] = [
     [
       shutdown.drainDelayMs >= shutdown.timeoutMs,
-      'fail',
-      'DRAIN_DELAY_MS leaves nothing of SHUTDOWN_TIMEOUT_MS for requests to finish',
-      'Make DRAIN_DELAY_MS smaller.',
+      fail('DRAIN_DELAY_MS leaves nothing of SHUTDOWN_TIMEOUT_MS', 'Lower DRAIN_DELAY_MS.'),
     ],
     [
       platform.kubernetes && shutdown.drainDelayMs === 0,
-      'warn',
-      'DRAIN_DELAY_MS is 0, and Kubernetes goes on sending requests for some seconds',
-      'Set DRAIN_DELAY_MS=5000.',
+      warn(
+        'Kubernetes goes on sending requests for seconds; DRAIN_DELAY_MS is 0',
+        'Set DRAIN_DELAY_MS=5000.',
+      ),
     ],
     [
-      shutdown.timeoutMs >= grace,
-      'warn',
-      `SHUTDOWN_TIMEOUT_MS is not below the ${seconds(grace)} after which the platform usually kills`,
-      'Make it smaller, or the time that the platform gives longer.',
+      shutdown.timeoutMs >= graceMs,
+      warn(`SHUTDOWN_TIMEOUT_MS is not below the ${seconds(graceMs)} before SIGKILL`, 'Lower it.'),
     ],
     [
       http.keepAliveTimeoutMs <= PROXY_MS,
-      'warn',
-      `KEEP_ALIVE_TIMEOUT_MS is not longer than the ${seconds(PROXY_MS)} that most load balancers keep a connection: they will send into closed ones`,
-      'Set KEEP_ALIVE_TIMEOUT_MS=65000, or the load balancer to less.',
+      warn(
+        `KEEP_ALIVE_TIMEOUT_MS is not above the ${proxy} of most load balancers, which will use closed connections`,
+        'Set KEEP_ALIVE_TIMEOUT_MS=65000, or lower the timeout of the load balancer.',
+      ),
     ],
     [
       http.requestTimeoutMs >= PROXY_MS,
-      'warn',
-      `REQUEST_TIMEOUT_MS is not below the ${seconds(PROXY_MS)} after which most load balancers give up`,
-      'Set it below.',
+      warn(
+        `REQUEST_TIMEOUT_MS is not below the ${proxy} of most load balancers`,
+        'Lower REQUEST_TIMEOUT_MS.',
+      ),
     ],
     [
       database.statementTimeoutMs > http.requestTimeoutMs,
-      'warn',
-      'DB_STATEMENT_TIMEOUT_MS is longer than REQUEST_TIMEOUT_MS: statements go on when nobody waits for them',
-      'Make it at most as long.',
+      warn(
+        'Statements go on when nobody waits: DB_STATEMENT_TIMEOUT_MS is above REQUEST_TIMEOUT_MS',
+        'Lower it.',
+      ),
     ],
     [
       database.connectTimeoutMs >= http.requestTimeoutMs,
-      'warn',
-      'DB_CONNECT_TIMEOUT_MS is not shorter than REQUEST_TIMEOUT_MS',
-      'Make it shorter.',
+      warn('DB_CONNECT_TIMEOUT_MS is not below REQUEST_TIMEOUT_MS', 'Lower DB_CONNECT_TIMEOUT_MS.'),
     ],
     [
       startupHoldMs >= PROXY_MS,
-      'warn',
-      `STARTUP_HOLD_MS is not below the ${seconds(PROXY_MS)} after which most load balancers give up`,
-      'Set STARTUP_HOLD_MS=10000.',
+      warn(`STARTUP_HOLD_MS is not below the ${proxy} of most load balancers`, 'Set STARTUP_HOLD_MS=10000.'),
     ],
   ];
-  const wrong = rules.filter(([is]) => is);
-  if (wrong.length === 0) return pass('They fit each other.');
+  const found = rules.filter(([violated]) => violated).map(([, finding]) => finding);
+  if (found.length === 0) return pass('They are consistent.');
   return {
-    status: worstOf(wrong.map(([, status]) => ({ status }))),
-    detail: `${wrong.map(([, , detail]) => detail).join('; ')}.`,
-    remedy: wrong.map(([, , , remedy]) => remedy).join(' '),
+    status: worstOf(found),
+    detail: `${found.map(({ detail }) => detail).join('; ')}.`,
+    remedy: found.map(({ remedy }) => remedy).join(' '),
   };
 }

@@ -1,5 +1,4 @@
 import { statfs } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger } from 'fastify';
 import { type ReadinessItem, readProductionReadiness } from '#contracts/operations/deployment.ts';
@@ -7,14 +6,15 @@ import type { Config } from '../../platform/config/config.ts';
 import type { EffectiveSetting } from '../../platform/config/reader.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
+import { within } from '../../platform/lib/within.ts';
 import { reportsRefused } from '../../platform/metrics/heap.ts';
 import type { Finding } from '../../platform/parts.ts';
 import { ITEM_NAMES, judgeReadiness } from './production-readiness.ts';
-import { type DatabaseAnswers, type Deployment, warn, worstOf } from './readiness-findings.ts';
+import { type DatabaseFacts, type Deployment, warn, worstOf } from './readiness-findings.ts';
 import type { operationsSettings } from './settings.ts';
 import { HEAP_LIMIT, MEMORY_LIMIT } from './traffic/process-samples.ts';
 
-export interface ReadinessParts {
+export interface ReadinessOptions {
   instance: string;
   config: Config<typeof operationsSettings>;
   settings: readonly EffectiveSetting[];
@@ -22,16 +22,16 @@ export interface ReadinessParts {
   database: Pick<Database, 'pool' | 'pooler'>;
   /** Any folder of the disk in question. */
   folder: string;
-  /** What parts have found, shown behind our own. */
+  /** Findings of parts, listed after ours. */
   findings: readonly Finding[];
 }
 
-/** Who asks what is missing does not wait for what does not answer, in milliseconds. */
-const PATIENCE_MS = 2_000;
+/** Each fact must arrive within this time, in milliseconds. */
+const MAX_WAIT_MS = 2_000;
 
-/** What is missing for production: looked up when somebody asks, and judged. */
-export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async (app, parts) => {
-  const { instance, config, settings, lifecycle, database, folder, findings } = parts;
+/** Production readiness: collects the facts on request, and judges them. */
+export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessOptions> = async (app, options) => {
+  const { instance, config, settings, lifecycle, database, folder, findings } = options;
   const twice = findings.find(({ name }) => ITEM_NAMES.has(name));
   if (twice) throw new Error(`Operations has a finding '${twice.name}' of its own: rename the part's.`);
 
@@ -39,29 +39,24 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
     ...readProductionReadiness,
     config: { access: 'operator' },
     async handler({ protocol }) {
-      const [answers, disk, refused, brought] = await Promise.all([
-        inTime(ask(database.pool)),
-        inTime(
-          statfs(folder).then(({ bavail, blocks, bsize }) => ({
-            free: bavail / blocks,
-            freeBytes: bavail * bsize,
-          })),
-        ),
+      const [facts, disk, reportsAre, brought] = await Promise.all([
+        inTime(factsOf(database.pool)),
+        inTime(statfs(folder)),
         inTime(reportsRefused(config.diagnosticsDir)),
         Promise.all(findings.map((one) => judgeFinding(one, app.log))),
       ]);
       const own = judgeReadiness({
         config,
         isSet: (name) => {
-          const origin = settings.find((setting) => setting.name === name)?.origin;
-          return origin !== undefined && origin !== 'default' && origin !== 'generated';
+          const { origin = 'default' } = settings.find((setting) => setting.name === name) ?? {};
+          return origin !== 'default' && origin !== 'generated';
         },
         migrations: migrations(lifecycle),
         pooler: database.pooler,
-        database: answers,
+        database: facts,
         memory: { limit: MEMORY_LIMIT, heapLimit: HEAP_LIMIT },
-        disk,
-        reportsRefused: refused,
+        disk: disk && { free: disk.bavail / disk.blocks, freeBytes: disk.bavail * disk.bsize },
+        reportsRefused: reportsAre,
         untrustedProxy: app.untrustedProxy,
         askedOverTls: protocol === 'https',
         declaredAccess: app.declaredAccess,
@@ -73,7 +68,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessParts> = async 
   });
 };
 
-/** One that throws, or says nothing in time, hides none of the others. */
+/** A finding that throws or takes too long does not affect the others. */
 async function judgeFinding(finding: Finding, log: FastifyBaseLogger): Promise<ReadinessItem> {
   const { name, title } = finding;
   const verdict = await inTime(
@@ -85,20 +80,17 @@ async function judgeFinding(finding: Finding, log: FastifyBaseLogger): Promise<R
   return {
     name,
     title,
-    ...(verdict ?? warn('It could not be found out.', 'Look into the log, and ask again.')),
+    ...(verdict ?? warn('It could not be determined.', 'Check the log, then try again.')),
   };
 }
 
-function migrations(lifecycle: Lifecycle): Deployment['migrations'] {
-  const step = lifecycle.startup.find((one) => one.step === 'migrations');
-  const applied = lifecycle.started || step?.status === 'done';
-  return {
-    applied,
-    note: step?.note ?? lifecycle.problem ?? (applied ? 'in place' : `the server is ${lifecycle.state}`),
-  };
+function migrations({ startup, started, problem, state }: Lifecycle): Deployment['migrations'] {
+  const step = startup.find((one) => one.step === 'migrations');
+  const applied = started || step?.status === 'done';
+  return { applied, note: step?.note ?? problem ?? (applied ? 'in place' : `the server is ${state}`) };
 }
 
-async function ask(pool: Database['pool']): Promise<DatabaseAnswers> {
+async function factsOf(pool: Database['pool']): Promise<DatabaseFacts> {
   const asked = Date.now();
   const { rows } = await pool.query(`
     select current_setting('server_version_num')::integer as version,
@@ -108,7 +100,7 @@ async function ask(pool: Database['pool']): Promise<DatabaseAnswers> {
       rolconnlimit as own, rolsuper as superuser
     from pg_roles where rolname = current_user`);
   const { version, clock, connections, own, superuser } = rows[0];
-  // It told its time somewhere between the question and the answer.
+  // The database read its clock at some time between the query and the response.
   const within = (Date.now() - asked) / 2;
   return {
     version,
@@ -119,14 +111,6 @@ async function ask(pool: Database['pool']): Promise<DatabaseAnswers> {
   };
 }
 
-/** @returns Undefined where there was no answer in time, or none at all. */
-async function inTime<Result>(work: Promise<Result>): Promise<Result | undefined> {
-  const late = new AbortController();
-  const none = work.catch(() => undefined);
-  const result = await Promise.race([
-    none,
-    sleep(PATIENCE_MS, undefined, { signal: late.signal }).catch(() => undefined),
-  ]);
-  late.abort();
-  return result;
-}
+/** @returns Undefined if the work fails or takes too long. */
+const inTime = <Result>(work: Promise<Result>): Promise<Result | undefined> =>
+  within(work, MAX_WAIT_MS, () => new Error('late')).catch(() => undefined);
