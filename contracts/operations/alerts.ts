@@ -4,9 +4,9 @@ import { figure, instance, nullable, operators, timestamp } from './common.ts';
 
 export const Alert = Type.Object(
   {
-    name: Type.String({ description: 'As `high-error-rate`' }),
+    name: Type.String({ description: 'Such as `high-error-rate`' }),
     summary: Type.String({
-      description: 'What is meant, for a person: `More than 5 % of all answers are errors`',
+      description: 'For people, such as `More than 5 % of all responses are server errors`',
     }),
     severity: Type.Union([Type.Literal('warning'), Type.Literal('critical')]),
     state: Type.Union([
@@ -16,11 +16,11 @@ export const Alert = Type.Object(
       Type.Literal('resolved'),
     ]),
     since: nullable(timestamp),
-    value: figure('The figure that the rule looks at, when last looked at'),
+    value: figure('The figure at the last look'),
     threshold: Type.Number(),
     unit: Type.String({ description: 'Of both: `%`, `ms`, `connections`, …' }),
-    forSeconds: Type.Number({ description: 'How long it must last before it fires' }),
-    runbook: Type.String({ description: 'The part of docs/runbook.md, as `#high-error-rate`' }),
+    forSeconds: Type.Number({ description: 'How long the fault must last before the alert fires' }),
+    runbook: Type.String({ description: 'Section of docs/runbook.md, such as `#high-error-rate`' }),
     silencedUntil: Type.Optional(timestamp),
   },
   { $id: 'Alert', title: 'Alert' },
@@ -39,11 +39,21 @@ export const Silence = Type.Object(
 );
 export type Silence = Static<typeof Silence>;
 
+export const NewSilence = Type.Object(
+  {
+    alert: Type.String({ minLength: 1, maxLength: 100 }),
+    comment: Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\u0000]*$' }),
+    minutes: Type.Integer({ minimum: 1, maximum: 7 * 24 * 60 }),
+  },
+  { additionalProperties: false },
+);
+export type NewSilence = Static<typeof NewSilence>;
+
 export const listAlerts = {
   method: 'GET',
   url: '/api/monitoring/alerts',
   schema: {
-    summary: 'Every rule and how it stands, firing ones first',
+    summary: 'Every alert and its state, firing ones first',
     response: { 200: Type.Object({ instance, alerts: Type.Array(Alert) }), ...operators },
   },
 } as const;
@@ -61,15 +71,8 @@ export const createSilence = {
   method: 'POST',
   url: '/api/monitoring/silences',
   schema: {
-    summary: 'Silence one alert, or all, for a while',
-    body: Type.Object(
-      {
-        alert: Type.String({ minLength: 1, maxLength: 100 }),
-        comment: Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\u0000]*$' }),
-        minutes: Type.Integer({ minimum: 1, maximum: 7 * 24 * 60 }),
-      },
-      { additionalProperties: false },
-    ),
+    summary: 'Silence one alert, or all of them, for some time',
+    body: NewSilence,
     response: { 201: Silence, 400: Problem, ...operators, 503: Problem },
   },
 } as const;

@@ -1,53 +1,76 @@
 import { statfs } from 'node:fs/promises';
-import type { Alert } from '#contracts/operations/alerts.ts';
+import type { FastifyInstance } from 'fastify';
 import type { ProcessFigures } from '#contracts/operations/process.ts';
-import type { TrafficWindow } from '#contracts/operations/traffic.ts';
+import type { Database } from '../../platform/database/pool/pool.ts';
 import type { HealthChecks } from '../../platform/health/health-checks.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { type Family, gauge } from '../../platform/metrics/metrics.ts';
-import type { Observation } from './alert-rules.ts';
-import type { Alerts } from './alerts.ts';
-import type { ProcessSample } from './traffic/process-samples.ts';
-import type { WindowTotals } from './traffic/traffic.ts';
+import type { AlertRule } from '../../platform/parts.ts';
+import { type Observation, RULES } from './alert-rules.ts';
+import { Alerts, ORDER } from './alerts.ts';
+import { Silences } from './silences.ts';
+import type { Traffic } from './traffic/traffic.ts';
 
-/** Where the rules' figures come from. */
+/** Where the figures of the rules come from. */
 export interface AlertSources {
-  traffic: {
-    /** What the process used since the tick before. */
-    samples: { readonly latest: ProcessSample | undefined };
-    figures(): ProcessFigures;
-    totals(window: TrafficWindow, now?: number): WindowTotals;
-    onTick(listener: (at: number) => void): () => void;
-  };
+  traffic: Pick<Traffic, 'figures' | 'totals' | 'onTick'> & { samples: Pick<Traffic['samples'], 'latest'> };
   checks: Pick<HealthChecks, 'recent'>;
   lifecycle: Pick<Lifecycle, 'state'>;
-  /** How often the database could not be reached since start. */
+  /** How often the database could not be reached since the start. */
   databaseFailures(): number;
   /** Any folder of the disk in question. */
   folder: string;
 }
 
-/** All in milliseconds. The rules are judged this often while there are ticks. */
+export interface Alerting {
+  alerts: Alerts;
+  silences: Silences;
+}
+
+/** All in milliseconds. The rules are judged at this interval while there are ticks. */
 const EVERY_MS = 5_000;
-/** What is sampled is judged by its mean over this time. */
+/** Samples are averaged over this time. */
 const MEAN_MS = 60_000;
-/** A disk fills slowly. */
 const DISK_EVERY_MS = 60_000;
-/** Nobody has asked for readiness since: then nobody knows. */
-const READINESS_AGE_MS = 60_000;
+/** Older results of checks do not count. */
+const MAX_READINESS_AGE_MS = 60_000;
 
 interface Sample {
   at: number;
   cpu: number;
   eventLoopDelayMs: number;
-  /** Failures of the database since start: at the sample before this one, and at this one. */
+  /** Failures of the database since the start: at the previous sample, and at this one. */
   failuresBefore: number;
-  failuresSince: number;
+  failures: number;
 }
 
 /**
- * Has the rules judged while requests come or a screen is open, and at no other time. It asks nobody anything but the
- * file system: what is known of readiness is what probes have found.
+ * Judges the rules of operations and of all parts until the application closes, and adds their states to the metrics.
+ *
+ * @throws Error if a rule of a part has the name of one of operations.
+ */
+export function startAlerting(
+  app: FastifyInstance,
+  options: Omit<AlertSources, 'databaseFailures'> & {
+    database: Database;
+    alertRules: readonly AlertRule[];
+  },
+): Alerting {
+  const { database, alertRules } = options;
+  const twice = alertRules.find(({ name }) => RULES.some((own) => own.name === name));
+  if (twice) throw new Error(`Operations has an alert rule '${twice.name}' of its own: rename the part's.`);
+  const sources = { ...options, databaseFailures: () => database.failures };
+  const silences = new Silences(database.db, app.log);
+  const alerts = new Alerts(app.log, silences, [...RULES, ...alertRules]);
+  app.metricsRegistry.add(...alertMetrics(alerts, sources), ...eventLoopMetrics(sources.traffic.samples));
+  const stop = watchAlerts(alerts, sources);
+  app.addHook('onClose', async () => stop());
+  return { alerts, silences };
+}
+
+/**
+ * Judges the rules while requests come or a screen is open. It queries nothing but the file system: readiness is known from the
+ * checks that probes have run.
  *
  * @returns A function that ends it.
  */
@@ -69,8 +92,9 @@ export function watchAlerts(alerts: Alerts, sources: AlertSources): () => void {
   /** Keeps the samples of the last minute. */
   function sample(at: number): void {
     const { cpu = 0, eventLoopDelayMs = 0 } = traffic.samples.latest ?? {};
-    const before = samples.at(-1)?.failuresSince ?? databaseFailures();
-    samples.push({ at, cpu, eventLoopDelayMs, failuresBefore: before, failuresSince: databaseFailures() });
+    const failures = databaseFailures();
+    const failuresBefore = samples.at(-1)?.failures ?? failures;
+    samples.push({ at, cpu, eventLoopDelayMs, failuresBefore, failures });
     while (Math.abs(at - (samples[0] as Sample).at) > MEAN_MS) samples.shift();
   }
 
@@ -79,17 +103,12 @@ export function watchAlerts(alerts: Alerts, sources: AlertSources): () => void {
     const { requests, errors, p95Ms, p99Ms } = traffic.totals('5m', at);
     const mean = (value: (one: Sample) => number) =>
       samples.reduce((sum, one) => sum + value(one), 0) / samples.length;
-    const required = Object.values(checks.recent(READINESS_AGE_MS)).filter((check) => check.required);
+    const required = Object.values(checks.recent(MAX_READINESS_AGE_MS)).filter((check) => check.required);
     const known = lifecycle.state === 'ready' && required.length > 0;
     return {
-      requests,
-      errors,
-      p95Ms,
-      p99Ms,
+      ...{ requests, errors, p95Ms, p99Ms, cores, diskFree },
       cpu: mean(({ cpu }) => cpu),
-      cores,
       memoryUsed: memoryUsed(memory),
-      diskFree,
       eventLoopDelayMs: mean(({ eventLoopDelayMs }) => eventLoopDelayMs),
       databaseFailures: databaseFailures() - (samples[0] as Sample).failuresBefore,
       poolWaiting: pool.waiting,
@@ -106,7 +125,7 @@ export function watchAlerts(alerts: Alerts, sources: AlertSources): () => void {
   });
 }
 
-/** For a scraper: how each alert stands, and what its rules need to judge the same. */
+/** Metrics: the state of each alert, and figures that the same rules need in Prometheus. */
 export function alertMetrics(
   alerts: Alerts,
   { traffic, folder }: Pick<AlertSources, 'traffic' | 'folder'>,
@@ -116,7 +135,7 @@ export function alertMetrics(
       alerts
         .list()
         .flatMap(({ name, severity, state }) =>
-          STATES.map((one) => [{ alert: name, severity, state: one }, Number(one === state)] as const),
+          ORDER.map((one) => [{ alert: name, severity, state: one }, Number(one === state)] as const),
         ),
     ),
     gauge(
@@ -136,26 +155,24 @@ export function alertMetrics(
   ];
 }
 
-/** For a scraper: what is sampled while requests come or a screen is open. */
-export const eventLoopMetrics = (samples: AlertSources['traffic']['samples']): Family[] => [
+/** Metrics that are sampled while requests come or a screen is open. */
+const eventLoopMetrics = (samples: AlertSources['traffic']['samples']): Family[] => [
   gauge(
     'nodejs_eventloop_utilization',
-    'Share of the last 2 s in which the event loop worked; none while it rests.',
+    'Share of the last 2 s in which the event loop worked; absent while idle.',
     () => samples.latest?.eventLoopUtilization ?? [],
   ),
   gauge(
     'nodejs_eventloop_delay_p99_seconds',
-    '99th percentile of how late timers were in the last 2 s; none while nothing happens.',
+    '99th percentile of the event loop delay in the last 2 s; absent while idle.',
     () => (samples.latest ? samples.latest.eventLoopDelayMs / 1_000 : []),
   ),
 ];
 
-const STATES: readonly Alert['state'][] = ['ok', 'pending', 'firing', 'resolved'];
-
 const memoryUsed = ({ rss, limit, heapUsed, heapLimit }: ProcessFigures['memory']) =>
   Math.max(heapUsed / heapLimit, limit ? rss / limit : 0);
 
-/** @returns Null where it cannot be told. */
+/** @returns Null if it cannot be read. */
 async function freeShareOf(folder: string): Promise<number | null> {
   const found = await statfs(folder).catch(() => undefined);
   return found && found.blocks > 0 ? found.bavail / found.blocks : null;

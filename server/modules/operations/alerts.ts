@@ -2,39 +2,42 @@ import type { BaseLogger } from 'pino';
 import type { Alert } from '#contracts/operations/alerts.ts';
 import { type Observation, RULES, type Rule } from './alert-rules.ts';
 
-/** What is known about silences. They are kept elsewhere: in the database. */
+/** The silences as last read from the database. */
 export interface Silenced {
-  /** Reads them again. Never rejects: while they cannot be read, the last known ones hold. */
+  /** Reads them again. Never rejects: if they cannot be read, the last known ones apply. */
   refresh(): Promise<void>;
-  /** @returns Until when an alert is silenced, in milliseconds since 1970; undefined where it is not. */
+  /** @returns When the silence of an alert ends, in milliseconds since 1970; undefined if it is not silenced. */
   until(alert: string, at: number): number | undefined;
 }
 
-/** Between two looks, in milliseconds. A longer one is a gap, in which nobody looked: it proves nothing. */
+/** A longer time between two looks is a gap, which proves nothing. In milliseconds, as the next two. */
 const MAX_STEP_MS = 45_000;
-/** What fires must be well for so long before it counts as resolved, and resolved ones are shown for so long. */
+/** A firing alert resolves after this time without the fault, and is shown as resolved for the time below. */
 const CALM_MS = 30_000;
 const SHOW_RESOLVED_MS = 15 * 60_000;
 
 interface Track {
-  rule: Rule;
+  readonly rule: Rule;
   state: Alert['state'];
-  /** When the state began; null for one that has always been well. */
+  /** When the state began; null if it never changed. */
   since: number | null;
   value: number | null;
-  /** For how long it has been seen to last: pending, the fault; firing, the calm after it. */
+  /** Observed duration: of the fault while pending, of the calm while firing. */
   heldMs: number;
-  /** Whether the last look saw calm. */
+  /** Whether the last look found calm. */
   calm: boolean;
-  /** Whether its figure could not be told at the last look. */
+  /** Whether the rule threw at the last look. */
   broken: boolean;
 }
 
+/** Of alerts in a list. */
+export const ORDER: readonly Alert['state'][] = ['firing', 'pending', 'resolved', 'ok'];
+
 /**
- * The rules, and how each stands: ok → pending → firing → resolved → ok.
+ * The alert rules and the state of each: ok → pending → firing → resolved → ok.
  *
- * Time is what was seen between two looks. A process that was frozen, or an hour without a request, neither fires nor
- * resolves anything: what was pending begins anew, and what was firing goes on until calm has been seen for a while.
+ * Only observed time counts. After a gap, such as a frozen process or an hour without requests, a pending alert starts again,
+ * and a firing alert goes on until enough calm was observed.
  */
 export class Alerts {
   readonly #tracks: readonly Track[];
@@ -43,9 +46,7 @@ export class Alerts {
   readonly #listeners = new Set<() => void>();
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  /**
-   * @param log Is told once of what fires and of what has resolved.
-   */
+  /** @param log Gets one line when an alert fires, and one when it resolves. */
   constructor(
     log: Pick<BaseLogger, 'info' | 'warn' | 'error'>,
     silenced: Silenced,
@@ -53,43 +54,40 @@ export class Alerts {
   ) {
     this.#log = log;
     this.#silenced = silenced;
-    this.#tracks = rules.map((rule) => ({
-      rule,
-      state: 'ok',
-      since: null,
-      value: null,
-      heldMs: 0,
-      calm: true,
-      broken: false,
-    }));
+    const ok = { state: 'ok', since: null, value: null, heldMs: 0, calm: true, broken: false } as const;
+    this.#tracks = rules.map((rule) => ({ rule, ...ok }));
   }
 
-  /**
-   * Judges every rule.
-   *
-   * @param at Now, in milliseconds since 1970.
-   */
+  /** Judges every rule. @param at Now, in milliseconds since 1970. */
   look(at: number, now: Observation): void {
     const step = at - this.#lookedAt;
-    // A clock that was set back says nothing either.
+    // A clock that was set back is a gap, too.
     const seenMs = step >= 0 && step <= MAX_STEP_MS ? step : undefined;
     this.#lookedAt = at;
-    const changed: Track[] = [];
-    for (const track of this.#tracks) {
-      track.value = this.#valueOf(track, now);
+    const changed = this.#tracks.filter((track) => {
       const before = track.state;
+      track.value = this.#valueOf(track, now);
       judge(track, at, seenMs);
-      if (track.state !== before) changed.push(track);
-    }
-    if (changed.length > 0) void this.#tell(changed, at);
+      return track.state !== before;
+    });
+    if (changed.length > 0) void this.#report(changed, at);
   }
 
-  /** Every rule and how it stands: firing ones first, then pending, then resolved. */
+  /** Every rule and its state: firing first, then pending, then resolved. */
   list(at: number = Date.now()): Alert[] {
-    const order: readonly Alert['state'][] = ['firing', 'pending', 'resolved', 'ok'];
     return this.#tracks
-      .map((track) => this.#written(track, at))
-      .sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
+      .map(({ rule, state, since, value }): Alert => {
+        const { name, summary, severity, threshold, unit, forSeconds } = rule;
+        const until = this.#silenced.until(name, at);
+        return {
+          ...{ name, summary, severity, state, threshold, unit, forSeconds },
+          since: since === null ? null : new Date(since).toISOString(),
+          value: rounded(value),
+          runbook: `#${name}`,
+          ...(until !== undefined && { silencedUntil: new Date(until).toISOString() }),
+        };
+      })
+      .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
   }
 
   /** Whether there is such a rule. */
@@ -97,18 +95,18 @@ export class Alerts {
     return this.#tracks.some(({ rule }) => rule.name === name);
   }
 
-  /** @returns A function that ends the subscription. The listener is told when the list has changed, not of each value. */
+  /** @returns A function that ends the subscription. The listener is called when a state or a silence has changed. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** To be called when a silence has been made or has ended. */
-  silencesChanged(): void {
+  /** Calls the listeners: a state has changed, or a silence was created or ended. */
+  changed(): void {
     for (const listener of this.#listeners) listener();
   }
 
-  /** A rule that throws knows nothing. It is said once, for the process must not end over it. */
+  /** Null for a rule that throws, which is logged once: it must not end the process. */
   #valueOf(track: Track, now: Observation): number | null {
     const { rule, broken } = track;
     try {
@@ -122,55 +120,34 @@ export class Alerts {
     }
   }
 
-  async #tell(changed: readonly Track[], at: number): Promise<void> {
-    const news = changed.map((track) => ({ ...track }));
-    for (const listener of this.#listeners) listener();
-    if (news.every(({ state }) => state !== 'firing' && state !== 'resolved')) return;
+  async #report(changed: readonly Track[], at: number): Promise<void> {
+    const news = changed
+      .filter(({ state }) => state === 'firing' || state === 'resolved')
+      .map((track) => ({ ...track }));
+    this.changed();
+    if (news.length === 0) return;
     await this.#silenced.refresh();
     for (const { rule, state, value } of news) {
-      if (state !== 'firing' && state !== 'resolved') continue;
       const { name, summary, severity, threshold, unit } = rule;
       const silenced = this.#silenced.until(name, at) !== undefined;
-      const fields = {
-        alert: name,
-        state,
-        value: rounded(value),
-        threshold,
-        unit,
-        ...(silenced && { silenced }),
-      };
+      const about = { alert: name, state, value: rounded(value), threshold, unit };
+      const fields = silenced ? { ...about, silenced } : about;
+      const level = severity === 'critical' ? 'error' : 'warn';
       if (state === 'resolved') this.#log.info(fields, `alert ${name} has resolved`);
-      else {
-        const level = silenced ? 'info' : severity === 'critical' ? 'error' : 'warn';
-        this.#log[level](fields, `alert ${name}: ${summary}. See docs/runbook.md#${name}`);
-      }
+      else
+        this.#log[silenced ? 'info' : level](
+          fields,
+          `alert ${name}: ${summary}. See docs/runbook.md#${name}`,
+        );
     }
-    // What was read of silences may show as well.
-    for (const listener of this.#listeners) listener();
-  }
-
-  #written({ rule, state, since, value }: Track, at: number): Alert {
-    const { name, summary, severity, threshold, unit, forSeconds } = rule;
-    const until = this.#silenced.until(name, at);
-    return {
-      name,
-      summary,
-      severity,
-      state,
-      since: since === null ? null : new Date(since).toISOString(),
-      value: rounded(value),
-      threshold,
-      unit,
-      forSeconds,
-      runbook: `#${name}`,
-      ...(until !== undefined && { silencedUntil: new Date(until).toISOString() }),
-    };
+    // The silences may have changed, too.
+    this.changed();
   }
 }
 
-const rounded = (value: number | null) => (value === null ? null : Math.round(value * 100) / 100);
+const rounded = (value: number | null) => value && Math.round(value * 100) / 100;
 
-/** @param seenMs How long ago the last look was; undefined after a gap. */
+/** @param seenMs Time since the last look; undefined after a gap. */
 function judge(track: Track, at: number, seenMs: number | undefined): void {
   const { rule, state, value } = track;
   const to = (next: Alert['state']) =>
@@ -179,7 +156,7 @@ function judge(track: Track, at: number, seenMs: number | undefined): void {
 
   if (state === 'firing') {
     const calm = value === null || (rule.below ? value >= rule.endsAt : value <= rule.endsAt);
-    // The first calm look only begins it: what was before it is not known to have been calm.
+    // The time before the first calm look does not count.
     track.heldMs = calm && track.calm && seenMs !== undefined ? track.heldMs + seenMs : 0;
     track.calm = calm;
     if (track.heldMs >= CALM_MS) to('resolved');

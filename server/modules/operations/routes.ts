@@ -14,7 +14,8 @@ import { sendNotStored } from '../../platform/http/quick-response.ts';
 import type {} from '../../platform/http/rate-limit/rate-limit.ts';
 import type { Logger } from '../../platform/logging/logger.ts';
 import type { Brought, Platform } from '../../platform/parts.ts';
-import { alertRoutes, startAlerting } from './alert-routes.ts';
+import { alertRoutes } from './alert-routes.ts';
+import { startAlerting } from './alert-watch.ts';
 import { figures } from './figures.ts';
 import { LogLevelSwitch } from './log/log-level.ts';
 import { viewLog } from './log/log-views.ts';
@@ -22,7 +23,6 @@ import { createNow } from './now.ts';
 import { profile } from './profile.ts';
 import { readinessRoutes } from './readiness.ts';
 import type { operationsSettings } from './settings.ts';
-import { silenceRoutes } from './silences.ts';
 import { stream } from './stream.ts';
 import { Traffic } from './traffic/traffic.ts';
 
@@ -66,7 +66,6 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
   await app.register(profile, { instance });
   await app.register(figures, { traffic, metricsRegistry, now });
   await app.register(alertRoutes, { instance, alerts, silences });
-  await app.register(silenceRoutes, { instance, alerts, silences });
   await app.register(readinessRoutes, { ...parts, instance, lifecycle });
   await app.register(stream, {
     ...views,

@@ -112,7 +112,7 @@ it('leaves no rows behind that nobody will ask for', async () => {
 it('refuses what names no alert, and what no database can hold', async () => {
   expect((await ask('POST', '/silences', { ...silence, alert: 'high-spirits' })).body).toMatchObject({
     status: 400,
-    detail: "There is no alert 'high-spirits', and '*' stands for all.",
+    detail: "There is no alert 'high-spirits'. Use '*' for all alerts.",
     errors: [{ path: 'body/alert' }],
   });
   for (const wrong of [
