@@ -3,33 +3,20 @@ import type { FastifySchema } from 'fastify';
 import { type ProcessStatus, readFigures, readPrometheus } from '#contracts/operations/process.ts';
 import { readHistory, readPerformance } from '#contracts/operations/traffic.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
-import type { Metrics } from '../../platform/metrics/metrics.ts';
 import type { Traffic } from './traffic/traffic.ts';
 
-export interface FiguresParts {
+interface FiguresOptions {
   traffic: Traffic;
-  metricsRegistry: Metrics;
   now: () => Promise<ProcessStatus>;
 }
 
-/** What is measured: for a screen, and for a person who has only a terminal. */
-export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, parts) => {
-  const { traffic, metricsRegistry, now } = parts;
-
+/** Figures of this process as JSON, and its metrics as text for a terminal. */
+export const figures: FastifyPluginAsyncTypebox<FiguresOptions> = async (app, { traffic, now }) => {
   if (!traffic.enabled) {
-    const routes = [readPrometheus, readFigures, readHistory, readPerformance];
-    for (const { method, url, schema } of routes) {
-      app.route({
-        method,
-        url,
-        schema: schema as FastifySchema,
-        config: { access: 'public' },
-        handler() {
-          throw new ProblemError('not-found', 'ENABLE_METRICS is false: nothing is measured here.');
-        },
-      });
-    }
-    return;
+    // Also for clients without a key: the hook runs before access is checked.
+    app.addHook('onRequest', async () => {
+      throw new ProblemError('not-found', 'ENABLE_METRICS is false: nothing is measured.');
+    });
   }
 
   app.route({
@@ -37,7 +24,7 @@ export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, part
     schema: readPrometheus.schema as FastifySchema,
     config: { access: 'operator', quiet: true },
     async handler(_request, reply) {
-      const { contentType, text } = await metricsRegistry.scrape();
+      const { contentType, text } = await app.metricsRegistry.scrape();
       return reply.type(contentType).send(text);
     },
   });
@@ -53,13 +40,10 @@ export const figures: FastifyPluginAsyncTypebox<FiguresParts> = async (app, part
   app.route({
     ...readPerformance,
     config: { access: 'operator' },
-    handler({ query }) {
-      const { window = '5m', route } = query;
-      const performance = traffic.report(window, route);
-      if (performance === undefined) {
-        throw new ProblemError('not-found', `Nobody has asked for '${route}' since this process began.`);
-      }
-      return performance;
+    handler({ query: { window = '5m', route } }) {
+      const report = traffic.report(window, route);
+      if (report) return report;
+      throw new ProblemError('not-found', `'${route}' has had no request since the start.`);
     },
   });
 };

@@ -2,14 +2,13 @@ import type { ProcessStatus } from '#contracts/operations/process.ts';
 import { type ProbeSources, ready } from '../../platform/health/probe-documents.ts';
 import type { Traffic } from './traffic/traffic.ts';
 
-/** Whoever looks now wants to know how it is now, not how it was when somebody last looked. In milliseconds. */
+/** Maximum age of the check results in a response, in milliseconds. */
 const FRESH_MS = 1_000;
 
 /**
- * How the process is at this moment: whether it is ready, since when, and its figures.
+ * The current status of the process: whether it is ready, since when, and its figures.
  *
- * Asking makes the required checks run if their results are older than a second; so a database that has stopped shows
- * within two looks.
+ * A call runs the required checks if their results are older than a second, so the second call notices that the database stopped.
  */
 export function createNow(
   instance: string,

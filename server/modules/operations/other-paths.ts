@@ -2,43 +2,34 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { alerts, dashboard, metricsStream, serviceMetrics } from '#contracts/operations/other-paths.ts';
 
 /**
- * Where guides of other servers look for monitoring. Each path leads to the one of ours that asks who is there: a browser
- * sends an operator's session to `/api` alone, so these cannot ask, and tell nothing.
+ * Paths under which other servers offer monitoring. Each redirects to our path, which checks access. These routes cannot: a browser
+ * sends the session of an operator to `/api` only. They reveal nothing.
  */
 export const otherPaths: FastifyPluginAsyncTypebox = async (app) => {
   const config = { access: 'public', limit: 'local' } as const;
 
-  app.route({
-    ...dashboard,
-    config,
-    handler(_request, reply) {
-      reply.redirect('/ops');
-    },
-  });
+  app.route({ ...dashboard, config, handler: (_request, reply) => void reply.redirect('/ops') });
 
   app.route({
     ...alerts,
     config,
-    handler({ headers: { accept } }, reply) {
-      // A browser that opens a page says so; a program wants the alerts themselves.
-      const isPage = accept?.includes('text/html') ?? false;
-      reply.header('vary', 'accept').redirect(isPage ? '/ops/alerts' : '/api/monitoring/alerts');
+    handler({ headers: { accept = '' } }, reply) {
+      // A browser that opens a page accepts HTML. A program wants the alerts themselves.
+      const path = accept.includes('text/html') ? '/ops/alerts' : '/api/monitoring/alerts';
+      reply.header('vary', 'accept').redirect(path);
     },
   });
 
   app.route({
     ...metricsStream,
     config,
-    handler({ url }, reply) {
-      reply.redirect(`/api/monitoring/stream${/\?.*/.exec(url) ?? ''}`);
-    },
+    handler: ({ url }, reply) => void reply.redirect(`/api/monitoring/stream${/\?.*/.exec(url) ?? ''}`),
   });
 
   app.route({
     ...serviceMetrics,
     config,
-    handler({ params: { name } }, reply) {
-      reply.redirect(`/api/monitoring/performance?route=${encodeURIComponent(name)}`);
-    },
+    handler: ({ params: { name } }, reply) =>
+      void reply.redirect(`/api/monitoring/performance?route=${encodeURIComponent(name)}`),
   });
 };

@@ -3,7 +3,7 @@ import { otherPaths } from './other-paths.ts';
 import { operationsRoutes } from './routes.ts';
 import type { operationsSettings } from './settings.ts';
 
-/** Operations: what operators see and do at `/ops`: figures, log, alerts, settings, production readiness. */
+/** Operations: the API of the screen `/ops` with figures, log, alerts, settings and production readiness. */
 export const operations = (platform: Platform<typeof operationsSettings>): Part => ({
   name: 'operations',
   async routesInEveryState(app, brought) {

@@ -4,18 +4,18 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { takeProfile } from '#contracts/operations/deployment.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 
-/** A CPU profile of this process while it works, in the form that browser tools open. */
+/** A CPU profile of this process, in the format of browser developer tools. */
 export const profile: FastifyPluginAsyncTypebox<{ instance: string }> = async (app, { instance }) => {
   let running = false;
 
   app.route({
     ...takeProfile,
-    // A HEAD would take a profile and throw it away.
+    // A HEAD request would take a profile and discard it.
     exposeHeadRoute: false,
     config: { access: 'operator', untimed: true },
     async handler({ query: { seconds = 5 } }, reply) {
       if (running) {
-        throw new ProblemError('conflict', 'A profile is being taken already. Try again when it has ended.');
+        throw new ProblemError('conflict', 'Another profile is being taken. Try again when it has ended.');
       }
       running = true;
       try {
@@ -31,9 +31,9 @@ export const profile: FastifyPluginAsyncTypebox<{ instance: string }> = async (a
     },
   });
 
-  /** @returns The profile as JSON, of less time where the client leaves or the process is told to stop. */
+  /** @returns The profile as JSON. It is shorter if the client disconnects or the process drains. */
   async function take(forMs: number, client: ServerResponse): Promise<string> {
-    // Few processes are ever profiled.
+    // Loaded late, because few processes are ever profiled.
     const { Session } = await import('node:inspector/promises');
     const inspector = new Session();
     inspector.connect();

@@ -2,8 +2,6 @@ import { statfs } from 'node:fs/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger } from 'fastify';
 import { type ReadinessItem, readProductionReadiness } from '#contracts/operations/deployment.ts';
-import type { Config } from '../../platform/config/config.ts';
-import type { EffectiveSetting } from '../../platform/config/reader.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { within } from '../../platform/lib/within.ts';
@@ -11,27 +9,15 @@ import { reportsRefused } from '../../platform/metrics/heap.ts';
 import type { Finding } from '../../platform/parts.ts';
 import { ITEM_NAMES, judgeReadiness } from './production-readiness.ts';
 import { type DatabaseFacts, type Deployment, warn, worstOf } from './readiness-findings.ts';
-import type { operationsSettings } from './settings.ts';
+import type { OperationsOptions } from './routes.ts';
 import { HEAP_LIMIT, MEMORY_LIMIT } from './traffic/process-samples.ts';
-
-export interface ReadinessOptions {
-  instance: string;
-  config: Config<typeof operationsSettings>;
-  settings: readonly EffectiveSetting[];
-  lifecycle: Lifecycle;
-  database: Pick<Database, 'pool' | 'pooler'>;
-  /** Any folder of the disk in question. */
-  folder: string;
-  /** Findings of parts, listed after ours. */
-  findings: readonly Finding[];
-}
 
 /** Each fact must arrive within this time, in milliseconds. */
 const MAX_WAIT_MS = 2_000;
 
 /** Production readiness: collects the facts on request, and judges them. */
-export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessOptions> = async (app, options) => {
-  const { instance, config, settings, lifecycle, database, folder, findings } = options;
+export const readinessRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, options) => {
+  const { about, config, settings, probeSources, database, folder, findings } = options;
   const twice = findings.find(({ name }) => ITEM_NAMES.has(name));
   if (twice) throw new Error(`Operations has a finding '${twice.name}' of its own: rename the part's.`);
 
@@ -51,7 +37,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessOptions> = asyn
           const { origin = 'default' } = settings.find((setting) => setting.name === name) ?? {};
           return origin !== 'default' && origin !== 'generated';
         },
-        migrations: migrations(lifecycle),
+        migrations: migrations(probeSources.lifecycle),
         pooler: database.pooler,
         database: facts,
         memory: { limit: MEMORY_LIMIT, heapLimit: HEAP_LIMIT },
@@ -63,7 +49,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<ReadinessOptions> = asyn
         runsAsRoot: process.getuid?.() === 0,
       });
       const items = [...own, ...brought];
-      return { instance, status: worstOf(items), items };
+      return { instance: about.instance, status: worstOf(items), items };
     },
   });
 };

@@ -1,12 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { readConfig } from '#contracts/operations/deployment.ts';
-import {
-  changeLogLevel,
-  type LogLevelNow,
-  listErrors,
-  readLogLevel,
-  readLogs,
-} from '#contracts/operations/log.ts';
+import { changeLogLevel, listErrors, readLogLevel, readLogs } from '#contracts/operations/log.ts';
 import type {} from '../../platform/http/connections.ts';
 import type {} from '../../platform/http/metrics.ts';
 import type {} from '../../platform/http/overload.ts';
@@ -26,18 +20,17 @@ import type { operationsSettings } from './settings.ts';
 import { stream } from './stream.ts';
 import { Traffic } from './traffic/traffic.ts';
 
-export type OperationsParts = Platform<typeof operationsSettings> & Brought;
+export type OperationsOptions = Platform<typeof operationsSettings> & Brought;
 
 /**
- * What operators may know and do. It works in every state of the process and without the database, because that is when
- * it is looked at; so it stands outside of what is held, limited in time and shed.
+ * The API of the operations screen. It is needed most when the server is not ready, so it works in every state and without the
+ * database, and is neither held, nor timed, nor shed.
  */
-export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = async (app, parts) => {
-  const { settings, log, logLines, probeSources, database } = parts;
-  const { instance } = parts.about;
+export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, options) => {
+  const { settings, log, logLines, probeSources, database } = options;
+  const { instance } = options.about;
   const { lifecycle, checks } = probeSources;
-  const { observations, metricsRegistry } = app;
-  const traffic = new Traffic(observations, {
+  const traffic = new Traffic(app.observations, {
     instance,
     connections: () => app.connections,
     pool: () => database.stats(),
@@ -45,10 +38,10 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
   });
   const { end: endViews, ...views } = viewLog(logLines);
   const now = createNow(instance, probeSources, traffic);
-  const { alerts, silences } = startAlerting(app, { ...parts, traffic, lifecycle, checks });
+  const { alerts, silences } = startAlerting(app, { ...options, traffic, lifecycle, checks });
   const level = new LogLevelSwitch(log, app.log as Logger);
 
-  // A screen that polls must not fill the log that it shows.
+  // Polling must not fill the log that the screen shows.
   app.addHook('onRoute', (route) => {
     const isRead = [route.method].flat().every((method) => method === 'GET' || method === 'HEAD');
     route.config = { limit: 'local', quiet: isRead, ...route.config };
@@ -64,20 +57,17 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
   });
 
   await app.register(profile, { instance });
-  await app.register(figures, { traffic, metricsRegistry, now });
+  await app.register(figures, { traffic, now });
   await app.register(alertRoutes, { instance, alerts, silences });
-  await app.register(readinessRoutes, { ...parts, instance, lifecycle });
+  await app.register(readinessRoutes, options);
   await app.register(stream, {
     ...views,
     instance,
     lifecycle,
     traffic,
     now,
-    alerts: {
-      list: () => alerts.list(),
-      onChange: (listener) => alerts.onChange(listener),
-      refresh: () => silences.refresh(),
-    },
+    alerts,
+    silences,
   });
 
   app.route({
@@ -101,6 +91,7 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
     }),
   });
 
+  const levelNow = () => ({ instance, ...level.now(), scope: 'this replica only' as const });
   app.route({ ...readLogLevel, config: { access: 'operator' }, handler: levelNow });
 
   app.route({
@@ -111,17 +102,6 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsParts> = asyn
       return levelNow();
     },
   });
-
-  function levelNow(): LogLevelNow {
-    const { level: inForce, until } = level.now();
-    return {
-      instance,
-      level: inForce,
-      configured: level.configured,
-      until: until === undefined ? null : new Date(until).toISOString(),
-      scope: 'this replica only',
-    };
-  }
 };
 
 const sum = (counts: Readonly<Record<string, number>>) =>

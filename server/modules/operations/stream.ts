@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Alert } from '#contracts/operations/alerts.ts';
 import type { LogLevel } from '#contracts/operations/log.ts';
 import type { ProcessStatus } from '#contracts/operations/process.ts';
 import { readStream, type StreamEvents } from '#contracts/operations/stream.ts';
@@ -7,34 +6,28 @@ import type { TrafficHistory, TrafficWindow } from '#contracts/operations/traffi
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { type EventStream, encodeEvent, events, HEARTBEAT_MS } from '../../platform/http/event-stream.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
+import type { Alerts } from './alerts.ts';
 import type { LogViews } from './log/log-views.ts';
+import type { Silences } from './silences.ts';
 import type { Traffic } from './traffic/traffic.ts';
 
-/** Screens that are open at once; each holds a connection. */
+/** Maximum number of open streams. Each holds a connection. */
 const MAX_CLIENTS = 1_000;
-/** Lines of the log go out together, this often, and so many at a time. */
+/** Log lines are sent in batches: at this interval, and at most this many at a time. */
 const LOG_MS = 250;
-const LOG_LINES = 200;
-/** After a reconnect, as many as the tail has. */
-const RESUMED_LINES = 1_000;
-const SHOWN_ERRORS = 50;
-/** Before a session ends its stream does: connecting again renews the one, and goes on with the other. */
+const MAX_LOG_LINES = 200;
+/** After a reconnect: as many as the tail has. */
+const MAX_RESUMED_LINES = 1_000;
+const MAX_ERRORS = 50;
+/** A stream ends this long before its session: the reconnect renews the session. */
 const SESSION_MARGIN_MS = 5 * 60_000;
 
-/** The alerts as they stand, and who tells when one changes. */
-export interface AlertSource {
-  list(): Alert[];
-  /** @returns A function that ends the subscription. */
-  onChange(listener: () => void): () => void;
-  /** Looks for silences that another process may have made. Never rejects. */
-  refresh(): Promise<void>;
-}
-
-export interface StreamParts extends LogViews {
+interface StreamOptions extends LogViews {
   instance: string;
   lifecycle: Lifecycle;
   traffic: Pick<Traffic, 'watch' | 'onTick' | 'history'>;
-  alerts: AlertSource;
+  alerts: Pick<Alerts, 'list' | 'onChange'>;
+  silences: Pick<Silences, 'refresh'>;
   now: () => Promise<ProcessStatus>;
 }
 
@@ -42,62 +35,58 @@ export interface StreamParts extends LogViews {
 interface Client {
   stream: EventStream;
   window: TrafficWindow;
-  /** The step of the history that it has. */
+  /** The last step of the history that it received. */
   lastStep: number;
-  /** Which lines of the log it wants, and up to which it has them. */
+  /** The level of the log lines that it wants, and the last line that it received. */
   level: LogLevel | undefined;
   seq: number;
-  /** Absent for who came with a key. */
+  /** Undefined for a client with a key. */
   sessionId: string | undefined;
   /** Milliseconds since 1970. */
   endsAt: number;
 }
 
 /**
- * The event stream of the operations screen: everything that it draws, from one process.
+ * The event stream of the operations screen. All of its events come from one process.
  *
- * While a screen is open the figures are sampled and readiness is looked at with each of them; when the last one closes,
- * nothing runs.
+ * While a screen is open, figures are sampled and readiness is checked. Nothing runs after the last one has closed.
  */
-export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts) => {
-  const { instance, lifecycle, traffic, alerts, tail, errors } = parts;
+export const stream: FastifyPluginAsyncTypebox<StreamOptions> = async (app, options) => {
+  const { instance, lifecycle, traffic, alerts, silences, tail, errors, now } = options;
   const clients = new Set<Client>();
-  /** Ends what runs while a screen is open. */
+  /** Stops what runs while a screen is open. */
   let stop: (() => void) | undefined;
 
   app.route({
     ...readStream,
-    // Nobody could end a HEAD.
+    // A HEAD request would never end.
     exposeHeadRoute: false,
     config: { access: 'operator', untimed: true },
     async handler(request, reply) {
-      if (clients.size >= MAX_CLIENTS) {
+      if (clients.size >= MAX_CLIENTS)
         throw new ProblemError('unavailable', `${MAX_CLIENTS} screens are open already. Close one of them.`);
-      }
-      const { log, window = '15m' } = request.query;
+      const { log: level, window = '15m' } = request.query;
       const resumed = resumedFrom(request.headers['last-event-id']);
+      const stream = events(reply, { onDrain: (one) => one.send(event('reconnect', { instance })) });
+      const history = traffic.history(window);
       const client: Client = {
-        stream: events(reply, { onDrain: (stream) => stream.send(event('reconnect', { instance })) }),
-        window,
-        lastStep: 0,
-        level: log,
+        ...{ stream, window, level },
+        lastStep: history.times.at(-1) ?? 0,
         seq: resumed ?? 0,
         sessionId: request.operatorSession?.id,
         endsAt: endOf(request.operatorSession?.expiresAt),
       };
       add(client);
-      client.stream.send(event('hello', { instance, heartbeatMs: HEARTBEAT_MS }));
-      const whole = traffic.history(window);
-      client.lastStep = whole.times.at(-1) ?? 0;
-      client.stream.send(event('history', whole));
-      client.stream.send(event('alerts', { instance, alerts: alerts.list() }));
-      client.stream.send(event('errors', shownErrors()));
-      if (log !== undefined) sendLines([client], resumed === undefined ? LOG_LINES : RESUMED_LINES);
-      client.stream.send(event('figures', await parts.now()));
-      // It has been told so, and is not sent on: that would bring it back at once.
-      if (request.draining.aborted) client.stream.end();
-      await alerts.refresh();
-      client.stream.send(event('alerts', { instance, alerts: alerts.list() }));
+      stream.send(event('hello', { instance, heartbeatMs: HEARTBEAT_MS }));
+      stream.send(event('history', history));
+      stream.send(shownAlerts());
+      stream.send(shownErrors());
+      sendLines([client], resumed === undefined ? MAX_LOG_LINES : MAX_RESUMED_LINES);
+      stream.send(event('figures', await now()));
+      // No `reconnect`: the client would come back to this process at once.
+      if (request.draining.aborted) stream.end();
+      await silences.refresh();
+      stream.send(shownAlerts());
     },
   });
   app.operators.onSignOut(({ id }) => {
@@ -110,18 +99,16 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
   function add(client: Client): void {
     if (client.stream.closed.aborted) return;
     clients.add(client);
-    client.stream.onClose(() => remove(client));
+    client.stream.onClose(() => {
+      clients.delete(client);
+      if (clients.size > 0) return;
+      stop?.();
+      stop = undefined;
+    });
     stop ??= run();
   }
 
-  function remove(client: Client): void {
-    clients.delete(client);
-    if (clients.size > 0) return;
-    stop?.();
-    stop = undefined;
-  }
-
-  /** @returns A function that ends all of it. */
+  /** @returns A function that stops all of it. */
   function run(): () => void {
     let seenErrors = errors.seen;
     let logTimer: NodeJS.Timeout | undefined;
@@ -131,27 +118,27 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
         void tick();
         if (errors.seen === seenErrors) return;
         seenErrors = errors.seen;
-        sendAll('errors', shownErrors());
+        sendAll(shownErrors());
       }),
-      alerts.onChange(() => sendAll('alerts', { instance, alerts: alerts.list() })),
+      alerts.onChange(() => sendAll(shownAlerts())),
       tail.onLines(() => {
         logTimer ??= setTimeout(() => {
           logTimer = undefined;
-          sendLines(clients, LOG_LINES);
+          sendLines(clients, MAX_LOG_LINES);
         }, LOG_MS).unref();
       }),
+      () => clearTimeout(logTimer),
     ];
     return () => {
-      clearTimeout(logTimer);
       for (const end of ends) end();
     };
   }
 
   async function tick(): Promise<void> {
     if (clients.size === 0) return;
-    sendAll('figures', await parts.now());
-    const further = sharedBy(
-      (client: Client) => `${client.window} ${client.lastStep}`,
+    sendAll(event('figures', await now()));
+    const stepsFor = oncePerKey(
+      ({ window, lastStep }) => `${window} ${lastStep}`,
       ({ window, lastStep }) => {
         const steps = stepsAfter(traffic.history(window), lastStep);
         return steps && { last: steps.times.at(-1) as number, text: event('history', steps) };
@@ -159,46 +146,45 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     );
     for (const client of clients) {
       if (Date.now() >= client.endsAt) client.stream.end();
-      const steps = further(client);
+      const steps = stepsFor(client);
       if (steps === undefined) continue;
       client.lastStep = steps.last;
       client.stream.send(steps.text);
     }
   }
 
-  function shownErrors(): StreamEvents['errors'] {
-    const latest = errors.list().slice(0, SHOWN_ERRORS);
-    return { instance, errors: latest.map(({ stack: _, ...group }) => group) };
+  const shownAlerts = () => event('alerts', { instance, alerts: alerts.list() });
+
+  function shownErrors(): Buffer {
+    const latest = errors.list().slice(0, MAX_ERRORS);
+    return event('errors', { instance, errors: latest.map(({ stack: _, ...group }) => group) });
   }
 
   function sendLines(to: Iterable<Client>, limit: number): void {
-    const further = sharedBy(
-      (client: Client) => `${client.level} ${client.seq}`,
+    const linesFor = oncePerKey(
+      ({ level, seq }) => `${level} ${seq}`,
       ({ level, seq }) => {
         if (level === undefined) return undefined;
         const { lines, missed } = tail.after(seq, { level, limit });
-        // At the beginning nothing is missed: it is an end of the log that was asked for.
-        if (seq === 0) return event('log', { instance, lines, missed: 0 }, tail.last);
-        return lines.length > 0 || missed > 0
-          ? event('log', { instance, lines, missed }, tail.last)
-          : undefined;
+        if (seq > 0 && lines.length === 0 && missed === 0) return undefined;
+        // The first batch is the end of the log by design: nothing is missed.
+        return event('log', { instance, lines, missed: seq === 0 ? 0 : missed }, tail.last);
       },
     );
     for (const client of to) {
-      const text = further(client);
+      const text = linesFor(client);
       if (client.level !== undefined) client.seq = tail.last;
       if (text) client.stream.send(text);
     }
   }
 
-  function sendAll<Name extends keyof StreamEvents>(name: Name, data: StreamEvents[Name]): void {
-    const text = event(name, data);
+  function sendAll(text: Buffer): void {
     for (const client of clients) client.stream.send(text);
   }
 
   /**
-   * @param seq The last line of the log that it holds; from there on a later connection resumes.
-   * @returns Bytes, which all who are sent them share until they have read them.
+   * @param seq The last log line that it holds, from which a later connection resumes.
+   * @returns One buffer, which all clients share.
    */
   function event<Name extends keyof StreamEvents>(
     name: Name,
@@ -208,21 +194,21 @@ export const stream: FastifyPluginAsyncTypebox<StreamParts> = async (app, parts)
     return encodeEvent({ event: name, data, ...(seq === undefined ? {} : { id: `${instance}:${seq}` }) });
   }
 
-  /** @returns The last line of the log that a client has, if it was this process that sent it. */
+  /** @returns The last log line that the client received, if this process sent it. */
   function resumedFrom(id: string | string[] | undefined): number | undefined {
     const [, name, seq] = /^(.+):(\d{1,15})$/.exec(String(id ?? '')) ?? [];
     return name === instance && Number(seq) <= tail.last ? Number(seq) : undefined;
   }
 };
 
-/** @param sessionEndsAt Undefined for who came with a key, which does not end. */
+/** @param sessionEndsAt Undefined for a client with a key, which does not expire. */
 function endOf(sessionEndsAt = Number.POSITIVE_INFINITY): number {
   const early = sessionEndsAt - SESSION_MARGIN_MS;
   return early - Date.now() > SESSION_MARGIN_MS ? early : sessionEndsAt;
 }
 
-/** @returns `make`, called once for all clients that have the same key. */
-function sharedBy<Value>(key: (client: Client) => string, make: (client: Client) => Value) {
+/** @returns `make`, called once for all clients with the same key. */
+function oncePerKey<Value>(key: (client: Client) => string, make: (client: Client) => Value) {
   const made = new Map<string, Value>();
   return (client: Client): Value => {
     const name = key(client);
@@ -231,7 +217,7 @@ function sharedBy<Value>(key: (client: Client) => string, make: (client: Client)
   };
 }
 
-/** The columns of a history from behind a time on; undefined where there is nothing new. */
+/** The columns of a history after a time; undefined if there are none. */
 function stepsAfter(history: TrafficHistory, time: number): TrafficHistory | undefined {
   const from = history.times.findIndex((at) => at > time);
   if (from === -1) return undefined;

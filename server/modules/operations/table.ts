@@ -1,6 +1,6 @@
 import { index, integer, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 
-/** Alerts that nobody wants to be told of for a while. Few rows, ended ones among them until the next is written. */
+/** Silences of alerts. Ended ones are removed when a new one is created. */
 export const silences = pgTable(
   'silences',
   {

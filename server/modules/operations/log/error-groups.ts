@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { ErrorGroup } from '#contracts/operations/log.ts';
 
-/** The kind that was seen least recently goes for a new one. */
+/** A new group evicts the least recently seen one. */
 const MAX_GROUPS = 200;
-/** Characters of what is shown. */
+/** Maximum lengths, in characters. */
 const MAX_MESSAGE = 1_000;
 const MAX_STACK = 8_000;
 
-/** An error in a line of the log, as pino's serializer writes it. */
+/** A log line with an error, as pino serializes it. */
 interface LoggedError {
   time: string | number;
   msg?: string;
@@ -17,17 +17,14 @@ interface LoggedError {
   err?: { type?: string; message?: string; stack?: string } | string;
 }
 
-/**
- * The errors of this process by kind. They are taken from the log, so that what stands here is what stands there, and
- * nobody has to remember to report an error twice.
- */
+/** The errors of this process by kind. They are taken from the log, so no error has to be reported twice. */
 export class ErrorGroups {
   /** Least recently seen first. */
   readonly #groups = new Map<string, ErrorGroup>();
-  /** Counts the errors; tells whoever has looked before whether there is more to see. */
+  /** Number of errors so far. It tells a reader whether there are new ones. */
   seen = 0;
 
-  /** Takes in one line of level `error` or `fatal`; one without an error is left to the log. */
+  /** Adds a line of level `error` or `fatal`. A line without an error object is ignored. */
   add(line: string): void {
     const { time, msg = '', requestId, method, route, err }: LoggedError = JSON.parse(line);
     if (err === undefined || err === null) return;
@@ -60,16 +57,16 @@ export class ErrorGroups {
   }
 }
 
-/** A copy: a slice of a text keeps the whole of it in memory. */
-const cut = (text: string, most: number) =>
-  text.length <= most ? text : `${Buffer.from(text.slice(0, most))}…`;
+/** A copy, because a slice of a string keeps the whole string in memory. */
+const cut = (text: string, max: number) =>
+  text.length <= max ? text : `${Buffer.from(text.slice(0, max))}…`;
 
 function fingerprintOf(type: string, message: string, stack: string | undefined): string {
   const kind = [type, withoutParticulars(message), firstFrameOfOurs(stack)].join('\n');
   return createHash('sha256').update(kind).digest('hex').slice(0, 16);
 }
 
-/** A message without what differs from one time to the next: what stands in quotes, ids, numbers. */
+/** A message without its variable parts: quoted text, ids, numbers. */
 export function withoutParticulars(message: string): string {
   return message
     .replace(/"[^"]*"|(?<!\w)'[^']*'|`[^`]*`|“[^”]*”/g, '…')
@@ -78,7 +75,7 @@ export function withoutParticulars(message: string): string {
     .replace(/\d+/g, '…');
 }
 
-/** Where our own code comes into a stack: neither Node's frames nor those of packages. */
+/** The first frame of our own code, neither of Node nor of a package. */
 export function firstFrameOfOurs(stack: string | undefined): string {
   const frames = stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
   const own = frames.find((line) => /:\d+:\d+\)?$/.test(line) && !/node_modules|\bnode:/.test(line));

@@ -22,7 +22,7 @@ it('changes every logger it was given, for a while, and says so', () => {
   expect([log.level, child.level, level.now()]).toEqual([
     'debug',
     'debug',
-    { level: 'debug', until: Date.now() + 300_000 },
+    { level: 'debug', configured: 'info', until: new Date(Date.now() + 300_000).toISOString() },
   ]);
   vi.advanceTimersByTime(299_999);
   expect(log.level).toBe('debug');
@@ -30,7 +30,7 @@ it('changes every logger it was given, for a while, and says so', () => {
   expect([log.level, child.level, level.now()]).toEqual([
     'info',
     'info',
-    { level: 'info', until: undefined },
+    { level: 'info', configured: 'info', until: null },
   ]);
   expect(lines.map(({ from, to }) => `${from} ${to}`)).toEqual(['info debug', 'debug info']);
 });
@@ -50,7 +50,7 @@ it('goes back when somebody looks, where the process was frozen and its timers w
   const { log, level } = made('info');
   level.change('debug', 60_000);
   vi.setSystemTime(Date.now() + 3_600_000);
-  expect(level.now()).toEqual({ level: 'info', until: undefined });
+  expect(level.now()).toMatchObject({ level: 'info', until: null });
   expect(log.level).toBe('info');
 });
 

@@ -3,10 +3,7 @@ import type { Logger } from '../../../platform/logging/logger.ts';
 
 type AnyLevel = Level | 'silent';
 
-/**
- * The log's level while the process runs: it can be changed for a while, and goes back by itself. A level that somebody
- * has to put back is a level that stays.
- */
+/** Changes the level of the log for a limited time, because a level that must be reset by hand stays. */
 export class LogLevelSwitch {
   readonly configured: AnyLevel;
   readonly #log: Logger;
@@ -14,47 +11,44 @@ export class LogLevelSwitch {
   #until: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param log Says what changes. @param others Loggers that were made from it; pino lets each have a level of its own. */
+  /** @param log Also logs the change. @param others Its child loggers: in pino each has its own level. */
   constructor(log: Logger, ...others: Logger[]) {
     this.configured = log.level as AnyLevel;
     this.#log = log;
     this.#loggers = [log, ...others];
   }
 
-  /** The level in force, and until when (milliseconds since 1970); undefined: for good. */
-  now(): { level: AnyLevel; until: number | undefined } {
-    // A timer does not count the time for which a process was frozen.
+  /** The current level, the configured level, and when the current one ends; null if it has no end. */
+  now(): { level: AnyLevel; configured: AnyLevel; until: string | null } {
+    // A timer does not count the time in which the process was frozen.
     if (this.#until !== undefined && Date.now() >= this.#until) this.reset();
-    return { level: this.#log.level as AnyLevel, until: this.#until };
+    const until = this.#until === undefined ? null : new Date(this.#until).toISOString();
+    return { level: this.#log.level as AnyLevel, configured: this.configured, until };
   }
 
-  /** @param forMs How long it holds. */
+  /** @param forMs Duration in milliseconds. */
   change(level: Level, forMs: number): void {
-    this.#say({ from: this.#log.level, to: level, minutes: Math.round(forMs / 60_000) }, () =>
-      this.#set(level),
-    );
+    this.#set(level, { minutes: Math.round(forMs / 60_000) });
     this.#until = Date.now() + forMs;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.reset(), forMs).unref();
   }
 
-  /** Puts it back to what was configured. */
+  /** Restores the configured level. */
   reset(): void {
     clearTimeout(this.#timer);
     if (this.#until === undefined) return;
     this.#until = undefined;
-    this.#say({ from: this.#log.level, to: this.configured }, () => this.#set(this.configured));
+    this.#set(this.configured);
   }
 
-  #set(level: AnyLevel): void {
-    for (const logger of this.#loggers) logger.level = level;
-  }
-
-  /** Said under whichever of the two levels lets more through. */
-  #say(what: object, change: () => void): void {
+  /** Logs the change under the more verbose of the two levels. */
+  #set(to: AnyLevel, more?: { minutes: number }): void {
+    const what = { from: this.#log.level, to, ...more };
+    const text = 'the level of the log changes';
     const before = this.#log.isLevelEnabled('warn');
-    if (before) this.#log.warn(what, 'the level of the log changes');
-    change();
-    if (!before) this.#log.warn(what, 'the level of the log changes');
+    if (before) this.#log.warn(what, text);
+    for (const logger of this.#loggers) logger.level = to;
+    if (!before) this.#log.warn(what, text);
   }
 }

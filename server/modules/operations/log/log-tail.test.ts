@@ -68,7 +68,7 @@ it('holds no more than half a million characters, and of a huge line its beginni
   tail.add(Buffer.from(line('warn', 'big', { requestId: 'r-big', object: 'y'.repeat(100_000) })));
   const huge = tail.read().at(-1);
   expect(huge).toMatchObject({ level: 'warn', requestId: 'r-big', fields: {} });
-  expect(huge?.message).toMatch(/^big … \(a line of 100\d\d\d characters/);
+  expect(huge?.message).toMatch(/^big … \(shortened: the line has 100\d\d\d characters\)$/);
 });
 
 it('keeps an unbroken end of what came, however long the pieces are', () => {

@@ -1,27 +1,27 @@
 import type { LogLevel, LogLine } from '#contracts/operations/log.ts';
 import { MAX_LINE } from '../../../platform/logging/log-lines.ts';
 
-/** What is kept: so many lines, or what of them fits into so many bytes. */
+/** Limits of the tail: lines, and bytes of them. */
 const MAX_LINES = 1_000;
 const MAX_BYTES = 512 * 1_024;
 
-/** pino's levels, in their order. */
+/** The levels of pino. */
 const LEVELS: Record<LogLevel, number> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
 const NAMES = new Map(Object.entries(LEVELS).map(([name, level]) => [level, name as LogLevel]));
 
 export interface LogQuery {
-  /** Lines of at least this level. */
+  /** The minimum level. */
   level?: LogLevel | undefined;
-  /** Text that a line holds somewhere; case is ignored. */
+  /** Text in a line, case-insensitive. */
   search?: string | undefined;
   requestId?: string | undefined;
-  /** So many at most: the newest. */
+  /** Maximum number of lines, the newest ones. */
   limit?: number | undefined;
 }
 
-/** Lines that were handed on together. */
-interface Piece {
-  /** Where it begins in the ring. */
+/** Lines that were written together. */
+interface Chunk {
+  /** Position in the ring. */
   start: number;
   end: number;
   /** Sequence number of its first line. */
@@ -30,23 +30,22 @@ interface Piece {
 }
 
 /**
- * The end of the log, in memory. Lines are kept as the bytes that were written, many together, and taken apart when
- * somebody asks; and in one ring of bytes that is made once. As strings, or as a buffer for each, they would be in the
- * collector's way: a busy server replaces half a megabyte of them several times a second, and what stays for some tenths of
- * one is too old to be collected cheaply.
+ * The end of the log, in memory: the bytes as written, in one ring that is allocated once, parsed on demand. Strings or separate
+ * buffers would burden the garbage collector: a busy server replaces half a megabyte of them several times a second, and objects
+ * that live for some tenths of a second are too old to be collected cheaply.
  */
 export class LogTail {
   readonly #ring = Buffer.allocUnsafeSlow(MAX_BYTES);
-  /** Where the next lines go. */
+  /** Position of the next line. */
   #end = 0;
-  /** What the ring holds, oldest first. */
-  readonly #pieces: Piece[] = [];
+  /** Oldest first. */
+  readonly #chunks: Chunk[] = [];
   /** The sequence number of the next line. */
   #next = 1;
   readonly #beforeReading: () => void;
   readonly #listeners = new Set<() => void>();
 
-  /** @param beforeReading Adds what has been logged and not yet handed on. */
+  /** @param beforeReading Flushes lines that were logged and not added yet. */
   constructor(beforeReading: () => void = () => {}) {
     this.#beforeReading = beforeReading;
   }
@@ -58,16 +57,16 @@ export class LogTail {
   }
 
   /**
-   * Takes in lines in UTF-8, each with its line break, and tells whoever waits for them.
+   * Adds lines in UTF-8, each with its line break, and calls the listeners.
    *
-   * @param lines Less than `MAX_BYTES` of them, or one alone.
-   * @param count How many there are; one alone where it is longer than `MAX_LINE`: such a one would push out all others, and is shortened.
+   * @param lines Less than `MAX_BYTES`, or a single line. A line above `MAX_LINE` comes alone and is shortened: it would evict all others.
+   * @param count The number of lines.
    */
   add(lines: Buffer, count = 1): void {
     const isHuge = count === 1 && lines.length > MAX_LINE;
     const bytes = isHuge ? Buffer.from(shortened(lines.toString())) : lines;
     if (this.#end + bytes.length > MAX_BYTES) {
-      // What lies from here to the end of the ring is the oldest, and would come before what is at its beginning.
+      // The chunks from here to the end of the ring are the oldest ones.
       this.#forget(this.#end, MAX_BYTES);
       this.#end = 0;
     }
@@ -75,18 +74,18 @@ export class LogTail {
     const end = start + bytes.length;
     this.#forget(start, end);
     this.#ring.set(bytes, start);
-    this.#pieces.push({ start, end, first: this.#next, count });
+    this.#chunks.push({ start, end, first: this.#next, count });
     this.#end = end;
     this.#next += count;
     for (const listener of this.#listeners) listener();
   }
 
-  /** Lets go of the oldest pieces as long as they begin between the two. */
+  /** Removes the oldest chunks while they begin between two positions. */
   #forget(from: number, to: number): void {
     for (;;) {
-      const [oldest] = this.#pieces;
-      if (oldest === undefined || oldest.start < from || oldest.start >= to) return;
-      this.#pieces.shift();
+      const { start = -1 } = this.#chunks[0] ?? {};
+      if (start < from || start >= to) return;
+      this.#chunks.shift();
     }
   }
 
@@ -96,54 +95,50 @@ export class LogTail {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The lines that fit, oldest first. */
+  /** Matching lines, oldest first. */
   read(query: LogQuery = {}): LogLine[] {
     return this.after(0, query).lines;
   }
 
   /**
-   * The lines behind the one with the sequence number `seq`, as far as they fit and are kept, oldest first.
+   * Matching lines after sequence number `seq`, oldest first.
    *
-   * @returns `missed` is how many of those behind `seq` are kept no longer, or would have fitted beyond the limit.
+   * @returns `missed`: lines after `seq` that were evicted, and matching lines beyond the limit.
    */
   after(
     seq: number,
-    { level, search, requestId, limit = MAX_LINES }: LogQuery = {},
+    { level, search = '', requestId = '', limit = MAX_LINES }: LogQuery = {},
   ): { lines: LogLine[]; missed: number } {
     this.#beforeReading();
-    const least = level === undefined ? 0 : LEVELS[level];
-    const wanted = search?.toLowerCase();
+    const minLevel = level === undefined ? 0 : LEVELS[level];
+    const wanted = search.toLowerCase();
     const lines: LogLine[] = [];
-    const first = Math.max(this.#pieces[0]?.first ?? this.#next, this.#next - MAX_LINES);
+    const first = Math.max(this.#chunks[0]?.first ?? this.#next, this.#next - MAX_LINES);
     const oldest = Math.max(first, seq + 1);
     let missed = oldest - (seq + 1);
-    for (const piece of this.#pieces.toReversed()) {
-      if (piece.first + piece.count <= oldest) break;
-      const texts = this.#ring.toString('utf8', piece.start, piece.end).split('\n');
-      for (let at = piece.count - 1; at >= Math.max(0, oldest - piece.first); at--) {
+    for (const chunk of this.#chunks.toReversed()) {
+      if (chunk.first + chunk.count <= oldest) break;
+      const texts = this.#ring.toString('utf8', chunk.start, chunk.end).split('\n');
+      for (let at = chunk.count - 1; at >= Math.max(0, oldest - chunk.first); at--) {
         const text = texts[at] as string;
-        if (levelOf(text) < least) continue;
-        if (wanted !== undefined && !text.toLowerCase().includes(wanted)) continue;
-        if (requestId !== undefined && !text.includes(requestId)) continue;
-        if (lines.length === limit) {
-          missed++;
-          continue;
-        }
-        const line = parsed(piece.first + at, text);
-        if (requestId === undefined || line.requestId === requestId) lines.push(line);
+        if (levelOf(text) < minLevel || !text.includes(requestId)) continue;
+        if (wanted !== '' && !text.toLowerCase().includes(wanted)) continue;
+        const line = lines.length < limit ? parsed(chunk.first + at, text) : undefined;
+        if (line === undefined) missed++;
+        else if (requestId === '' || line.requestId === requestId) lines.push(line);
       }
     }
     return { lines: lines.reverse(), missed };
   }
 }
 
-/** pino puts the level first, so a line need not be parsed to be left out. */
+/** pino writes the level first, so a line that does not match need not be parsed. */
 function levelOf(text: string): number {
   const [, word = ''] = /^\{"level":"?(\w+)/.exec(text) ?? [];
   return LEVELS[word as LogLevel] ?? Number(word);
 }
 
-/** What a line of the log holds besides fields of its own. */
+/** The standard fields of a line. */
 interface Written {
   level: LogLevel | number;
   time: string | number;
@@ -163,9 +158,9 @@ function parsed(seq: number, text: string): LogLine {
   };
 }
 
-/** The same line with the beginning of what it says, and without all else but what leads to its request. */
+/** The line with the beginning of its message and without its other fields, except the request id. */
 function shortened(line: string): string {
   const { level, time, msg = '', requestId }: Written = JSON.parse(line);
-  const note = `${msg.slice(0, 1_000)} … (a line of ${line.length} characters, too long to be kept here)`;
+  const note = `${msg.slice(0, 1_000)} … (shortened: the line has ${line.length} characters)`;
   return JSON.stringify({ level, time, requestId, msg: note });
 }

@@ -2,13 +2,13 @@ import type { LogLines } from '../../../platform/logging/log-lines.ts';
 import { ErrorGroups } from './error-groups.ts';
 import { LogTail } from './log-tail.ts';
 
-/** What can be seen of the log from inside, without its file. */
+/** Views of the log that need no log file. */
 export interface LogViews {
   tail: LogTail;
   errors: ErrorGroups;
 }
 
-/** @returns Views of what the log holds from here on, and a function that lets go of it. */
+/** @returns Views of the log from now on, and a function that ends the subscription. */
 export function viewLog(log: LogLines): LogViews & { end: () => void } {
   const tail = new LogTail(log.flush);
   const errors = new ErrorGroups();

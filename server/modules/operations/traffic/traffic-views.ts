@@ -52,28 +52,19 @@ export interface Recorded {
 }
 
 /** The complete steps of a window, as columns. */
-export function historyOf(
-  { instance, startedAt, steps }: Recorded,
-  window: TrafficWindow,
-  now: number,
-): TrafficHistory {
+export function historyOf(recorded: Recorded, window: TrafficWindow, now: number): TrafficHistory {
+  const { instance, startedAt, steps } = recorded;
   const current = stepOf(now);
   const first = Math.max(stepOf(startedAt), current - WINDOW_MS[window] / STEP_MS);
   const found = range(first, current).map((number) => steps.at(number));
   const column = (value: (step: Step) => number | null | undefined) =>
     found.map((step) => rounded(step ? (value(step) ?? null) : null));
+  const requests = found.map((step) => step?.requests);
+  const sampled = SAMPLED.map((name) => [name, column(({ sampled }) => sampled?.[name])]);
   return {
-    instance,
-    window,
-    ...requestColumns(
-      found.map((step) => step?.requests),
-      first,
-      STEP_MS,
-    ),
-    ...(Object.fromEntries(SAMPLED.map((name) => [name, column(({ sampled }) => sampled?.[name])])) as Record<
-      keyof Sampled,
-      (number | null)[]
-    >),
+    ...{ instance, window },
+    ...requestColumns(requests, first, STEP_MS),
+    ...(Object.fromEntries(sampled) as Record<keyof Sampled, (number | null)[]>),
     queryP95Ms: column(({ queries }) => queries.quantile(0.95)),
     refusedPerSecond: column(({ refused }) => refused / (STEP_MS / 1_000)),
   };
@@ -143,11 +134,8 @@ export function reportOf(
 /** The complete minutes of one route. */
 function routeHistory(route: RouteTraffic, first: number, last: number): TrafficReport['history'] {
   const tallies = new Map(route.since(first).map(({ minute, tally }) => [minute, tally]));
-  return requestColumns(
-    range(first, last).map((minute) => tallies.get(minute)),
-    first,
-    MINUTE_MS,
-  );
+  const found = range(first, last).map((minute) => tallies.get(minute));
+  return requestColumns(found, first, MINUTE_MS);
 }
 
 /** Integers from `first` to the one before `end`. */

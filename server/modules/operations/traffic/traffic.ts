@@ -9,7 +9,7 @@ import {
   operationOf,
 } from '../../../platform/metrics/observations.ts';
 import type { Route } from '../../../platform/metrics/routes.ts';
-import { CORES, HEAP_LIMIT, MEMORY_LIMIT, ProcessSamples } from './process-samples.ts';
+import { CORES, HEAP_LIMIT, MEMORY_LIMIT, type ProcessSample, ProcessSamples } from './process-samples.ts';
 import { minuteOf, RouteTraffic } from './route-traffic.ts';
 import { Sketch } from './sketch.ts';
 import { Slowest } from './slowest.ts';
@@ -31,6 +31,7 @@ export const TICK_MS = 2_000;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const MAX_SLOW = 20;
+const IDLE: ProcessSample = { eventLoopUtilization: 0, eventLoopDelayMs: 0, cpu: 0, gcMsPerSecond: 0 };
 
 /** Figures that other components count. */
 export interface TrafficSources {
@@ -172,7 +173,7 @@ export class Traffic implements Observer {
     const { open, working } = this.#sources.connections();
     const { max, total, idle, waiting } = this.#sources.pool();
     const { rss, heapUsed, external } = memoryUsage();
-    const { latest } = this.samples;
+    const { eventLoopUtilization, eventLoopDelayMs, cpu, gcMsPerSecond } = this.samples.latest ?? IDLE;
     return {
       at: new Date(now).toISOString(),
       requestsPerSecond: round(requests / seconds),
@@ -180,14 +181,11 @@ export class Traffic implements Observer {
       ...latency,
       inFlight: working,
       connections: open,
-      eventLoop: {
-        utilization: latest?.eventLoopUtilization ?? 0,
-        delayP99Ms: round(latest?.eventLoopDelayMs ?? 0),
-      },
-      cpu: round(latest?.cpu ?? 0),
+      eventLoop: { utilization: eventLoopUtilization, delayP99Ms: round(eventLoopDelayMs) },
+      cpu: round(cpu),
       cores: CORES,
       memory: { rss, heapUsed, heapLimit: HEAP_LIMIT, external, limit: MEMORY_LIMIT },
-      gcMsPerSecond: round(latest?.gcMsPerSecond ?? 0),
+      gcMsPerSecond: round(gcMsPerSecond),
       pool: { size: max, open: total, idle, waiting, acquireP95Ms: rounded(acquires.quantile(0.95)) },
       queryP95Ms: rounded(queries.quantile(0.95)),
       refused: this.#sources.refused(),
