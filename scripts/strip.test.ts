@@ -94,6 +94,14 @@ describe('strip', () => {
     expect(stdout).toMatch(/tables: nests\n.*needs: birds/);
   });
 
+  it('explains its options, and changes nothing', () => {
+    const { status, stdout } = strip(['nests', '--help']);
+    expect(status).toBe(0);
+    for (const option of ['--all', '--with-dependents', '--deployed', '--drop', '--dry-run'])
+      expect(stdout).toContain(option);
+    untouched();
+  });
+
   it('refuses a part that others need, and names them', () => {
     const { status, stderr } = strip(['birds']);
     expect(status).toBe(1);

@@ -45,7 +45,17 @@ const OPTIONS = {
   deployed: { type: 'boolean' },
   drop: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const;
+
+const HELP = `npm run strip                     lists the parts
+npm run strip NAME …              removes parts: folders, contracts, lines, migrations, packages
+npm run strip -- --all            removes every part that came with the template
+npm run strip -- NAME … OPTION …
+  --with-dependents   also removes the parts that need them
+  --deployed          keeps tables and migrations, because servers of the previous release use them
+  --drop              later: writes the migration that drops those tables
+  --dry-run           shows what would happen`;
 
 type Flags = Partial<Record<keyof typeof OPTIONS, boolean>>;
 
@@ -68,6 +78,10 @@ function main(): void {
   const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
   const npm = keptByNpm();
   const flags: Flags = { ...npm.flags, ...values };
+  if (flags.help) {
+    console.log(HELP);
+    return;
+  }
   const names = [...npm.names, ...positionals];
   const parts = readParts(root);
   if (flags.drop) {

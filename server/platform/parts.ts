@@ -31,6 +31,8 @@ export interface Part {
   readonly findings?: readonly Finding[];
   /** Where pages may load from besides this origin, by directive of the content security policy. Name hosts. */
   readonly contentSources?: Readonly<Record<string, readonly string[]>>;
+  /** The path of a screen for operators. In development the terminal shows a link that signs in there. */
+  readonly signInPath?: string;
   /** Subcommands of `main.js`, by name. */
   readonly commands?: Readonly<Record<string, Command>>;
   /** Ends what it holds, when requests have finished and before the database's pool ends. */

@@ -6,6 +6,7 @@ import type { operationsSettings } from './settings.ts';
 /** Operations: the API of the screen `/ops` with figures, log, alerts, settings and production readiness. */
 export const operations = (platform: Platform<typeof operationsSettings>): Part => ({
   name: 'operations',
+  signInPath: '/ops',
   async routesInEveryState(app, brought) {
     await app.register(operationsRoutes, { ...platform, ...brought });
     await app.register(otherPaths);

@@ -143,9 +143,9 @@ export async function start(parts: StartParts): Promise<void> {
     port.handOver(handler);
     const measured = config.metrics.enabled ? app.metricsRegistry : undefined;
     parts.metricsPort?.handOver(metricsListener(measured, probeSources));
-    return schemas;
+    return { schemas, signInPath: application.modules.find((part) => part.signInPath)?.signInPath };
   });
-  const [schemas] = await Promise.all([loaded, reached]);
+  const [{ schemas, signInPath }] = await Promise.all([loaded, reached]);
 
   await lifecycle.step(
     'migrations',
@@ -154,7 +154,7 @@ export async function start(parts: StartParts): Promise<void> {
   );
   signal.throwIfAborted();
   lifecycle.to('ready');
-  announce(parts, signInToken);
+  announce(parts, signInToken && signInPath && `${signInPath}#token=${signInToken.value}`);
   await schemas.compileAll(signal);
 }
 
@@ -171,7 +171,7 @@ function isAtOwnTerminal({ environment, listen }: Config): boolean {
 }
 
 /** The address to open, where a person looks for it. A token is for the terminal alone, so it is never logged. */
-function announce({ config, log, flush, port }: StartParts, signInToken: SignInToken | undefined): void {
+function announce({ config, log, flush, port }: StartParts, signIn: string | undefined): void {
   const { hosts } = config.listen;
   const named = hosts.find((host) => !['0.0.0.0', '::', '127.0.0.1', '::1'].includes(host)) ?? 'localhost';
   const address = config.publicUrl ?? `http://${named.includes(':') ? `[${named}]` : named}:${port.port}`;
@@ -180,7 +180,7 @@ function announce({ config, log, flush, port }: StartParts, signInToken: SignInT
   if (process.stdout.isTTY) {
     // What happened before it stands above it.
     flush();
-    const operations = signInToken && `http://localhost:${port.port}/ops#token=${signInToken.value}`;
+    const operations = signIn && `http://localhost:${port.port}${signIn}`;
     process.stdout.write(
       `\n  ${about.name} ${about.version} is ready after ${readyMs} ms\n  → ${address}${moved}\n` +
         (operations ? `  operations: ${operations}\n\n` : '\n'),
