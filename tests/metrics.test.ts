@@ -46,7 +46,7 @@ describe('METRICS_PORT', () => {
     expect({ status, type }).toEqual({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' });
     expect(text).toContain('\napp_ready 0\n');
     expect(text).toMatch(/app_state\{state="(starting|migrating)"\} 1/);
-    for (const path of ['/', '/api/status', '/api/things', '/metrics/x', '/ops']) {
+    for (const path of ['/', '/api/status', '/api/things', '/metrics/x', '/other']) {
       expect((await fetch(url + path)).status, path).toBe(404);
     }
     expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(404);
