@@ -205,14 +205,14 @@ describe.concurrent('a process ends', () => {
     expect(second.output()).toContain('9000_thing.sql was changed after it had been applied');
   });
 
-  it('with 1 and a sentence where its port is taken', async () => {
+  it('with 1 and a sentence where its port is in use', async () => {
     const { port, server: blocker } = await blockPort();
     await using server = await startServer({
       PORT: String(port),
       DATABASE_URL: 'postgres://u:p@127.0.0.1:1/d',
     });
     expect(await server.ended()).toBe(1);
-    expect(server.output()).toContain(`Port ${port} is taken`);
+    expect(server.output()).toContain(`Port ${port} is in use`);
     expect(server.output()).toContain('set PORT to another one');
     expect(server.output().trim().split('\n')).toHaveLength(1);
     blocker.close();
@@ -237,6 +237,9 @@ describe.concurrent('a process ends', () => {
     await idle.answer();
     await using unused = await openRaw(server.url);
     expect(await server.end(signal)).toBe(0);
+    expect(server.log()).toContainEqual(
+      expect.objectContaining({ level: 'info', signal, msg: `received ${signal}, draining` }),
+    );
     await Promise.all([idle.closed, unused.closed]);
     const open = `select count(*)::int as n from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
     expect((await query(database.url, open)).rows).toEqual([{ n: 0 }]);
@@ -283,6 +286,7 @@ describe.concurrent('a process ends', () => {
     await until('the first signal', async () => (await statusOf(server.url)).state === 'draining');
     // Without it, it would be 0 after the delay.
     expect(await server.end('SIGINT')).toBe(1);
+    expect(server.log().map(({ msg }) => msg)).toContain('received SIGINT again, exiting now');
   });
 
   it('with 1 when SHUTDOWN_TIMEOUT_MS has passed, and says so', async () => {
@@ -293,13 +297,13 @@ describe.concurrent('a process ends', () => {
     const began = Date.now();
     expect(await server.end()).toBe(1);
     expect(Date.now() - began).toBeGreaterThan(650);
-    expect(server.output()).toContain('SHUTDOWN_TIMEOUT_MS=700');
+    expect(server.output()).toContain('shutdown timed out (SHUTDOWN_TIMEOUT_MS=700), exiting with ');
   });
 
   it.each([
-    ['uncaughtException', `throw new Error('nobody caught this')`],
-    ['unhandledRejection', `Promise.reject(new Error('nobody caught this'))`],
-  ])('with 1 for an %s, which is in the log, after the requests in flight', async (_what, code) => {
+    ['uncaught exception', `throw new Error('nobody caught this')`],
+    ['unhandled rejection', `Promise.reject(new Error('nobody caught this'))`],
+  ])('with 1 for an %s, which is in the log, after the requests in flight', async (what, code) => {
     await using crashing = await preload(code);
     await using server = await startServer({ DATABASE_URL: crashing.database.url, ...crashing.env });
     await server.ready();
@@ -312,6 +316,7 @@ describe.concurrent('a process ends', () => {
     expect(await server.ended()).toBe(1);
     expect(server.log().map(({ msg }) => msg)).toContain('draining → stopped');
     expect(server.log().find(({ level }) => level === 'fatal')).toMatchObject({
+      msg: what,
       err: { message: 'nobody caught this', stack: expect.stringContaining('preload.cjs') },
     });
   });

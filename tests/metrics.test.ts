@@ -112,7 +112,7 @@ describe('METRICS_PORT', () => {
   test('names itself when it is taken, and is refused where it is PORT', async () => {
     await using taken = await startServer({ DATABASE_URL: UNREACHABLE, METRICS_PORT: String(server.port) });
     expect(await taken.ended()).toBe(1);
-    expect(taken.output()).toMatch(/Port \d+ is taken .* set METRICS_PORT to another one/);
+    expect(taken.output()).toMatch(/Port \d+ is in use .* set METRICS_PORT to another one/);
     const port = String(await freePort());
     await using same = await startServer({ DATABASE_URL: UNREACHABLE, PORT: port, METRICS_PORT: port });
     expect(await same.ended()).toBe(78);

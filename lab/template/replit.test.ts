@@ -243,6 +243,6 @@ describe('a workspace', () => {
     const [code] = await once(child, 'close', { signal: AbortSignal.timeout(15_000) });
     taken.close();
     expect(code).toBe(1);
-    expect(said).toContain(`Port ${settings.localPort} is taken`);
+    expect(said).toContain(`Port ${settings.localPort} is in use`);
   });
 });

@@ -1,11 +1,10 @@
 import type { ConfigOf, Platform } from './setting.ts';
 import type { basics } from './settings/basics.ts';
-import { items, LOOPBACK } from './values.ts';
+import { ANY_ADDRESS, items, LOOPBACK } from './values.ts';
 
 /** The host names that the server answers under. */
 
 const LOOPBACK_NAMES = ['localhost', '*.localhost', ...LOOPBACK];
-const ANY_ADDRESS = ['0.0.0.0', '::'];
 
 /**
  * In production the names that are set, and any name where none is. Elsewhere the server answers with sources, under

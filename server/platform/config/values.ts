@@ -1,12 +1,14 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { GIB, MIB } from '../lib/units.ts';
 import { type Context, type Parser, Refusal } from './setting.ts';
+
+export { GIB, MIB };
 
 /** The kinds of values that settings have: how each is read, and what is said about one that cannot be. */
 
 const MAX_DELAY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-export const MIB = 1024 * 1024;
 
 const UNITS: Record<'ms' | 'bytes', [pattern: RegExp, factor: number][]> = {
   ms: [
@@ -20,7 +22,7 @@ const UNITS: Record<'ms' | 'bytes', [pattern: RegExp, factor: number][]> = {
     [/^b(ytes?)?$/i, 1],
     [/^ki?b?$/i, 1024],
     [/^mi?b?$/i, MIB],
-    [/^gi?b?$/i, 1024 * MIB],
+    [/^gi?b?$/i, GIB],
   ],
 };
 
@@ -129,6 +131,8 @@ export function parseHosts(list: string): string[] {
 }
 
 export const LOOPBACK = ['127.0.0.1', '::1'];
+/** What a server that listens on all addresses of a family names. */
+export const ANY_ADDRESS = ['0.0.0.0', '::'];
 
 export function parseOrigin(value: string): string {
   const url = URL.parse(value);

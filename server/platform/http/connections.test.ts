@@ -21,7 +21,7 @@ let gate: PromiseWithResolvers<string>;
 const sockets = new Set<Socket>();
 
 async function start(most = 10_000, trusts?: (address: string | undefined) => boolean) {
-  port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false, false);
+  port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false);
   const { server } = port;
   // As in production: Node's own 5 s would end what lingers before this plugin does.
   server.keepAliveTimeout = 65_000;

@@ -30,7 +30,7 @@ const upgraded: Duplex[] = [];
 let unread = () => 0;
 
 beforeEach(async () => {
-  port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false, false);
+  port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false);
   lifecycle = new Lifecycle([]);
   lifecycle.to('ready');
   app = Fastify({ serverFactory: () => port.server });
@@ -87,7 +87,7 @@ async function open(request: string): Promise<{ socket: Socket; heard: () => str
   return { socket, heard: () => heard, ended: () => ended };
 }
 
-/** As the process does it. @returns How long it took, in milliseconds. */
+/** Drains like the process. @returns How long it took, in milliseconds. */
 async function drained(): Promise<number> {
   const began = performance.now();
   lifecycle.to('draining');
@@ -96,7 +96,7 @@ async function drained(): Promise<number> {
   return performance.now() - began;
 }
 
-it('ends a stream of events, and says so', async () => {
+it('ends a stream of events', async () => {
   const client = await open(GET('/events'));
   await vi.waitFor(() => expect(client.heard()).toContain('event: hello\ndata: "a\\nb"\n\n'));
   expect(await drained()).toBeLessThan(IN_TIME_MS);
@@ -122,7 +122,7 @@ it('ends one that is opened during the drain', async () => {
   await vi.waitFor(() => expect(late.ended()).toBe(true));
 });
 
-it('lets whoever holds an upgraded connection say goodbye', async () => {
+it('lets the owner of an upgraded connection send a last message', async () => {
   upgradeRaw();
   app.draining.addEventListener('abort', () => {
     for (const socket of upgraded) socket.end('bye');
@@ -163,7 +163,7 @@ it('lets a client that reads slowly have all of its answer', { timeout: 60_000 }
   expect(client.heard().length).toBeGreaterThan(LARGE.length);
 });
 
-it('upgrades nothing where nobody asked for it', async () => {
+it('upgrades nothing without a listener for it', async () => {
   const client = await open(UPGRADE.replace('/socket', '/nowhere'));
   expect(client.heard()).toMatch(/^HTTP\/1\.1 404 /);
   await once(client.socket.end(), 'close');

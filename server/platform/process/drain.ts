@@ -5,7 +5,7 @@ import type { Running } from './start.ts';
 
 /** While requests finish, connections that have become idle are closed this often, in milliseconds. */
 const SWEEP_MS = 50;
-/** So many requests are named where more are open. */
+/** Of more open requests only this many are listed. */
 const MAX_NAMED = 10;
 
 export interface DrainParts {
@@ -15,11 +15,11 @@ export interface DrainParts {
 }
 
 /**
- * From draining to stopped: serves on for `delayMs`, so that whoever routes traffic here learns of it; then takes no new
- * connections, lets requests in flight finish, and ends what start-up began, last first.
+ * Serves for `delayMs` more, so that load balancers notice; then accepts no new connections, lets requests in flight finish,
+ * and closes what start-up opened, last first.
  *
  * The lifecycle is `draining` already: `/ready` says 503 and every answer carries `Connection: close`. Idle connections
- * stay open during the delay, because closing one may cross the next request that is on its way over it.
+ * stay open during the delay: a request may be on its way over one.
  */
 export async function drain({
   port,
@@ -30,7 +30,7 @@ export async function drain({
   if (delayMs > 0) await sleep(delayMs);
 
   if (port) {
-    // Told to stop before the application was loaded: nobody will answer what has been waiting for it.
+    // The application is not loaded, so it will not answer the requests that wait for it.
     if (!running.app) {
       port.handOver((_request, response) =>
         response.writeHead(503, { 'retry-after': '1', connection: 'close' }).end(),
@@ -39,14 +39,14 @@ export async function drain({
     const closed = port.stopListening();
     const sweep = setInterval(() => {
       port.closeSilentConnections();
-      // Node takes a connection for idle whose answer has ended, although its client still reads it.
+      // To Node a connection is idle once its answer has ended, although its client still reads it.
       if (!running.app?.connections.flushing) port.server.closeIdleConnections();
     }, SWEEP_MS);
     await closed;
     clearInterval(sweep);
   }
 
-  // One that fails must not keep the next from ending.
+  // If one fails, the next is closed all the same.
   for (const [what, end] of [
     ['application', () => running.app?.close()],
     ['database pool', () => running.database?.close()],
@@ -55,12 +55,12 @@ export async function drain({
     try {
       await end();
     } catch (error) {
-      log?.warn({ err: error }, `the ${what} did not end well`);
+      log?.warn({ err: error }, `closing the ${what} failed`);
     }
   }
 }
 
-/** What keeps a drain from ending, for whoever reads the log afterwards: in one sentence, and for machines. */
+/** What a drain waits for: as fields and as a sentence for the log. */
 export function stillOpen({ app, database }: Running) {
   const requests = app?.connections.unanswered() ?? [];
   const connections = app?.connections.open ?? 0;

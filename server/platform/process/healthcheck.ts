@@ -1,20 +1,20 @@
 /**
- * What the image's HEALTHCHECK runs, in a process of its own: exit code 0 when the server beside it answers 200 to `/live`,
- * or to another path that is given as argument.
+ * The image's HEALTHCHECK, a process of its own: exit code 0 if the server answers 200 to `/live`, or to the path given as
+ * argument.
  *
- * It runs every few seconds within the server's own limits of memory and CPU, so it is a socket and one line of text:
- * `fetch` would take twice the time and 15 MB more.
+ * It runs every few seconds within the server's limits of memory and CPU, so it writes one line of text to a socket: `fetch`
+ * takes twice the time and 15 MB more.
  */
 import { connect } from 'node:net';
 import { readListenAddress } from '../config/config.ts';
 
-/** Below the time-out of the HEALTHCHECK itself, so that the reason is told. In milliseconds. */
+/** Below the time-out of the HEALTHCHECK itself, so that the reason is printed. In milliseconds. */
 const LIMIT_MS = 2_500;
 
 const [path = '/live'] = process.argv.slice(2);
 const { hosts, port } = readListenAddress();
 const [host = '127.0.0.1'] = hosts;
-// The address for all addresses is one to listen on, not one to connect to.
+// A client cannot connect to the address that stands for all addresses.
 const target = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
 
 process.exitCode = 1;

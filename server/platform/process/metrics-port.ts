@@ -3,14 +3,14 @@ import type { Socket } from 'node:net';
 import type { ListenAddress } from '../config/config.ts';
 import { type OpenPort, openPort } from './port.ts';
 
-/** A few scrapers and probes, each for a moment. */
+/** There are a few scrapers and probes, each connected for a moment. */
 const MAX_CONNECTIONS = 50;
-/** A client that sends and reads nothing gets this long, in milliseconds: Prometheus gives up after 10 s by default. */
+/** A client that neither sends nor reads is disconnected after this time, in milliseconds: Prometheus's default time-out. */
 const SILENT_MS = 10_000;
 
 /**
- * Opens METRICS_PORT. No plugin stands before its answers, so each connection gets one, and where there are too many the
- * oldest is closed for the new one: a flood takes more time to come round than a probe needs.
+ * Opens METRICS_PORT. No plugin protects it, so each connection gets one answer, and a connection too many closes the oldest:
+ * a flood needs longer to displace a probe than the probe needs.
  *
  * @param answerEarly As for {@link openPort}.
  */
@@ -18,7 +18,7 @@ export async function openMetricsPort(
   address: Pick<ListenAddress, 'hosts' | 'port'>,
   answerEarly: (request: IncomingMessage, response: ServerResponse) => boolean,
 ): Promise<OpenPort> {
-  const port = await openPort(address, answerEarly, false, 'METRICS_');
+  const port = await openPort(address, answerEarly, { prefix: 'METRICS_' });
   const { server } = port;
   const open = new Set<Socket>();
   server.on('connection', (socket) => {

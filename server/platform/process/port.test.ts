@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openRaw, openSeen } from '../../../tests/support/raw-http.ts';
 import { freePort } from '../../../tests/support/server.ts';
 import { until } from '../../../tests/support/until.ts';
-import { type OpenPort, openPort } from './port.ts';
+import { type OpenPort, openPort, type PortOptions } from './port.ts';
 
 const GET = 'GET /thing HTTP/1.1\r\nHost: x\r\n\r\n';
 const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
@@ -17,7 +17,7 @@ const BOTH = hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
 const open: OpenPort[] = [];
 /** How many requests have come that have to wait. */
 let waiting = 0;
-async function start(hosts = ['127.0.0.1'], port = 0, mayMove = false): Promise<OpenPort> {
+async function start(hosts = ['127.0.0.1'], port = 0, options: PortOptions = {}): Promise<OpenPort> {
   const opened = await openPort(
     { hosts, port },
     (request, response) => {
@@ -28,7 +28,7 @@ async function start(hosts = ['127.0.0.1'], port = 0, mayMove = false): Promise<
       response.end('alive');
       return true;
     },
-    mayMove,
+    options,
   );
   open.push(opened);
   return opened;
@@ -128,7 +128,7 @@ describe('a port', () => {
   it('is the next free one where it may move, on whichever family it is taken', async () => {
     for (const host of BOTH) {
       await using other = await taken(host);
-      const port = await start(BOTH, other.port, true);
+      const port = await start(BOTH, other.port, { mayMove: true });
       expect(port.insteadOf).toBe(other.port);
       expect(port.port).toBeGreaterThan(other.port);
       expect(port.port).toBeLessThanOrEqual(other.port + 20);
@@ -138,13 +138,13 @@ describe('a port', () => {
   it('that is taken and may not move is an error with a remedy', async () => {
     await using other = await taken('127.0.0.1');
     await expect(start(['127.0.0.1'], other.port)).rejects.toThrow(
-      `Port ${other.port} is taken (127.0.0.1:${other.port}). Stop what uses it, or set PORT to another one.`,
+      `Port ${other.port} is in use (127.0.0.1:${other.port}). Stop what uses it, or set PORT to another one.`,
     );
   });
 
   it.runIf(hasIpv6)('that is taken on the second address leaves none open', async () => {
     await using other = await taken('::1');
-    await expect(start(BOTH, other.port)).rejects.toThrow('is taken');
+    await expect(start(BOTH, other.port)).rejects.toThrow('is in use');
     await using _free = await start(['127.0.0.1'], other.port).then(() => taken('127.0.0.1'));
   });
 
@@ -158,10 +158,9 @@ describe('a port', () => {
   });
 });
 
-it('a connection that the system has no room for is told once, and ends nothing', async () => {
-  const port = await start();
+it('an accept error is reported once in ten seconds, and ends nothing', async () => {
   const told: Error[] = [];
-  port.onNoRoom = (error) => told.push(error);
+  const port = await start(['127.0.0.1'], 0, { onAcceptError: (error) => told.push(error) });
   for (let n = 0; n < 3; n++) port.server.emit('error', new Error('accept EMFILE'));
   expect(told.map(({ message }) => message)).toEqual(['accept EMFILE']);
   expect((await fetch(`http://127.0.0.1:${port.port}/live`)).status).toBe(200);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   createServer,
   type IncomingMessage,
@@ -10,6 +11,7 @@ import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../config/config.ts';
 import { QuickResponse } from '../http/quick-response.ts';
 import { settleShapes } from '../lib/settled-shapes.ts';
+import { MIB } from '../lib/units.ts';
 
 /** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
 const MAX_WAITING = 2_000;
@@ -17,37 +19,26 @@ const MAX_WAITING = 2_000;
  * What the bodies of those may hold, in bytes, and what one holds before it is read at most: a stream's high-water mark of
  * 64 KiB, and one read from the socket.
  */
-const MAX_WAITING_BYTES = 16 * 2 ** 20;
+const MAX_WAITING_BYTES = 16 * MIB;
 const STREAM_BYTES = 128 * 1_024;
 /** Long enough for the first request of a new connection to arrive, in milliseconds. */
 const SILENT_MS = 1_000;
-/** A client that has been upgraded, as to a WebSocket, gets this long to close once we have, in milliseconds. */
+/** After we end an upgraded connection, such as a WebSocket, its client has this long to close it. In milliseconds. */
 const UPGRADED_CLOSE_MS = 1_000;
-/** How an HTTP server of Node takes its connections; a plain listener would not. */
+/** The options with which an HTTP server of Node accepts connections; a plain listener has others by default. */
 const AS_HTTP = { allowHalfOpen: true, noDelay: true } as const;
-/** In development so many ports after the wanted one are tried. */
+/** In development this many ports after the requested one are tried. */
 const PORTS_TO_TRY = 20;
-/** Where connections cannot be taken, none of thousands can; one word of it in this time is enough. In milliseconds. */
-const NO_ROOM_SAID_MS = 10_000;
+/** Accept errors come in thousands; one is reported in this time, in milliseconds. */
+const ACCEPT_ERROR_PAUSE_MS = 10_000;
 
-export interface OpenPort {
-  server: Server;
-  port: number;
-  /** The port that was wanted and is taken, where another was opened instead. */
-  insteadOf: number | undefined;
-  /** Told of connections that could not be taken, at most once in ten seconds: the system has no room for them. */
-  onNoRoom: (error: Error) => void;
-  /** Passes everything to the application from now on, first what has waited for it. */
-  handOver(handler: RequestListener): void;
-  /** Makes every answer from now on the last one of its connection, and has it say so. */
-  closeAfterAnswers(): void;
-  /**
-   * For the drain: closes connections that have not said a word for a second, and those that a library has taken over, such
-   * as WebSockets: first from our side, and a second later for good.
-   */
-  closeSilentConnections(): void;
-  /** Takes no new connections. Open ones live on; resolves when the last one has ended. */
-  stopListening(): Promise<void>;
+export interface PortOptions {
+  /** Take the next free port if the requested one is in use. */
+  mayMove?: boolean;
+  /** Of the settings that name the address, `HOST` and `PORT`, for errors. */
+  prefix?: '' | 'METRICS_';
+  /** Called when connections cannot be accepted, such as when no file descriptor is left; once in ten seconds at most. */
+  onAcceptError?: (error: Error) => void;
 }
 
 /**
@@ -55,126 +46,147 @@ export interface OpenPort {
  *
  * @param address Where to listen: one server behind every address, so that limits and drains see all connections.
  * @param answerEarly Answers what needs no application (the probes); returns false for everything else, which waits.
- * @param mayMove Take the next free port when the wanted one is taken.
- * @param prefix Of the settings that name the address, `HOST` and `PORT`, for errors.
  * @throws Error with a remedy when the port cannot be opened.
  */
 export async function openPort(
-  address: Pick<ListenAddress, 'hosts' | 'port'>,
+  { hosts, port: wanted }: Pick<ListenAddress, 'hosts' | 'port'>,
   answerEarly: (request: IncomingMessage, response: ServerResponse) => boolean,
-  mayMove: boolean,
-  prefix: '' | 'METRICS_' = '',
+  { mayMove = false, prefix = '', onAcceptError = () => {} }: PortOptions = {},
 ): Promise<OpenPort> {
-  let waiting: [IncomingMessage, ServerResponse][] | undefined = [];
-  let waitingBytes = 0;
-  const early: RequestListener = (request, response) => {
-    if (answerEarly(request, response)) return;
-    const { 'content-length': length = 0, 'transfer-encoding': encoding } = request.headers;
-    const bytes = Math.min(Number(length), STREAM_BYTES);
-    // What a chunked body holds in pieces of a byte cannot be told.
-    const fits = encoding === undefined && waitingBytes + bytes <= MAX_WAITING_BYTES;
-    if (waiting !== undefined && waiting.length < MAX_WAITING && fits) {
-      waitingBytes += bytes;
-      waiting.push([request, response]);
-    } else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
-  };
   settleShapes(QuickResponse);
-  const server = createServer(
-    {
-      // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
-      connectionsCheckingInterval: 1_000,
-      headersTimeout: 5_000,
-      // A body may take its time as long as it comes at all, which platform/http/connections.ts sees to.
-      requestTimeout: 0,
-      // Node would refuse it without telling anybody; platform/http/connections.ts does, and it is logged and counted.
-      requireHostHeader: false,
-      ServerResponse: QuickResponse,
-    },
-    early,
-  );
-
-  // Node takes a connection without a first request, as browsers open in advance, for one in the middle of it.
-  const acceptedAt = new Map<Socket, number>();
-  server.on('connection', (socket) => {
-    acceptedAt.set(socket, performance.now());
-    socket.once('close', () => acceptedAt.delete(socket));
+  const server = createServer({
+    // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
+    connectionsCheckingInterval: 1_000,
+    headersTimeout: 5_000,
+    // A body may take its time as long as it comes at all, which platform/http/connections.ts sees to.
+    requestTimeout: 0,
+    // platform/http/connections.ts refuses a request without Host, so that it is logged and counted.
+    requireHostHeader: false,
+    ServerResponse: QuickResponse,
   });
-
-  // What a library takes over is no longer Node's to close. Node upgrades as soon as anybody listens for it, so this one
-  // begins with the first who does.
-  const upgraded = new Map<Duplex, { closedAt?: number }>();
-  server.on('newListener', function begin(event) {
-    if (event !== 'upgrade') return;
-    server.off('newListener', begin);
-    server.on('upgrade', (_request, socket) => {
-      upgraded.set(socket, {});
-      socket.once('close', () => upgraded.delete(socket));
-    });
-  });
-
-  const wanted = address.port;
   const last = mayMove && wanted !== 0 ? wanted + PORTS_TO_TRY : wanted;
   for (let port = wanted; ; port++) {
     try {
-      const listeners = await listen(server, address.hosts, port);
-      let saidAt = Number.NEGATIVE_INFINITY;
-      const open: OpenPort = {
-        onNoRoom: () => {},
-        server,
-        port: portOf(listeners[0]),
-        insteadOf: port === wanted ? undefined : wanted,
-        handOver(handler) {
-          server.off('request', early).on('request', handler);
-          const held = waiting ?? [];
-          waiting = undefined;
-          for (const [request, response] of held) if (!response.destroyed) handler(request, response);
-        },
-        closeAfterAnswers() {
-          // Before any other listener, whoever answers: Node adds the header by itself.
-          server.prependListener('request', (_request, response) => {
-            response.shouldKeepAlive = false;
-          });
-        },
-        closeSilentConnections() {
-          const now = performance.now();
-          for (const [socket, at] of acceptedAt)
-            if (socket.bytesRead === 0 && at < now - SILENT_MS) socket.destroy();
-          for (const [socket, state] of upgraded) {
-            if (state.closedAt === undefined) {
-              state.closedAt = now;
-              // Whoever writes on, as it may not have heard of the drain, is to meet no error that ends the process.
-              socket.on('error', () => {}).end();
-            } else if (state.closedAt < now - UPGRADED_CLOSE_MS) socket.destroy();
-          }
-        },
-        async stopListening() {
-          await Promise.all(listeners.map(closed));
-        },
-      };
-      // An error that nobody listens for would end the process; here it is one visitor who could not come in.
-      for (const listener of listeners) {
-        listener.on('error', (error) => {
-          if (performance.now() - saidAt < NO_ROOM_SAID_MS) return;
-          saidAt = performance.now();
-          open.onNoRoom(error);
-        });
-      }
-      return open;
+      const listeners = await listen(server, hosts, port);
+      reportAcceptErrors(listeners, onAcceptError);
+      return new OpenPort(server, listeners, answerEarly, port === wanted ? undefined : wanted);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || port >= last) {
-        throw new Error(whyNot(error as NodeJS.ErrnoException, address.hosts, port, prefix), {
-          cause: error,
-        });
-      }
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE' && port < last) continue;
+      throw new Error(listenErrorMessage(error as NodeJS.ErrnoException, hosts, port, prefix), {
+        cause: error,
+      });
     }
   }
 }
 
-/**
- * Listens on every address, or on none of them.
- *
- * Further addresses are plain listeners that hand their connections to the one HTTP server.
- */
+/** A server that listens, and the requests that wait until the application is loaded. */
+export class OpenPort {
+  readonly server: Server;
+  readonly port: number;
+  /** The port that was requested and is in use, where another was opened instead. */
+  readonly insteadOf: number | undefined;
+  readonly #listeners: readonly Listener[];
+  readonly #early: RequestListener;
+  readonly #waiting: [IncomingMessage, ServerResponse][] = [];
+  #waitingBytes = 0;
+  readonly #acceptedAt = new Map<Socket, number>();
+  /** Connections that a library has taken over, such as WebSockets; the time at which we ended each of them. */
+  readonly #upgraded = new Map<Duplex, number | undefined>();
+
+  constructor(
+    server: Server,
+    listeners: readonly [Listener, ...Listener[]],
+    answerEarly: (request: IncomingMessage, response: ServerResponse) => boolean,
+    insteadOf: number | undefined,
+  ) {
+    this.server = server;
+    this.port = portOf(listeners[0]);
+    this.insteadOf = insteadOf;
+    this.#listeners = listeners;
+    this.#early = (request, response) => {
+      if (!answerEarly(request, response)) this.#keep(request, response);
+    };
+    server.on('request', this.#early);
+    // To Node a connection without a first request, as browsers open in advance, is busy.
+    server.on('connection', (socket) => {
+      this.#acceptedAt.set(socket, performance.now());
+      socket.once('close', () => this.#acceptedAt.delete(socket));
+    });
+    // Node upgrades connections as soon as there is a listener, and no longer closes those. So this one is added with the first.
+    server.on('newListener', function begin(this: Server, event) {
+      if (event !== 'upgrade') return;
+      server.off('newListener', begin);
+      server.on('upgrade', (_request, socket) => track(socket));
+    });
+    const track = (socket: Duplex) => {
+      this.#upgraded.set(socket, undefined);
+      socket.once('close', () => this.#upgraded.delete(socket));
+    };
+  }
+
+  /** Passes everything to the application from now on, first what has waited for it. */
+  handOver(handler: RequestListener): void {
+    this.server.off('request', this.#early).on('request', handler);
+    for (const [request, response] of this.#waiting.splice(0)) {
+      if (!response.destroyed) handler(request, response);
+    }
+  }
+
+  /** Makes every answer from now on the last one of its connection, with `Connection: close`. */
+  closeAfterAnswers(): void {
+    // Before any other listener; Node then adds the header by itself.
+    this.server.prependListener('request', (_request, response) => {
+      response.shouldKeepAlive = false;
+    });
+  }
+
+  /**
+   * For the drain: closes connections that have sent nothing for a second, and ends upgraded ones, which are destroyed if
+   * they are still open a second later.
+   */
+  closeSilentConnections(): void {
+    const now = performance.now();
+    for (const [socket, at] of this.#acceptedAt)
+      if (socket.bytesRead === 0 && at < now - SILENT_MS) socket.destroy();
+    for (const [socket, endedAt] of this.#upgraded) {
+      if (endedAt === undefined) {
+        this.#upgraded.set(socket, now);
+        // A library that goes on writing must not cause an error that ends the process.
+        socket.on('error', () => {}).end();
+      } else if (endedAt < now - UPGRADED_CLOSE_MS) socket.destroy();
+    }
+  }
+
+  /** Accepts no new connections. Open ones live on; resolves when the last one has ended. */
+  async stopListening(): Promise<void> {
+    await Promise.all(this.#listeners.map(closed));
+  }
+
+  #keep(request: IncomingMessage, response: ServerResponse): void {
+    const { 'content-length': length = 0, 'transfer-encoding': encoding } = request.headers;
+    const bytes = Math.min(Number(length), STREAM_BYTES);
+    // A chunked body in pieces of one byte takes much more memory than its length, which is unknown as well.
+    const fits = encoding === undefined && this.#waitingBytes + bytes <= MAX_WAITING_BYTES;
+    if (this.#waiting.length < MAX_WAITING && fits) {
+      this.#waitingBytes += bytes;
+      this.#waiting.push([request, response]);
+    } else response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
+  }
+}
+
+/** An `error` event without a listener would end the process; here it concerns one connection. */
+function reportAcceptErrors(listeners: readonly Listener[], report: (error: Error) => void): void {
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  for (const listener of listeners) {
+    listener.on('error', (error) => {
+      if (performance.now() - reportedAt < ACCEPT_ERROR_PAUSE_MS) return;
+      reportedAt = performance.now();
+      report(error);
+    });
+  }
+}
+
+/** Listens on every address, or on none. All but the first are plain listeners that pass connections to the HTTP server. */
 async function listen(
   server: Server,
   hosts: readonly string[],
@@ -183,21 +195,18 @@ async function listen(
   const listeners: Listener[] = [];
   try {
     for (const host of hosts) {
-      const listener =
-        listeners.length === 0
-          ? server
-          : createListener(AS_HTTP, (socket) => server.emit('connection', socket));
+      const [first] = listeners;
+      const listener = first
+        ? createListener(AS_HTTP, (socket) => server.emit('connection', socket))
+        : server;
       try {
-        // A system-chosen port (0) is chosen once; the other addresses follow it.
-        const chosen = port === 0 && listeners[0] ? portOf(listeners[0]) : port;
-        await opened(listener, host, chosen);
+        // A port chosen by the system (0) is chosen once, for every address.
+        await opened(listener, host, port === 0 && first ? portOf(first) : port);
         listeners.push(listener);
       } catch (error) {
         // A machine without IPv6 has no ::1; the other loopback address is enough.
-        const missing = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(
-          (error as NodeJS.ErrnoException).code ?? '',
-        );
-        if (!missing || hosts.length === 1) throw error;
+        const { code = '' } = error as NodeJS.ErrnoException;
+        if (hosts.length === 1 || !['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(code)) throw error;
       }
     }
     const [first, ...others] = listeners;
@@ -209,15 +218,9 @@ async function listen(
   }
 }
 
-function opened(listener: Listener, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: Error) => reject(error);
-    listener.once('error', failed);
-    listener.listen({ host, port, backlog: 4_096 }, () => {
-      listener.off('error', failed);
-      resolve();
-    });
-  });
+async function opened(listener: Listener, host: string, port: number): Promise<void> {
+  listener.listen({ host, port, backlog: 4_096 });
+  await once(listener, 'listening');
 }
 
 const portOf = (listener: Listener) => (listener.address() as AddressInfo).port;
@@ -226,7 +229,7 @@ const portOf = (listener: Listener) => (listener.address() as AddressInfo).port;
 const closed = (listener: Listener) =>
   new Promise((resolve) => Listener.prototype.close.call(listener, resolve));
 
-function whyNot(
+function listenErrorMessage(
   error: NodeJS.ErrnoException,
   hosts: readonly string[],
   port: number,
@@ -235,9 +238,9 @@ function whyNot(
   const where = hosts.map((host) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(' and ');
   switch (error.code) {
     case 'EADDRINUSE':
-      return `Port ${port} is taken (${where}). Stop what uses it, or set ${prefix}PORT to another one.`;
+      return `Port ${port} is in use (${where}). Stop what uses it, or set ${prefix}PORT to another one.`;
     case 'EACCES':
-      return `Port ${port} may not be opened by this user (${where}). Set ${prefix}PORT to one above 1023.`;
+      return `This user may not open port ${port} (${where}). Set ${prefix}PORT to one above 1023.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `This machine has no address ${hosts.join(', ')}. Set ${prefix}HOST to one it has, or to 0.0.0.0 for all of them.`;

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { inGroup, setting } from '../setting.ts';
-import { boolean, bytes, choice, integer, MIB, parseHosts, path } from '../values.ts';
+import { boolean, bytes, choice, GIB, integer, MIB, parseHosts, path } from '../values.ts';
 
 export const observation = inGroup('Metrics and logs', {
   metrics: {
@@ -30,7 +30,7 @@ export const observation = inGroup('Metrics and logs', {
     file: setting('LOG_FILE', path, {
       doc: "Write the log to this file as well, rotated. It is readable for the server's own account alone.",
     }),
-    fileMaxBytes: setting('LOG_FILE_MAX_BYTES', bytes(1024, 1024 * 1024 * MIB), {
+    fileMaxBytes: setting('LOG_FILE_MAX_BYTES', bytes(1024, 1024 * GIB), {
       default: 100 * MIB,
       doc: 'A larger log file is rotated.',
     }),

@@ -3,6 +3,7 @@ import { inGroup, setting } from '../setting.ts';
 import {
   bytes,
   choice,
+  GIB,
   HSTS_DEFAULT,
   integer,
   MIB,
@@ -67,11 +68,11 @@ export const requests = inGroup('Requests', {
     { doc: 'Needed by `RATE_LIMIT_STORE=redis`, and used by nothing else.' },
   ),
   http: {
-    bodyLimitBytes: setting('BODY_LIMIT_BYTES', bytes(1, 1024 * MIB), {
+    bodyLimitBytes: setting('BODY_LIMIT_BYTES', bytes(1, GIB), {
       default: 128 * 1024,
       doc: 'A longer request body is answered 413, unless its route takes more (`bodyLimit`).',
     }),
-    bodyMemoryBytes: setting('BODY_MEMORY_BYTES', bytes(1, 1024 * 1024 * MIB), {
+    bodyMemoryBytes: setting('BODY_MEMORY_BYTES', bytes(1, 1024 * GIB), {
       default: () => Math.min(32 * MIB, anEighthOfMemory()),
       defaultText: '`33554432` (32 MiB), or an eighth of the memory limit where that is less',
       doc: 'What all request bodies under way may hold together. Beyond it requests with a body are answered 503.',

@@ -1,0 +1,35 @@
+import type { Config } from '../config/config.ts';
+import { ANY_ADDRESS, LOOPBACK } from '../config/values.ts';
+import { about } from './about.ts';
+import type { StartParts } from './start.ts';
+
+/** Whether a person develops on this machine: then only they see the terminal and reach the port. */
+export function isAtOwnTerminal({ environment, listen }: Config): boolean {
+  const isLoopback = listen.hosts.every((host) => LOOPBACK.includes(host));
+  return process.stdout.isTTY && environment === 'development' && isLoopback;
+}
+
+/**
+ * Writes the address to open, to the terminal or to the log.
+ *
+ * @param signIn A path that signs in, for the terminal alone: it holds a token, which is never logged.
+ */
+export function announce({ loaded, logger, port }: StartParts, signIn: string | undefined): void {
+  const { listen, publicUrl } = loaded.config;
+  const named =
+    listen.hosts.find((host) => !ANY_ADDRESS.includes(host) && !LOOPBACK.includes(host)) ?? 'localhost';
+  const address = publicUrl ?? `http://${named.includes(':') ? `[${named}]` : named}:${port.port}`;
+  const moved = port.insteadOf === undefined ? '' : ` (port ${port.insteadOf} is in use)`;
+  const readyMs = Math.round(performance.now());
+  if (!process.stdout.isTTY) {
+    logger.log.info({ address, readyMs, version: about.version }, `ready: ${address}${moved}`);
+    return;
+  }
+  // What happened before stands above it.
+  logger.flush();
+  const operations = signIn && `http://localhost:${port.port}${signIn}`;
+  process.stdout.write(
+    `\n  ${about.name} ${about.version} is ready after ${readyMs} ms\n  → ${address}${moved}\n` +
+      (operations ? `  operations: ${operations}\n\n` : '\n'),
+  );
+}
