@@ -28,7 +28,6 @@ import { startupHold } from '../../../server/platform/http/startup-hold.ts';
 import { trustedProxies } from '../../../server/platform/http/trusted-proxies.ts';
 import { settleShapes } from '../../../server/platform/lib/settled-shapes.ts';
 import { createLogger } from '../../../server/platform/logging/logger.ts';
-import { makeRequestLogsLazy } from '../../../server/platform/logging/request-log.ts';
 import { STATUS, STATUS_SCHEMA } from './status.ts';
 
 const BATCHES = 30;
@@ -187,7 +186,6 @@ async function application(howMany: number): Promise<{ server: Server; log: { fl
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestId,
   });
-  makeRequestLogsLazy(app.log, 'requestId');
   const schemas = new SchemaCompilers();
   app.setValidatorCompiler(schemas.validator);
   app.setSerializerCompiler(schemas.serializer);

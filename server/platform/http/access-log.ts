@@ -8,7 +8,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { pathOf } from '../lib/problem.ts';
 import type { Logger } from '../logging/logger.ts';
-import { accessLines } from '../logging/request-log.ts';
 import type {} from './connections.ts';
 
 declare module 'fastify' {
@@ -18,8 +17,6 @@ declare module 'fastify' {
   }
 }
 
-const writers = new WeakMap<object, ReturnType<typeof accessLines>>();
-
 /** Writes the line of one request. */
 export function logAccess(request: FastifyRequest, reply: FastifyReply): void {
   const { config, url: route } = request.routeOptions;
@@ -27,21 +24,19 @@ export function logAccess(request: FastifyRequest, reply: FastifyReply): void {
   const level = config?.quiet === true ? 'debug' : 'info';
   // Before the line is put together.
   if (!log.isLevelEnabled(level)) return;
-  let write = writers.get(log);
-  if (write === undefined) {
-    write = accessLines(log);
-    writers.set(log, write);
-  }
-  write(level, {
-    requestId: request.id,
-    method: request.method,
-    path: pathOf(request.url),
-    route,
-    status: reply.statusCode,
-    durationMs: Math.round(reply.elapsedTime * 100) / 100,
-    traceId: request.trace?.traceId,
-    aborted: reply.raw.writableFinished ? undefined : true,
-  });
+  log[level](
+    {
+      requestId: request.id,
+      method: request.method,
+      path: pathOf(request.url),
+      route,
+      status: reply.statusCode,
+      durationMs: Math.round(reply.elapsedTime * 100) / 100,
+      traceId: request.trace?.traceId,
+      aborted: reply.raw.writableFinished ? undefined : true,
+    },
+    'request',
+  );
 }
 
 export const accessLog = fp(async (app) => {

@@ -8,7 +8,6 @@ import {
   systemCheck,
 } from '../health/standard-checks.ts';
 import { connectionsThatFit } from '../lib/open-files.ts';
-import { makeRequestLogsLazy } from '../logging/request-log.ts';
 import type { Application, Brought, Part, Platform } from '../parts.ts';
 import { access } from './access/access.ts';
 import { placeOfKey, session } from './access/session.ts';
@@ -88,7 +87,6 @@ export async function createPipeline(
       (status, socket) => observeBroken(app, status, socket),
     ),
   });
-  makeRequestLogsLazy(app.log, ID_LABEL);
   const schemas = new SchemaCompilers();
   app.setValidatorCompiler(schemas.validator);
   app.setSerializerCompiler(schemas.serializer);

@@ -15,6 +15,7 @@ import type {
 } from 'fastify';
 import fp from 'fastify-plugin';
 import { findUnavailable } from '../database/pool/unavailable.ts';
+import { findCause } from '../lib/causes.ts';
 import {
   PROBLEM_MEDIA_TYPE,
   ProblemError,
@@ -166,10 +167,7 @@ function inWords({ keyword, params, message }: FastifySchemaValidationError): st
 
 /** Drizzle wraps what is thrown where a query would have begun, as for a request that nobody waits for any more. */
 function findProblem(error: unknown): ProblemError | undefined {
-  for (let depth = 0; error instanceof Error && depth < 5; depth++, error = error.cause) {
-    if (error instanceof ProblemError) return error;
-  }
-  return undefined;
+  return findCause(error, ProblemError);
 }
 
 function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): FastifyReply {

@@ -182,8 +182,8 @@ describe.concurrent('LOG_FILE', () => {
        process.exit(0);`,
       { file },
     );
-    const names = (await readdir(join(folder, 'rotated'))).filter((name) => name.endsWith('server.log'));
-    expect(names.length).toBe(4);
+    const names = (await readdir(join(folder, 'rotated'))).sort();
+    expect(names).toEqual(['server.log', 'server.log.1', 'server.log.2', 'server.log.3']);
     const kept = await Promise.all(names.map((name) => readFile(join(folder, 'rotated', name), 'utf8')));
     // A file ends with the write that fills it, which on a slow disk is one of many lines.
     for (const part of kept) expect(part.length).toBeLessThan(25_000);
@@ -209,7 +209,7 @@ describe.concurrent('LOG_FILE', () => {
        await sleep(100); log.info('the end'); flush(); process.exit(0);`,
       { file },
     );
-    const names = (await readdir(join(folder, 'private'))).filter((name) => name.endsWith('server.log'));
+    const names = await readdir(join(folder, 'private'));
     expect(names.length).toBeGreaterThan(1);
     for (const name of names) {
       expect([name, ((await stat(join(folder, 'private', name))).mode & 0o777).toString(8)]).toEqual([

@@ -1,4 +1,8 @@
-import { expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Fastify, { type FastifyBaseLogger } from 'fastify';
+import { pino } from 'pino';
+import { expect, it, vi } from 'vitest';
+import { WITHOUT_SECRETS } from './logger.ts';
 import { withoutSecrets } from './redaction.ts';
 
 const written = (fields: object) => JSON.parse(withoutSecrets(`${JSON.stringify(fields)}\n`));
@@ -30,6 +34,23 @@ it('takes secrets out of the query of an address', () => {
   expect(written({ msg: 'GET https://h/x?pin=1234 failed' }).msg).toBe(
     `GET https://h/x?pin=${CENSORED} failed`,
   );
+});
+
+it("takes the query out of Fastify's error of a second answer", async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'debug', ...WITHOUT_SECRETS }, { write: (line) => void lines.push(line) });
+  const app = Fastify({ loggerInstance: log as FastifyBaseLogger, disableRequestLogging: true });
+  // Like the deadline of a handler: an answer from outside, then the handler's own.
+  app.get('/twice', async (_request, reply) => {
+    reply.send('first');
+    await sleep(10);
+    return 'second';
+  });
+  await app.inject('/twice?a=a-secret"%20(GET)?and=more');
+  await vi.waitFor(() => expect(lines.join()).toContain('FST_ERR_REP_ALREADY_SENT'));
+  expect(lines.join()).toContain('in \\"/twice\\" (GET)?');
+  expect(lines.join()).not.toMatch(/secret|more/);
+  await app.close();
 });
 
 it('takes the password out of an address', () => {

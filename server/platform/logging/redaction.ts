@@ -23,7 +23,10 @@ const VALUES = /\nparams: .*/s;
 
 /** A line without any of these has nothing to hide: most lines need not be taken apart. */
 const SUSPECT =
-  /authorization|bearer|cookie|pass|secret|token|key|session|["_?&#-](?:pwd|jwt|otp|pin)\W|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params/i;
+  /authorization|bearer|cookie|pass|secret|token|key|session|["_?&#-](?:pwd|jwt|otp|pin)\W|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params|reply was/i;
+
+/** Fastify's error of a second answer to one request quotes its address; what follows the `?` may hold anything. */
+const SECOND_ANSWER = /(Reply was already sent[^?]*)\?.*(?=" \([A-Z-]+\)\?)/s;
 
 const CENSORED = '[redacted]';
 
@@ -63,7 +66,8 @@ function withoutValues(text: string): string {
   const plain = bare.includes('=')
     ? bare.replace(PARAMETER, (all, start, name) => (isSecret(name, all) ? start + CENSORED : all))
     : bare;
-  return plain.includes('Failed query: ') ? plain.replace(VALUES, '') : plain;
+  if (plain.includes('Failed query: ')) return plain.replace(VALUES, '');
+  return plain.includes('Reply was already sent') ? plain.replace(SECOND_ANSWER, '$1') : plain;
 }
 
 function forgetValues(fields: Record<string, unknown>): void {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { findCause } from '../../lib/causes.ts';
 
 /**
  * The database did not answer, or was known not to. Whoever needs it answers 503 with `Retry-After`.
@@ -19,10 +20,7 @@ export class DatabaseUnavailableError extends Error {
 
 /** Finds the unavailability in an error or its causes: drizzle wraps what the driver throws. */
 export function findUnavailable(error: unknown): DatabaseUnavailableError | undefined {
-  for (let depth = 0; error instanceof Error && depth < 5; depth++, error = error.cause) {
-    if (error instanceof DatabaseUnavailableError) return error;
-  }
-  return undefined;
+  return findCause(error, DatabaseUnavailableError);
 }
 
 /** SQLSTATEs after which the session is over (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
