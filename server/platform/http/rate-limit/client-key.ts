@@ -3,7 +3,7 @@ import { isIP, isIPv4 } from 'node:net';
 /** Some proxies (Azure, IIS) write a port behind the address, and brackets around one of IPv6. */
 const WITH_PORT = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?$/;
 
-/** @returns The address in an entry of `X-Forwarded-For`, without port and brackets; undefined where there is none. */
+/** @returns The address in an entry of `X-Forwarded-For`, without port and brackets; undefined where it holds none. */
 export function addressIn(text: string): string | undefined {
   if (isIP(text) !== 0) return text;
   const [, bracketed, plain] = WITH_PORT.exec(text) ?? [];
@@ -12,11 +12,11 @@ export function addressIn(text: string): string | undefined {
 }
 
 /**
- * Whom a request counts for, as far as limits go: an IPv4 address for itself, also where it comes mapped into IPv6, and
- * an IPv6 one for its /64, because that much is what one customer is given.
+ * The client that a request counts for: its IPv4 address, also where that is mapped into IPv6, or the /64 of its IPv6
+ * address, because one customer is given that much.
  *
- * @param ip As it was forwarded, or the peer's; where it is no address, the peer's counts.
- * @param peer Who has connected; undefined once the connection has ended.
+ * @param ip As it was forwarded, or the peer's. Where it is no address, the peer's counts.
+ * @param peer The address that has connected; undefined once the connection has ended.
  */
 export function clientKey(ip: string | undefined, peer: string | undefined): string {
   const address = (ip === peer ? ip : addressIn(ip ?? '')) ?? peer ?? '';

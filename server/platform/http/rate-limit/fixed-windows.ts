@@ -15,7 +15,7 @@ export class FixedWindows {
   /** Roughly in the order of their ends, since all are equally long. */
   readonly #windows = new Map<string, Window>();
 
-  /** @param maxClients Clients that are remembered; the one whose window ends next is forgotten for another. */
+  /** @param maxClients Beyond so many clients, the one whose window ends next is dropped for a new one. */
   constructor(windowMs: number, maxClients = MAX_CLIENTS) {
     this.#windowMs = windowMs;
     this.#maxClients = maxClients;
@@ -28,21 +28,20 @@ export class FixedWindows {
   /** Counts one hit. */
   hit(key: string, now: number): Window {
     const known = this.look(key, now);
-    if (known !== undefined) {
-      known.hits++;
-      return known;
-    }
-    return this.#begin(key, { hits: 1, endsAt: now + this.#windowMs }, now);
+    if (known === undefined) return this.set(key, { hits: 1, endsAt: now + this.#windowMs }, now);
+    known.hits++;
+    return known;
   }
 
-  /** Goes on from what was counted elsewhere. @param window Ends no later than one that begins now. */
-  note(key: string, window: Window, now: number): void {
-    this.#begin(key, window, now);
+  look(key: string, now: number): Window | undefined {
+    const window = this.#windows.get(key);
+    return window !== undefined && window.endsAt > now ? window : undefined;
   }
 
-  #begin(key: string, window: Window, now: number): Window {
+  /** Continues from what was counted elsewhere. @param window Ends no later than one that begins now. */
+  set(key: string, window: Window, now: number): Window {
     this.#windows.delete(key);
-    // Two go for each that comes, so that what a flood has left melts away.
+    // Two are dropped for each that comes, so the memory of a flood shrinks again.
     let looks = 2;
     for (const [oldest, { endsAt }] of this.#windows) {
       if (looks-- === 0 || (endsAt > now && this.#windows.size < this.#maxClients)) break;
@@ -50,10 +49,5 @@ export class FixedWindows {
     }
     this.#windows.set(key, window);
     return window;
-  }
-
-  look(key: string, now: number): Window | undefined {
-    const window = this.#windows.get(key);
-    return window !== undefined && window.endsAt > now ? window : undefined;
   }
 }

@@ -3,21 +3,20 @@ import { inArray, lt, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { rateLimits } from './table.ts';
 
-/** Expired rows are looked for this often at most, in milliseconds, and removed so many at a time. */
+/** How often expired rows are deleted at most, in milliseconds, and how many at a time. */
 const CLEAN_EVERY_MS = 60_000;
 const CLEAN_AT_ONCE = 10_000;
-/** More questions than these are not put at a time: where the database is slow, the local limit answers. */
+/** Where the database is slow, hits beyond these are left to the local windows. */
 const MAX_IN_FLIGHT = 100;
 
 /**
- * Counts in PostgreSQL what clients ask of all replicas together: one upsert a hit.
- *
- * The database's clock decides when a window ends, so that replicas need not agree on the time.
+ * Counts the requests of all replicas together in PostgreSQL: one upsert a hit. The database's clock decides when a window
+ * ends, so that replicas need not agree on the time.
  *
  * @returns A store for `@fastify/rate-limit`.
  */
 export function postgresStore(db: NodePgDatabase): FastifyRateLimitStoreCtor {
-  const over = sql`${rateLimits.endsAt} <= now()`;
+  const isOver = sql`${rateLimits.endsAt} <= now()`;
   const hit = db
     .insert(rateLimits)
     .values({
@@ -28,8 +27,8 @@ export function postgresStore(db: NodePgDatabase): FastifyRateLimitStoreCtor {
     .onConflictDoUpdate({
       target: rateLimits.key,
       set: {
-        hits: sql`case when ${over} then 1 else ${rateLimits.hits} + 1 end`,
-        endsAt: sql`case when ${over} then excluded.ends_at else ${rateLimits.endsAt} end`,
+        hits: sql`case when ${isOver} then 1 else ${rateLimits.hits} + 1 end`,
+        endsAt: sql`case when ${isOver} then excluded.ends_at else ${rateLimits.endsAt} end`,
       },
     })
     .returning({
@@ -39,21 +38,20 @@ export function postgresStore(db: NodePgDatabase): FastifyRateLimitStoreCtor {
     .prepare('rate_limits_hit');
 
   let cleanedAt = Date.now();
-  let underWay = 0;
+  let inFlight = 0;
 
   async function count(key: string, windowMs: number): Promise<{ current: number; ttl: number }> {
-    if (underWay >= MAX_IN_FLIGHT) throw new Error('the database is slower than the requests come');
-    underWay++;
+    if (inFlight >= MAX_IN_FLIGHT) throw new Error(`${MAX_IN_FLIGHT} hits are in flight`);
+    inFlight++;
     try {
       const [row] = await hit.execute({ key, windowMs });
-      if (row === undefined) throw new Error('rate limits: an upsert returned no row');
-      return row;
+      return row as { current: number; ttl: number };
     } finally {
-      underWay--;
+      inFlight--;
     }
   }
 
-  /** Goes with a hit, never with a timer: an idle server asks its database nothing. */
+  /** Runs behind a hit, never by a timer: an idle server sends no query. */
   async function clean(): Promise<void> {
     if (Date.now() - cleanedAt < CLEAN_EVERY_MS) return;
     cleanedAt = Date.now();

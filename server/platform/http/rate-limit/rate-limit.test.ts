@@ -360,7 +360,7 @@ describe('in PostgreSQL', () => {
     // What was counted together is not forgotten.
     expect(await passing(app, '/api/things', 30, before)).toBe(6);
     expect(app.rateLimits.storeFailures).toBeGreaterThan(0);
-    expect(app.warnings).toEqual(['the store of rate limits is away: each process limits for itself']);
+    expect(app.warnings).toEqual(['the store of rate limits is unreachable: each process counts for itself']);
     await proxy.pass();
     let clients = 0;
     await expect

@@ -75,7 +75,7 @@ it.runIf(installed)('two replicas count together, and each for itself while Redi
   // A window that is used up stays used up; the next one is each replica's own.
   expect(await passing('192.0.2.1')).toBe(0);
   expect(await passing('192.0.2.2')).toBe(40);
-  expect(`${one.output()}${other.output()}`).toContain('the store of rate limits is away');
+  expect(`${one.output()}${other.output()}`).toContain('the store of rate limits is unreachable');
 
   await startRedis();
   await together();

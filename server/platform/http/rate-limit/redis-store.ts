@@ -9,7 +9,7 @@ import { type Check, CheckFailure } from '../../health/health-checks.ts';
 const MAX_PAUSE_MS = 2_000;
 
 /**
- * Connects in the background. What is asked while there is no connection fails at once, so that nobody waits for it.
+ * Connects in the background. Commands fail at once while there is no connection, so that no request waits for one.
  *
  * @param url As in `redis://user:password@host:6379/0`; `rediss:` for TLS.
  */
@@ -20,24 +20,24 @@ export function connectRedis(url: string, log: FastifyBaseLogger): Redis {
     connectTimeout: 2_000,
     retryStrategy: (attempt) => Math.min(attempt * 100, MAX_PAUSE_MS),
   });
-  // The limits tell who is away, once; here each attempt would.
-  redis.on('error', (error) => log.debug({ err: error }, 'Redis does not answer'));
+  // The counter logs an outage once; here each attempt would.
+  redis.on('error', (err) => log.debug({ err }, 'Redis is unreachable'));
   return redis;
 }
 
-/** Whether Redis answers. It is not required: while it is away each process counts for itself. */
+/** Whether Redis answers. It is not required: without it each process counts for itself. */
 export function redisCheck(redis: Redis): Check {
-  let asked: Promise<unknown> | undefined;
+  let ping: Promise<unknown> | undefined;
   return {
     name: 'redis',
     required: false,
     timeoutMs: 1_000,
     async run() {
-      // One question at a time: what a frozen server has not answered would pile up.
-      asked ??= redis.ping().finally(() => {
-        asked = undefined;
+      // One at a time: the pings that a frozen server does not answer would pile up.
+      ping ??= redis.ping().finally(() => {
+        ping = undefined;
       });
-      await asked.catch((cause) => {
+      await ping.catch((cause) => {
         throw new CheckFailure('it cannot be reached: each process counts for itself meanwhile', { cause });
       });
       return undefined;

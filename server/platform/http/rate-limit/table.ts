@@ -1,9 +1,9 @@
 import { index, integer, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 
 /**
- * Who asked how often, for `RATE_LIMIT_STORE=postgres`: one row a client and limit, written over when its window ends.
+ * Hits for `RATE_LIMIT_STORE=postgres`: one row for each client and limit, overwritten when its window ends.
  *
- * It is unlogged (its migration says so): what it holds is worth nothing after a crash, and this halves what a hit costs.
+ * It is unlogged (its migration says so): its rows are worth nothing after a crash, and this halves the cost of a hit.
  */
 export const rateLimits = pgTable(
   'rate_limits',
