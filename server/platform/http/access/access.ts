@@ -13,6 +13,7 @@ import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler, RouteOpti
 import fp from 'fastify-plugin';
 import { ProblemError } from '../../lib/problem.ts';
 import { within } from '../../lib/within.ts';
+import { isWriteMethod } from '../../lib/write-method.ts';
 import { sourceStack } from '../../logging/stack.ts';
 import type { Identity, Scope } from '../../parts.ts';
 import { type OperatorOptions, operatorAccess } from './operators.ts';
@@ -67,9 +68,8 @@ export interface AccessOptions extends OperatorOptions {
   ruleTimeoutMs?: number;
 }
 
-const WRITES = /^(?:POST|PUT|PATCH|DELETE) /;
-/** @returns Whether a route, written as `POST /api/notes`, changes something. */
-export const isWrite = (route: string): boolean => WRITES.test(route);
+/** @returns Whether a route, written as `POST /api/notes`, may change something. */
+export const isWrite = (route: string): boolean => isWriteMethod(route.split(' ', 1)[0] as string);
 
 const RULE_TIMEOUT_MS = 30_000;
 const tooLate = () =>
