@@ -1,7 +1,8 @@
+import { within } from '../lib/within.ts';
+
 /**
- * What a check found. Undefined: all is well. `degraded`: it works, and somebody should look. `details`: figures for
- * anyone, with their unit in the name.
- * A check that cannot do its work throws; only a `CheckFailure`'s text is shown to strangers.
+ * The result of a check. Undefined: it passes. `degraded`: it works, and needs attention. `details`: public figures, with
+ * their unit in the name. A check that fails throws; only the message of a `CheckFailure` is public.
  */
 export type CheckOutcome = { degraded?: string; details?: Record<string, number> } | undefined;
 
@@ -12,7 +13,7 @@ export interface Check {
   required: boolean;
   /** After this many milliseconds the check counts as failed. */
   timeoutMs: number;
-  /** What the process knows without running it: outweighs the last result at once. Is asked at every look. */
+  /** What the process knows without running the check. It is read each time, and replaces the last result. */
   known?(): Promise<'passing' | CheckFailure | undefined>;
   run(signal: AbortSignal): Promise<CheckOutcome> | CheckOutcome;
 }
@@ -22,17 +23,17 @@ export interface CheckResult {
   required: boolean;
   durationMs: number;
   error?: string;
-  /** By this failure alone `/health` is 503, although the process is ready. */
+  /** This failure alone makes `/health` 503, although the process is ready. */
   unhealthy?: true;
   details?: Record<string, number>;
 }
 
-/** A failure whose message may be shown to anyone: it names no host, no user, no path. */
+/** A failure whose message is public: it names no host, no user, no path. */
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
   readonly unhealthy: boolean;
 
-  /** @param options.unhealthy Whether `/health` is 503 by this alone, where the check is not required. */
+  /** @param options.unhealthy Whether this failure alone makes `/health` 503, where the check is not required. */
   constructor(
     message: string,
     { unhealthy = false, ...options }: ErrorOptions & { unhealthy?: boolean } = {},
@@ -42,13 +43,13 @@ export class CheckFailure extends Error {
   }
 }
 
-/** How long a result is good for, and how old one may be and still be answered with, in milliseconds. */
+/** How long a result is fresh, and how old a result may be and still be returned, in milliseconds. */
 const FRESH_PASSING_MS = 5_000;
 const FRESH_FAILING_MS = 1_000;
 const STALE_MS = 15_000;
 const MAX_WAIT_MS = 1_000;
-/** One lost packet is not an outage: this many failures in a row turn a passing check. */
-const FAILURES_TO_TURN = 2;
+/** One lost packet is not an outage: a passing check fails after so many failures in a row. */
+const MIN_FAILURES = 2;
 
 interface Entry {
   check: Check;
@@ -62,19 +63,19 @@ interface Entry {
 /**
  * The named checks behind `/ready` and `/health`.
  *
- * Nothing runs by itself: a check runs when somebody asks and its last result has aged. An asker gets the last result
- * at once and the check runs behind the answer; only a result older than 15 s is waited for, and for one second at most.
+ * Nothing runs by itself: a check runs when its result is read and is no longer fresh. The reader gets the last result at
+ * once and the check runs behind; only a result older than 15 s is waited for, for one second at most.
  */
 export class HealthChecks {
   readonly #entries = new Map<string, Entry>();
   readonly #onFault: (check: string, error: unknown) => void;
 
-  /** @param onFault Is told the true error of each run, and of each look at what is known, that fails: for the log. */
+  /** @param onFault Receives the original error of each run and each `known` that fails: for the log. */
   constructor(onFault: (check: string, error: unknown) => void = () => {}) {
     this.#onFault = onFault;
   }
 
-  /** @throws Error when the name is taken. */
+  /** @throws Error where the name is taken. */
   register(check: Check): void {
     if (this.#entries.has(check.name)) throw new Error(`health checks: '${check.name}' is registered twice`);
     this.#entries.set(check.name, { check, result: undefined, at: 0, failures: 0, flight: undefined });
@@ -83,7 +84,7 @@ export class HealthChecks {
   /**
    * The state of every check, or of the required ones.
    *
-   * @param options.notOlderThanMs Results older than this are made anew and awaited, like stale ones.
+   * @param options.notOlderThanMs Older results are renewed and awaited, like stale ones.
    * @returns At once, but for results older than 15 s, which are awaited for 1 s at most.
    */
   async read(
@@ -93,11 +94,11 @@ export class HealthChecks {
     const entries = [...this.#entries.values()].filter(
       (entry) => entry.check.required || options.requiredOnly !== true,
     );
-    await Promise.all(entries.map((entry) => this.#heed(entry)));
+    await Promise.all(entries.map((entry) => this.#applyKnown(entry)));
     const now = Date.now();
     const awaited: Promise<void>[] = [];
     for (const entry of entries) {
-      // A clock that was set back makes the age negative, which says nothing: such a result is as good as stale.
+      // A clock that was set back makes the age negative: such a result counts as stale.
       const age = entry.result && now >= entry.at ? now - entry.at : Number.POSITIVE_INFINITY;
       const goodForMs = entry.failures > 0 ? FRESH_FAILING_MS : FRESH_PASSING_MS;
       const fresh = age < Math.min(goodForMs, notOlderThanMs);
@@ -105,14 +106,14 @@ export class HealthChecks {
       const flight = this.#refresh(entry);
       if (age > Math.min(STALE_MS, notOlderThanMs)) awaited.push(flight);
     }
-    if (awaited.length > 0) await atMost(Promise.all(awaited), MAX_WAIT_MS);
+    if (awaited.length > 0) await within(Promise.all(awaited), MAX_WAIT_MS, tooLate).catch(() => {});
     return Object.fromEntries(entries.map((entry) => [entry.check.name, resultOf(entry)]));
   }
 
   /**
-   * What is known without asking: results that are not older than this.
+   * The last results, without running a check.
    *
-   * @param notOlderThanMs Results that nobody has renewed for longer than this are left out.
+   * @param notOlderThanMs Older results are left out.
    */
   recent(notOlderThanMs: number): Record<string, CheckResult> {
     const age = (entry: Entry) => Math.abs(Date.now() - entry.at);
@@ -122,8 +123,8 @@ export class HealthChecks {
     return Object.fromEntries(entries.map((entry) => [entry.check.name, resultOf(entry)]));
   }
 
-  /** Takes what is known already for the check's result; a look that fails knows nothing. Never rejects. */
-  async #heed(entry: Entry): Promise<void> {
+  /** Takes what is known already as the check's result. Where `known` fails, the last result stays. Never rejects. */
+  async #applyKnown(entry: Entry): Promise<void> {
     const { check, failures, result } = entry;
     let known: Awaited<ReturnType<NonNullable<Check['known']>>>;
     try {
@@ -132,7 +133,7 @@ export class HealthChecks {
       this.#onFault(check.name, error);
     }
     if (known === undefined || (known === 'passing' && failures === 0)) return;
-    entry.failures = known === 'passing' ? 0 : FAILURES_TO_TURN;
+    entry.failures = known === 'passing' ? 0 : MIN_FAILURES;
     entry.at = Date.now();
     entry.result = {
       ...(known === 'passing' ? { status: 'passing' } : { status: 'failing', error: known.message }),
@@ -141,7 +142,7 @@ export class HealthChecks {
     };
   }
 
-  /** Runs the check, or joins the run that is under way. Never rejects. */
+  /** Runs the check, or joins the current run. Never rejects. */
   #refresh(entry: Entry): Promise<void> {
     entry.flight ??= this.#run(entry).finally(() => {
       entry.flight = undefined;
@@ -153,18 +154,13 @@ export class HealthChecks {
     const { check } = entry;
     const started = performance.now();
     const abort = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
     let found: Omit<CheckResult, 'required' | 'durationMs'>;
     try {
-      const outcome = await Promise.race([
-        check.run(abort.signal),
-        new Promise<never>((_, reject) => {
-          timer = setTimeout(
-            () => reject(new CheckFailure(`no answer within ${check.timeoutMs} ms`)),
-            check.timeoutMs,
-          );
-        }),
-      ]);
+      const outcome = await within(
+        Promise.resolve(check.run(abort.signal)),
+        check.timeoutMs,
+        () => new CheckFailure(`no answer within ${check.timeoutMs} ms`),
+      );
       const { degraded, details } = outcome ?? {};
       found = degraded === undefined ? { status: 'passing' } : { status: 'degraded', error: degraded };
       if (details) found.details = details;
@@ -173,12 +169,11 @@ export class HealthChecks {
       this.#onFault(check.name, error);
       entry.failures += 1;
       const text = error instanceof CheckFailure ? error.message : 'the check failed; the log says why';
-      const turned = entry.failures >= FAILURES_TO_TURN || entry.result === undefined;
-      const status = turned ? 'failing' : (entry.result?.status ?? 'failing');
+      const fails = entry.failures >= MIN_FAILURES || entry.result === undefined;
+      const status = fails ? 'failing' : (entry.result?.status ?? 'failing');
       found = { status, error: text };
-      if (turned && error instanceof CheckFailure && error.unhealthy) found.unhealthy = true;
+      if (fails && error instanceof CheckFailure && error.unhealthy) found.unhealthy = true;
     } finally {
-      clearTimeout(timer);
       abort.abort();
     }
     entry.at = Date.now();
@@ -199,13 +194,4 @@ function resultOf(entry: Entry): CheckResult {
 
 const round = (ms: number): number => Math.round(ms * 10) / 10;
 
-async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([
-    work,
-    new Promise((resolve) => {
-      timer = setTimeout(resolve, ms);
-    }),
-  ]);
-  clearTimeout(timer);
-}
+const tooLate = () => new Error(`The checks take longer than ${MAX_WAIT_MS} ms.`);

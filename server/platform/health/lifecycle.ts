@@ -3,7 +3,7 @@ import type { LifecycleState, StartupStep } from '#contracts/status.ts';
 
 export type { LifecycleState, StartupStep };
 
-/** What may follow what. Draining can be asked for at any time; nothing leads back. */
+/** The states that may follow each state. Draining is possible from any; no state is entered twice. */
 const NEXT: Record<LifecycleState, readonly LifecycleState[]> = {
   starting: ['migrating', 'ready', 'draining', 'stopped'],
   migrating: ['ready', 'draining', 'stopped'],
@@ -22,7 +22,7 @@ export interface Transition {
 /**
  * The life of the process: `starting → migrating → ready → draining → stopped`, and the start-up steps on the way.
  *
- * It holds facts and tells those who asked to be told; it starts no timer and awaits nothing. Times are milliseconds
+ * It holds facts and notifies listeners; it starts no timer and awaits nothing. Times are milliseconds
  * since the process was created (`performance.now()`), because that is what a cold start feels like to a visitor.
  */
 export class Lifecycle {
@@ -34,9 +34,9 @@ export class Lifecycle {
   #asked = Promise.withResolvers<void>();
   readonly #settled = Promise.withResolvers<void>();
 
-  /** Why the process is not ready, in words that tell a stranger nothing about hosts or credentials. */
+  /** Why the process is not ready. It is public: without hosts and credentials. */
   problem: string | undefined;
-  /** How many migrations there are of each kind; undefined before they were looked at. */
+  /** Migrations by state; undefined before they were read. */
   migrations: { applied: number; pending: number } | undefined;
 
   /** @param steps Names of the start-up work, in the order it is shown. */
@@ -53,7 +53,7 @@ export class Lifecycle {
     return this.#reachedReady;
   }
 
-  /** True while a request that needs the whole application is worth holding. */
+  /** While true, a request that needs the whole application is held. */
   get startingUp(): boolean {
     return this.#state === 'starting' || this.#state === 'migrating';
   }
@@ -62,18 +62,18 @@ export class Lifecycle {
     return this.#steps;
   }
 
-  /** Resolves when start-up is over, whichever way: `ready`, `draining` or `stopped`. */
+  /** Resolves when start-up has ended: with `ready`, `draining` or `stopped`. */
   get startupOver(): Promise<void> {
     return this.#settled.promise;
   }
 
-  /** Somebody wants to know whether the process is ready: work that waits for a question may look again. */
+  /** Reports that a client waits for readiness: work that awaits `nextQuestion` may try again. */
   ask(): void {
     this.#asked.resolve();
     this.#asked = Promise.withResolvers();
   }
 
-  /** Resolves with the next question, a second after this call at the earliest. @throws the reason of `signal`. */
+  /** Resolves with the next `ask()`, one second from now at the earliest. @throws the reason of `signal`. */
   async nextQuestion(signal: AbortSignal): Promise<void> {
     await sleep(1_000, undefined, { signal });
     const stop = () => this.#asked.resolve();
@@ -90,9 +90,9 @@ export class Lifecycle {
   }
 
   /**
-   * Moves on. Asking for the state that already holds does nothing.
+   * Enters a state. To enter the current one does nothing.
    *
-   * @throws Error when the life of a process has no such step: that is a mistake in the program.
+   * @throws Error for a transition that does not exist: a programming error.
    */
   to(next: LifecycleState): void {
     if (next === this.#state) return;

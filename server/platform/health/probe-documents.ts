@@ -2,7 +2,7 @@ import { memoryUsage } from '../lib/memory.ts';
 import type { CheckResult, HealthChecks } from './health-checks.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
-/** What a probe answers with: everything but the constant headers. */
+/** The answer of a probe, without its constant headers. */
 export interface ProbeAnswer {
   status: 200 | 503;
   body: Record<string, unknown>;
@@ -15,13 +15,13 @@ export interface ProbeSources {
   environment: string;
 }
 
-/** Seconds after which asking again is worth it: a failing check is looked at again after one. */
+/** In seconds: a failing check runs again after one. */
 export const PROBE_RETRY_AFTER = '1';
 
 const timestamp = (): string => new Date().toISOString();
 
 /**
- * `/live`: the event loop turns. Asks nobody, so that no outage of a dependency ever restarts a process.
+ * `/live`: the event loop turns. It depends on nothing else, so that no outage of a dependency restarts a process.
  */
 export function live(): ProbeAnswer {
   return {
@@ -33,7 +33,7 @@ export function live(): ProbeAnswer {
 /**
  * `/startup`: start-up has finished once. It stays true, whatever happens later.
  *
- * Whoever asks for it asks for nothing else before it is true, so start-up that waits for a question has to hear this one.
+ * A platform polls nothing else until it is true, so it counts as a question for `lifecycle.ask`.
  */
 export function startup({ lifecycle }: ProbeSources): ProbeAnswer {
   const { started, state } = lifecycle;
@@ -41,12 +41,12 @@ export function startup({ lifecycle }: ProbeSources): ProbeAnswer {
   return { status: started ? 200 : 503, body: { started, state, timestamp: timestamp() } };
 }
 
-/** `/ready`: send traffic here. Every migration is applied, every required check passes, and nobody said stop. */
+/** `/ready`: send traffic here. Every migration is applied, every required check passes, and the process does not drain. */
 export async function ready(sources: ProbeSources): Promise<ProbeAnswer> {
   const { lifecycle, checks } = sources;
   lifecycle.ask();
   const error = notReadyBecause(lifecycle) ?? firstFailure(await checks.read({ requiredOnly: true }));
-  // Asked again: the state may have changed while a stale check was awaited.
+  // Once more: the state may have changed while a stale check was awaited.
   const late = error ?? notReadyBecause(lifecycle);
   if (late === undefined) return { status: 200, body: { ready: true, timestamp: timestamp() } };
   return {
@@ -55,7 +55,7 @@ export async function ready(sources: ProbeSources): Promise<ProbeAnswer> {
   };
 }
 
-/** `/health`: everything a person wants to know at a glance, and every check by name. */
+/** `/health`: the state at a glance, and every check by name. */
 export async function health(sources: ProbeSources): Promise<ProbeAnswer> {
   const { lifecycle, checks, version, environment } = sources;
   const results = lifecycle.startingUp ? {} : await checks.read();

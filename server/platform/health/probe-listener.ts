@@ -21,9 +21,9 @@ export const PROBES: Readonly<Record<string, Probe>> = {
 };
 
 /**
- * Answers the probes on a bare HTTP server: while the application is still being loaded, and wherever else there is none.
+ * Answers the probes on a bare HTTP server: while the application loads, and on METRICS_PORT.
  *
- * @returns A listener that returns false, having done nothing, for any other path.
+ * @returns A listener that does nothing and returns false for any other path.
  */
 export function probeListener(sources: ProbeSources): (...args: Parameters<RequestListener>) => boolean {
   return (request, response) => {
@@ -44,7 +44,7 @@ export function probeListener(sources: ProbeSources): (...args: Parameters<Reque
   };
 }
 
-/** Nothing catches what rejects here, and a probe must not end the process. Strangers are not told the reason. */
+/** A probe that fails must not end the process. The reason is not public. */
 async function answerOf(probe: Probe, sources: ProbeSources): Promise<ProbeAnswer> {
   try {
     return await probe(sources);

@@ -114,7 +114,7 @@ describe('the disk', () => {
       status: 503,
       body: {
         status: 'unhealthy',
-        error: 'disk: the disk is full: nothing more is written to it',
+        error: 'disk: the disk is full',
         checks: { disk: { status: 'failing', required: false, unhealthy: true } },
       },
     });

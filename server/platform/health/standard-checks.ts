@@ -6,18 +6,18 @@ import { openFilesLimit } from '../lib/open-files.ts';
 import { type Check, CheckFailure } from './health-checks.ts';
 
 const GIB = 2 ** 30;
-/** What is left of a disk when the next batch of log lines does not fit. */
+/** Less free space than this does not hold the next batch of log lines. */
 const FULL_BYTES = 2 ** 20;
-/** Of the machine's memory: below, the kernel looks for something to kill. */
+/** Of the machine's memory: below, the kernel starts to kill processes. */
 const LOW_MEMORY_SHARE = 0.05;
-/** For so long a refused body is told. In milliseconds. */
-const REFUSAL_TOLD_MS = 10_000;
+/** How long a refused body keeps the check degraded, in milliseconds. */
+const REFUSAL_SHOWN_MS = 10_000;
 
 /**
- * Degraded when the process fills its container, or refuses request bodies for want of memory.
+ * Degraded when the process fills its container, or has refused request bodies for lack of memory.
  *
  * @param bodiesRefusedMs How long ago a body was refused, in milliseconds.
- * @param limitBytes What the process may use; null where nothing limits it.
+ * @param limitBytes The memory limit; null where there is none.
  * @param share Degraded above this part of the limit.
  */
 export function memoryCheck(
@@ -30,8 +30,8 @@ export function memoryCheck(
     required: false,
     timeoutMs: 1_000,
     run() {
-      if (bodiesRefusedMs() < REFUSAL_TOLD_MS) {
-        return { degraded: 'request bodies are refused: those under way use all the memory for bodies' };
+      if (bodiesRefusedMs() < REFUSAL_SHOWN_MS) {
+        return { degraded: 'request bodies are refused: those in flight use all the memory for bodies' };
       }
       if (limitBytes === null) return;
       const used = memoryUsage().rss;
@@ -41,13 +41,13 @@ export function memoryCheck(
   };
 }
 
-/** What the machine has, of which a container may be one of many. Bytes and seconds. */
+/** The whole machine, which other containers may share. Bytes and seconds. */
 interface Machine {
   cpus: number;
-  /** Of the last minute; 1 keeps one CPU busy. */
+  /** Over the last minute; 1 keeps one CPU busy. */
   load: number;
   memoryTotal: number;
-  /** What could be had without swapping. */
+  /** Available without swapping. */
   memoryAvailable: number;
   uptime: number;
 }
@@ -61,9 +61,9 @@ const thisMachine = (): Machine => ({
 });
 
 /**
- * The machine that the process runs on: its CPUs and their load, memory and uptime. Degraded when its memory runs out,
- * whoever uses it; what this process uses is for {@link memoryCheck}. Load is told and not judged: it says nothing of how long
- * requests wait, which {@link eventLoopCheck} does.
+ * The machine that the process runs on: its CPUs and their load, memory and uptime. Degraded when little of its memory is
+ * left, whichever process uses it; {@link memoryCheck} judges this process. Load is shown and not judged: it does not say how
+ * long requests wait, which {@link eventLoopCheck} does.
  */
 export function systemCheck(look: () => Machine = thisMachine): Check {
   return {
@@ -88,7 +88,7 @@ export function systemCheck(look: () => Machine = thisMachine): Check {
 }
 
 /**
- * Degraded when the event loop had hardly a pause since the last look.
+ * Degraded when the event loop was nearly always busy since the last run.
  *
  * Utilisation is a difference between two readings of a counter that Node keeps anyway: nothing samples in between, and
  * a process that was frozen reads as idle, not as late.
@@ -103,7 +103,7 @@ export function eventLoopCheck(share = 0.95): Check {
       const now = performance.eventLoopUtilization();
       const { utilization, active } = performance.eventLoopUtilization(now, last);
       last = now;
-      // Short readings are noise: one long turn of 100 ms is no trend.
+      // Short intervals are noise: one long turn of 100 ms is no trend.
       if (active < 500 || utilization <= share) return;
       return { degraded: `the event loop was busy ${percent(utilization)} of the time` };
     },
@@ -111,10 +111,10 @@ export function eventLoopCheck(share = 0.95): Check {
 }
 
 /**
- * Degraded under 20 % of free disk space; under 10 % it says so as an error, and where nothing is left `/health` is 503.
+ * Degraded under 20 % of free disk space, failing under 10 %; where nothing is left `/health` is 503.
  *
- * `/ready` never depends on it: no request needs the disk, and each line of the log is on standard output as well. To take
- * every replica of a full machine out would make an outage of it.
+ * `/ready` never depends on it: no request needs the disk, and standard output has each line of the log as well. Taking
+ * every replica of a full machine out of traffic would turn a warning into an outage.
  *
  * @param folder Any folder of the file system in question.
  */
@@ -128,7 +128,7 @@ export function diskCheck(folder: string): Check {
       const free = blocks > 0 ? bavail / blocks : 1;
       if (free >= 0.2) return;
       if (bavail * bsize < FULL_BYTES) {
-        throw new CheckFailure('the disk is full: nothing more is written to it', { unhealthy: true });
+        throw new CheckFailure('the disk is full', { unhealthy: true });
       }
       const left = `${percent(free)} of the disk is free (${((bavail * bsize) / GIB).toFixed(1)} GiB)`;
       if (free < 0.1) throw new CheckFailure(left);
@@ -138,7 +138,7 @@ export function diskCheck(folder: string): Check {
 }
 
 /**
- * Degraded when nearly as many files are open, connections among them, as the system allows this process.
+ * Degraded when nearly as many files, connections included, are open as the system allows this process.
  *
  * @param share Degraded above this part of the limit.
  */
@@ -159,11 +159,11 @@ export function openFilesCheck(limit: number | null = openFilesLimit(), share = 
 }
 
 /**
- * Asks another service: passing when it answers with a status below 500.
+ * Requests another service: passing when it answers with a status below 500.
  *
  * @param options.name As it appears in `/health`.
- * @param options.url What to ask. It is never shown to a stranger.
- * @param options.required Whether this server is of no use without it.
+ * @param options.url Is not public.
+ * @param options.required Whether this server is not ready without it.
  */
 export function httpCheck(options: {
   name: string;

@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 const open = () => connect((server.address() as AddressInfo).port, '127.0.0.1');
-const gone = () => lines.filter(({ msg }) => msg === 'the client went away');
+const gone = () => lines.filter(({ msg }) => msg === 'the client disconnected');
 
 it('says of a client that left before its answer, once, without its query', async () => {
   const socket = open();

@@ -1,7 +1,7 @@
 /**
- * Adds one line of log to each request, when its answer has been sent.
+ * Logs one line for each request, when its answer has been sent.
  *
- * It stands early so that refusals of later plugins are logged as well, and behind `connections.ts`, which knows who left.
+ * It stands early so that refusals of later plugins are logged as well, and after `connections.ts`, which sees clients leave.
  * Probes are logged at `debug`.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -22,7 +22,7 @@ export function logAccess(request: FastifyRequest, reply: FastifyReply): void {
   const { config, url: route } = request.routeOptions;
   const log = request.server.log as Logger;
   const level = config?.quiet === true ? 'debug' : 'info';
-  // Before the line is put together.
+  // Before the line is built.
   if (!log.isLevelEnabled(level)) return;
   log[level](
     {
@@ -45,11 +45,11 @@ export const accessLog = fp(async (app) => {
     logAccess(request, reply);
     done();
   });
-  // A client that goes away before its answer never reaches onResponse with a finished answer; say that it left. Fastify's
-  // own hook would listen to each request, where the end of a connection tells as much.
+  // A request whose client leaves early has no finished answer in onResponse. Fastify's own hook for this would add a
+  // listener to each request, where the end of the connection says as much.
   const { onAbandoned } = app.connections;
   app.connections.onAbandoned = (request, response, ms) => {
     onAbandoned(request, response, ms);
-    log.debug({ requestId: request.id, path: pathOf(request.url) }, 'the client went away');
+    log.debug({ requestId: request.id, path: pathOf(request.url) }, 'the client disconnected');
   };
 });

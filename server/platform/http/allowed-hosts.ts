@@ -1,9 +1,9 @@
 /**
- * Refuses requests under a `Host` that is not in `ALLOWED_HOSTS`: an address of somebody else's that leads here, by
- * mistake or to make a browser believe that this server is theirs (DNS rebinding).
+ * Refuses requests under a `Host` that is not in `ALLOWED_HOSTS`: a foreign name that leads here, by mistake or to make a
+ * browser take this server for the name's own (DNS rebinding).
  *
- * It stands before the routes; probes are exempt, because those who ask them know an address and no name. Where nothing
- * is set it adds nothing.
+ * It stands before the routes. Probes are exempt, because platforms request them by address. Without `ALLOWED_HOSTS` it
+ * adds nothing.
  */
 import type { IncomingMessage } from 'node:http';
 import fp from 'fastify-plugin';

@@ -1,18 +1,18 @@
 /**
- * Adds limits to what a JSON body may be: no deeper than anything needs, and no key that reaches for a prototype. Other
- * media types are refused, plain text included, which a form on a foreign page could send.
+ * Limits the depth of JSON bodies, and refuses keys that would set a prototype. Other media types are refused, plain text
+ * included, which a form on a foreign page could send.
  *
- * It stands anywhere before the routes that take a body.
+ * It stands before the routes that take a body.
  */
 import fp from 'fastify-plugin';
 import { ProblemError } from '../lib/problem.ts';
 import { readBody } from '../lib/read-body.ts';
 
-/** Recursive code, ours or a library's, meets the stack's end at some thousands of levels. */
-const MAX_LEVELS = 32;
+/** Recursive code, ours or a library's, overflows the stack at some thousands of levels. */
+const MAX_DEPTH = 32;
 
-/** Whether a JSON text goes deeper than so many levels. Reads it once, and keeps nothing. */
-export function isDeeperThan(levels: number, json: string): boolean {
+/** Whether a JSON text is nested deeper than `maxDepth`. It takes one pass and no memory. */
+export function isDeeperThan(maxDepth: number, json: string): boolean {
   let depth = 0;
   for (let at = 0; at < json.length; at++) {
     switch (json.charCodeAt(at)) {
@@ -24,7 +24,7 @@ export function isDeeperThan(levels: number, json: string): boolean {
         break;
       case 0x5b: // [
       case 0x7b: // {
-        if (++depth > levels) return true;
+        if (++depth > maxDepth) return true;
         break;
       case 0x5d:
       case 0x7d:
@@ -48,8 +48,8 @@ export const jsonBodies = fp(async (app) => {
     readBody(request, payload, (error, bytes) => {
       const body = bytes?.toString('utf8') ?? '';
       if (error) done(error);
-      else if (isDeeperThan(MAX_LEVELS, body)) {
-        done(new ProblemError('bad-request', `The body is nested deeper than ${MAX_LEVELS} levels.`));
+      else if (isDeeperThan(MAX_DEPTH, body)) {
+        done(new ProblemError('bad-request', `The body is nested deeper than ${MAX_DEPTH} levels.`));
       } else parse(request, body, done);
     });
   });

@@ -1,10 +1,10 @@
 /**
- * Adds one observation to each request, when its answer has been handed to the system: `app.observations` holds what came
- * of it. Without metrics there is no hook, and nothing is counted.
+ * Adds one observation to each request, when its answer has been handed to the system. Without metrics there is no hook,
+ * and nothing is counted.
  *
- * It stands before every route, because it gives each its place as it is registered, and behind `connections.ts`, which
- * knows of the clients that leave. What is answered without a hook is counted by who answers it (`problems.ts`,
- * `quick-files.ts`, `overload.ts`), so that whatever was sent is counted once.
+ * It stands before every route, because it looks at each as it is registered, and after `connections.ts`, which sees
+ * clients leave. Answers that no hook sees are counted where they are sent (`problems.ts`, `quick-files.ts`, `overload.ts`),
+ * so that each answer is counted once.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -23,23 +23,23 @@ import { PROBE_PATHS } from './probes.ts';
 import type {} from './rate-limit/rate-limit.ts';
 
 /**
- * What a request is counted as whose client left before its answer: nginx's number for it. Nothing was sent, so that no
- * status of ours could tell these apart from answers.
+ * The status of requests whose client left before the answer: nginx's number for it. Nothing was sent, so no other status
+ * would tell them apart from answers.
  */
 export const CLIENT_LEFT = 499;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The name that it is counted under; as it is registered, where nothing is said. */
+    /** The route's label; its address, where this is absent. */
     countedAs?: string;
-    /** It lasts as long as its client does: it has no deadline, and its duration is in no percentile. */
+    /** It lasts as long as its client stays: it has no deadline, and its duration is in no percentile. */
     untimed?: boolean;
-    /** Where its requests are counted, by method. Set by this plugin. */
+    /** What counts its requests, by method. Set by this plugin. */
     counted?: Record<string, Route>;
   }
   interface FastifyInstance {
     observations: Observations;
-    /** What is scraped; whoever has something to tell adds it before the application is ready. */
+    /** What is scraped. Add metrics before the application is ready. */
     metricsRegistry: Metrics;
   }
 }
@@ -47,7 +47,7 @@ declare module 'fastify' {
 export interface MetricsOptions {
   enabled: boolean;
   database: Pick<Database, 'stats' | 'observe' | 'failures'>;
-  /** For the metrics of its life; absent where it has none, as in tests. */
+  /** For the metrics of the lifecycle; absent in tests without one. */
   probeSources?: ProbeSources;
 }
 
@@ -94,7 +94,7 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
     done();
   });
 
-  // Node would answer the same, and tell nobody.
+  // As Node answers by default, and counted.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     response.writeHead(417, { 'content-length': 0 }).end();
     observations.request(routes.of(request.method ?? '', UNKNOWN_ROUTE), 417, 0, false);
@@ -135,23 +135,23 @@ function count(observations: Observations, request: FastifyRequest, status: numb
   return route;
 }
 
-/** Counts a request that is answered before a route was found, where no hook runs. */
+/** Counts an answer from before a route is found, where no hook runs. */
 export function observeEarly(request: FastifyRequest, reply: FastifyReply): void {
   const { observations } = request.server;
   if (observations?.enabled) observe(observations, request, reply);
 }
 
-/** Counts what is answered on a connection that broke: the request that it was at work on, or one that never was one. */
+/** Counts the answer on a broken connection: that of its current request, or of bytes that never became one. */
 export function observeBroken(app: FastifyInstance, status: number, socket: Socket): void {
   const { observations, connections } = app;
   if (!observations?.enabled) return;
   const request = connections.takeRequest(socket);
   if (request) count(observations, request, status, 0);
-  // Nobody knows when it came: what counts is that it did.
+  // When it arrived is not known.
   else observations.request(observations.routes.of('', UNKNOWN_ROUTE), status, 0, false);
 }
 
-/** Counts what was refused at the door, before anybody looked for its route. */
+/** Counts a refusal under load, from before a route is found. */
 export function observeRefused(
   { observations }: FastifyInstance,
   request: IncomingMessage,
@@ -161,7 +161,7 @@ export function observeRefused(
     observations.request(observations.routes.of(request.method ?? '', '/api/*'), 503, ms);
 }
 
-/** @param length In bytes; what is no number is unknown, and not counted. */
+/** @param length In bytes. A value that is no number is an unknown length, and not counted. */
 export function addSize(sizes: Sizes, length: unknown): void {
   const bytes = Number(length);
   if (!(bytes >= 0)) return;

@@ -1,7 +1,7 @@
 /**
  * Adds `/live`, `/ready`, `/health`, `/startup`, and the first three once more under `/api/monitoring/`.
  *
- * It stands before everything that can refuse a request: a probe is never limited, held or shed.
+ * It stands before everything that can refuse a request: a probe is never limited, held or refused under load.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { getHealth, getLive, getReady, getStartup } from '#contracts/probes.ts';
@@ -12,14 +12,14 @@ import type {} from './rate-limit/rate-limit.ts';
 
 const CONTRACTS = [getLive, getReady, getHealth, getStartup];
 
-/** Where a probe answers: its short path, and its place among the rest of monitoring. */
+/** The paths of a probe: its short one, and one beside the rest of monitoring. */
 const pathsOf = (path: string) => (path === '/startup' ? [path] : [path, `/api/monitoring${path}`]);
 
-/** Every path of a probe, for whoever must let them pass. */
+/** Every path of a probe, for the plugins that must let them pass. */
 export const PROBE_PATHS: ReadonlySet<string> = new Set(CONTRACTS.flatMap(({ url }) => pathsOf(url)));
 
 export async function probes(app: FastifyInstance, sources: ProbeSources): Promise<void> {
-  // The schemas describe; compiling seven serializers would only make the start longer.
+  // The schemas are for the API description alone: compiling seven serializers would take time at start.
   app.setSerializerCompiler(() => JSON.stringify);
   for (const { url: path, method, schema } of CONTRACTS) {
     const probe = PROBES[path];

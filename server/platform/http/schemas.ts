@@ -5,8 +5,8 @@ import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify';
 import Format from 'typebox/format';
 
 /**
- * TypeBox's, because they take a time that grows with the text alone; those of ajv-formats do not (`url`). The last two are
- * OpenAPI's notes to a reader: every text has them.
+ * TypeBox's, which take linear time; some of ajv-formats do not (`url`). The last two are OpenAPI's annotations, which every
+ * text satisfies.
  */
 const FORMATS: NonNullable<Options['formats']> = {
   ...Object.fromEntries(Format.Entries()),
@@ -17,8 +17,8 @@ const FORMATS: NonNullable<Options['formats']> = {
 };
 
 /**
- * `validateSchema` and `meta` are off because checking our own schemas against JSON Schema's cost more than a third of
- * the start (60 of 160 ms); a test checks them instead.
+ * `validateSchema` and `meta` are off because checking our own schemas took more than a third of the start (60 of 160 ms); a
+ * test checks them instead.
  */
 const OPTIONS: Options = {
   allErrors: false,
@@ -30,19 +30,19 @@ const OPTIONS: Options = {
   formats: FORMATS,
 };
 
-/** Everything in an address or a header is text, so numbers are read from it. */
+/** Addresses and headers are text, so numbers are converted. */
 const lenient = new Ajv({ ...OPTIONS, coerceTypes: 'array' });
 /** JSON has types of its own: `"5"` is not a number, and a list of one is not its element. */
 const strict = new Ajv(OPTIONS);
 
 type Check = { (data: unknown): boolean; errors?: ErrorObject[] | null | undefined };
 
-/** Compiles the schemas of an application's routes: each when it is first needed, or all that are left by `compileAll`. */
+/** Compiles the schemas of routes: each when it is first needed, the rest by `compileAll`. */
 export class SchemaCompilers {
-  /** By what they are for. */
-  readonly #left = new Map<() => unknown, string>();
+  /** What is not compiled yet, with its name. */
+  readonly #pending = new Map<() => unknown, string>();
 
-  /** Compiles what a route accepts; bodies are taken at their word, everything else is converted from text. */
+  /** Compiles what a route accepts. Bodies are not converted; everything else is converted from text. */
   readonly validator: FastifySchemaCompiler<object> = ({ schema, httpPart, method, url }) => {
     let check: Check | undefined;
     const name = `${httpPart} of ${method} ${url}`;
@@ -54,7 +54,7 @@ export class SchemaCompilers {
     const validate: Check = (data) => {
       const run = check ?? compile();
       const valid = run(data);
-      // Fastify looks for them on the function that it has called.
+      // Fastify reads them from the function that it has called.
       if (!valid) validate.errors = run.errors;
       return valid;
     };
@@ -64,8 +64,7 @@ export class SchemaCompilers {
   /**
    * Compiles how a route answers.
    *
-   * Problems are few and all alike, and the plugin that sends them serialises them itself: their schemas stand on the
-   * routes for the description alone.
+   * The schemas of problems are for the API description alone: the plugin that sends problems serialises them itself.
    */
   readonly serializer: FastifySerializerCompiler<object> = ({ schema, httpStatus, method, url }) => {
     if (Number(httpStatus) >= 400) return JSON.stringify;
@@ -80,14 +79,14 @@ export class SchemaCompilers {
   };
 
   /**
-   * Compiles what nobody has needed so far, with a turn of the event loop before each: some milliseconds that start-up
-   * does not wait for, and first requests seldom.
+   * Compiles the rest, with a turn of the event loop before each: start-up does not wait for it, and first requests rarely
+   * do.
    *
-   * @param signal Ends it early.
+   * @param signal Stops it early.
    * @throws Error that names the route whose schema cannot be compiled.
    */
   async compileAll(signal?: AbortSignal): Promise<void> {
-    for (const [compile, name] of this.#left) {
+    for (const [compile, name] of this.#pending) {
       await setImmediate();
       if (signal?.aborted) return;
       try {
@@ -101,10 +100,10 @@ export class SchemaCompilers {
   #later<Compiled>(name: string, compile: () => Compiled): () => Compiled {
     const once = () => {
       const compiled = compile();
-      this.#left.delete(once);
+      this.#pending.delete(once);
       return compiled;
     };
-    this.#left.set(once, name);
+    this.#pending.set(once, name);
     return once;
   }
 }
@@ -114,9 +113,9 @@ const NAMED = new Set(['properties', 'patternProperties', 'dependentSchemas', '$
 const VALUES = new Set(['default', 'const', 'enum', 'examples', 'example']);
 
 /**
- * Ajv ignores a format that it does not know, so a typing mistake would let everything pass.
+ * Ajv ignores an unknown format, so a typing mistake would let every text pass.
  *
- * @param name Whose schema it is.
+ * @param name Of the schema.
  * @throws Error that names the place in the schema and the format.
  */
 function refuseUnknownFormats(schema: unknown, name: string, at = '#'): void {
@@ -130,8 +129,8 @@ function refuseUnknownFormats(schema: unknown, name: string, at = '#'): void {
     !Object.hasOwn(FORMATS, format)
   ) {
     throw new Error(
-      `The schema for the ${name} has at ${at} the format "${format}", which nothing checks. ` +
-        `Known are: ${Object.keys(FORMATS).join(', ')}. Use one of those, or a pattern.`,
+      `The schema for the ${name} has at ${at} the format "${format}", which is unknown. ` +
+        `Known formats: ${Object.keys(FORMATS).join(', ')}. Use one of those, or a pattern.`,
     );
   }
   for (const [key, value] of Object.entries(schema)) {

@@ -1,7 +1,7 @@
 /**
- * Adds `GET /metrics`, for scrapers that have the operators' key; METRICS_PORT answers them without one.
+ * Adds `GET /metrics`, for scrapers with the operators' key; METRICS_PORT needs no key.
  *
- * It stands outside of what is held and shed, because that is when its figures are wanted.
+ * It stands outside of what is held and refused under load, because that is when its figures are needed.
  */
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { scrape as contract } from '#contracts/metrics.ts';

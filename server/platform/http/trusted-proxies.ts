@@ -1,21 +1,21 @@
 /**
- * Says once when a proxy stands in front that is not trusted: then every visitor seems to come from the proxy.
+ * Warns once of a proxy in front that is not trusted: then every visitor seems to come from the proxy.
  *
- * Whether `X-Forwarded-*` is believed is decided by Fastify, by the address of the one who connects (`trustProxy` in
- * app.ts); this adds nothing to a request but a look at one header, until it has spoken. It stands anywhere.
+ * Fastify decides whether `X-Forwarded-*` is believed, by the address that connects (`trustProxy` in pipeline.ts). Its place
+ * in the pipeline does not matter.
  */
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The first that sent `X-Forwarded-For` and is not trusted; undefined where none has. */
+    /** The first untrusted address that sent `X-Forwarded-For`, if any. */
     untrustedProxy: string | undefined;
   }
 }
 
 export interface TrustedProxiesOptions {
-  /** `TRUST_PROXY`, and what it makes of an address. */
+  /** `TRUST_PROXY`. */
   ranges: readonly string[] | false;
   trusts: (address: string | undefined) => boolean;
 }

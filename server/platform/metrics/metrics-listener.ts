@@ -5,9 +5,9 @@ import { pathOf } from '../lib/problem.ts';
 import type { Metrics } from './metrics.ts';
 
 /**
- * Answers on METRICS_PORT: `/metrics` and the four probes, without a key, and nothing else.
+ * Answers `/metrics` and the four probes on METRICS_PORT, without a key, and nothing else.
  *
- * @param metrics Undefined where nothing is measured.
+ * @param metrics Undefined where ENABLE_METRICS is false.
  */
 export function metricsListener(metrics: Metrics | undefined, sources: ProbeSources): RequestListener {
   const probes = probeListener(sources);

@@ -11,19 +11,19 @@ const GC_BUCKETS = [0.01, 0.1, 1, 10];
 /** As `perf_hooks.constants.NODE_PERFORMANCE_GC_…` numbers them. */
 const GC_KINDS: Record<number, string> = { 1: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' };
 
-/** What an observer may want to know of a request besides its figures. */
+/** The request behind an observation. */
 export interface ObservedRequest {
   readonly id: string;
   /** With its query. */
   readonly url: string;
 }
 
-/** Is told of each observation as it is counted, on the path of the request: it has to be quick, and must not throw. */
+/** Receives each observation as it is counted, on the path of the request: it has to be quick, and must not throw. */
 export interface Observer {
   /**
    * @param ms From its arrival until its answer was handed to the system, in milliseconds.
-   * @param timed Whether its duration says anything about others: that of a stream does not.
-   * @param request Absent where nothing more is known, as of an answer to what never became a request.
+   * @param timed Whether its duration belongs into percentiles: that of a stream does not.
+   * @param request Absent where no request was parsed.
    */
   request(
     route: Route,
@@ -50,7 +50,7 @@ export class Observations {
   readonly routes = new Routes();
   /** Garbage collections since the process began, in milliseconds. */
   readonly collections = { totalMs: 0 };
-  /** One at most: more of them would cost each request a loop. */
+  /** One at most: several would cost each request a loop. */
   observer: Observer | undefined;
   readonly #histograms: Histograms | undefined;
   readonly #collector = new PerformanceObserver((list) => {

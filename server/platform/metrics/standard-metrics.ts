@@ -18,7 +18,7 @@ const CHECKS_MS = 25;
 const by = (label: string, counts: Counts): Measure =>
   Object.entries(counts).map(([name, count]) => [{ [label]: name }, count] as const);
 
-/** Requests: how many, how long, how large, and what was refused. */
+/** Requests, bodies, connections, refusals and the pool. */
 export function trafficMetrics(
   { routes }: Observations,
   sources: {
@@ -40,59 +40,49 @@ export function trafficMetrics(
         ] as const,
     ).filter(([, { count }]) => count > 0);
   return [
-    gauge(
-      'http_server_active_requests',
-      'Requests that wait for their answer.',
-      () => sources.connections().working,
-    ),
+    gauge('http_server_active_requests', 'Requests in flight.', () => sources.connections().working),
     summary('http_server_request_body_size_bytes', 'Request bodies of known length.', () =>
       sizesOf('received'),
     ),
     summary('http_server_response_body_size_bytes', 'Answer bodies of known length: streams have none.', () =>
       sizesOf('sent'),
     ),
-    gauge('http_server_request_body_memory_bytes', 'Reserved for request bodies under way.', () =>
+    gauge('http_server_request_body_memory_bytes', 'Reserved for request bodies in flight.', () =>
       sources.bodyBytes(),
     ),
     gauge('http_server_open_connections', 'Connections of clients.', () => sources.connections().open),
-    counter(
-      'http_server_closed_connections_total',
-      'Connections that were closed by this side, by reason.',
-      () => by('reason', sources.connections().closed),
+    counter('http_server_closed_connections_total', 'Connections that the server closed, by reason.', () =>
+      by('reason', sources.connections().closed),
     ),
-    counter(
-      'http_server_rate_limited_requests_total',
-      'Requests that were refused with 429, by the limit that was reached.',
-      () => by('limit', sources.rateLimited()),
+    counter('http_server_rate_limited_requests_total', 'Requests refused with 429, by limit.', () =>
+      by('limit', sources.rateLimited()),
     ),
     counter(
       'http_server_shed_requests_total',
-      'Requests that were refused with 503 because of overload, by reason.',
+      'Requests refused with 503 because of overload, by reason.',
       () => by('reason', sources.shed()),
     ),
     gauge('db_client_connections', 'Connections of the pool, by state.', () => {
       const { total, idle } = sources.pool();
       return by('state', { idle, used: total - idle });
     }),
-    gauge('db_client_connections_max', 'Connections there may be.', () => sources.pool().max),
-    gauge('db_client_pending_requests', 'Who waits for a connection.', () => sources.pool().waiting),
-    counter(
-      'db_client_unavailable_total',
-      'How often the database was needed and could not be reached.',
-      () => sources.databaseFailures(),
+    gauge('db_client_connections_max', 'Maximum connections of the pool.', () => sources.pool().max),
+    gauge('db_client_pending_requests', 'Requests that wait for a connection.', () => sources.pool().waiting),
+    counter('db_client_unavailable_total', 'Attempts to use an unreachable database.', () =>
+      sources.databaseFailures(),
     ),
   ];
 }
 
-/** The life of the process: what it is, what state it is in, and how it came there. */
+/** The lifecycle: build, state, checks, migrations and start-up. */
 export function lifecycleMetrics(sources: ProbeSources): Family[] {
   const { lifecycle, checks } = sources;
   return [
-    gauge('app_build_info', 'What runs here; always 1.', () => {
+    gauge('app_build_info', 'Version, environment and Node; always 1.', () => {
       const { version, environment } = sources;
       return [[{ version, environment, node: process.version }, 1]];
     }),
-    gauge('app_state', '1 for the state that the process is in.', () =>
+    gauge('app_state', '1 for the current state of the process.', () =>
       STATES.map((state) => [{ state }, Number(state === lifecycle.state)] as const),
     ),
     gauge('app_ready', '1 where /ready says 200.', async () => {
@@ -112,10 +102,10 @@ export function lifecycleMetrics(sources: ProbeSources): Family[] {
             ] as const,
         ),
     ),
-    gauge('app_migrations', 'Migrations by state; none before they were looked at.', () =>
+    gauge('app_migrations', 'Migrations by state; absent before they were read.', () =>
       lifecycle.migrations ? by('state', { ...lifecycle.migrations }) : [],
     ),
-    gauge('app_startup_step_duration_seconds', 'How long each step of start-up took.', () =>
+    gauge('app_startup_step_duration_seconds', 'Duration of each step of start-up.', () =>
       lifecycle.startup.flatMap(({ step, durationMs }) =>
         durationMs === undefined ? [] : [[{ step }, durationMs / 1_000] as const],
       ),
@@ -133,25 +123,25 @@ export function processMetrics(): Family[] {
     }),
     gauge(
       'process_start_time_seconds',
-      'When the process began, in seconds since 1970.',
+      'Start of the process, in seconds since 1970.',
       () => performance.timeOrigin / 1_000,
     ),
     gauge('process_resident_memory_bytes', 'Resident memory.', () => memoryUsage().rss),
     gauge('process_open_fds', 'Open files, sockets among them.', () => openFiles() ?? []),
-    gauge('process_max_fds', 'Files that may be open.', () => MAX_FILES ?? []),
+    gauge('process_max_fds', 'Maximum open files.', () => MAX_FILES ?? []),
     gauge('nodejs_heap_size_total_bytes', 'Size of the heap.', () => memoryUsage().heapTotal),
     gauge(
       'nodejs_heap_size_used_bytes',
-      'What is in use of it, garbage included.',
+      'Used part of the heap, garbage included.',
       () => memoryUsage().heapUsed,
     ),
-    gauge('nodejs_heap_size_limit_bytes', 'What it may grow to.', () => heapLimit()),
+    gauge('nodejs_heap_size_limit_bytes', 'Maximum size of the heap.', () => heapLimit()),
     gauge(
       'nodejs_external_memory_bytes',
-      'Memory outside of the heap that its objects hold.',
+      'Memory outside the heap, held by objects in it.',
       () => memoryUsage().external,
     ),
-    counter('nodejs_eventloop_time_seconds_total', 'Time of the event loop, by what it did.', () => {
+    counter('nodejs_eventloop_time_seconds_total', 'Time of the event loop, by state.', () => {
       const { active, idle } = loop();
       return by('state', { active: active / 1_000, idle: idle / 1_000 });
     }),
@@ -164,7 +154,7 @@ async function recentResults(checks: HealthChecks): Promise<Record<string, Check
   return checks.recent(Number.POSITIVE_INFINITY);
 }
 
-/** Where the system tells: on Linux. */
+/** @returns Undefined where the system has no /proc. */
 function openFiles(): number | undefined {
   try {
     return readdirSync('/proc/self/fd').length;

@@ -1,11 +1,11 @@
 /**
- * Adds `access` to routes: each declares in its `config` who is answered, and one that does not fails the start.
+ * Adds `access` to routes: each declares in its `config` who may call it. A route without it fails the start.
  *
  * - `public`: everybody
- * - `user`: who is signed in, as the application's `Identity` tells; everybody where there is none
- * - `operator`: who holds a key of `INTERNAL_API_KEY`, or a session that was exchanged for one
+ * - `user`: users that the application's `Identity` recognises; everybody where there is none
+ * - `operator`: holders of a key of `INTERNAL_API_KEY`, or of a session that was exchanged for one
  *
- * It stands before every route, because it looks at each as it is registered. A route that is public pays nothing.
+ * It stands before every route, because it looks at each as it is registered. A public route pays nothing.
  */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ import { sourceStack } from '../../logging/stack.ts';
 import type { Identity, Scope } from '../../parts.ts';
 import { type OperatorOptions, operatorAccess } from './operators.ts';
 
-/** Who may be asked for. A feature adds its own level here, by merging, and its rule to `app.accessRules`. */
+/** A feature adds a level of its own here, by declaration merging, and its rule to `app.accessRules`. */
 export interface AccessLevels {
   public: true;
   user: true;
@@ -27,12 +27,12 @@ export interface AccessLevels {
 
 export type AccessLevel = keyof AccessLevels;
 
-/** What of an answer a rule may touch. */
+/** The part of an answer that a rule may change. */
 export type Answer = Pick<FastifyReply, 'header' | 'request'>;
 
 /**
- * Lets a request in by returning or resolving; refuses it by throwing or rejecting. It is awaited, for at most
- * `ruleTimeoutMs`. The type takes neither a verdict (`false`) nor an answer of the rule's own.
+ * Admits a request by returning, and refuses it by throwing. It is awaited, for at most `ruleTimeoutMs`. The type allows
+ * neither a verdict (`false`) nor an answer of the rule's own.
  *
  * @throws ProblemError `unauthorized` or `forbidden`.
  */
@@ -40,7 +40,7 @@ export type AccessRule = (request: FastifyRequest, reply: Answer) => undefined |
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who is answered. Every route declares it: without it the server does not start. */
+    /** Who may call the route. Every route declares it: without it the server does not start. */
     access?: AccessLevel;
   }
   interface FastifyRequest {
@@ -53,16 +53,16 @@ declare module 'fastify' {
   }
 }
 
-/** What routes have declared, for production readiness. A route is written as `POST /api/notes`. */
+/** The access that routes declare, for production readiness. A route is written as `POST /api/notes`. */
 export interface DeclaredAccess {
-  /** Whether anything tells who a user is. Without it `user` admits everybody. */
+  /** Whether there is an `Identity`. Without one `user` admits everybody. */
   readonly hasIdentity: boolean;
   readonly userRoutes: readonly string[];
   readonly publicWrites: readonly string[];
 }
 
 export interface AccessOptions extends OperatorOptions {
-  /** Tells who a request comes from. */
+  /** Recognises users. */
   identity?: Identity | undefined;
   /** How long a rule, or the identity, may take, in milliseconds. */
   ruleTimeoutMs?: number;
@@ -123,11 +123,11 @@ export const access = fp<AccessOptions>(async (app, options) => {
     if (identity !== undefined || userRoutes.length === 0) return;
     const routes = userRoutes.length === 1 ? '1 route' : `${userRoutes.length} routes`;
     app.log.warn(
-      `nothing tells who is signed in, so access 'user' admits everybody to ${routes}: return an identity in server/app.ts`,
+      `there is no identity, so access 'user' admits everybody to ${routes}: return an identity in server/app.ts`,
     );
   });
 
-  // An address that does not exist looks, from outside, like one that does.
+  // From outside, an address that does not exist looks like one that does.
   app.route({
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/api/monitoring/*',
@@ -140,11 +140,11 @@ function userRule(identity: Identity): AccessRule {
   return async (request) => {
     const scope = await identity.identify(request);
     if (scope === undefined) {
-      throw new ProblemError('unauthorized', 'This is for users. Sign in first.', {
+      throw new ProblemError('unauthorized', 'Only users may do this. Sign in first.', {
         headers: { 'www-authenticate': 'Bearer realm="users"' },
       });
     }
-    // What is no scope must not pass for one, whatever its type says.
+    // A value that is no scope must not pass for one, whatever its type says.
     if (typeof scope?.userId !== 'string' || scope.userId === '') {
       throw new TypeError(
         'The identity returned neither a scope with a userId nor undefined (server/app.ts).',
@@ -158,13 +158,13 @@ function undeclared({ method, url }: Pick<RouteOptions, 'method' | 'url'>): stri
   const place = placeOfCaller();
   return (
     `${[method].flat().join(', ')} ${url} declares no access${place === undefined ? '' : ` (${place})`}. ` +
-    `Write config: { access: 'user' } for who is signed in, 'operator' for operators, or 'public' for everybody.`
+    `Write config: { access: 'user' } for users, 'operator' for operators, or 'public' for everybody.`
   );
 }
 
 const FRAME = /\(?((?:file:\/\/)?(?:\/|[A-Za-z]:)[^()]+\.ts:\d+):\d+\)?$/;
 
-/** @returns Where our sources registered the route that is looked at, as `server/features/notes/routes.ts:12`. */
+/** @returns Where our sources register the current route, as `server/features/notes/routes.ts:12`. */
 function placeOfCaller(): string | undefined {
   const frames = sourceStack(new Error().stack ?? '').split('\n');
   const places = frames.map((frame) => FRAME.exec(frame)?.[1]);

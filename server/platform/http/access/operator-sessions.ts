@@ -1,11 +1,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** A session lasts so long, in milliseconds, and is renewed by use once it is this old. */
+/** In milliseconds. Use renews a session that is older than the second. */
 export const SESSION_MS = 60 * 60_000;
 const RENEWED_AFTER_MS = 10 * 60_000;
-/** However much it is used: then the key is asked for again. A working day. */
+/** A working day: then the key is needed again, however much the session is used. */
 const MAX_SESSION_MS = 12 * 60 * 60_000;
-/** Only operators can end a session, so this is more than there are. About 1 MB. */
+/** Only operators can end a session, so there are fewer. About 1 MB. */
 const MAX_ENDED = 10_000;
 
 /** Times are milliseconds since 1970. */
@@ -14,11 +14,11 @@ export interface OperatorSession {
   id: string;
   signedInAt: number;
   expiresAt: number;
-  /** Which of the operators' keys it was exchanged for, as their place in the list. */
+  /** The index of the operators' key that it was exchanged for. */
   key: number;
 }
 
-/** A session, and what stands for it in a cookie. */
+/** A session, and its value in a cookie. */
 export interface Begun {
   session: OperatorSession;
   value: string;
@@ -28,16 +28,16 @@ export interface Begun {
 const FORM = /^(([\w-]{16})\.([0-9a-z]{8,9})\.([0-9a-z]{8,9}))\.([\w-]{43})$/;
 
 /**
- * Sessions of operators that nobody has to remember: what a session is stands in its value, signed, so that every replica
- * with the same secrets knows it and a restart ends none.
+ * Stateless sessions: a signed value holds all of a session, so that every replica with the same secrets knows it and a
+ * restart ends none.
  *
- * A value is signed by a secret and the operators' key together. So a session ends when its key is taken away, and the
- * key cannot be found out from it. One that was signed out is remembered by this process until it would have ended anyway.
+ * A value is signed with a secret and the operators' key together. So a session ends when its key is removed, and does not
+ * reveal the key. This process remembers a session that was signed out until it would have expired.
  */
 export class OperatorSessions {
   readonly #keys: readonly string[];
   readonly #secrets: readonly string[];
-  /** Sessions that were signed out, and when the last renewal of each ends. */
+  /** Sessions that were signed out, and when the last renewal of each expires. */
   readonly #ended = new Map<string, number>();
 
   /** @param keys The operators' keys. @param secrets The first signs, all are accepted. */
@@ -46,13 +46,13 @@ export class OperatorSessions {
     this.#secrets = secrets;
   }
 
-  /** @param key As a place in the list. @param now In milliseconds since 1970. */
+  /** @param key The index of the key. @param now In milliseconds since 1970. */
   begin(key: number, now: number): Begun {
     // 96 bits.
     return this.#issue(randomBytes(12).toString('base64url'), key, now, now);
   }
 
-  /** @returns The session that a value stands for; undefined where it has ended or was never signed here. */
+  /** @returns Undefined where the session has ended or its signature is not valid. */
   read(value: string, now: number): OperatorSession | undefined {
     const [, signed = '', id = '', signedIn = '', expires = '', signature = ''] = FORM.exec(value) ?? [];
     const expiresAt = Number.parseInt(expires, 36);
@@ -68,13 +68,13 @@ export class OperatorSessions {
     return undefined;
   }
 
-  /** A session that is used on and on gets more time, up to a limit. @returns Undefined where it is young enough. */
+  /** Extends a session in use, up to the limit. @returns Undefined where it is new enough. */
   renew({ id, signedInAt, expiresAt, key }: OperatorSession, now: number): Begun | undefined {
     const old = expiresAt - now <= SESSION_MS - RENEWED_AFTER_MS;
     return old && expiresAt < signedInAt + MAX_SESSION_MS ? this.#issue(id, key, now, signedInAt) : undefined;
   }
 
-  /** Ends a session in this process, whichever copy or renewal of it is shown. */
+  /** Ends a session in this process, with all copies and renewals. */
   end({ id, signedInAt }: Pick<OperatorSession, 'id' | 'signedInAt'>, now: number): void {
     for (const [other, until] of this.#ended) {
       if (until <= now || this.#ended.size >= MAX_ENDED) this.#ended.delete(other);

@@ -1,5 +1,5 @@
 /**
- * Who an operator is: who holds a key of `INTERNAL_API_KEY`, or has a session in a browser that was exchanged for one.
+ * Operators hold a key of `INTERNAL_API_KEY`, or a session in a browser that was exchanged for one.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -7,14 +7,14 @@ import { ProblemError } from '../../lib/problem.ts';
 import type { AccessRule, Answer } from './access.ts';
 import { type OperatorSession, OperatorSessions } from './operator-sessions.ts';
 
-/** Whether a request comes from an operator, by key or by session. A session that has ended is absent, not wrong. */
+/** How an operator identifies, by key or by session. An expired session is absent, not wrong. */
 export type OperatorKey = 'absent' | 'wrong' | 'right';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Found out when it is asked for, so ask once. */
+    /** Computed at each access. */
     readonly operatorKey: OperatorKey;
-    /** The session of this browser's operator; found out likewise. */
+    /** The operator's session in this browser; computed at each access. */
     readonly operatorSession: OperatorSession | undefined;
   }
   interface FastifyInstance {
@@ -24,40 +24,38 @@ declare module 'fastify' {
 
 /** Signing in and out. */
 export interface Operators {
-  /** @returns Why a browser that asks like this cannot sign in, and what to set; undefined where it can. */
+  /** @returns Why this request cannot sign in, and what to set; undefined where it can. */
   closed(request: FastifyRequest): ProblemError | undefined;
   /**
-   * Begins a session in the browser that the answer goes to.
+   * Begins a session in the client's browser.
    *
-   * @param key The operators' key that was given; absent where something else vouches for the operator.
+   * @param key The operators' key; absent where a sign-in token was redeemed.
    * @returns Undefined where the key is wrong.
    */
   signIn(reply: FastifyReply, key?: string): OperatorSession | undefined;
   /** Ends the session of this browser, with all copies of its cookie, in this process at once. */
   signOut(reply: FastifyReply): void;
-  /** @param listener Told of each session that is signed out. */
+  /** @param listener Called for each session that is signed out. */
   onSignOut(listener: (session: OperatorSession) => undefined): void;
 }
 
 export interface OperatorOptions {
-  /** The operators' keys; empty: the doors are closed. */
+  /** The operators' keys; empty: nobody is admitted. */
   keys: readonly string[];
-  /** Sign the sessions of browsers; empty: there are none. */
+  /** Sign sessions; empty: there are none. */
   sessionSecrets?: readonly string[];
-  /** Whether operators may sign in over plain HTTP, where the key and the session can be read on the way. */
+  /** Whether operators may sign in over plain HTTP, where the key and the session can be read in transit. */
   allowHttpSignIn?: boolean;
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
 
 /**
- * Recognises the operators' keys.
- *
- * Hashes are compared, because those are equally long whatever was sent, and always with all keys, so that the time taken
+ * Compares in constant time: hashes, which are equally long whatever was sent, and always with all keys. So the time taken
  * tells neither how much of a key was right nor which one it was.
  *
- * @param keys All that are valid.
- * @returns Tells which one was given, as its place in the list; -1: none of them.
+ * @param keys The valid keys.
+ * @returns Finds the index of a key; -1 where it is not valid.
  */
 function keyFinder(keys: readonly string[]): (given: string) => number {
   const hashes = keys.map(sha256);
@@ -69,7 +67,7 @@ function keyFinder(keys: readonly string[]): (given: string) => number {
   };
 }
 
-/** What was sent as a key, in `X-API-Key` or in `Authorization: Bearer`. */
+/** The key that was sent in `X-API-Key` or in `Authorization: Bearer`. */
 function keyIn({ headers }: FastifyRequest): string | undefined {
   const { authorization, 'x-api-key': apiKey } = headers;
   if (typeof apiKey === 'string') return apiKey;
@@ -80,8 +78,8 @@ function keyIn({ headers }: FastifyRequest): string | undefined {
  * The cookie that holds a session.
  *
  * `Path=/api` keeps it away from pages and files, which caches may hold; that rules out the prefix `__Host-`, which
- * demands `Path=/`. Over TLS it has `__Secure-`, which no page without TLS can set. A prefix guards against a foreign
- * value in the cookie's place, and here such a value is not signed, so it opens nothing.
+ * requires `Path=/`. Over TLS it has `__Secure-`, which no page without TLS can set. A prefix guards against a foreign
+ * value in the cookie; here such a value is not signed, so it admits nobody.
  */
 const cookieName = ({ protocol }: FastifyRequest) =>
   protocol === 'https' ? '__Secure-operator' : 'operator';
@@ -91,7 +89,7 @@ function cookie(request: FastifyRequest, value: string, seconds: number): string
   return `${cookieName(request)}=${value}; Path=/api; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-/** A neighbouring host can set more cookies of the same name, which must not hide the right one. */
+/** Another host of the site can set more cookies of the same name, which must not hide the right one. */
 const MAX_COOKIES = 5;
 
 function valuesOf(header: string, name: string): string[] {
@@ -101,9 +99,9 @@ function valuesOf(header: string, name: string): string[] {
 }
 
 /**
- * Tells operators from others, and signs them in and out.
+ * Recognises operators, and signs them in and out.
  *
- * @returns The rule of routes that are for operators alone.
+ * @returns The access rule of operators' routes.
  */
 export function operatorAccess(app: FastifyInstance, options: OperatorOptions): AccessRule {
   const { keys, sessionSecrets = [], allowHttpSignIn = false } = options;
@@ -188,7 +186,7 @@ function whatIsMissing(keys: readonly string[], secrets: readonly string[]): str
   return `Set ${missing.join(' and ')}, then restart the server.`;
 }
 
-/** Hosts that a browser reaches without a network: a development server, or the near end of a tunnel. */
+/** Hosts that a browser reaches without a network: a development server, or the local end of a tunnel. */
 const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[::1\])$/i;
 const OVER_HTTP =
   'Signing in needs HTTPS: over plain HTTP the key and the session can be read in transit. Open this page over https://. If a proxy ' +
@@ -198,7 +196,7 @@ const WITHOUT_KEY = ' Scrapers are answered without a key on a port of their own
 
 function whyNot(given: boolean, open: boolean): string {
   if (!open)
-    return 'This is for operators, and no key is set. Set INTERNAL_API_KEY, then restart the server.';
+    return 'Only operators may do this, and no key is set. Set INTERNAL_API_KEY, then restart the server.';
   if (given) return 'This key is not one of those in INTERNAL_API_KEY.';
-  return 'This is for operators. Send a key of INTERNAL_API_KEY as Authorization: Bearer, or as X-API-Key.';
+  return 'Only operators may do this. Send a key of INTERNAL_API_KEY as Authorization: Bearer, or as X-API-Key.';
 }

@@ -1,8 +1,8 @@
 /**
  * Adds `/api/operations/session`: a browser exchanges the operators' key for a session in a cookie, because it can send no
- * header with an event stream, and a key is better not kept where scripts can read it.
+ * header with an event stream, and scripts should not be able to read a key.
  *
- * It answers in every state and without the database, because that is when operators are needed.
+ * It answers in every state and without the database, because that is when operators need it.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
@@ -17,7 +17,7 @@ import type { SignInToken } from './sign-in-token.ts';
 
 /**
  * @param options.token Printed at start, where a person at a terminal started the server.
- * @param options.keyIn Where the operators' key stands, where everybody who asks may know.
+ * @param options.keyIn Where the operators' key is found, where that is public.
  */
 export const session: FastifyPluginAsyncTypebox<{
   token: SignInToken | undefined;
@@ -45,8 +45,8 @@ export const session: FastifyPluginAsyncTypebox<{
       if ((key === undefined) === (token === undefined)) {
         throw new ProblemError('validation', 'Send either a key or a token.');
       }
-      const vouchedFor = key !== undefined || startToken?.redeem(token as string) === true;
-      const begun = vouchedFor ? operators.signIn(reply, key) : undefined;
+      const mayBegin = key !== undefined || startToken?.redeem(token as string) === true;
+      const begun = mayBegin ? operators.signIn(reply, key) : undefined;
       if (begun === undefined) {
         throw new ProblemError(
           'unauthorized',
@@ -81,7 +81,7 @@ export const session: FastifyPluginAsyncTypebox<{
   }
 };
 
-/** @returns Where the operators' key stands, for a developer who sees no terminal, as in a container. */
+/** @returns Where a developer without a terminal, as in a container, finds the operators' key. */
 export function placeOfKey(config: Config, settings: readonly EffectiveSetting[]): string | undefined {
   if (config.environment !== 'development') return undefined;
   const { origin } = settings.find(({ name }) => name === 'INTERNAL_API_KEY') ?? {};

@@ -81,7 +81,7 @@ describe('the whole application', () => {
     expect(userRoutes).toEqual(expect.arrayContaining(['GET /api/mine', 'POST /api/mine']));
     expect(userRoutes.filter((route) => route.startsWith('HEAD'))).toEqual([]);
     expect(warnings(server.lines)).toEqual([
-      `nothing tells who is signed in, so access 'user' admits everybody to ${userRoutes.length} routes: return an identity in server/app.ts`,
+      `there is no identity, so access 'user' admits everybody to ${userRoutes.length} routes: return an identity in server/app.ts`,
     ]);
   });
 });
