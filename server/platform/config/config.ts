@@ -111,6 +111,7 @@ export function loadConfig<Own extends OwnSettings>(
     },
   };
   checkTogether(config, reader);
+  reader.warnAboutAliases();
   warnAboutUnknownVariables(reader, settingsOf(declared), isConfigured(databaseAddress));
   if (problems.length > 0) throw new ConfigError(problems, warnings);
   return { config: { ...config, ...ownConfig }, warnings, settings };

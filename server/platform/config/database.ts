@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isPlaceholder } from './secrets.ts';
 import type { ConfigOf, Context, NameOf } from './setting.ts';
-import type { database, databaseAddress } from './settings/database.ts';
-import { SSL_MODES } from './values.ts';
+import { type database, type databaseAddress, SSL_MODES } from './settings/database.ts';
 
 type Address = ConfigOf<typeof databaseAddress>;
 type Name = NameOf<typeof databaseAddress>;
@@ -14,11 +13,11 @@ export interface DatabaseTls {
   ca?: string;
   cert?: string;
   key?: string;
-  /** Present where the certificate's chain is verified but not the name in it (`verify-ca`). */
+  /** Present if the certificate's chain is verified but not the name in it (`verify-ca`). */
   checkServerIdentity?: () => undefined;
 }
 
-/** Everything that `pg` needs to connect, resolved; it is a `pg.ClientConfig`. */
+/** Everything that `pg` needs to connect; it is a `pg.ClientConfig`. */
 export interface DatabaseConnection {
   /** A name, an address, or the folder of a Unix socket. */
   host: string;
@@ -27,12 +26,10 @@ export interface DatabaseConnection {
   password: string | undefined;
   database: string;
   ssl: false | DatabaseTls;
-  sslnegotiation?: 'direct';
   enableChannelBinding?: boolean;
   options?: string;
 }
 
-/** What the settings of the database's address make together. */
 export interface DatabaseSettings {
   /** No database is configured, and this is not production: start the embedded one. */
   embedded: boolean;
@@ -43,29 +40,17 @@ export interface DatabaseSettings {
   poolerHint: boolean;
 }
 
-/** Where rules that concern several settings leave their findings. */
-export interface Report {
+interface Report {
   problem(variable: Name, problem: string, remedy: string): void;
   warn(text: string): void;
-  /** Whether something was set, but cannot be used. */
+  /** Whether the variable is set, but invalid. */
   isRefused(variable: Name): boolean;
 }
-
-/** What libpq, Prisma and hosted databases put into addresses, and needs nothing done here. */
-const HARMLESS =
-  /^(application_name|fallback_application_name|client_encoding|keepalives.*|target_session_attrs|load_balance_hosts|gss.*|krbsrvname|ssl(sni|compression|_min_protocol_version)|tcp_user_timeout|uselibpqcompat|require_auth|pool_timeout)$/;
-
-const INSTEAD: Record<string, string> = {
-  connect_timeout: 'DB_CONNECT_TIMEOUT_MS',
-  connection_limit: 'DB_POOL_SIZE',
-  statement_timeout: 'DB_STATEMENT_TIMEOUT_MS',
-  schema: "the role's search_path",
-};
 
 /**
  * Resolves the database from `DATABASE_URL`, `DATABASE_DIRECT_URL` and the `PG…` variables.
  *
- * @param env The process's environment: like libpq, the system's user is the last resort for the role.
+ * @param env The process's environment: like libpq, its user is the last resort for the role.
  */
 export function resolveDatabase(
   address: Address,
@@ -78,36 +63,36 @@ export function resolveDatabase(
   const configured = isConfigured(address);
   const production = context.environment === 'production';
   const given: Given = { address, context, env, report };
-  const connection = configured ? connect(url ? 'DATABASE_URL' : 'PGHOST', url, undefined, given) : undefined;
-  const direct = directUrl ? connect('DATABASE_DIRECT_URL', directUrl, connection, given) : undefined;
+  const connection = configured ? parse(url ? 'DATABASE_URL' : 'PGHOST', url, undefined, given) : undefined;
+  const direct = directUrl ? parse('DATABASE_DIRECT_URL', directUrl, connection, given) : undefined;
 
   if (!configured && production && !report.isRefused('DATABASE_URL')) {
-    const where = context.platform.replit
+    const remedy = context.platform.replit
       ? 'On Replit: open Database in the tools, create one, and publish again.'
       : 'Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it.';
-    const elsewhere = 'NODE_ENV=development starts an embedded one, for trying out.';
-    report.problem('DATABASE_URL', 'is not set, and production needs a database', `${where} ${elsewhere}`);
+    const trial = 'NODE_ENV=development starts an embedded one, for trying out.';
+    report.problem('DATABASE_URL', 'is not set, and production needs a database', `${remedy} ${trial}`);
   }
-  const { host = '', password = '' } = connection ?? {};
+  const { host = '', port, password = '' } = connection ?? {};
   if (production && isPlaceholder(password) && !isLoopback(host)) {
     report.warn(`The password of the database at ${host} is a placeholder; give its role another.`);
   }
-  const poolerHint = connection !== undefined && looksLikePooler(connection, url);
+  const poolerHint =
+    port === 6432 ||
+    // Supabase's pooler pools by transaction on 6543, and by session on 5432.
+    (port === 6543 && /(^|\.)pooler\./.test(host)) ||
+    host.includes('-pooler') ||
+    /[?&]pgbouncer=true\b/.test(url ?? '');
   if (poolerHint && !direct && migrateOnStart) {
     report.warn(
-      `${host}:${connection.port} looks like a transaction pooler, through which migrations cannot hold their lock. Set DATABASE_DIRECT_URL to the address past it.`,
+      `${host}:${port} looks like a transaction pooler, through which migrations cannot hold their lock. Set DATABASE_DIRECT_URL to the address past it.`,
     );
   }
-  return {
-    embedded: !configured && !production,
-    connection,
-    direct,
-    poolerHint,
-  };
+  return { embedded: !configured && !production, connection, direct, poolerHint };
 }
 
 /** Whether any setting names a database. */
-export const isConfigured = ({ url, host, database }: Address) => Boolean(url || host || database);
+export const isConfigured = ({ url, host, database }: Address): boolean => Boolean(url || host || database);
 
 interface Given {
   address: Address;
@@ -116,49 +101,54 @@ interface Given {
   report: Report;
 }
 
+/** Parameters of an address that are used. */
+const USED =
+  /^(host|port|user|password|dbname|options|ssl|sslmode|sslrootcert|sslcert|sslkey|channel_binding|pgbouncer)$/;
+/** Parameters that libpq, Prisma and hosted databases add, and that need nothing done here. */
+const HARMLESS =
+  /^(application_name|fallback_application_name|client_encoding|keepalives.*|target_session_attrs|load_balance_hosts|gss.*|krbsrvname|ssl(sni|compression|negotiation|_min_protocol_version)|tcp_user_timeout|uselibpqcompat|require_auth|pool_timeout)$/;
+const INSTEAD: Record<string, string> = {
+  connect_timeout: 'DB_CONNECT_TIMEOUT_MS',
+  connection_limit: 'DB_POOL_SIZE',
+  statement_timeout: 'DB_STATEMENT_TIMEOUT_MS',
+  schema: "the role's search_path",
+};
+
 /**
- * @param variable Where the address comes from, for what is said about it.
- * @param text The address; absent where the `PG…` variables alone make it.
+ * @param variable Where the address comes from, for errors.
+ * @param text The address; absent if the `PG…` variables alone make it.
  * @param main The main connection, for what the address of the direct one leaves out.
- * @returns `undefined` when a problem was reported.
+ * @returns `undefined` if a problem was reported.
  */
-function connect(
+function parse(
   variable: Name,
   text: string | undefined,
   main: DatabaseConnection | undefined,
   given: Given,
 ): DatabaseConnection | undefined {
   const { address, env, report } = given;
-  const url = parseAddress(variable, text ?? 'postgres://', report);
+  const url = parseUrl(variable, text ?? 'postgres://', report);
   if (!url) return undefined;
   const parameters = url.searchParams;
   // An IPv6 address stands in brackets, and the folder of a socket is percent-encoded.
   const authority = url.hostname === NO_HOST ? '' : decode(url.hostname).replace(/^\[(.+)\]$/, '$1');
   const host = parameters.get('host') || authority || address.host || 'localhost';
+  const port = Number(parameters.get('port') || url.port || (address.port ?? 5432));
   if (host.includes(',')) {
     report.problem(variable, 'names several hosts', 'Name one: the one that always leads to the primary.');
     return undefined;
   }
-  const port = Number(parameters.get('port') || url.port || (address.port ?? 5432));
   if (!(Number.isInteger(port) && port > 0 && port < 65_536)) {
-    report.problem(variable, 'has a port that is none', 'Write host:5432.');
+    report.problem(variable, 'has an invalid port', 'Write host:5432.');
     return undefined;
   }
-  if (variable === 'DATABASE_URL' && authority && address.host && address.host !== authority) {
-    report.warn(`PGHOST (${address.host}) is not used, because DATABASE_URL names ${authority}.`);
-  }
-  for (const name of parameters.keys()) {
-    if (USED.test(name) || HARMLESS.test(name) || `${name}=${parameters.get(name)}` === 'schema=public')
-      continue;
+  for (const [name, value] of parameters) {
+    if (USED.test(name) || HARMLESS.test(name) || `${name}=${value}` === 'schema=public') continue;
     const instead = INSTEAD[name] ? ` Use ${INSTEAD[name]}.` : '';
     report.warn(`The parameter ${name} of ${variable} is not used.${instead}`);
   }
   const ssl = resolveTls(variable, host, parameters, given);
   if (ssl === undefined) return undefined;
-  const directTls = parameters.get('sslnegotiation') === 'direct';
-  if (directTls && !ssl) {
-    report.problem(variable, 'asks for sslnegotiation=direct without TLS', 'Add sslmode=verify-full.');
-  }
   const role = parameters.get('user') || decode(url.username) || main?.user || address.user;
   const user = role || env.USER || env.USERNAME || 'postgres';
   const secret = parameters.get('password') || decode(url.password) || main?.password;
@@ -171,16 +161,12 @@ function connect(
     password: secret || address.password,
     database: name || address.database || user,
     ssl,
-    ...(directTls && { sslnegotiation: 'direct' }),
     ...(ssl && parameters.get('channel_binding') === 'require' && { enableChannelBinding: true }),
     ...(options && { options }),
   };
 }
 
-const USED =
-  /^(host|port|user|password|dbname|options|ssl|sslmode|sslrootcert|sslcert|sslkey|sslnegotiation|channel_binding|pgbouncer)$/;
-
-function parseAddress(variable: Name, text: string, report: Report): URL | undefined {
+function parseUrl(variable: Name, text: string, report: Report): URL | undefined {
   if (!/^postgres(ql)?:\/\//.test(text)) {
     const quoted = /^['"]/.test(text) ? ' Leave the quotation marks out.' : '';
     const remedy = `Write postgres://user:password@host:5432/database.${quoted}`;
@@ -190,7 +176,7 @@ function parseAddress(variable: Name, text: string, report: Report): URL | undef
   // WHATWG URLs allow no credentials without a host, which is how addresses of Unix sockets are written.
   const url = URL.parse(text) ?? URL.parse(text.replace('@/', `@${NO_HOST}/`));
   const names = [...(url?.searchParams.keys() ?? [])];
-  // A stray / ? or # of a password ends the part before the @, and moves the rest where it would be shown.
+  // A / ? or # in a password ends the part before the @, and moves the rest to parts that errors would show.
   if (url && !url.hash && !url.pathname.includes('@') && names.every((name) => /^\w+$/.test(name)))
     return url;
   report.problem(
@@ -204,7 +190,7 @@ function parseAddress(variable: Name, text: string, report: Report): URL | undef
 const NO_HOST = 'host.missing.invalid';
 
 /** A percent sign that encodes nothing stands for itself. */
-function decode(text = ''): string {
+function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -212,12 +198,22 @@ function decode(text = ''): string {
   }
 }
 
+/** `ssl=` in an address is how JDBC and node-postgres spell it; both verify. */
+const SSL_FLAG: Record<string, string> = {
+  true: 'verify-full',
+  1: 'verify-full',
+  false: 'disable',
+  0: 'disable',
+  'no-verify': 'no-verify',
+};
+
 /**
- * What `sslmode` means here is what libpq documents (https://www.postgresql.org/docs/current/libpq-ssl.html), except
- * where libpq would try one way and fall back to another, which `pg` cannot: `allow` and `prefer` are plain text to
- * loopback and private hosts, and TLS without verification to public ones.
+ * `sslmode` means what libpq documents (https://www.postgresql.org/docs/current/libpq-ssl.html), except where libpq would try
+ * one way and fall back to another, which `pg` cannot: `allow` and `prefer` are plain text to loopback and private hosts,
+ * and TLS without verification to public ones. `verify-ca` without an authority is `verify-full`: a public authority
+ * vouches for anyone.
  *
- * @returns `undefined` when a problem was reported.
+ * @returns `undefined` if a problem was reported.
  */
 function resolveTls(
   variable: Name,
@@ -236,20 +232,16 @@ function resolveTls(
     try {
       return readFileSync(resolve(context.folder, path), 'utf8');
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      report.problem(
-        name,
-        `names a file that cannot be read, ${path} (${code})`,
-        'Correct the path, or mount the file.',
-      );
+      const problem = `names a file that cannot be read, ${path} (${(error as NodeJS.ErrnoException).code})`;
+      report.problem(name, problem, 'Correct the path, or mount the file.');
       return undefined;
     }
   };
   /** The content of a file that the address or a variable names. */
-  const fileOf = (parameter: string, name: Name, own: string | undefined) => {
-    const path = parameters.get(parameter) ?? own;
-    if (!path || path === 'system') return undefined;
-    return read(parameters.has(parameter) ? variable : name, path);
+  const fileOf = (parameter: string, name: Name, path: string | undefined) => {
+    const inAddress = parameters.get(parameter);
+    if (inAddress) return inAddress === 'system' ? undefined : read(variable, inAddress);
+    return path && path !== 'system' ? read(name, path) : undefined;
   };
 
   let ca = fileOf('sslrootcert', 'PGSSLROOTCERT', address.sslRootCert);
@@ -265,64 +257,28 @@ function resolveTls(
   }
 
   const system = (parameters.get('sslrootcert') ?? address.sslRootCert) === 'system';
-  const wantsVerification = ca !== undefined || system || (production && !near);
-  const mode = asked || (wantsVerification ? 'verify-full' : 'prefer');
-  if (mode === 'disable' || host.startsWith('/')) {
-    if (production && !near)
-      report.warn(`What goes to the database at ${host} is not encrypted (sslmode=disable).`);
-    return false;
-  }
-  if ((mode === 'allow' || mode === 'prefer') && near) return false;
-  if (mode === 'verify-ca' && ca === undefined) {
-    report.warn(
-      'sslmode=verify-ca needs DATABASE_CA and is read as verify-full: a public authority vouches for anyone.',
-    );
-  }
-
+  const mode = asked || (ca !== undefined || system || (production && !near) ? 'verify-full' : 'prefer');
+  if (host.startsWith('/')) return false;
+  if (mode === 'disable' && production && !near)
+    report.warn(`The connection to the database at ${host} is not encrypted (sslmode=disable).`);
+  if (mode === 'disable' || ((mode === 'allow' || mode === 'prefer') && near)) return false;
+  const chainOnly = ca !== undefined && (mode === 'verify-ca' || mode === 'require');
   const cert = fileOf('sslcert', 'PGSSLCERT', address.sslCert);
   const key = fileOf('sslkey', 'PGSSLKEY', address.sslKey);
   return {
-    rejectUnauthorized: mode.startsWith('verify') || (mode === 'require' && ca !== undefined),
+    rejectUnauthorized: mode.startsWith('verify') || chainOnly,
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
-    ...(ca !== undefined && (mode === 'verify-ca' || mode === 'require') && { checkServerIdentity: anyName }),
+    ...(chainOnly && { checkServerIdentity: () => undefined }),
   };
 }
 
-const anyName = () => undefined;
-
-/** `ssl=` in an address is JDBC's and node-postgres's way to say it; both verify. */
-const SSL_FLAG: Record<string, string> = {
-  true: 'verify-full',
-  1: 'verify-full',
-  false: 'disable',
-  0: 'disable',
-  'no-verify': 'no-verify',
-};
-
-function looksLikePooler({ host, port }: DatabaseConnection, url = ''): boolean {
-  return (
-    port === 6432 ||
-    /[?&]pgbouncer=true\b/.test(url) ||
-    host.includes('-pooler') ||
-    isSupabasePooler(host, port)
-  );
-}
-
-/** Supabase's pooler pools by transaction on 6543 and by session on 5432. */
-const isSupabasePooler = (host: string, port: number) => port === 6543 && /(^|\.)pooler\./.test(host);
-
-const isLoopback = (host: string) =>
-  host.startsWith('/') ||
-  host === '::1' ||
-  host === '0.0.0.0' ||
-  /^127\./.test(host) ||
-  /(^|\.)localhost$/.test(host);
+const isLoopback = (host: string) => /^(\/|::1$|0\.0\.0\.0$|127\.|(.*\.)?localhost$)/.test(host);
 
 /**
- * True for hosts that a stranger on the internet cannot stand in front of: sockets, loopback, private (RFC 1918,
- * RFC 4193) and link-local addresses, names of one label, and the domains that no public resolver answers for.
+ * True for hosts that nobody on the internet can impersonate: sockets, loopback, private (RFC 1918, RFC 4193) and link-local
+ * addresses, names of one label, and the domains that no public resolver answers for.
  */
 export function isPrivateHost(name: string): boolean {
   const host = name
@@ -330,7 +286,7 @@ export function isPrivateHost(name: string): boolean {
     .replace(/^::ffff:(?=[\d.]+$)/, '')
     .replace(/\.$/, '');
   if (isLoopback(host)) return true;
-  // Told apart by hand: the first call of net.isIP compiles an expression for as long as everything else here takes.
+  // Not net.isIP: its first call compiles an expression for as long as everything else here takes.
   if (host.includes(':')) return /^(f[cd][\da-f]{2}|fe[89ab][\da-f]):/.test(host);
   if (/^[\d.]+$/.test(host)) return /^(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)/.test(host);
   return !host.includes('.') || /\.(internal|local|svc)$/.test(host);

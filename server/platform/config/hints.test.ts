@@ -1,32 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfig } from './config.ts';
+import { describe, expect, test } from 'vitest';
+import { development, type Env, production, refused as refusedBy } from '../../../tests/support/config.ts';
 import { LOOK_ALIKES, lookAlikesBeside } from './hints.ts';
-import { ConfigError } from './problems.ts';
 import { settingsOf } from './setting.ts';
 import { platformSettings } from './settings.ts';
 
 const SETTINGS = settingsOf(platformSettings);
+const NAMES = SETTINGS.map(({ env }) => env);
 
-const folder = mkdtempSync(join(tmpdir(), 'hints-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-type Env = Record<string, string>;
-const production = (env: Env) =>
-  loadConfig({}, { DATABASE_URL: 'postgres://app:pw@127.0.0.1/app', ...env }, folder, false);
 const said = (env: Env) => production(env).warnings;
-const refused = (env: Env) => {
-  try {
-    production(env);
-  } catch (error) {
-    if (error instanceof ConfigError)
-      return error.problems.map(({ variable, problem, remedy }) => `${variable} ${problem} → ${remedy}`);
-    throw error;
-  }
-  return expect.unreachable('nothing was refused');
-};
+const refused = (env: Env) => refusedBy(() => production(env));
 
 /** Long, so that it is found wherever it would be repeated. */
 const VALUE = 'a-value-that-nobody-may-see';
@@ -111,10 +93,7 @@ describe('API_RATE_LIMIT', () => {
   ])('%s is %i requests in %i ms', (text, max, windowMs) => {
     const { config, settings, warnings } = production({ API_RATE_LIMIT: text });
     expect(config.rateLimit).toMatchObject({ max, windowMs });
-    expect(warnings).toEqual([
-      'API_RATE_LIMIT is read as RATE_LIMIT_MAX, which is the name used here.',
-      'API_RATE_LIMIT is read as RATE_LIMIT_WINDOW_MS, which is the name used here.',
-    ]);
+    expect(warnings).toEqual(['API_RATE_LIMIT is read as RATE_LIMIT_MAX and RATE_LIMIT_WINDOW_MS.']);
     expect(settings.find(({ name }) => name === 'RATE_LIMIT_MAX')).toMatchObject({
       name: 'RATE_LIMIT_MAX',
       value: String(max),
@@ -133,7 +112,7 @@ describe('API_RATE_LIMIT', () => {
     '0/minute',
     '9/0s',
     '1/2days',
-  ])('%s is a mistake, told once', (text) => {
+  ])('%s is one error', (text) => {
     expect(refused({ API_RATE_LIMIT: text })).toEqual([
       expect.stringMatching(/^API_RATE_LIMIT .*→ Write it like 100\/minute/),
     ]);
@@ -148,10 +127,61 @@ describe('API_RATE_LIMIT', () => {
   });
 });
 
-test('REDIS_URL that nothing uses is remarked on, without its password', () => {
+test('an unused REDIS_URL causes a warning without its password', () => {
   const url = `redis://:${VALUE}@cache:6379`;
   expect(said({ REDIS_URL: url })).toEqual([
     'REDIS_URL is set, and nothing uses it while RATE_LIMIT_STORE is memory. Set RATE_LIMIT_STORE=redis, or unset REDIS_URL.',
   ]);
   expect(said({ REDIS_URL: url, RATE_LIMIT_STORE: 'redis' })).toEqual([]);
+});
+
+describe('hints', () => {
+  test.each(Object.keys(LOOK_ALIKES))('%s gets a hint when it is set', (pattern) => {
+    const name = pattern.replace('*', 'X');
+    const [hint = ''] = development({ [name]: 'x' }).warnings;
+    expect(hint).toMatch(new RegExp(`^${name} is not read`));
+    for (const [meant] of hint.slice(name.length).matchAll(/\b[A-Z]+_[A-Z_]+\b|\bPG[A-Z]+\b/g)) {
+      expect(NAMES).toContain(meant);
+    }
+  });
+
+  test('hints about the database are for those who have none', () => {
+    expect(said({ POSTGRES_URL: 'x', DB_HOST: 'x', DB_NAME: 'x' })).toEqual([]);
+  });
+
+  test.each([
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['DATABASE_URI', 'DATABASE_URL'],
+    ['DATABASEURL', 'DATABASE_URL'],
+    ['database_url', 'DATABASE_URL'],
+    ['SESSION_SECRETS', 'SESSION_SECRET'],
+    ['SESSION_SECERT_FILE', 'SESSION_SECRET_FILE'],
+    ['INTERNAL_APIKEY', 'INTERNAL_API_KEY'],
+    ['LOG_LEVL', 'LOG_LEVEL'],
+    ['NODE_EVN', 'NODE_ENV'],
+    ['TRUST_PROXIES', undefined],
+    ['HTTP_MAX_CONNECTION', 'HTTP_MAX_CONNECTIONS'],
+    ['SHUTDOWN_TIMEOUT_SM', 'SHUTDOWN_TIMEOUT_MS'],
+  ])('%s is taken for %s', (variable, meant) => {
+    expect(said({ [variable]: 'x' })).toEqual(
+      meant ? [`${variable} is not read; did you mean ${meant}?`] : [],
+    );
+  });
+
+  test('what systems, shells, orchestrators and tools set raises no alarm', () => {
+    const names =
+      `PATH HOME SHELL USER LOGNAME LANG LC_ALL TERM PWD OLDPWD SHLVL TMPDIR TEMP HOSTNAME HOSTTYPE DISPLAY EDITOR PAGER
+      MAIL MANPATH TZ SSH_AUTH_SOCK SSH_CONNECTION XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS NODE_OPTIONS NODE_PATH
+      NODE_VERSION NODE_EXTRA_CA_CERTS NODE_NO_WARNINGS NPM_CONFIG_CACHE npm_package_name npm_config_user_agent
+      npm_lifecycle_event INIT_CWD CI GITHUB_ACTIONS HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy no_proxy COLORTERM
+      FORCE_COLOR DEBUG VITE_PORT KUBERNETES_PORT KUBERNETES_SERVICE_PORT REDIS_PORT REDIS_HOST REDIS_SERVICE_HOST
+      DB_PORT DB_SERVICE_HOST DB_PORT_5432_TCP DATABASE_PORT DATABASE_HOST DATABASE_DB DATABASE_NAME DATABASE_USER
+      POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB PGDATA PGSSLCRL PGAPPNAME PGSERVICE PGPASSFILE METRICS_PATH
+      LOG_DIR LOG_FORMAT LOG_FILES_DIR PUBLIC_DIR REPL_ID REPL_SLUG REPL_OWNER REPLIT_DOMAINS
+      REPLIT_DB_URL REPLIT_DEV_DOMAIN SESSION_MANAGER SESSION_NAME DESKTOP_SESSION SYSTEMD_EXEC_PID INVOCATION_ID
+      JOURNAL_STREAM MAX_WORKERS RATE_LIMIT HOSTS PORTS ENABLE_DOCS API_KEY MEMORY_LIMIT WEB_CONCURRENCY`.split(
+        /\s+/,
+      );
+    expect(said(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual([]);
+  });
 });

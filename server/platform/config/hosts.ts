@@ -2,13 +2,13 @@ import type { ConfigOf, Platform } from './setting.ts';
 import type { basics } from './settings/basics.ts';
 import { ANY_ADDRESS, items, LOOPBACK } from './values.ts';
 
-/** The host names that the server answers under. */
+/** The host names that the server answers to. */
 
 const LOOPBACK_NAMES = ['localhost', '*.localhost', ...LOOPBACK];
 
 /**
- * In production the names that are set, and any name where none is. Elsewhere the server answers with sources, under
- * secrets that it made itself: there it is the names of this machine, what is set, and the preview of a Replit workspace.
+ * In production the names that are set, and any name if none is. Elsewhere the server serves sources under secrets of its own
+ * making: there it is this machine's names, what is set, and the preview of a Replit workspace.
  *
  * @param previewHost `REPLIT_DEV_DOMAIN`.
  * @returns Lower-case names, `*.` for any subdomain; empty: any host.

@@ -19,7 +19,6 @@ import {
   platformOf,
   type Source,
 } from './sources.ts';
-import { LOOPBACK } from './values.ts';
 
 /** One line of the operators' page on configuration. */
 export interface EffectiveSetting {
@@ -32,7 +31,7 @@ export interface EffectiveSetting {
   origin: string;
 }
 
-/** Reads settings, and collects what is to be said about them. */
+/** Reads settings, and collects errors and warnings about them. */
 export class Reader {
   readonly context: Context;
   readonly settings: EffectiveSetting[] = [];
@@ -43,6 +42,8 @@ export class Reader {
   readonly #values = new Map<string, unknown>();
   readonly #found = new Map<string, Found>();
   readonly #refused = new Set<string>();
+  /** The settings that each alias is read as. */
+  readonly #aliases = new Map<string, Set<string>>();
 
   /**
    * @param env Variables of the process.
@@ -62,7 +63,7 @@ export class Reader {
       this.#sources = [environment, ...file('.env.production'), ...dotEnv];
   }
 
-  /** The values of a declaration. One that is refused gets its default, so that the others can be judged too. */
+  /** The values of a declaration. An invalid one gets its default, so that the others are checked as well. */
   read<D extends Declaration>(declaration: D): ConfigOf<D> {
     const entries = Object.entries(declaration).map(([key, entry]) => [
       key,
@@ -71,14 +72,18 @@ export class Reader {
     return Object.fromEntries(entries);
   }
 
-  /** Every variable that is set, and its text. */
+  /** Every variable that is set, with its text. */
   variables(): Record<string, string | undefined> {
     return Object.assign({}, ...this.#sources.map((source) => source.variables).toReversed());
   }
 
-  /** Said once, although two connections may give rise to it. */
+  /** Each text once, although two connections may cause it. */
   warn(text: string): void {
     if (!this.warnings.includes(text)) this.warnings.push(text);
+  }
+
+  warnAboutAliases(): void {
+    for (const [alias, names] of this.#aliases) this.warn(`${alias} is read as ${[...names].join(' and ')}.`);
   }
 
   problem(name: string, problem: string, remedy: string, found = this.#found.get(name)): void {
@@ -89,18 +94,18 @@ export class Reader {
     this.problems.push({ variable, problem, remedy, ...file });
   }
 
-  /** Whether something was set, but cannot be used. */
+  /** Whether something invalid was set. */
   isRefused(name: string): boolean {
     return this.#refused.has(name);
   }
 
-  /** Whether a value that can be used was set. */
+  /** Whether something valid was set. */
   isGiven(name: string): boolean {
     return this.#found.has(name) && !this.isRefused(name);
   }
 
   /**
-   * Makes what development makes where it is not set; it is kept in a file, and read like any other source.
+   * Makes those secrets of development that are not set. They are kept in a file, and read like any other source.
    *
    * @param file JSON, for its owner only.
    */
@@ -109,16 +114,10 @@ export class Reader {
       .filter((setting) => setting.madeInDevelopment && !this.#find(setting))
       .map(({ env }) => env);
     if (missing.length === 0) return;
-    const { secrets, unkept, exposed } = developmentSecrets(file, missing);
-    const { hosts } = this.read(basics.listen);
-    if (exposed && !hosts.every((host) => LOOPBACK.includes(host))) {
+    const { secrets, error } = developmentSecrets(file, missing);
+    if (error) {
       this.warn(
-        `${file} is from a version whose development server answered it to anybody who reached its port. Delete it: the next start makes new secrets.`,
-      );
-    }
-    if (unkept) {
-      this.warn(
-        `${file} could not be written (${unkept}): ${missing.join(' and ')} will be new at every start.`,
+        `${file} could not be written (${error}): ${missing.join(' and ')} will be new at every start.`,
       );
     }
     const variables = Object.fromEntries(missing.map((name) => [name, secrets[name]]));
@@ -149,7 +148,7 @@ export class Reader {
     return value;
   }
 
-  /** Looks in one source after the other; within one, several names for one setting must agree. */
+  /** The first source that has it decides. Within one source, all names of a setting must have the same value. */
   #find(setting: Setting): Found | undefined {
     const { env } = setting;
     for (const source of this.#sources) {
@@ -160,10 +159,10 @@ export class Reader {
       const different = others.find(({ text }) => text !== first.text);
       if (different) {
         const problem = `has another value than ${different.variable}, and both are the same setting`;
-        this.problem(env, problem, `Keep one of them; ${env} is the name used here.`, first);
+        this.problem(env, problem, `Keep one of them: ${env}.`, first);
       }
       if (first.variable !== env && first.variable !== `${env}_FILE`) {
-        this.warn(`${first.variable} is read as ${env}, which is the name used here.`);
+        this.#aliases.set(first.variable, (this.#aliases.get(first.variable) ?? new Set()).add(env));
       }
       return first;
     }

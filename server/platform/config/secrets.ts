@@ -9,15 +9,15 @@ import { items } from './values.ts';
 /** Makes a value that satisfies every rule about secrets: 256 random bits. */
 export const MAKE_SECRET = `node -e "console.log(require('node:crypto').randomBytes(32).toString('base64url'))"`;
 
-// What people write where a secret should stand. Words of four letters and more: a random value hardly ever meets one.
+// Words of placeholders, four letters and more: a random value hardly ever holds one.
 const FILLER =
   /change[-_ ]?(me|this|it)|replace[-_ ]?(me|this|it)|qwertyuiop|asdfghjkl|zxcvbnm|placeholder|example|sample|default|dummy|password|passw0rd|postgres|secret|session|cookie|internal|secure|super|token|random|string|char(acter)?s?|generate|insert|minimum|production|development|server|please|value|enter|this|that|with|your|must|least|long|some|very|here|test|todo|demo|keyboard|change|replace|key$/gi;
 
 const letters = (text: string): number => text.replace(/[^a-z]/gi, '').length;
 
 /**
- * True for a value that is made of such words. Two or more of them (8 letters) have to be there and little else (less
- * than 20 letters): one alone turns up by chance in one of some thousand random values.
+ * True for a value that is made of such words. Two or more of them (8 letters) and little else (less than 20 letters) are
+ * required: one alone occurs by chance in one of some thousand random values.
  */
 export function isPlaceholder(secret: string): boolean {
   const own = letters(secret.replace(FILLER, ''));
@@ -26,22 +26,23 @@ export function isPlaceholder(secret: string): boolean {
 }
 
 /**
- * Estimates the entropy in bits, from below: runs (`aaa`, `123`) and repeated triples add next to nothing. Random
+ * A lower estimate of the entropy in bits: runs (`aaa`, `123`) and repeated triples add next to nothing. Random
  * hexadecimal of 32 characters comes to 110 (standard deviation 7), of 64 to 215, 43 of base64url to 245.
  */
 export function estimateBits(secret: string): number {
-  const kinds: [RegExp, number][] = [
-    [/^\d+$/, 10],
-    [/^[\da-f]+$/i, 16],
-    [/^[\da-z]+$/, 36],
-  ];
-  const bitsEach = Math.log2(kinds.find(([kind]) => kind.test(secret))?.[1] ?? 64);
+  const alphabet = /^\d+$/.test(secret)
+    ? 10
+    : /^[\da-f]+$/i.test(secret)
+      ? 16
+      : /^[\da-z]+$/.test(secret)
+        ? 36
+        : 64;
   const seen = new Set<string>();
   let bits = 0;
   for (let i = 0; i < secret.length; i++) {
     const triple = secret.slice(Math.max(0, i - 2), i + 1);
     const step = i === 0 ? 2 : Math.abs(secret.charCodeAt(i) - secret.charCodeAt(i - 1));
-    if (!(triple.length === 3 && seen.has(triple))) bits += step <= 1 ? 1 : bitsEach;
+    if (!(triple.length === 3 && seen.has(triple))) bits += step <= 1 ? 1 : Math.log2(alphabet);
     seen.add(triple);
   }
   return bits;
@@ -49,7 +50,7 @@ export function estimateBits(secret: string): number {
 
 export interface SecretRule {
   minCharacters: number;
-  /** Where the value is hexadecimal, which has 4 bits a character instead of 6. */
+  /** For hexadecimal values, which have 4 bits a character instead of 6. */
   minHexadecimal?: number;
   /** By {@link estimateBits}, so well below what is asked for. */
   minBits: number;
@@ -60,12 +61,12 @@ export const INTERNAL_API_KEY_RULE: SecretRule = { minCharacters: 43, minHexadec
 
 function weaknessOf(secret: string, { minCharacters, minHexadecimal, minBits }: SecretRule) {
   if (isPlaceholder(secret)) return 'is a placeholder';
-  const least = (/^[\da-f]+$/i.test(secret) && minHexadecimal) || minCharacters;
-  if (secret.length < least) return `has ${secret.length} characters, and ${least} are the least`;
+  const minimum = (/^[\da-f]+$/i.test(secret) && minHexadecimal) || minCharacters;
+  if (secret.length < minimum) return `has ${secret.length} characters; the minimum is ${minimum}`;
   return estimateBits(secret) < minBits ? 'is too regular to be random' : undefined;
 }
 
-/** @returns What is wrong with the first weak one of several secrets, without its value; nothing where all are strong. */
+/** @returns What is wrong with the first weak one of several secrets, without its value; nothing if all are strong. */
 export function weaknessAmong(all: readonly string[], rule: SecretRule): string | undefined {
   for (const [index, secret] of all.entries()) {
     const weakness = weaknessOf(secret, rule);
@@ -75,8 +76,8 @@ export function weaknessAmong(all: readonly string[], rule: SecretRule): string 
   return undefined;
 }
 
-/** Several secrets, comma-separated, never shown. Weak ones are refused in production and warned of elsewhere. */
-export function secrets(rule = SESSION_SECRET_RULE): Parser<string[]> {
+/** Several secrets, comma-separated, never shown. Weak ones are an error in production, and a warning elsewhere. */
+export function secrets(rule: SecretRule = SESSION_SECRET_RULE): Parser<string[]> {
   const { minCharacters, minHexadecimal } = rule;
   return {
     kind: minHexadecimal
@@ -86,39 +87,35 @@ export function secrets(rule = SESSION_SECRET_RULE): Parser<string[]> {
     parse(list, { environment, warn }, name) {
       const all = items(list);
       const problem = weaknessAmong(all, rule);
-      if (problem && environment === 'production')
-        throw new Refusal(problem, `Make a good one: ${MAKE_SECRET}`);
-      if (problem) warn(`${name} ${problem}; production refuses it. Make a good one: ${MAKE_SECRET}`);
+      const remedy = `Make a good one: ${MAKE_SECRET}`;
+      if (problem && environment === 'production') throw new Refusal(problem, remedy);
+      if (problem) warn(`${name} ${problem}; production refuses it. ${remedy}`);
       return all;
     },
   };
 }
 
 /**
- * The secrets of a clone in development: those kept in a file, and new ones for what it lacks, kept from then on.
+ * The secrets of a clone in development: those kept in a file, and new ones for the rest, kept from then on.
  *
- * @param file JSON, readable by its owner only; made when it is missing.
+ * @param file JSON, readable by its owner only; made if it is missing.
  * @param names What is needed.
- * @returns A secret for each name; whether the file is from before {@link FORMAT}; and why they could not be kept, if so.
+ * @returns A secret for each name; and the system's error code if they could not be kept.
  */
-export function developmentSecrets<N extends string>(
+export function developmentSecrets(
   file: string,
-  names: readonly N[],
-): { secrets: Record<N, string>; exposed: boolean; unkept?: string } {
+  names: readonly string[],
+): { secrets: Record<string, string>; error?: string } {
   const kept = readKept(file);
-  const exposed = Object.keys(kept).length > 0 && kept.format !== FORMAT;
+  if (names.every((name) => kept[name])) return { secrets: kept };
   const fresh = Object.fromEntries(names.map((name) => [name, randomBytes(32).toString('base64url')]));
-  const secrets = { ...(exposed ? {} : { format: FORMAT }), ...fresh, ...kept } as Record<N, string>;
-  if (names.every((name) => kept[name])) return { secrets, exposed };
+  const secrets = { ...fresh, ...kept };
   try {
-    return { secrets: { ...secrets, ...keep(file, secrets) }, exposed };
+    return { secrets: keep(file, secrets) };
   } catch (error) {
-    return { secrets, exposed, unkept: (error as NodeJS.ErrnoException).code ?? String(error) };
+    return { secrets, error: (error as NodeJS.ErrnoException).code ?? String(error) };
   }
 }
-
-/** Stands in the file since the development server answers it to nobody. What lacks it may have been read by strangers. */
-const FORMAT = '2';
 
 function readKept(file: string): Record<string, string> {
   try {
@@ -129,7 +126,7 @@ function readKept(file: string): Record<string, string> {
   }
 }
 
-/** Writes the file whole or not at all. Of several starters the first wins, and all go on with its secrets. */
+/** Writes the file whole or not at all. Of several processes the first wins, and all use its secrets. */
 function keep(file: string, secrets: Record<string, string>): Record<string, string> {
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   const write = (content: Record<string, string>) =>
@@ -137,7 +134,7 @@ function keep(file: string, secrets: Record<string, string>): Record<string, str
   mkdirSync(dirname(file), { recursive: true });
   write(secrets);
   try {
-    // Unlike a rename, a link fails where another starter has been faster.
+    // Unlike a rename, a link fails if another process was faster.
     linkSync(draft, file);
     rmSync(draft);
     return secrets;

@@ -1,16 +1,27 @@
 import { inGroup, type Parser, setting } from '../setting.ts';
-import { boolean, choice, integer, milliseconds, SSL_MODES, text } from '../values.ts';
+import { boolean, choice, integer, milliseconds, text } from '../values.ts';
+
+/** libpq's, and node-postgres's `no-verify`: TLS without verification, even if an authority is given. */
+export const SSL_MODES = [
+  'disable',
+  'allow',
+  'prefer',
+  'require',
+  'verify-ca',
+  'verify-full',
+  'no-verify',
+] as const;
 
 const autoOrBoolean: Parser<'auto' | boolean> = {
   kind: '`auto`, `true` or `false`',
   parse: (value, ...more) => (/^auto$/i.test(value) ? 'auto' : boolean.parse(value, ...more)),
 };
 
-/** Where the database is, as it is told; `config/database.ts` makes connections of it. */
+/** The database's address; `config/database.ts` makes connections of it. */
 export const databaseAddress = inGroup('Database', {
   url: setting('DATABASE_URL', text('`postgres://user:password@host:5432/database`'), {
     secret: 'url',
-    defaultText: 'an embedded PostgreSQL in development; demanded in production',
+    defaultText: 'an embedded PostgreSQL in development; required in production',
     doc: 'The database. What the address leaves out is taken from the `PG…` variables, as libpq does.',
   }),
   directUrl: setting('DATABASE_DIRECT_URL', text('as `DATABASE_URL`'), {
@@ -20,10 +31,10 @@ export const databaseAddress = inGroup('Database', {
   }),
   ca: setting('DATABASE_CA', text('PEM text, or the path of a PEM file'), {
     aliases: ['DATABASE_CA_CERT'],
-    doc: "The certificate authority that signs the database's certificate, where it is not a public one. Turns verification on.",
+    doc: "The certificate authority of the database's certificate, if it is not a public one. Turns verification on.",
   }),
   host: setting('PGHOST', text('a host name, an address, or the folder of a socket'), {
-    doc: 'The host, where `DATABASE_URL` is unset or leaves it out. So with every `PG…` variable below.',
+    doc: 'The host, if `DATABASE_URL` is unset or has none. Likewise every `PG…` variable below.',
   }),
   port: setting('PGPORT', integer(1, 65_535), { defaultText: '`5432`', doc: "The database's port." }),
   user: setting('PGUSER', text('a role'), {
@@ -52,7 +63,7 @@ export const database = inGroup('Database', {
   poolSize: setting('DB_POOL_SIZE', integer(1, 1000), {
     default: 20,
     aliases: ['DATABASE_POOL_SIZE', 'DB_POOL_MAX'],
-    doc: "Connections that one process opens at most. Times the number of processes it must stay under the database's own limit.",
+    doc: "The most connections of one process. Times the number of processes it must stay below the database's own limit.",
   }),
   idleTimeoutMs: setting('DB_IDLE_TIMEOUT_MS', milliseconds(), {
     default: 10_000,
@@ -68,13 +79,12 @@ export const database = inGroup('Database', {
   }),
   preparedStatements: setting('DB_PREPARED_STATEMENTS', autoOrBoolean, {
     default: 'auto',
-    doc: 'Prepare hot queries once and run them by name. `auto` does not behind a transaction pooler, and says so.',
+    doc: 'Prepare frequent queries once and run them by name. `auto`: except behind a transaction pooler.',
   }),
   migrateOnStart: setting('MIGRATE_ON_START', boolean, {
     default: true,
     doc: 'Apply pending migrations at start. With `false` pending ones keep `/ready` at 503 until `npm run db:migrate` has run.',
   }),
-  /** What becomes of changes of rows that nothing tells of whether they have run. */
   migrateAdopt: setting('MIGRATE_ADOPT', choice('record', 'run'), {
     defaultText: 'stop with exit code 70 and ask',
     doc: 'For one start over tables that hold rows and have no journal of migrations: `record` pending changes of rows as done, or `run` them.',

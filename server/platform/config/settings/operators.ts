@@ -10,15 +10,15 @@ export const operators = inGroup('Secrets', {
     madeInDevelopment: true,
     doc: 'Signs the cookies of browser sign-in. Of several the first signs and all are accepted, so that it can be rotated.',
   }),
-  /** Empty: what is for operators stays closed. */
+  /** Empty: the operations pages and APIs are closed. */
   internalApiKeys: setting('INTERNAL_API_KEY', secrets(INTERNAL_API_KEY_RULE), {
     default: [],
-    defaultText: "made once in development; else unset: the operators' doors are closed",
+    defaultText: 'made once in development; else unset: the operations pages and APIs are closed',
     madeInDevelopment: true,
-    doc: 'Opens what only operators may see. All of several are accepted, so that it can be rotated.',
+    doc: 'Opens the operations pages and APIs. All of several are accepted, so that it can be rotated.',
   }),
   allowHttpSignIn: setting('ALLOW_HTTP_SIGN_IN', boolean, {
     default: false,
-    doc: 'Let operators sign in over plain HTTP in production, where their key can be read in transit. Loopback always may.',
+    doc: 'Let operators sign in over plain HTTP in production, where their key can be read in transit. Always allowed on loopback.',
   }),
 });
