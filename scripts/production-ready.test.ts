@@ -29,19 +29,19 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Runs it in a folder with nothing in it, with nothing in the environment but what is given. */
+/** Runs it in an empty folder, with this environment alone. */
 const run = (args: string[], env: Record<string, string> = {}) =>
   runCommand(process.execPath, [join(import.meta.dirname, 'production-ready.ts'), ...args], {
     cwd: folder,
     env: { PATH: process.env.PATH, NODE_ENV: 'development', ...env },
   });
 
-it('shows every item, what to do, and a sum', async () => {
+it('shows every item, its remedy, and a summary', async () => {
   const { code, output } = await run([url], { INTERNAL_API_KEY: KEY });
   expect(output).toContain(`${url} · test-000000\n`);
   expect(output).toMatch(/^ok {4}Database connections +DB_POOL_SIZE 20 × MAX_INSTANCES 1 = 20;/m);
   expect(output).toMatch(/^warn {2}Host names +Answers under any Host\.\n +→ Set ALLOWED_HOSTS/m);
-  expect(output).toMatch(/\n\d+ in order, \d+ to look at, 0 that must be mended\n$/);
+  expect(output).toMatch(/\n\d+ passed, \d+ warnings, 0 failed\n$/);
   expect(Math.max(...output.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110);
   expect(output).not.toContain(KEY);
   expect(code).toBe(0);
@@ -53,21 +53,23 @@ it('asks the server of this clone where no address is given', async () => {
   expect(code).toBe(0);
 });
 
-it('sends what the clone has made for itself to its own server alone', async () => {
+it('sends the key that the clone made for itself to its own server alone', async () => {
   // It has a key now, which is another than the server's.
   const own = await run([], { PORT: new URL(url).port });
-  expect(own).toEqual({ code: 1, output: expect.stringContaining('does not take this key') });
+  expect(own).toEqual({ code: 1, output: expect.stringContaining('refuses this key') });
   expect(await run([url])).toEqual({
     code: 1,
-    output: `Set INTERNAL_API_KEY to the operators' key of ${url}; without one nobody is told what is missing there.\n`,
+    output: `Set INTERNAL_API_KEY to the operators' key of ${url}: only operators may ask.\n`,
   });
 });
 
-it('ends with 1 where something fails, or cannot be asked', async () => {
+it('exits with 1 if something fails or the server cannot be reached', async () => {
   expect((await run([`http://127.0.0.1:${await freePort()}`], { INTERNAL_API_KEY: KEY })).output).toMatch(
     /ECONNREFUSED/,
   );
-  expect((await run(['elsewhere'], { INTERNAL_API_KEY: KEY })).output).toMatch(/elsewhere is not an address/);
+  expect((await run(['elsewhere'], { INTERNAL_API_KEY: KEY })).output).toMatch(
+    /'elsewhere' is not an address/,
+  );
   await fetch(url, { headers: { 'x-forwarded-for': '203.0.113.9' } });
   expect((await run([url], { INTERNAL_API_KEY: KEY })).code).toBe(0);
   test.app.untrustedProxy = '198.51.100.7';

@@ -1,8 +1,8 @@
 /**
- * `npm run test:production-ready [<address>]`: what a running server says is missing for production, and what to do.
+ * `npm run test:production-ready [<address>]`: what a running server lacks for production, and what to do.
  *
- * Without an address the server of this clone is asked, on its own port and with its own key. Elsewhere the key comes
- * from INTERNAL_API_KEY, which must be set in this terminal. Ends with 1 when something fails, or cannot be asked.
+ * Without an address it asks the server of this clone, with this clone's port and key. Elsewhere the key comes from
+ * INTERNAL_API_KEY, which must be set in this terminal. Exit code 1 if something fails or the server cannot be reached.
  */
 
 import type { ProductionReadiness, ReadinessItem } from '../contracts/operations/deployment.ts';
@@ -12,29 +12,29 @@ import { settings } from '../server/settings.ts';
 const USAGE = 'Usage: npm run test:production-ready [-- https://your.address]';
 const PATH = '/api/monitoring/production-readiness';
 /** A deployment that sleeps may have to wake first. In milliseconds. */
-const PATIENCE = 20_000;
+const TIMEOUT_MS = 20_000;
 const SIGNS = { pass: 'ok  ', warn: 'warn', fail: 'FAIL' } as const;
 const WIDTH = 100;
 
-/** Why it could not be asked; the message is all that is to be said. */
-class Unasked extends Error {}
+/** Printed without its stack. */
+class UsageError extends Error {}
 
 async function main([given, ...more]: string[]): Promise<number> {
-  if (more.length > 0 || given?.startsWith('-')) throw new Unasked(USAGE);
+  if (more.length > 0 || given?.startsWith('-')) throw new UsageError(USAGE);
   const own = given === undefined ? loadConfig(settings).config : undefined;
   const base = URL.parse(given ?? `http://localhost:${own?.listen.port}`);
   if (base === null || !/^https?:$/.test(base.protocol))
-    throw new Unasked(`${given} is not an address.\n${USAGE}`);
-  // What this clone has made for itself opens nothing elsewhere, and is not sent there.
+    throw new UsageError(`'${given}' is not an address.\n${USAGE}`);
+  // The key that this clone made for itself is sent to no other server.
   const key = process.env.INTERNAL_API_KEY?.split(',')[0]?.trim() || own?.internalApiKeys[0];
   if (key === undefined) {
-    throw new Unasked(
-      `Set INTERNAL_API_KEY to the operators' key of ${base.origin}; without one nobody is told what is missing there.`,
+    throw new UsageError(
+      `Set INTERNAL_API_KEY to the operators' key of ${base.origin}: only operators may ask.`,
     );
   }
   const { instance, items } = await ask(base, key);
   const all = [...items, ...fromOutside(base)];
-  process.stdout.write(`${base.origin} · ${instance}\n\n${table(all)}\n\n${sum(all)}\n`);
+  process.stdout.write(`${base.origin} · ${instance}\n\n${table(all)}\n\n${summary(all)}\n`);
   return all.some(({ status }) => status === 'fail') ? 1 : 0;
 }
 
@@ -42,48 +42,50 @@ async function ask(base: URL, key: string): Promise<ProductionReadiness> {
   let answer: Response;
   try {
     answer = await fetch(new URL(PATH, base), {
-      // A key goes where it was told to go, and no further.
+      // The key is sent to this address only.
       redirect: 'manual',
       headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch (error) {
     const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
-    throw new Unasked(
-      `${base.origin} cannot be asked: ${cause?.code ?? message}. Is the server running there?`,
+    throw new UsageError(
+      `${base.origin} cannot be reached: ${cause?.code ?? message}. Is the server running there?`,
     );
   }
   const text = await answer.text();
   if (answer.status === 401) {
-    throw new Unasked(
-      `${base.origin} does not take this key. Set INTERNAL_API_KEY to the one that it was started with.`,
+    throw new UsageError(
+      `${base.origin} refuses this key. Set INTERNAL_API_KEY to the one that the server was started with.`,
     );
   }
   if (answer.status !== 200) {
-    throw new Unasked(`${new URL(PATH, base)} answers with ${answer.status}: ${text.slice(0, 300)}`);
+    throw new UsageError(`${new URL(PATH, base)} answers with ${answer.status}: ${text.slice(0, 300)}`);
   }
   try {
     return JSON.parse(text);
   } catch {
-    throw new Unasked(`${base.origin} does not answer as this server does. Is the address right?`);
+    throw new UsageError(`${base.origin} does not answer like this server. Is the address right?`);
   }
 }
 
-/** What can only be seen from here. */
+/** Findings that only a client can make. */
 function fromOutside({ protocol, hostname }: URL): ReadinessItem[] {
-  const title = 'The way there';
+  const title = 'Connection';
   if (protocol === 'https:') {
-    return [{ name: 'way', title, status: 'pass', detail: 'It is encrypted, and its certificate is valid.' }];
+    return [
+      { name: 'connection', title, status: 'pass', detail: 'It is encrypted, and its certificate is valid.' },
+    ];
   }
-  // Within a machine nobody listens in; nor says anything about how visitors come.
+  // A loopback connection cannot be read by others, and says nothing about how visitors connect.
   if (/^(localhost|127\..*|\[::1\])$/.test(hostname)) return [];
   return [
     {
-      name: 'way',
+      name: 'connection',
       title,
       status: 'fail',
-      detail: "It is not encrypted, and the operators' key has just gone over it.",
-      remedy: 'Ask the https:// address, and give the server another key.',
+      detail: "It is not encrypted, and the operators' key was just sent over it.",
+      remedy: 'Use the https:// address, and give the server another key.',
     },
   ];
 }
@@ -98,7 +100,7 @@ function table(items: readonly ReadinessItem[]): string {
   return lines.join('\n');
 }
 
-/** Lines of readable length, the first without its indent. */
+/** Wraps a text; the first line has no indent. */
 function wrapped(text: string, indent: string): string {
   const lines = [''];
   for (const word of text.split(' ')) {
@@ -109,16 +111,16 @@ function wrapped(text: string, indent: string): string {
   return lines.join(`\n${indent}`);
 }
 
-function sum(items: readonly ReadinessItem[]): string {
+function summary(items: readonly ReadinessItem[]): string {
   const count = (status: ReadinessItem['status']) => items.filter((item) => item.status === status).length;
-  return `${count('pass')} in order, ${count('warn')} to look at, ${count('fail')} that must be mended`;
+  return `${count('pass')} passed, ${count('warn')} warnings, ${count('fail')} failed`;
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  // A ConfigError says all that is to be said as well.
-  const known = error instanceof Unasked || (error as Error).name === 'ConfigError';
+  // The message of a ConfigError is complete as well.
+  const known = error instanceof UsageError || (error as Error).name === 'ConfigError';
   console.error(known ? (error as Error).message : error);
   process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 /**
- * `npm run test:smoke -- <address>`: whether a deployment does what it should, asked from outside.
+ * `npm run test:smoke -- <address>`: checks a deployment from outside.
  *
- * A part adds what its `smoke.ts` does; what writes is skipped with `--read-only`. Ends with 1 when something failed.
+ * A part adds the check of its `smoke.ts`; with `--read-only` those that write are skipped. Exit code 1 if a check failed.
  */
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,12 +10,12 @@ import packageJson from '../package.json' with { type: 'json' };
 
 const USAGE = 'Usage: npm run test:smoke -- https://your.address [--read-only]';
 /** A deployment that sleeps may have to wake first. In milliseconds. */
-const PATIENCE = 20_000;
+const TIMEOUT_MS = 20_000;
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** `smoke` of a part's `smoke.ts`: what it found in a few words, or an error that says what is wrong. */
-interface PartsCheck {
+/** `smoke` of a part's `smoke.ts`. `run` returns what it found in a few words, or throws. */
+interface PartCheck {
   what: string;
   writes: boolean;
   run(send: typeof ask, skip: (why: string) => never): Promise<string>;
@@ -23,8 +23,8 @@ interface PartsCheck {
 
 type Outcome = readonly [result: 'ok' | 'FAIL' | 'skip', what: string, found: string];
 
-/** Thrown by a check: what was found, and what should have been. */
-class Wrong extends Error {}
+/** Thrown by a check, with what was found. */
+class Failed extends Error {}
 class Skipped extends Error {}
 
 const outcomes: Outcome[] = [];
@@ -41,17 +41,17 @@ async function ask(path: string, init: RequestInit = {}): Promise<Answer> {
   const began = performance.now();
   const response = await fetch(base + path, {
     redirect: 'manual',
-    signal: AbortSignal.timeout(PATIENCE),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
     ...init,
   });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, ms: performance.now() - began };
 }
 
-/** Does one check and keeps its line of the table. @returns whether it passed. */
-async function check(what: string, look: () => Promise<string> | string): Promise<boolean> {
+/** Runs one check and adds its row to the table. @returns Whether it passed. */
+async function check(what: string, run: () => Promise<string> | string): Promise<boolean> {
   try {
-    outcomes.push(['ok', what, await look()]);
+    outcomes.push(['ok', what, await run()]);
     return true;
   } catch (error) {
     if (error instanceof Skipped) outcomes.push(['skip', what, error.message]);
@@ -60,14 +60,14 @@ async function check(what: string, look: () => Promise<string> | string): Promis
   }
 }
 
-/** fetch hides the reason in the cause. */
+/** The reason of an error of fetch is in its cause. */
 function reasonOf(error: Error): string {
   const cause = error.cause as NodeJS.ErrnoException | undefined;
   return cause ? `${cause.code ?? cause.name}: ${cause.message}` : error.message;
 }
 
-function expect(holds: boolean, otherwise: string): void {
-  if (!holds) throw new Wrong(otherwise);
+function expect(condition: boolean, otherwise: string): void {
+  if (!condition) throw new Failed(otherwise);
 }
 
 const inMs = (ms: number) => `${Math.round(ms)} ms`;
@@ -76,7 +76,7 @@ function json(answer: Answer): Record<string, unknown> {
   try {
     return JSON.parse(answer.text);
   } catch {
-    throw new Wrong(`no JSON, but '${answer.text.slice(0, 60)}'`);
+    throw new Failed(`no JSON, but '${answer.text.slice(0, 60)}'`);
   }
 }
 
@@ -111,8 +111,8 @@ async function probes(): Promise<void> {
   await check('version', async () => {
     const { name, version, state } = json(await ask('/api/status'));
     expect(typeof version === 'string' && state === 'ready', `${version}, ${state}`);
-    const here = version === packageJson.version ? 'as here' : `here it is ${packageJson.version}`;
-    return `${name} ${version} (${here})`;
+    const local = version === packageJson.version ? 'as this clone' : `this clone: ${packageJson.version}`;
+    return `${name} ${version} (${local})`;
   });
 }
 
@@ -129,7 +129,7 @@ async function securityHeaders(): Promise<void> {
       const overTls = base.startsWith('https:');
       expect(!overTls || headers.has('strict-transport-security'), 'Strict-Transport-Security is missing');
       expect(!headers.has('x-powered-by'), `X-Powered-By: ${headers.get('x-powered-by')}`);
-      return overTls ? 'all, and HSTS' : 'all; HSTS goes with https alone';
+      return overTls ? 'all, with HSTS' : 'all; HSTS needs https';
     });
   }
 }
@@ -139,8 +139,11 @@ async function pageAndFiles(): Promise<void> {
   await check('the page', async () => {
     const answer = await ask('/', { headers: { accept: 'text/html' } });
     expectStatus(answer, 200);
-    expect(/^text\/html/.test(answer.headers.get('content-type') ?? ''), 'it is no HTML');
-    expect(/no-cache|no-store/.test(answer.headers.get('cache-control') ?? ''), 'caches may keep an old one');
+    expect(/^text\/html/.test(answer.headers.get('content-type') ?? ''), 'it is not HTML');
+    expect(
+      /no-cache|no-store/.test(answer.headers.get('cache-control') ?? ''),
+      'caches may keep an old page',
+    );
     page = answer.text;
     return `${page.length} characters in ${inMs(answer.ms)}`;
   });
@@ -148,12 +151,12 @@ async function pageAndFiles(): Promise<void> {
     ...new Set([...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path = '']) => path)),
   ];
   await check('files of the page', () => {
-    expect(files.length > 0, 'the page names none under /assets/');
+    expect(files.length > 0, 'the page refers to none under /assets/');
     expect(
       files.every((path) => /-[\w-]{8}\.\w+$/.test(path)),
       `without a hash: ${files.join(' ')}`,
     );
-    return `${files.length}, all named by their content`;
+    return `${files.length}, all with a content hash`;
   });
   for (const path of files) {
     await check(path, async () => {
@@ -167,24 +170,24 @@ async function pageAndFiles(): Promise<void> {
       });
       expect(
         etag !== '' && again.status === 304,
-        `with its ETag it is answered ${again.status} instead of 304`,
+        `with its ETag the answer is ${again.status} instead of 304`,
       );
       const forms: string[] = [];
       for (const form of ['br', 'gzip']) {
         const answer = await ask(path, { headers: { 'accept-encoding': form } });
         const sent = answer.headers.get('content-encoding');
-        // A small file is smaller as it is.
+        // Small files are not compressed.
         expect(
           sent === form || (sent === null && plain.text.length < 1_024),
-          `${form} was asked for and ${sent} sent`,
+          `${form} was requested and ${sent} sent`,
         );
-        expect(answer.text === plain.text, `as ${form} it is another file`);
+        expect(answer.text === plain.text, `the ${form} form has other content`);
         if (sent) forms.push(sent);
       }
       return [`${plain.text.length} characters`, ...forms, 'immutable', '304'].join(', ');
     });
   }
-  await check('a file that is not there', async () => {
+  await check('a missing file', async () => {
     const answer = await ask('/assets/nothing-00000000.js');
     expectStatus(answer, 404);
     return '404';
@@ -192,23 +195,23 @@ async function pageAndFiles(): Promise<void> {
 }
 
 async function api(readOnly: boolean): Promise<void> {
-  await check('an address of the API that is not there', async () => {
+  await check('an unknown path of the API', async () => {
     const answer = await ask('/api/nothing-of-this-name');
     expectStatus(answer, 404);
     const type = answer.headers.get('content-type') ?? '';
-    expect(type.startsWith('application/problem+json'), `the problem is told as ${type}`);
-    expect(typeof json(answer).requestId === 'string', 'it names no requestId');
+    expect(type.startsWith('application/problem+json'), `the error is ${type}`);
+    expect(typeof json(answer).requestId === 'string', 'it has no requestId');
     return '404, a problem document';
   });
-  await check("operators' doors", async () => {
+  await check('operations APIs', async () => {
     for (const path of ['/metrics', '/api/monitoring/performance']) {
       const { status } = await ask(path);
-      expect([401, 403, 404].includes(status), `${path} answers ${status} to a stranger`);
+      expect([401, 403, 404].includes(status), `${path} answers ${status} without a key`);
     }
-    return 'closed to strangers';
+    return 'closed without a key';
   });
   for (const file of globSync('server/{features,modules}/*/smoke.ts', { cwd: ROOT })) {
-    const { smoke } = (await import(pathToFileURL(join(ROOT, file)).href)) as { smoke: PartsCheck };
+    const { smoke } = (await import(pathToFileURL(join(ROOT, file)).href)) as { smoke: PartCheck };
     await check(smoke.what, () => {
       if (readOnly && smoke.writes) throw new Skipped('--read-only');
       return smoke.run(ask, (why) => {
@@ -219,11 +222,11 @@ async function api(readOnly: boolean): Promise<void> {
 }
 
 async function timing(): Promise<void> {
-  await check('time of an answer', async () => {
+  await check('response time', async () => {
     const times: number[] = [];
     for (let n = 0; n < 20; n++) times.push((await ask('/api/status')).ms);
     times.sort((a, b) => a - b);
-    return `median ${inMs(times[10] ?? 0)}, slowest ${inMs(times[19] ?? 0)} of 20, the way there included`;
+    return `median ${inMs(times[10] ?? 0)}, slowest ${inMs(times[19] ?? 0)} of 20, with the network`;
   });
 }
 

@@ -10,6 +10,7 @@ import {
 import type { NameOf } from '../../platform/config/setting.ts';
 import type { platformSettings } from '../../platform/config/settings.ts';
 import { type DeclaredAccess, isWrite } from '../../platform/http/access/access.ts';
+import { MIB } from '../../platform/lib/units.ts';
 import type { operationsSettings } from './settings.ts';
 
 /** Facts about a deployment. Undefined: the fact could not be determined. */
@@ -60,7 +61,6 @@ export const graded = (
   remedy: string,
 ) => (value > failAbove ? fail(detail, remedy) : value > warnAbove ? warn(detail, remedy) : pass(detail));
 
-const MIB = 2 ** 20;
 /** Idle timeout and response timeout of most load balancers, and of Replit's. */
 const PROXY_MS = 60_000;
 /** From SIGTERM to SIGKILL: the default of Kubernetes; that of Docker and Replit. */

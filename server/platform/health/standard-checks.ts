@@ -3,11 +3,11 @@ import { availableParallelism, freemem, loadavg, totalmem, uptime } from 'node:o
 import { performance } from 'node:perf_hooks';
 import { memoryLimit, memoryUsage } from '../lib/memory.ts';
 import { openFilesLimit } from '../lib/open-files.ts';
+import { GIB, MIB } from '../lib/units.ts';
 import { type Check, CheckFailure } from './health-checks.ts';
 
-const GIB = 2 ** 30;
 /** Less free space than this does not hold the next batch of log lines. */
-const FULL_BYTES = 2 ** 20;
+const FULL_BYTES = MIB;
 /** Of the machine's memory: below, the kernel starts to kill processes. */
 const LOW_MEMORY_SHARE = 0.05;
 /** How long a refused body keeps the check degraded, in milliseconds. */

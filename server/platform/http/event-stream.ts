@@ -7,11 +7,12 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import { MIB } from '../lib/units.ts';
 
 /** Bytes that a client may leave unread. One that leaves more reads more slowly than we write, and is let go. */
-const MAX_UNREAD = 1_024 * 1_024;
+const MAX_UNREAD = MIB;
 /** Of all streams together; past it those are let go that have more than their share. */
-const MAX_UNREAD_TOGETHER = 64 * 1_024 * 1_024;
+const MAX_UNREAD_TOGETHER = 64 * MIB;
 /** Proxies end a connection on which nothing moves; 60 s is the shortest that is usual. In milliseconds. */
 export const HEARTBEAT_MS = 15_000;
 const HEARTBEAT = Buffer.from(':\n\n');

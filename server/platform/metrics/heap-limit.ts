@@ -1,5 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import { nodeOptions } from '../config/node-options.ts';
+import { MIB } from '../lib/units.ts';
 
 /**
  * What the heap may hold, in bytes.
@@ -15,5 +16,5 @@ export function heapLimit(
   v8Limit: number = getHeapStatistics().heap_size_limit,
 ): number {
   const [last] = [...options.join(' ').matchAll(/--max[-_]old[-_]space[-_]size[= ](\d+)(?!\S)/g)].slice(-1);
-  return last === undefined ? v8Limit : Math.min(v8Limit, Number(last[1]) * 2 ** 20);
+  return last === undefined ? v8Limit : Math.min(v8Limit, Number(last[1]) * MIB);
 }

@@ -3,10 +3,11 @@ import { access, constants, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { MIB } from '../lib/units.ts';
 import type { Logger } from '../logging/logger.ts';
 import { heapLimit } from './heap-limit.ts';
 
-const mib = (bytes: number): number => Math.round((bytes / 2 ** 20) * 10) / 10;
+const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
 
 /** The heap at this moment, in MiB, as it stands in the log; the larger of its spaces by name. */
 export function heapFigures() {

@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/config.ts';
 import type { UnknownSettings } from '../config/setting.ts';
 import { migrationStatus } from '../database/migrations/migration-status.ts';
@@ -7,21 +8,21 @@ import { about, MIGRATIONS } from './about.ts';
 const USAGE = 'Usage: main.js migrate [--dry-run | --status] [--adopt=record | --adopt=run]';
 
 /**
- * `main.js migrate`: applies what is pending and ends. Prints for a person; errors are thrown to `main.ts`.
+ * `main.js migrate`: applies pending migrations and ends. Prints for a person; errors are thrown to `main.ts`.
  *
- * `--status` lists every migration; `--dry-run` prints the SQL that would run. Neither changes anything. `--adopt` outweighs
+ * `--status` lists every migration; `--dry-run` prints the SQL that would run. Neither changes anything. `--adopt` overrides
  * `MIGRATE_ADOPT`.
  *
  * @param settings The application's own.
- * @param signal Aborted when the process is told to stop: the running statement is cancelled and rolled back.
- * @throws ConfigError, MigrationError, or Error for arguments that mean nothing.
+ * @param signal Aborted by a signal: the running statement is cancelled and rolled back.
+ * @throws ConfigError, MigrationError, or Error for unknown arguments.
  */
 export async function migrateCommand(
   args: string[],
   settings: UnknownSettings,
   signal: AbortSignal,
 ): Promise<void> {
-  const { mode, adopt } = parse(args);
+  const { status, dryRun, adopt } = parse(args);
   const { config, warnings } = loadConfig(settings);
   for (const warning of warnings) console.error(warning);
   const { direct, connection, embedded } = config.database;
@@ -41,36 +42,39 @@ export async function migrateCommand(
     onAdopted: (name, ran) => console.log(`adopted  ${name}  (its tables were there; ${ran} statements run)`),
     onApplied: (name, ms) => console.log(`applied  ${name}  (${Math.round(ms)} ms)`),
   };
-  if (mode === undefined) {
+  if (!status && !dryRun) {
     const { applied, adopted, alreadyApplied } = await migrate(options);
-    const taken = adopted.length > 0 ? `${adopted.length} adopted, ` : '';
-    console.log(`${taken}${applied.length} applied, ${alreadyApplied} were in place.`);
+    const ofThese = adopted.length > 0 ? `${adopted.length} adopted, ` : '';
+    console.log(`${ofThese}${applied.length} applied, ${alreadyApplied} were in place.`);
     return;
   }
   const { entries, problem } = await migrationStatus(options);
   for (const { name, state, sql, inPlace, doubtful } of entries) {
-    const remark = doubtful
+    const note = doubtful
       ? '  (may have changed the rows already: --adopt=record or --adopt=run decides)'
       : inPlace
         ? '  (its tables are there: recorded, and only what is shown by --dry-run will run)'
         : '';
-    if (mode === '--status') console.log(`${state.padEnd(8)} ${name}${remark}`);
+    if (status) console.log(`${state.padEnd(8)} ${name}${note}`);
     else if (state === 'unwritten')
       console.log(`-- ${name} holds no statement yet: it is applied once it does`);
-    else if (state === 'pending') console.log(`-- ${name}${remark}\n${sql}\n`);
+    else if (state === 'pending') console.log(`-- ${name}${note}\n${sql}\n`);
   }
-  if (mode === '--dry-run' && !entries.some(({ state }) => state === 'pending'))
-    console.log('-- nothing is pending');
+  if (dryRun && !entries.some(({ state }) => state === 'pending')) console.log('-- nothing is pending');
   if (problem) throw problem;
 }
 
-function parse(args: string[]): { mode?: '--dry-run' | '--status'; adopt?: 'record' | 'run' } {
-  const parsed: ReturnType<typeof parse> = {};
-  for (const arg of args) {
-    if ((arg === '--dry-run' || arg === '--status') && !parsed.mode) parsed.mode = arg;
-    else if (arg === '--adopt=record' && !parsed.adopt) parsed.adopt = 'record';
-    else if (arg === '--adopt=run' && !parsed.adopt) parsed.adopt = 'run';
-    else throw new Error(`'${args.join(' ')}' is not understood. ${USAGE}`);
+function parse(args: string[]): { status: boolean; dryRun: boolean; adopt: 'record' | 'run' | undefined } {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { status: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, adopt: { type: 'string' } },
+    });
+    const { status = false, 'dry-run': dryRun = false, adopt } = values;
+    if ((adopt === undefined || adopt === 'record' || adopt === 'run') && !(status && dryRun))
+      return { status, dryRun, adopt };
+  } catch {
+    // Said below.
   }
-  return parsed;
+  throw new Error(`'${args.join(' ')}' is not understood. ${USAGE}`);
 }

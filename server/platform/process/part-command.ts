@@ -16,25 +16,25 @@ const OWN: Record<string, string> = {
   'migrate [--dry-run | --status] [--adopt=record | --adopt=run]': 'applies pending migrations, and ends',
 };
 
-/** @throws ConfigError that first says why the configuration is needed: a misspelled command may be all that is wrong. */
+/** @throws ConfigError that first says why the configuration is needed: perhaps only the command is misspelled. */
 function configurationFor(command: string, own: UnknownSettings) {
   try {
     return loadConfig(own);
   } catch (error) {
     if (error instanceof ConfigError) {
-      const platforms = Object.keys(OWN).join(', ');
-      error.message = `'${command}' is none of: ${platforms}. Commands of modules and features need a configuration.\n\n${error.message}`;
+      const known = Object.keys(OWN).join(', ');
+      error.message = `'${command}' is none of: ${known}. Commands of modules and features need a configuration.\n\n${error.message}`;
     }
     throw error;
   }
 }
 
 /**
- * `main.js NAME …`: runs a subcommand that a part brings, on the configured database. Warnings go to standard error.
+ * `main.js NAME …`: runs a subcommand of a part, on the configured database. Warnings go to standard error.
  *
  * @param own The application's settings.
- * @param signal Aborted when the process is to stop.
- * @returns The command's exit code; undefined where no part brings such a command, which is said with a list of those there are.
+ * @param signal Aborted by a signal.
+ * @returns The command's exit code; undefined if there is no such command, which is printed with a list of all.
  * @throws ConfigError, or whatever the command throws.
  */
 export async function runPartCommand(
