@@ -180,7 +180,7 @@ describe('errors and warnings', () => {
     file('.env', 'BODY_LIMIT_BYTES=1mb\n');
     const attempt = () => load({ DATABSE_URL: LOCAL, SESSION_SECRET: 'changeme', TRUST_PROXY: '2' });
     expect(attempt).toThrowErrorMatchingInlineSnapshot(`
-      [ConfigError: The server cannot start: 4 settings are not right.
+      [ConfigError: The server cannot start: 4 settings are invalid.
 
         TRUST_PROXY
           2 counts proxies, so a client that connects directly could choose its own address.
@@ -198,7 +198,7 @@ describe('errors and warnings', () => {
           is not set, and production needs a database.
           → Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it. NODE_ENV=development starts an embedded one, for trying out.
 
-        Also noticed
+        Warnings
           - DATABSE_URL is not read; did you mean DATABASE_URL?
       ]
     `);

@@ -18,22 +18,22 @@ import { LOOPBACK } from './values.ts';
 type Stated = ConfigOf<typeof platformSettings>;
 
 export interface ListenAddress {
-  /** Addresses to listen on; more than one where both loopback families are meant. */
+  /** Addresses to listen on; two for `localhost`, one of each family. */
   hosts: string[];
   port: number;
-  /** Whether the port was chosen by someone, so that it must not be moved. */
+  /** Whether PORT is set and valid. */
   portGiven: boolean;
   hostGiven: boolean;
   /**
-   * Whether a taken port may be exchanged for the next free one: in development, where nobody chose it. Not in a Replit
-   * workspace, whose preview shows the one port that `.replit` names.
+   * Whether the next free port may replace one in use: in development without PORT. Not in a Replit workspace, whose preview
+   * shows the one port that `.replit` names.
    */
   mayMove: boolean;
-  /** Where scrapers are let in, if anywhere. */
+  /** The address for scrapers, if there is one. */
   metrics?: { hosts: string[]; port: number } | undefined;
 }
 
-/** The platform's configuration: the values of its settings, and what several of them make together. */
+/** The platform's configuration: the values of its settings, and what is derived from them. */
 export interface PlatformConfig extends Omit<Stated, 'databaseAddress' | 'database' | 'listen'> {
   platform: Platform;
   /** Lower-case host names, `*.` for any subdomain; empty, in production alone: any host. */
@@ -52,19 +52,19 @@ export type OwnSettings = Declaration & { readonly [Name in keyof PlatformConfig
 
 export interface LoadedConfig<Own extends Declaration = UnknownSettings> {
   config: Config<Own>;
-  /** For the log, once it is open; whole sentences without any secret. */
+  /** For the log, once it is open; they hold no secret. */
   warnings: string[];
   settings: EffectiveSetting[];
 }
 
 /**
- * Where to listen, as far as `HOST` and `PORT` tell, so that the port can open before anything else is loaded.
+ * The address to listen on, so that the port can open before anything else is loaded.
  *
- * It never throws: what is unusable falls back to the default here, and is refused by {@link loadConfig} a moment later.
+ * It never throws: an invalid setting gets its default here, and is an error of {@link loadConfig} a moment later.
  *
  * @param env Variables of the process.
  * @param folder Where `.env` lies.
- * @param inContainer Whether this is a container, where that is known.
+ * @param inContainer Whether this is a container, if that is known.
  */
 export function readListenAddress(
   env: NodeJS.ProcessEnv = process.env,
@@ -82,7 +82,7 @@ export function readListenAddress(
  * @param own The settings of the application; the platform's are read as well.
  * @param env Variables of the process.
  * @param folder Where `.env` and the data folder lie; relative paths start from it.
- * @param inContainer Whether this is a container, where that is known.
+ * @param inContainer Whether this is a container, if that is known.
  * @throws ConfigError naming every problem at once.
  */
 export function loadConfig<Own extends OwnSettings>(
@@ -123,14 +123,14 @@ function listenAddress(reader: Reader): ListenAddress {
     listen: platformSettings.listen,
     metrics: platformSettings.metrics,
   });
-  // One that was refused counts as not given; the refusal is told by loadConfig.
+  // loadConfig reports an invalid one.
   const portGiven = reader.isGiven('PORT');
   return {
     ...listen,
     portGiven,
     hostGiven: reader.isGiven('HOST'),
     mayMove: !portGiven && environment === 'development' && !platform.replit,
-    // One that is PORT as well is refused by loadConfig. A container's scraper comes from outside of it.
+    // loadConfig reports one that equals PORT. In a container scrapers connect from outside.
     metrics:
       metrics.port === undefined || metrics.port === listen.port
         ? undefined

@@ -130,7 +130,7 @@ describe('API_RATE_LIMIT', () => {
 test('an unused REDIS_URL causes a warning without its password', () => {
   const url = `redis://:${VALUE}@cache:6379`;
   expect(said({ REDIS_URL: url })).toEqual([
-    'REDIS_URL is set, and nothing uses it while RATE_LIMIT_STORE is memory. Set RATE_LIMIT_STORE=redis, or unset REDIS_URL.',
+    'REDIS_URL is set but unused, because RATE_LIMIT_STORE is memory. Set RATE_LIMIT_STORE=redis, or unset REDIS_URL.',
   ]);
   expect(said({ REDIS_URL: url, RATE_LIMIT_STORE: 'redis' })).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import type { Reader } from './reader.ts';
 import type { Setting } from './setting.ts';
 
-/** What is said about variables that are not settings, but look as if they were meant to be. */
+/** Warnings about variables that are not settings, but look like them. */
 
 /** A variable of other guides that is not read, because there it means something slightly different. */
 export interface LookAlike {
@@ -117,20 +117,16 @@ function meantBy(variable: string, known: ReadonlySet<string>): string | undefin
   return [...known].find((name) => name.length >= 8 && isOneSlip(upper, name));
 }
 
-/** Whether one letter was left out, added or mistaken, or two neighbours were swapped; or only the case differs. */
+/** Whether one letter was left out, added or mistaken, or two neighbours were swapped; or nothing, but case. */
 function isOneSlip(a: string, b: string): boolean {
-  if (Math.abs(a.length - b.length) > 1) return false;
   let start = 0;
   while (start < a.length && a[start] === b[start]) start++;
   const [restA, restB] = [a.slice(start), b.slice(start)];
-  const swapped =
-    restA.slice(0, 2) === [...restB.slice(0, 2)].reverse().join('') && restA.slice(2) === restB.slice(2);
+  const [first = '', second = ''] = restA;
   return (
-    swapped ||
-    [
-      [0, 1],
-      [1, 0],
-      [1, 1],
-    ].some(([skipA, skipB]) => restA.slice(skipA) === restB.slice(skipB))
+    restA.slice(1) === restB ||
+    restA === restB.slice(1) ||
+    restA.slice(1) === restB.slice(1) ||
+    second + first + restA.slice(2) === restB
   );
 }

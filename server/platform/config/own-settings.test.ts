@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const own = {
   maxPictureBytes: setting('MAX_PICTURE_BYTES', bytes(1024, 100 * MIB), {
     default: 5 * MIB,
-    doc: 'The largest picture that is taken.',
+    doc: 'The largest picture that is accepted.',
   }),
   payments: {
     webhookSecrets: setting('WEBHOOK_SECRET', secrets(), { default: [], doc: 'What it signs with.' }),
@@ -27,7 +27,7 @@ const STRONG = 'pX3v9QmZ4Ld7Tn0Rk8Wy2HcFs6Ju1BgEaVo5iNzUqYt';
 const load = (env: Record<string, string> = {}) =>
   loadConfig(own, { DATABASE_URL: 'postgres://app:pw@127.0.0.1/app', ...env }, folder, false);
 
-test('stand beside the platform’s in the configuration, typed by their parsers', () => {
+test('are part of the configuration, typed by their parsers', () => {
   const { config } = load({ MAX_PICTURE_BYTES: '2048', STRIPE_MODE: 'live' });
   expect(config).toMatchObject({
     maxPictureBytes: 2048,
@@ -44,7 +44,7 @@ test('stand beside the platform’s in the configuration, typed by their parsers
   expectTypeOf(config).toExtend<Config>();
 });
 
-test('may not take a name of the platform, nor a default that is no value', () => {
+test('may not use a name of the platform, nor a default of another type', () => {
   const log = setting('MY_LOG', integer(1, 9), { doc: 'x' });
   // @ts-expect-error: config.log is the platform's.
   ({ log }) satisfies OwnSettings;
@@ -52,7 +52,7 @@ test('may not take a name of the platform, nor a default that is no value', () =
   setting('MY_NUMBER', integer(1, 9), { default: '5', doc: 'x' });
 });
 
-test('are told of to operators, under a heading of their own or a given one', () => {
+test('are listed for operators, under their heading', () => {
   const shown = load({ WEBHOOK_SECRET: STRONG }).settings.filter(({ name }) =>
     ['MAX_PICTURE_BYTES', 'WEBHOOK_SECRET', 'MAIL_FROM'].includes(name),
   );
@@ -60,7 +60,7 @@ test('are told of to operators, under a heading of their own or a given one', ()
     {
       name: 'MAX_PICTURE_BYTES',
       group: 'Application',
-      doc: 'The largest picture that is taken.',
+      doc: 'The largest picture that is accepted.',
       value: '5242880',
       origin: 'default',
     },
@@ -75,20 +75,20 @@ test('are told of to operators, under a heading of their own or a given one', ()
   ]);
 });
 
-test('are refused with the platform’s, all at once', () => {
+test('are checked with the platform’s, all errors at once', () => {
   expect(() => load({ MAX_PICTURE_BYTES: '1mb', WEBHOOK_SECRET: 'changeme', PORT: 'x' })).toThrow(
-    /3 settings are not right[\s\S]*PORT[\s\S]*MAX_PICTURE_BYTES\n.*'1mb' is not[\s\S]*1048576[\s\S]*WEBHOOK_SECRET\n.*placeholder/,
+    /3 settings are invalid[\s\S]*PORT[\s\S]*MAX_PICTURE_BYTES\n.*'1mb' is not[\s\S]*1048576[\s\S]*WEBHOOK_SECRET\n.*placeholder/,
   );
 });
 
-test('are read from files where they are secrets, and stand in warnings under their name', () => {
+test('are read from files if they are secrets, and named in warnings', () => {
   writeFileSync(join(folder, 'secret'), `${STRONG}\n`);
   expect(load({ WEBHOOK_SECRET_FILE: 'secret' }).config.payments.webhookSecrets).toEqual([STRONG]);
   const { warnings } = loadConfig(own, { NODE_ENV: 'development', WEBHOOK_SECRET: 'short' }, folder, false);
   expect(warnings).toEqual([expect.stringMatching(/^WEBHOOK_SECRET has 5 characters/)]);
 });
 
-test('are known to the warnings about what is not read', () => {
+test('are known to the warnings about unknown variables', () => {
   expect(load({ MAX_PICTURE_BYTE: '1' }).warnings).toEqual([
     'MAX_PICTURE_BYTE is not read; did you mean MAX_PICTURE_BYTES?',
   ]);

@@ -48,7 +48,7 @@ export class Reader {
   /**
    * @param env Variables of the process.
    * @param folder Where `.env` lies; relative paths start from it.
-   * @param inContainer Whether this is a container, where that is known.
+   * @param inContainer Whether this is a container, if that is known.
    */
   constructor(env: NodeJS.ProcessEnv, folder: string, inContainer?: boolean) {
     const warn = (text: string) => this.warn(text);

@@ -13,7 +13,7 @@ export function checkTogether(config: Config, reader: Reader): void {
   }
   if (redisUrl && rateLimit.store !== 'redis') {
     reader.warn(
-      `REDIS_URL is set, and nothing uses it while RATE_LIMIT_STORE is ${rateLimit.store}. Set RATE_LIMIT_STORE=redis, or unset REDIS_URL.`,
+      `REDIS_URL is set but unused, because RATE_LIMIT_STORE is ${rateLimit.store}. Set RATE_LIMIT_STORE=redis, or unset REDIS_URL.`,
     );
   }
   if (metrics.port !== undefined && metrics.port === listen.port) {
@@ -21,7 +21,7 @@ export function checkTogether(config: Config, reader: Reader): void {
   }
   if (shutdown.drainDelayMs >= shutdown.timeoutMs) {
     reader.warn(
-      `DRAIN_DELAY_MS (${shutdown.drainDelayMs}) leaves nothing of SHUTDOWN_TIMEOUT_MS (${shutdown.timeoutMs}) for requests to finish: make it smaller.`,
+      `DRAIN_DELAY_MS (${shutdown.drainDelayMs}) leaves nothing of SHUTDOWN_TIMEOUT_MS (${shutdown.timeoutMs}) for requests to finish: reduce it.`,
     );
   }
 }

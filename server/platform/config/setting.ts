@@ -1,4 +1,4 @@
-/** What a setting is, and how settings are declared: nested as their values are, each setting once. */
+/** What a setting is, and how settings are declared: nested like their values, each once. */
 
 export type Environment = 'production' | 'development' | 'test';
 
@@ -10,7 +10,7 @@ export interface Platform {
   container: boolean;
 }
 
-/** What a default or a parser may depend on, and where it leaves a warning that does not stop the start. */
+/** What a default or a parser may depend on, and how it reports a warning. */
 export interface Context {
   environment: Environment;
   platform: Platform;
@@ -19,7 +19,7 @@ export interface Context {
   warn(text: string): void;
 }
 
-/** Thrown by a parser: what is wrong with the value (never the value of a secret), and what to do about it. */
+/** Thrown by a parser: what is wrong with the value (never a secret's value), and what to write instead. */
 export class Refusal extends Error {
   readonly remedy: string;
 
@@ -29,7 +29,7 @@ export class Refusal extends Error {
   }
 }
 
-/** How the text of a variable becomes a value. Those that there are stand in values.ts. */
+/** Parses the text of a variable. The parsers are in values.ts. */
 export interface Parser<T> {
   /** What a value may be, in words. */
   kind: string;
@@ -44,21 +44,18 @@ export interface Parser<T> {
   parse(text: string, context: Context, name: string): T;
 }
 
-/** What is said about a setting besides its value. */
+/** What describes a setting, besides its parser. */
 interface About {
   /** One or two sentences for the documentation. */
   doc: string;
-  /** The default in words, where it is computed or is not this server's. */
+  /** The default in words, if it is computed or not this server's. */
   defaultText?: string;
   secret?: 'value' | 'url';
-  /** Development makes a random value where none is set, and keeps it in the data folder. */
+  /** Development makes a random value if none is set, and keeps it in the data folder. */
   madeInDevelopment?: true;
   /** Exact synonyms that other guides use. */
   aliases?: readonly string[];
-  /**
-   * Variables of other guides that hold this setting in another form, each with what it would be here. What cannot be
-   * rewritten throws a `Refusal`.
-   */
+  /** Variables of other guides that hold this setting in another form, each with a conversion, which may throw a `Refusal`. */
   rewritten?: Readonly<Record<string, (text: string) => string>>;
 }
 
@@ -75,7 +72,7 @@ export interface Declaration {
   readonly [key: string]: Setting | Declaration;
 }
 
-/** Settings of which the platform knows nothing. */
+/** Settings that the platform does not know. */
 export type UnknownSettings = Record<never, never>;
 
 /** The values of a declaration. */
@@ -91,8 +88,8 @@ export type NameOf<D> =
  * Declares a setting.
  *
  * @param env Its environment variable.
- * @param parser What it may be: `integer(1, 10)`, `boolean`, `choice('a', 'b')`, … of values.ts.
- * @param about Its default and its documentation. Without a default the value is undefined where nothing is set.
+ * @param parser `integer(1, 10)`, `boolean`, `choice('a', 'b')`, … of values.ts.
+ * @param about Its default and its documentation. Without a default, a setting that is not set is undefined.
  */
 export function setting<T, const Env extends string>(
   env: Env,
@@ -108,7 +105,7 @@ export function setting(env: string, parser: Parser<unknown>, about: About): Set
   return { env, group: 'Application', ...parser, ...about };
 }
 
-/** Puts settings under a heading of the documentation. Without one they stand under `Application`. */
+/** Puts settings under a heading of the documentation; the heading is `Application` otherwise. */
 export function inGroup<const D extends Declaration>(group: string, declaration: D): D {
   const entries = Object.entries(declaration).map(([key, entry]) => [
     key,

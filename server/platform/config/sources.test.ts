@@ -43,7 +43,7 @@ describe('sources', () => {
 
   test('a .env that cannot be read causes a warning', () => {
     mkdirSync(join(folder, '.env'));
-    expect(production().warnings).toEqual(['.env could not be read (EISDIR) and is left out.']);
+    expect(production().warnings).toEqual(['.env could not be read (EISDIR) and is ignored.']);
   });
 
   const SECRETS: [string, string, (config: Config) => unknown][] = [

@@ -3,11 +3,11 @@ import { join, resolve } from 'node:path';
 import util from 'node:util';
 import { type Platform, Refusal, type Setting } from './setting.ts';
 
-/** Where the text of a setting comes from: the environment, `.env` files, and the files that `NAME_FILE` names. */
+/** Where settings come from: the environment, `.env` files, and the files that `NAME_FILE` names. */
 
 export const ENVIRONMENT = 'environment';
 
-/** One place that values come from; the first that holds a setting decides it. */
+/** The first source that holds a setting decides it. */
 export interface Source {
   /** `environment`, the name of a file, or `generated`. */
   label: string;
@@ -16,15 +16,15 @@ export interface Source {
 
 export interface Found {
   text: string;
-  /** The variable that held it: an alias or a `NAME_FILE`, if that is where it came from. */
+  /** The variable that held it; it may be an alias or a `NAME_FILE`. */
   variable: string;
   /** Which of the sources. */
   label: string;
-  /** As {@link EffectiveSetting} tells it. */
+  /** For {@link EffectiveSetting}. */
   origin: string;
 }
 
-/** A copy, because `process.env` asks the system at each access; on Windows its names have no case. */
+/** A copy, because each access of `process.env` is a system call; on Windows its names have no case. */
 export function environmentSource(env: NodeJS.ProcessEnv): Source {
   const variables =
     process.platform === 'win32'
@@ -34,8 +34,8 @@ export function environmentSource(env: NodeJS.ProcessEnv): Source {
 }
 
 /**
- * @param warn Is told why a file that is there cannot be read.
- * @returns Undefined where there is no such file, or none that can be read.
+ * @param warn Called if the file exists but cannot be read.
+ * @returns Undefined if there is no readable file.
  */
 export function fileSource(folder: string, label: string, warn: (text: string) => void): Source | undefined {
   try {
@@ -43,18 +43,18 @@ export function fileSource(folder: string, label: string, warn: (text: string) =
     return { label, variables: util.parseEnv(text) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') warn(`${label} could not be read (${code}) and is left out.`);
+    if (code !== 'ENOENT') warn(`${label} could not be read (${code}) and is ignored.`);
     return undefined;
   }
 }
 
-/** What the environment tells about where this runs. */
+/** Where this process runs, according to the environment. */
 export function platformOf(env: NodeJS.ProcessEnv, inContainer?: boolean): Platform {
   const kubernetes = Boolean(env.KUBERNETES_SERVICE_HOST);
   return {
     replit: env.REPLIT_DEPLOYMENT === '1' ? 'deployment' : env.REPL_ID ? 'workspace' : undefined,
     kubernetes,
-    // Podman sets `container`, and hides its mark behind a read-only container's /run; Docker leaves a mark alone.
+    // Podman sets `container`, and a read-only container hides its mark in /run; Docker only leaves a mark.
     container:
       kubernetes ||
       Boolean(env.container) ||
@@ -62,7 +62,7 @@ export function platformOf(env: NodeJS.ProcessEnv, inContainer?: boolean): Platf
   };
 }
 
-/** Called with what is wrong, what to do about it, and where it stands. */
+/** @param found Where the problem is. */
 export type Refuse = (problem: string, remedy: string, found: Found) => void;
 
 /**
@@ -90,7 +90,7 @@ export function findAll(setting: Setting, source: Source, folder: string, refuse
   return found.filter(({ text }) => text !== '');
 }
 
-/** The text of the file that a variable names; empty where it names none, or none that can be used. */
+/** The text of the file that a variable names; empty if there is no usable file. */
 function readFile(
   setting: Setting,
   variable: string,
@@ -112,7 +112,7 @@ function readFile(
   return found;
 }
 
-/** Secrets keep their spaces, but not the line ending that files and orchestrators leave behind them. */
+/** Secrets keep their spaces, but not the line ending that files and orchestrators add. */
 function tidy(text: string | undefined, setting: Setting): string {
   if (!text?.trim()) return '';
   return setting.secret === 'value' ? text.replace(/[\r\n]+$/, '') : text.trim();

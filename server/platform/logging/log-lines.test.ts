@@ -8,7 +8,7 @@ const hear = (lines: Buffer, count: number, endsInError: boolean) => {
 const add = (lines: LogLines, text: string, endsInError = false) =>
   lines.add(Buffer.from(text), 1, endsInError);
 
-it('hands a listener what was written before it, then what comes, until it has enough', () => {
+it('passes a listener the lines before it, then new ones, until it unsubscribes', () => {
   heard.length = 0;
   const lines = new LogLines();
   add(lines, 'early');
@@ -16,13 +16,13 @@ it('hands a listener what was written before it, then what comes, until it has e
   const end = lines.subscribe(hear);
   add(lines, 'later');
   expect(heard).toEqual(['early 1 false', 'bad 1 true', 'later 1 false']);
-  expect(() => lines.subscribe(hear)).toThrow('a listener already');
+  expect(() => lines.subscribe(hear)).toThrow('already has its one listener');
   end();
   add(lines, 'too late');
   expect(heard).toHaveLength(3);
 });
 
-it('keeps no more than 64 KiB for a listener, the newest, and nothing once all is loaded', () => {
+it('keeps the newest 64 KiB for a listener, and nothing once the application is loaded', () => {
   heard.length = 0;
   const lines = new LogLines();
   for (let n = 0; n < 100; n++) add(lines, `${n} ${'x'.repeat(1_021 - String(n).length)}`);

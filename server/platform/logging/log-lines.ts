@@ -1,6 +1,6 @@
-/** A line that is longer, such as an object that was logged whole, is handed on alone. In characters. */
+/** A longer line, such as a large logged object, is passed on alone. In characters. */
 export const MAX_LINE = 32 * 1_024;
-/** What is kept before there is a listener: the newest lines, in bytes. */
+/** The newest lines are kept until there is a listener: this many bytes. */
 const MAX_EARLY_BYTES = 64 * 1_024;
 
 /**
@@ -10,9 +10,9 @@ const MAX_EARLY_BYTES = 64 * 1_024;
  */
 export type LogListener = (lines: Buffer, count: number, endsInError: boolean) => void;
 
-/** The lines of the log as they are written, for one part that shows them. Without a listener they cost nothing. */
+/** The lines of the log as they are written, for one listener. Without a listener they cost nothing. */
 export class LogLines {
-  /** Hands on what is buffered: it comes to the listener within this call. */
+  /** Passes what is buffered to the listener, within this call. */
   readonly flush: () => void;
   #early: Parameters<LogListener>[] | undefined = [];
   #earlyBytes = 0;
@@ -24,13 +24,13 @@ export class LogLines {
   }
 
   /**
-   * Hears of every line from here on, and first of those that were written while the application was being loaded.
+   * Passes every line from now on to a listener, and first those that were written while the application was loaded.
    *
    * @param listener Must not throw, and must not log.
    * @returns A function that ends the subscription.
    */
   subscribe(listener: LogListener): () => void {
-    if (this.#listener) throw new Error('The log has a listener already, and there can be one.');
+    if (this.#listener) throw new Error('The log already has its one listener.');
     const early = this.#early ?? [];
     this.#early = undefined;
     this.#listener = listener;
@@ -40,7 +40,7 @@ export class LogLines {
     };
   }
 
-  /** Lets go of what is kept for a listener: all that could be one has been loaded. */
+  /** Drops the lines kept for a listener: everything that could subscribe is loaded. */
   forgetEarly(): void {
     this.#early = undefined;
   }

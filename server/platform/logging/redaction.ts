@@ -1,13 +1,13 @@
-/** What is never read in a log: secrets, and what people have written. Applied to each line as it is about to be written. */
+/** Removes secrets and what people have written from each line of the log, before it is written. */
 
 /** Fields whose value is a secret, compared in lower case and without the marks between words. */
 const SECRET =
   /^(pwd|jwt|otp|pin)$|authorization|bearer|cookies?$|passw(or)?d|passphrase|passcode|secret|token|sessionid|(api|access|private|signing|encryption)key|credential|connectionstring|(database|redis)\w*url|dsn$/;
-/** A count of tokens is none. */
+/** A count of tokens is no secret. */
 const COUNTED = /tokens$/;
 
 /**
- * The user and the password of an address; digits behind a colon are a port. Each try is bounded and ends before the next
+ * The user and the password of an address; digits after a colon are a port. Each attempt is bounded and ends before the next
  * address, so that no text takes long.
  */
 const USERINFO =
@@ -16,12 +16,12 @@ const USERINFO =
 const PARAMETER = /([?&#]([\w.-]{1,100})=)[^\s"&#]+/g;
 
 /**
- * The values of a statement, in the message of drizzle's error and in whatever repeats it. Where they end cannot be seen, so
- * everything behind them goes as well. In the field `err` the serializer has taken out the values alone.
+ * The values of a statement, in the message of drizzle's error and in text that repeats it. Their end is unknown, so everything
+ * after them is removed as well. In the field `err` the serializer has removed the values alone.
  */
 const VALUES = /\nparams: .*/s;
 
-/** A line without any of these has nothing to hide: most lines need not be taken apart. */
+/** A line without any of these is written as it is: most lines need not be parsed. */
 const SUSPECT =
   /authorization|bearer|cookie|pass|secret|token|key|session|["_?&#-](?:pwd|jwt|otp|pin)\W|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params|reply was/i;
 
@@ -31,7 +31,7 @@ const SECOND_ANSWER = /(Reply was already sent[^?]*)\?.*(?=" \([A-Z-]+\)\?)/s;
 const CENSORED = '[redacted]';
 
 /**
- * Takes out of a line of log
+ * Removes from a line of the log
  *
  * - the value of every field whose name says that it is secret, at any depth and however it is spelt;
  * - of headers as they came (`rawHeaders`) the values of those;

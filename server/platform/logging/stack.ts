@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { dirname, resolve } from 'node:path';
 
-/** A frame of V8's stack traces: everything before the place, the file, its line and column. */
+/** A frame of V8's stack traces: the text before the file, the file, its line and column. */
 const FRAME = /^(\s+at .*?\(?)(\/[^():]+\.js|[A-Za-z]:[^():]+\.js):(\d+):(\d+)(\)?)$/;
 
 const maps = new Map<string, SourceMap | undefined>();
@@ -34,7 +34,7 @@ function mapOf(file: string): SourceMap | undefined {
     try {
       maps.set(file, existsSync(path) ? new SourceMap(JSON.parse(readFileSync(path, 'utf8'))) : undefined);
     } catch {
-      // No file can be opened, perhaps, and that is what the log is about to say. It is tried again with the next error.
+      // Perhaps no file descriptor is left, which is the error being logged. The next error tries again.
       return undefined;
     }
   }

@@ -12,7 +12,7 @@ export const about: { readonly name: string; readonly version: string; readonly 
     .padStart(6, '0')}`,
 };
 
-/** Vite sets this in the build; plain Node knows nothing of it. */
+/** Vite sets this in the build; in plain Node it is undefined. */
 export const BUNDLED: boolean = import.meta.env?.PROD === true;
 
 /** `server` from the sources, `dist/server` in the bundle. Its neighbours are the same in both. */
