@@ -1,5 +1,5 @@
 /**
- * Who may import whom, and who may touch the process. Docs: docs/architecture.md, "Imports point one way".
+ * Who may import whom, and who may touch the process. Docs: docs/architecture.md, "Owners".
  *
  * A file may import its own rank and those below it. Tests, benchmarks and `lab/` may import anything.
  */
