@@ -1,0 +1,52 @@
+/** Words that a reader of this project must not have to translate. Each row: what is not written, and what to write instead. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const WORDS: readonly (readonly [pattern: RegExp, instead: string])[] = [
+  [/\bwhoever\b/i, 'name the actor: the client, the operator, the caller'],
+  [/\bsome(?:body|one)\b/i, 'name the actor: a client, an operator, another process'],
+  [/\bunhurried\b/i, 'untimed'],
+  [
+    /(?<![A-Z_])(?:MOST|LEAST|LONGEST|SHORTEST|FEWEST)(?:_[A-Z]\w*)?(?![A-Z])/,
+    'MAX_… or MIN_…, with the unit',
+  ],
+  [/\btold to stop\b/i, 'received SIGTERM, draining'],
+  [/\bnothing (?:has )?caught\b/i, 'uncaught exception'],
+  [/\bwaiting[ -]?line/i, 'queue'],
+  [/\bdoors?\b|[a-z]Doors?\b/, 'entry point, check, limit or port'],
+  [/remarkOn/, 'warnAbout…'],
+  [/\bno such bytes\b/i, 'Range not satisfiable'],
+  [/\bknock(?:s|ed|ing)?\b/i, 'connect, request'],
+  [/\brubbish\b/i, 'expired rows, unused files'],
+  [/\bsays? goodbye\b/i, 'ends, closes'],
+  [/\bthe matter\b/i, 'the problem, the fault'],
+];
+
+/** A file with a quotation, or with rules about words. */
+const EXEMPT = /^(?:scripts\/checks\/words(?:\.test)?\.ts|LICENSE)$/;
+const TEXT = /\.(?:[cm]?[jt]sx?|md|ya?ml|css|html|sh|sql|json)$/;
+const GENERATED = /^(?:package-lock\.json|drizzle\/meta\/)|\/package-lock\.json$/;
+
+/** @returns Each word of the list in a text, as `file:line: 'word': instead, …`. */
+export const wordsIn = (path: string, text: string): string[] =>
+  text.split('\n').flatMap((line, index) =>
+    WORDS.flatMap(([pattern, instead]) => {
+      const found = pattern.exec(line)?.[0];
+      return found === undefined ? [] : [`${path}:${index + 1}: '${found}': instead, ${instead}.`];
+    }),
+  );
+
+if (import.meta.main) {
+  const root = resolve(import.meta.dirname, '../..');
+  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+    .split('\n')
+    .filter((path) => TEXT.test(path) && !EXEMPT.test(path) && !GENERATED.test(path))
+    .filter((path) => existsSync(join(root, path)));
+  const found = files.flatMap((path) => wordsIn(path, readFileSync(join(root, path), 'utf8')));
+  for (const line of found) console.error(line);
+  if (found.length > 0) process.exitCode = 1;
+}
