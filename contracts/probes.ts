@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 
 /**
- * What the probes answer. Machines read the status; these bodies are for whoever looks why.
+ * The responses of the probes. Machines read the status; the bodies are for people.
  */
 
 const timestamp = Type.String({ format: 'date-time' });

@@ -45,7 +45,7 @@ describe.concurrent('the smoke test', () => {
       'version',
       'security headers of /',
       'the page',
-      'operations APIs',
+      "operators' routes",
     ]) {
       expect(output).toContain(`FAIL  ${what} `);
     }

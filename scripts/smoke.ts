@@ -203,7 +203,7 @@ async function api(readOnly: boolean): Promise<void> {
     expect(typeof json(answer).requestId === 'string', 'it has no requestId');
     return '404, a problem document';
   });
-  await check('operations APIs', async () => {
+  await check("operators' routes", async () => {
     for (const path of ['/metrics', '/api/monitoring/performance']) {
       const { status } = await ask(path);
       expect([401, 403, 404].includes(status), `${path} answers ${status} without a key`);

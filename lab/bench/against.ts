@@ -13,12 +13,12 @@ import { print } from './results.ts';
 import { middle, ratio, type Turn, takeTurns, times } from './rounds.ts';
 
 /** Beyond this the guard fails; half of it is what two runs of the same build differ by on a shared machine. */
-const MOST = 1.15;
+const MAX_RATIO = 1.15;
 const PATHS = ['/api/status', '/api/notes?limit=20', '/'];
 
 /**
  * @param revision Anything that git takes for a commit.
- * @returns Whether no path costs more than {@link MOST} times what it cost there.
+ * @returns Whether no path costs more than {@link MAX_RATIO} times what it cost there.
  * @throws Error when there is no such revision, or when it cannot be built.
  */
 export async function against(revision: string): Promise<boolean> {
@@ -64,8 +64,8 @@ async function compare(builds: Record<string, string>): Promise<boolean> {
     ['CPU µs a request', ...names, 'ratio'],
     ...ratios.map(({ path, old, own, ratio }) => [path, text(old), text(own), ratio.toFixed(2)]),
   ]);
-  const worse = ratios.filter(({ ratio }) => !(ratio <= MOST));
+  const worse = ratios.filter(({ ratio }) => !(ratio <= MAX_RATIO));
   for (const { path } of worse)
-    console.error(`${path} costs more than ${MOST} times what it cost at ${names[0]}.`);
+    console.error(`${path} costs more than ${MAX_RATIO} times what it cost at ${names[0]}.`);
   return worse.length === 0;
 }

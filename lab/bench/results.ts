@@ -24,7 +24,7 @@ export function print(table: Table): void {
  * Keeps what a suite has found: as `lab/bench/results/<date>-<suite>.json`, and as the table between this suite's markers in
  * `docs/performance.md` (`<!-- bench:json -->` to `<!-- /bench -->`).
  *
- * @param figures Everything that was measured, for whoever wants to reckon again.
+ * @param figures Everything that was measured, so that others can recompute it.
  */
 export async function keep(suite: string, table: Table, figures: object): Promise<void> {
   const folder = join(ROOT, 'lab/bench/results');

@@ -40,7 +40,7 @@ const suites: Record<string, () => Promise<void>> = {
   'slow-clients': slowClientsSuite,
 };
 
-// What was started ends with this process, if that says goodbye.
+// The processes that it started end with this process.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 const [option, revision, ...others] = process.argv.slice(2);

@@ -94,7 +94,7 @@ export async function makeSecrets(engine: Engine, image: string, folder: string)
   return asRoot(engine, image, [`${folder}:/secrets`, `${script}:/make-secrets.sh:ro`], entrypoint, command);
 }
 
-/** What the files hold, by path: whoever runs the test may not read them. */
+/** The contents of the files, by path: the user of the test may not be able to read them. */
 export async function readSecrets(
   engine: Engine,
   image: string,

@@ -301,7 +301,7 @@ describe('a hardened container', () => {
   });
 });
 
-it('takes NODE_OPTIONS from whoever runs it', async () => {
+it('takes NODE_OPTIONS from the environment', async () => {
   const options = flagsFor({ NODE_OPTIONS: '--max-old-space-size=100' });
   const { stdout } = await engine.runOnce(
     IMAGE,

@@ -159,7 +159,7 @@ const writeNote = (port: number, title: string): Promise<Answer> =>
 /** What stands in `RateLimit` as left. */
 const remaining = ({ headers }: Answer) => Number(/r=(\d+)/.exec(String(headers.ratelimit))?.[1]);
 
-/** Reads and writes, one after the other, on several connections, until told to stop. */
+/** Reads and writes, one after the other, on several connections, until it is stopped. */
 function keepAsking(port: number): { stop(): Promise<Map<number, number>> } {
   let going = true;
   const answers = new Map<number, number>();

@@ -168,7 +168,7 @@ it('a frozen process that lost its database connections serves everybody as soon
   await query(database.url, KILL_BACKENDS);
   const frozenMs = fullOrShort(60_000, 10_000);
   await sleep(frozenMs);
-  // Visitors knock while it is still frozen: their connections wait in the system.
+  // Visitors connect while it is still frozen: their connections wait in the kernel.
   const early = Array.from({ length: 20 }, () => ask());
   await sleep(200);
   const thawed = performance.now();

@@ -96,7 +96,7 @@ async function lockTable(databaseUrl: string): Promise<{ release(): Promise<void
 
 const PATIENT = { DB_STATEMENT_TIMEOUT_MS: '120000', REQUEST_TIMEOUT_MS: '120000' };
 
-describe('told to stop', () => {
+describe('a signal', () => {
   it('a request of ten seconds is finished', async () => {
     const database = await createDatabase();
     await using server = await startServer({

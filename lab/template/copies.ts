@@ -25,8 +25,8 @@ export async function copyRepository(): Promise<string> {
   await linkPackages(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
   await run(copy, 'git init -q');
   // Nobody's name is known on a machine of continuous integration.
-  await run(copy, 'git config user.name Someone');
-  await run(copy, 'git config user.email someone@example.com');
+  await run(copy, 'git config user.name Adopter');
+  await run(copy, 'git config user.email adopter@example.com');
   await commit(copy);
   return copy;
 }

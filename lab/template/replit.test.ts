@@ -158,7 +158,7 @@ describe('a deployment', () => {
     expect((await ask(server, '/ready')).status).toBe(200);
   });
 
-  it('ends by itself before it is killed, whoever is still connected', async () => {
+  it('ends by itself before it is killed, although clients are still connected', async () => {
     const server = await deploy((await externalDatabase()).url);
     await server.ready();
     const idle = request(`${server.url}/`, { headers: { connection: 'keep-alive' } });

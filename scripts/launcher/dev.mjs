@@ -11,7 +11,7 @@ const SOURCE = /(?<!\.test)\.(ts|json|sql)$|[\\/]$/;
 /** Editors and version control write several files at once. */
 const SETTLE_MS = 100;
 
-/** @returns {Promise<number>} exit code, once told to stop */
+/** @returns {Promise<number>} exit code, after a signal */
 export async function developServer(root, node, args) {
   let changed;
   let wake = () => {};

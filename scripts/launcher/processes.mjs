@@ -11,7 +11,7 @@ const ECHO_MS = 1_000;
 export const PATIENCE_MS = 12_000;
 const PARENT_POLL_MS = 250;
 
-/** A child failed, or we were told to stop. `output` is what it said, if it was not shown already. */
+/** A child failed, or we received a signal. `output` is its output, if it was not shown already. */
 export class Ended extends Error {
   constructor(message, code, output = '') {
     super(message);
@@ -23,7 +23,7 @@ export class Ended extends Error {
 
 const children = new Set();
 const stopping = new AbortController();
-/** Aborted when this process has been told to stop. */
+/** Aborted when this process receives a signal to end. */
 export const stopSignal = stopping.signal;
 let toldAt = 0;
 

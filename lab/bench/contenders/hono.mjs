@@ -16,7 +16,7 @@ const seconds = new prometheus.Histogram({
   labelNames: ['method', 'route', 'status_code'],
 });
 const windows = new Map();
-const MOST = 1_000_000_000;
+const MAX_REQUESTS = 1_000_000_000;
 app.use(requestId());
 app.use(async (c, next) => {
   const end = seconds.startTimer();
@@ -40,10 +40,13 @@ app.use(async (c, next) => {
     window = { hits: 0, endsAt: now + 60_000 };
     windows.set(client, window);
   }
-  if (++window.hits > MOST) return c.text('too many requests', 429);
+  if (++window.hits > MAX_REQUESTS) return c.text('too many requests', 429);
   await next();
-  c.header('ratelimit-policy', `"default";q=${MOST};w=60`);
-  c.header('ratelimit', `"default";r=${MOST - window.hits};t=${Math.ceil((window.endsAt - now) / 1_000)}`);
+  c.header('ratelimit-policy', `"default";q=${MAX_REQUESTS};w=60`);
+  c.header(
+    'ratelimit',
+    `"default";r=${MAX_REQUESTS - window.hits};t=${Math.ceil((window.endsAt - now) / 1_000)}`,
+  );
 });
 app.get('/api/status', (c) => c.json(STATUS));
 app.get('/metrics', async (c) => c.text(await prometheus.register.metrics()));

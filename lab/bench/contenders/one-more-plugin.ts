@@ -194,11 +194,11 @@ async function application(howMany: number): Promise<{ server: Server; log: { fl
   app.get('/api/status', { config: { access: 'public' }, schema }, async () => STATUS);
   await app.ready();
   const routing = app.routing as RequestListener;
-  // The door stands with what it guards.
+  // The check comes with the routes that it protects.
   const isLast = howMany === SHARES.length - 1;
   const headers = isLast ? app.securityHeaders : {};
-  const door = { features: '/api/', never: [], headers, requestId, onRefused() {} };
-  server.on('request', isLast ? refuseAtTheDoor(routing, app.overload, door) : routing);
+  const refusal = { features: '/api/', never: [], headers, requestId, onRefused() {} };
+  server.on('request', isLast ? refuseAtTheDoor(routing, app.overload, refusal) : routing);
   return { server, log: logger };
 }
 

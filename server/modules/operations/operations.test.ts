@@ -7,7 +7,7 @@ const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 const SECRETS = {
   INTERNAL_API_KEY: KEY,
   SESSION_SECRET: 'Hn5cVt2QxWm8RzKb0LpYs4GdFj7UaEoi',
-  DATABASE_DIRECT_URL: 'postgres://somebody:Jd8KfXw2NqLm@direct.invalid/shop?password=Jd8KfXw2NqLm',
+  DATABASE_DIRECT_URL: 'postgres://migrator:Jd8KfXw2NqLm@direct.invalid/shop?password=Jd8KfXw2NqLm',
   REDIS_URL: 'redis://:Vb6TzRc4YhGs@cache.invalid:6379',
   PGPASSWORD: 'Ux3PoEi9AsDk',
 };
@@ -21,7 +21,7 @@ const MARKS = [
   'Jd8KfXw2NqLm',
   'Vb6TzRc4YhGs',
   'Ux3PoEi9AsDk',
-  'somebody',
+  'migrator',
 ];
 const OPERATOR = { 'x-api-key': KEY };
 
@@ -239,7 +239,7 @@ describe('a profile', () => {
     expect(hits / profile.samples.length).toBeGreaterThan(0.1);
   });
 
-  it('ends when nobody waits for it, and when the process is told to stop', async () => {
+  it('ends when its client disconnects, and when the process drains', async () => {
     await using other = await createTestApp(database.url, SECRETS);
     const address = await other.listen();
     const leave = new AbortController();

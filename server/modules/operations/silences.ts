@@ -18,7 +18,7 @@ const KEEP_ENDED = sql`interval '7 days'`;
 /**
  * Silences, in the database and as last read from it.
  *
- * They are read when an alert changes and when somebody looks. No timer reads them, so a silence from another replica is known
+ * They are read when an alert changes and when an operator looks. No timer reads them, so a silence from another replica is known
  * here after the next such event.
  */
 export class Silences implements Silenced {

@@ -286,7 +286,7 @@ it('lets go of those who read slowest when all of them hold too much memory', as
   }
 });
 
-it('ends when the process is told to stop, and keeps no newcomer', async () => {
+it('ends when the process drains, and keeps no new client', async () => {
   await using server = await make();
   const address = await server.listen();
   using screen = await listen(address);

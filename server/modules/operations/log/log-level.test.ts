@@ -46,7 +46,7 @@ it('goes back to what was configured, however often it was changed between', () 
   expect(log.level).toBe('warn');
 });
 
-it('goes back when somebody looks, where the process was frozen and its timers with it', () => {
+it('goes back at the next look if the process was frozen, and its timers with it', () => {
   const { log, level } = made('info');
   level.change('debug', 60_000);
   vi.setSystemTime(Date.now() + 3_600_000);

@@ -127,7 +127,7 @@ test('knows the 20 slowest of the last hour, although the slowest of all grow ol
   expect(slowest()).toEqual(Array.from({ length: 20 }, (_, index) => 100 - index));
 });
 
-test('ticks while requests come or somebody watches, and at no other time', () => {
+test('ticks while requests come or a screen is open, and at no other time', () => {
   const ticks: number[] = [];
   const end = traffic.onTick((at) => ticks.push(at));
   expect(vi.getTimerCount()).toBe(0);
