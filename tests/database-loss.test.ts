@@ -167,7 +167,7 @@ describe.concurrent('a database', () => {
     },
   );
 
-  it('that is not migrated, under MIGRATE_ON_START=false: a process waits for whoever migrates, then is ready without a restart', async () => {
+  it('that is not migrated, under MIGRATE_ON_START=false: a process waits for the migration, then is ready without a restart', async () => {
     const database = await createDatabase();
     await using build = await copyBuild({ '9000_thing': 'create table thing (id int)' });
     const env = { DATABASE_URL: database.url, MIGRATE_ON_START: 'false' };
@@ -236,7 +236,7 @@ describe.concurrent('a database', () => {
     const database = await createDatabase();
     await using server = await startServer({ DATABASE_URL: database.url, DB_IDLE_TIMEOUT_MS: '1000' });
     await server.ready();
-    // With no connection left, whoever asks anything opens a session. (PostgreSQL's own upkeep counts as transactions.)
+    // With no connection left, every query opens a session. (PostgreSQL's own upkeep counts as transactions.)
     const [, cluster = '', name = ''] = /^(.*)\/([^/]+)$/.exec(database.url) ?? [];
     const counts = async () => {
       const { rows } = await query(

@@ -232,7 +232,7 @@ describe('the socket of hot reload', () => {
     return /wsToken = "([^"]+)"/.exec(body)?.[1] ?? '';
   };
   /** The first line of the answer. */
-  async function knock(
+  async function upgrade(
     path: string,
     headers: Record<string, string>,
     protocol = 'vite-hmr',
@@ -253,8 +253,8 @@ describe('the socket of hot reload', () => {
   const Origin = 'http://localhost';
 
   it('opens for our own page', async () => {
-    expect(await knock(`/?token=${await token()}`, { Host, Origin })).toBe(101);
-    expect(await knock('/', { Host, Origin }, 'vite-ping')).toBe(101);
+    expect(await upgrade(`/?token=${await token()}`, { Host, Origin })).toBe(101);
+    expect(await upgrade('/', { Host, Origin }, 'vite-ping')).toBe(101);
   });
 
   it('closes a ping, also where the client does not', async () => {
@@ -278,7 +278,7 @@ describe('the socket of hot reload', () => {
     ['another protocol', (token) => `/?token=${token}`, { Host, Origin }, 'chat'],
     ['another address', (token) => `/src/main.tsx?token=${token}`, { Host, Origin }],
   ])('stays closed, and hangs nobody, for %s', async (_who, path, headers, protocol) => {
-    expect(await knock(path(await token()), headers, protocol)).toBeGreaterThanOrEqual(400);
+    expect(await upgrade(path(await token()), headers, protocol)).toBeGreaterThanOrEqual(400);
   });
 });
 

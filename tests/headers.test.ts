@@ -37,7 +37,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** What stands on the wire: the same header twice looks like one to whoever reads an object of headers. */
+/** The headers on the wire: an object of headers would show a repeated header once. */
 async function ask(path: string, method = 'GET', headers: Record<string, string> = {}, body = '') {
   const sent = request(address + path, { method, headers });
   sent.end(body);

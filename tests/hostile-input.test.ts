@@ -66,7 +66,7 @@ interface Operation {
   responses?: Record<string, { content?: Record<string, unknown> }>;
 }
 
-/** What a route takes, from its description: whoever adds a route has its property tested. */
+/** The input of a route, from its description: a new route is tested without further code. */
 function schemaOf({ parameters = [], requestBody }: Operation): NonNullable<Route['schema']> {
   const part = (where: string): JsonSchema => ({
     type: 'object',
@@ -258,7 +258,7 @@ describe('every route', () => {
       process.off('unhandledRejection', onRejection);
       expect(rejected).toEqual([]);
       expect(test.lines.filter(({ level }) => Number(level) >= 50)).toEqual([]);
-      // A test that only ever met a closed door would show nothing.
+      // A test whose every request is refused would show nothing.
       const open = [...seen.values()].filter((statuses) => [...statuses].some((status) => status < 300));
       expect(open.length).toBeGreaterThan(routes.length / 2);
     },

@@ -23,7 +23,7 @@ const send = (first: string, ...headers: string[]) =>
 const get = (path: string, ...headers: string[]) => send(`GET ${path} HTTP/1.1`, ...headers);
 const PAGE = 'Accept: text/html';
 
-/** Whatever is asked, the answer is no page of somebody's file, tells nothing of the inside, and is guarded. */
+/** Every response is free of foreign files and of internals, and has the security headers. */
 function expectGuarded(answer: Awaited<ReturnType<typeof send>>): void {
   expect(answer.body).not.toMatch(/root:|node_modules|at \S+ \(|"dependencies"/);
   expect(answer.headers.get('server')).toBeUndefined();

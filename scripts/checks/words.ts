@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 
 const WORDS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bwhoever\b/i, 'name the actor: the client, the operator, the caller'],
-  [/\bsome(?:body|one)\b/i, 'name the actor: a client, an operator, another process'],
+  [/\bsomebody\b/i, 'name the actor: a client, an operator, another process'],
   [/\bunhurried\b/i, 'untimed'],
   [
     /(?<![A-Z_])(?:MOST|LEAST|LONGEST|SHORTEST|FEWEST)(?:_[A-Z]\w*)?(?![A-Z])/,

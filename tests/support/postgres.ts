@@ -34,7 +34,7 @@ export function startTestPostgres(): Promise<EmbeddedPostgres> {
 let created = 0;
 
 /**
- * A database of its own for whoever asks: with every migration applied and no rows, or with nothing at all.
+ * Creates a database for a test: with every migration applied and no rows, or empty.
  * What a killed run leaves is dropped by the next one.
  */
 export async function createDatabase(from: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {

@@ -148,7 +148,7 @@ export class NoteQueries {
   }
 
   /**
-   * Deleted notes go for good when somebody writes: no timer, and an idle server asks its database nothing. The write is
+   * Deleted notes are removed at a later write. There is no timer, and an idle server sends no query. The write is
    * committed by then, so its answer neither waits for this nor depends on it.
    */
   #cleanNowAndThen(): void {
@@ -165,7 +165,7 @@ export class NoteQueries {
       .from(notes)
       .where(lt(notes.deletedAt, sql`now() - ${KEEP_DELETED}`))
       .limit(100)
-      // Two writers never wait for each other over rubbish.
+      // Writers must not wait for each other to remove expired notes.
       .for('update', { skipLocked: true });
     await this.#db.delete(notes).where(inArray(notes.id, expired));
   }

@@ -1,4 +1,4 @@
-/** The sample as a caller meets it while its server starts, loses its database, or is told to stop. */
+/** The sample as a client sees it while its server starts, loses its database, or drains. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../../../tests/support/postgres.ts';
@@ -25,7 +25,7 @@ async function timed(url: string, init?: RequestInit) {
   return { status: answer.status, headers: answer.headers, text, ms: performance.now() - began };
 }
 
-/** Fetches as soon as somebody listens. */
+/** Fetches as soon as the port is open. */
 async function whenOpen(url: string, init?: RequestInit): Promise<Response> {
   for (;;) {
     try {
@@ -79,7 +79,7 @@ describe.concurrent('while the server starts', () => {
     expect(JSON.parse(answer.text)).toMatchObject({ type: '/problems/unavailable', instance: '/api/notes' });
   });
 
-  it('who is held when it is told to stop gets an answer', async () => {
+  it('a request that is held when it drains gets an answer', async () => {
     await using server = await startServer({
       DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d`,
     });
@@ -139,7 +139,7 @@ describe.concurrent('while the database is lost', () => {
   });
 });
 
-describe.concurrent('when the server is told to stop', () => {
+describe.concurrent('when the server drains', () => {
   const body = JSON.stringify({ title: 'a slow upload' });
   const head = `POST /api/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
   const upload = (url: string) => openSeen(url, head + body.slice(0, 5));
