@@ -166,7 +166,7 @@ describe('what cannot be done is refused before anything is changed', () => {
     const { status, stderr } = strip(['nests']);
     expect(status).toBe(1);
     expect(stderr).toBe(
-      'server/app.ts:9 uses nests over several lines: put it on one line, or take it out by hand.\n',
+      'server/app.ts:9 uses nests over several lines: put it on one line, or remove it by hand.\n',
     );
     untouched();
   });

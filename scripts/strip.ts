@@ -33,6 +33,7 @@ import {
   RECORD as RECORD_FILE,
   readParts,
   type StrippablePart,
+  strippedParts,
   tablesOf,
 } from './strip/parts.ts';
 
@@ -61,7 +62,7 @@ type Flags = Partial<Record<keyof typeof OPTIONS, boolean>>;
 
 class Refusal extends Error {}
 
-/** npm keeps flags that are not behind `--`, with the name after them if there is one, and hands them on as variables. */
+/** npm passes flags before `--` as variables, together with the name that follows them. */
 function keptByNpm(): { flags: Flags; names: string[] } {
   const flags: Flags = {};
   const names: string[] = [];
@@ -95,23 +96,22 @@ function main(): void {
   const chosen = flags.all
     ? parts.filter(({ isTemplates }) => isTemplates)
     : names.flatMap((name) => find(parts, name));
-  const dependents = dependentsOf(
-    parts,
-    chosen.map(({ name }) => name),
-  );
+  const chosenNames = chosen.map(({ name }) => name);
+  const dependents = dependentsOf(parts, chosenNames);
   if (dependents.length > 0 && !flags['with-dependents']) {
+    const again = `npm run strip -- ${flags.all ? '--all' : chosenNames.join(' ')} --with-dependents`;
     throw new Refusal(
-      `${named(dependents)} would not work without ${named(chosen)}. Strip them too: npm run strip -- ${flags.all ? '--all' : chosen.map(({ name }) => name).join(' ')} --with-dependents`,
+      `${named(dependents)} would not work without ${named(chosen)}. Strip them too: ${again}`,
     );
   }
   if (chosen.length > 0) strip([...chosen, ...dependents], parts, flags);
 }
 
-/** @returns The part; none where it was stripped already. */
+/** @returns The part; nothing if it was stripped already. */
 function find(parts: readonly StrippablePart[], wanted: string): StrippablePart[] {
   const part = parts.find(({ name }) => name === wanted);
   if (part) return [part];
-  if (existsSync(RECORD) && wanted in JSON.parse(readFileSync(RECORD, 'utf8')).stripped) {
+  if (strippedParts(root).includes(wanted)) {
     console.log(`${wanted} has been stripped already.`);
     return [];
   }
@@ -162,13 +162,13 @@ function strip(parts: readonly StrippablePart[], all: readonly StrippablePart[],
 
   writeChanges(root, changes);
   if (packages.length > 0) uninstall(packages);
-  // Settings of a part may have gone.
+  // The settings of a part are removed, too.
   node('scripts/generate-config-docs.ts');
   record(names);
   report(names, migrations, flags);
 }
 
-/** Every edit, made in memory: what cannot be done is refused before anything is written. */
+/** Makes every edit in memory, so that a refusal leaves no file changed. */
 function plan(
   parts: readonly StrippablePart[],
   all: readonly StrippablePart[],
@@ -193,7 +193,7 @@ function plan(
     } catch (error) {
       if (!(error instanceof HalfStatement)) throw error;
       throw new Refusal(
-        `${file}:${error.line} uses ${error.part} over several lines: put it on one line, or take it out by hand.`,
+        `${file}:${error.line} uses ${error.part} over several lines: put it on one line, or remove it by hand.`,
       );
     }
   };
@@ -217,18 +217,16 @@ function refuseForeignTables(part: StrippablePart): void {
   const [[tag, table] = []] = foreignTables(root, part.name, tablesOf(root, part));
   if (tag === undefined) return;
   throw new Refusal(
-    `drizzle/${tag}.sql makes the table ${table}, which no table.ts of ${part.name} declares: by its name the migration is that of ${part.name}, but it may be another part's. Rename it, in drizzle/meta/_journal.json as well, or remove it together with its table.`,
+    `drizzle/${tag}.sql makes the table ${table}, which no table.ts of ${part.name} declares: by its name the migration is that of ${part.name}, but it may belong to another part. Rename it, in drizzle/meta/_journal.json as well, or remove it together with its table.`,
   );
 }
 
 function refuseDirtyTree(): void {
   if (git('status', '--porcelain') !== '')
-    throw new Refusal(
-      'There are uncommitted changes. Commit them first, so that you can undo this with git.',
-    );
+    throw new Refusal('There are uncommitted changes. Commit them first, so that git can undo this.');
 }
 
-/** What is under version control and not in the list. */
+/** Files under version control that are not in the list. */
 function filesBesides(files: readonly string[]): string[] {
   const gone = new Set(files);
   return git('ls-files', '-z')
@@ -272,7 +270,7 @@ function report(names: readonly string[], migrations: readonly string[], flags: 
 }
 
 function drop(names: readonly string[], flags: Flags): void {
-  if (names.length === 0) throw new Refusal('Name what is to be dropped: npm run strip -- NAME --drop');
+  if (names.length === 0) throw new Refusal('Name the part to drop: npm run strip -- NAME --drop');
   if (flags['dry-run']) {
     console.log(`Would write a migration that drops the tables of ${names.join(', ')}.`);
     return;
@@ -287,7 +285,7 @@ function drop(names: readonly string[], flags: Flags): void {
   );
   if (files.length === 0) {
     throw new Refusal(
-      `drizzle/retired holds nothing of ${names.join(', ')}: strip a part with --deployed first.`,
+      `drizzle/retired has nothing of ${names.join(', ')}: strip a part with --deployed first.`,
     );
   }
   console.log(

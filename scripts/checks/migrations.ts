@@ -17,7 +17,7 @@ import {
 } from '../../server/platform/database/migrations/migration-files.ts';
 import { splitStatements } from '../../server/platform/database/migrations/sql-statements.ts';
 import { ownerOf } from '../strip/migrations.ts';
-import { readParts } from '../strip/parts.ts';
+import { readParts, strippedParts } from '../strip/parts.ts';
 
 /**
  * Everything that is wrong with a project's migrations, as sentences; nothing if they are well-formed and make exactly
@@ -42,11 +42,9 @@ export async function checkMigrations(root: string): Promise<string[]> {
   return problems.length > 0 ? problems : checkTables(root);
 }
 
-/** A migration belongs to a part, by which `npm run strip` finds it. One that is committed keeps its name, whatever parts there are. */
+/** The name of a new migration begins with its part, so that `npm run strip` finds it. */
 function checkNames(root: string, migrations: Migration[]): string[] {
   const parts = ['platform', ...readParts(root).map(({ name }) => name)];
-  const record = join(root, '.template.json');
-  const stripped = existsSync(record) ? Object.keys(JSON.parse(readFileSync(record, 'utf8')).stripped) : [];
   const committed = spawnSync('git', ['ls-tree', '--name-only', 'HEAD', 'drizzle/'], {
     cwd: root,
     encoding: 'utf8',
@@ -54,8 +52,8 @@ function checkNames(root: string, migrations: Migration[]): string[] {
   return (
     migrations
       .filter(({ name }) => !committed.includes(`drizzle/${name}.sql`))
-      // What was stripped may still be dropped.
-      .filter(({ name }) => ownerOf(name, [...parts, ...stripped]) === undefined)
+      // The tables of a stripped part may be dropped later.
+      .filter(({ name }) => ownerOf(name, [...parts, ...strippedParts(root)]) === undefined)
       .map(
         ({ name }) =>
           `drizzle/${name}.sql belongs to no part: its name begins with none of ${parts.join(', ')}. ` +
@@ -100,7 +98,7 @@ function checkSql({ name, sql, transaction }: Migration): string[] {
   return problems;
 }
 
-/** drizzle-kit compares the tables with the newest snapshot, so each must follow from the one before. */
+/** drizzle-kit compares the tables with the newest snapshot, so each snapshot must follow from the previous one. */
 function checkSnapshots(folder: string, migrations: Migration[]): string[] {
   const problems: string[] = [];
   let previous: string | undefined;
@@ -127,7 +125,7 @@ function checkSnapshots(folder: string, migrations: Migration[]): string[] {
   return problems;
 }
 
-/** Lets drizzle-kit generate what is missing, into a copy: nothing must come of it. */
+/** drizzle-kit generates the difference into a copy: it must be empty. */
 function checkTables(root: string): string[] {
   mkdirSync(join(root, '.data'), { recursive: true });
   const scratch = mkdtempSync(join(root, '.data', 'migrations-check-'));

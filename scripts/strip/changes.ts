@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** By path from the project's root: what files will hold; undefined for files and folders that will be gone. */
+/** The new contents of files by path from the project's root; undefined for files and folders to delete. */
 export type Changes = Map<string, string | undefined>;
 
-/** Plans an edit of a file, if it is there: on top of what is planned for it already. */
+/** Plans an edit of an existing file, after the edits that are planned already. */
 export function planEdit(
   root: string,
   changes: Changes,
@@ -16,7 +16,7 @@ export function planEdit(
   if (text !== undefined) changes.set(file, change(text));
 }
 
-/** Does what was planned: deletions last, so that folders go with what was edited in them. */
+/** Writes the changes. Deletions come last, because a deleted folder may contain edited files. */
 export function writeChanges(root: string, changes: Changes): void {
   for (const [file, text] of changes) {
     if (text === undefined) continue;

@@ -1,9 +1,9 @@
-/** How a part is taken out of files that others share. Each edit deletes whole lines, so that no formatter is needed after. */
+/** Removes a part from shared files. Each edit deletes whole lines, so no formatting is needed afterwards. */
 
 const IMPORT = /^import\b([^'"]*?)\bfrom\s*['"]([^'"]+)['"];?[ \t]*\n/gm;
 
 /**
- * Which part an import belongs to, by its specifier; undefined for what belongs to none.
+ * The part that an import belongs to, by its specifier; undefined if it belongs to none.
  */
 export type PartOf = (specifier: string) => string | undefined;
 
@@ -21,10 +21,10 @@ export class HalfStatement extends Error {
 }
 
 /**
- * Takes parts out of a list such as `server/app.ts`: their imports, and every line that names what was imported or what was
- * made of it (`const jobs = createJobs(…)`). A line that opens a bracket goes with all lines up to its end.
+ * Removes parts from a list such as `server/app.ts`: their imports, and every line that names an import or a variable made from it
+ * (`const jobs = createJobs(…)`). A line that opens a bracket is removed with all lines up to the closing one.
  *
- * @throws HalfStatement where a line that goes is not a whole statement, or a whole item of a list.
+ * @throws HalfStatement if a removed line is not a complete statement or list item.
  */
 export function withoutParts(code: string, partOf: PartOf, goes: (part: string) => boolean): string {
   const gone = partNames(code, partOf).filter(([, part]) => goes(part));
@@ -34,13 +34,13 @@ export function withoutParts(code: string, partOf: PartOf, goes: (part: string) 
   return withoutStatements(listed, (bare) => gone.find(([name]) => names(bare, name))?.[1]);
 }
 
-/** Takes lines of a manifest out of code, each with all lines up to the end of what it opens. @throws HalfStatement */
+/** Removes lines from code, each with all lines up to the bracket that closes it. @throws HalfStatement */
 export const withoutCodeLines = (code: string, part: string, goes: (line: string) => boolean): string =>
   withoutStatements(code, (_, line) => (goes(line) ? part : undefined));
 
-/** In place of a line that goes whole. */
+/** Replaces a removed line. */
 const GONE = '\0';
-/** What a line cannot end with, or begin with, unless it belongs to its neighbour. */
+/** A line that ends or begins like this belongs to its neighbour. */
 const CONTINUES = /(?:[=?:+.]|&&|\|\||\breturn)\s*$/;
 const CONTINUED = /^\s*(?:[.?:=+]|&&|\|\|)(?!\.\.)/;
 
@@ -67,10 +67,10 @@ function withoutStatements(code: string, partOn: (bare: string, line: string) =>
 }
 
 /**
- * What parts need of each other, as a list says it: who stands first on a line is handed the others of that line. What may be
- * missing is handed over on a line of its own.
+ * The dependencies between parts: the first part on a line receives the others on that line. An optional part is passed on a line of
+ * its own.
  *
- * @returns Pairs of a part and one that it needs.
+ * @returns Pairs of a part and a part that it needs.
  */
 export function needsIn(code: string, partOf: PartOf): [part: string, need: string][] {
   const known = partNames(code, partOf);
@@ -90,7 +90,7 @@ export function needsIn(code: string, partOf: PartOf): [part: string, need: stri
 
 const DECLARATION = /^\s*(?:const|let)\s+(\w+|\{[^}]*\})\s*=/;
 
-/** Every name of a part: what is imported from it, and what is made of that. */
+/** Every name of a part: its imports, and the variables made from them. */
 function partNames(code: string, partOf: PartOf): [name: string, part: string][] {
   const found: [string, string][] = [];
   const rest = code.replace(IMPORT, (_, clause: string, specifier: string) => {
@@ -111,12 +111,12 @@ function partNames(code: string, partOf: PartOf): [name: string, part: string][]
   return found;
 }
 
-/** A property or a key of that name is something else; what is spread (`...name`) is not. */
+/** Matches a name, also after a spread (`...name`), but not as a property or key. */
 const mention = (name: string) =>
   new RegExp(`(?<![\\w$])(?<!(?<!\\.\\.)\\.)${name.replaceAll('$', '\\$')}(?![\\w$]|:)`);
 const names = (line: string, name: string) => mention(name).test(line);
 
-/** A line without its texts and comments. */
+/** A line without strings and comments. */
 const withoutTexts = (line: string) =>
   line.replace(/'[^']*'|"[^"]*"|`[^`]*`/g, "''").replace(/\/\/.*$|\/\*.*?\*\/|^\s*\/?\*.*$/g, '');
 
@@ -137,8 +137,8 @@ export const withoutLines = (text: string, goes: (line: string) => boolean): str
     .join('\n');
 
 /**
- * Takes a section out of a Markdown text: its heading, and what stands under it up to the next of its rank. A text without
- * that heading stays as it is: the page may have been rewritten.
+ * Removes a section from a Markdown text: its heading, and everything up to the next heading of the same rank. A text without that
+ * heading is unchanged: the page may have been rewritten.
  */
 export function withoutSection(text: string, heading: string): string {
   const rank = /^#+/.exec(heading)?.[0].length ?? 0;
@@ -155,7 +155,7 @@ export function withoutSection(text: string, heading: string): string {
   return lines.join('\n');
 }
 
-/** Takes keys such as `scripts.bench` out of a JSON text that is indented by two spaces. Keys that are not there are passed over. */
+/** Removes keys such as `scripts.bench` from a JSON text with an indent of two spaces. Missing keys are ignored. */
 export function withoutKeys(json: string, keys: readonly string[]): string {
   const document = JSON.parse(json);
   for (const key of keys) {

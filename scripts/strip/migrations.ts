@@ -1,13 +1,13 @@
 /**
- * What becomes of a part's migrations, which are the files `drizzle/NNNN_<part>_<what>.sql`.
+ * The migrations of a part: the files `drizzle/NNNN_<part>_<what>.sql`.
  *
- * Before a first deployment they are taken out of the history, as if they had never been. After one the history stays: the
- * tables' declarations move to `drizzle/retired/`, where drizzle-kit still finds them, until a later release drops them.
+ * Before a first deployment they are removed from the history. After one the history stays, and the declarations of the tables move
+ * to `drizzle/retired/`, where drizzle-kit finds them until a later release drops them.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { Changes } from './changes.ts';
-import { RECORD, readParts } from './parts.ts';
+import { readParts, strippedParts } from './parts.ts';
 
 interface Entry {
   idx: number;
@@ -26,9 +26,9 @@ const snapshotFile = ({ tag }: Entry) => `drizzle/meta/${tag.split('_')[0]}_snap
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Whose a migration is, by its name: `0007_notes_add_colour` is that of `notes`.
+ * The part of a migration, by its name: `0007_notes_add_colour` belongs to `notes`.
  *
- * @param names Of parts. Of several that fit the longest counts; `-` in one is `_` in a migration's name.
+ * @param names Names of parts. The longest match counts; `-` in a name is `_` in the migration.
  */
 export function ownerOf(tag: string, names: Iterable<string>): string | undefined {
   const what = tag.slice(tag.indexOf('_') + 1).replaceAll('-', '_');
@@ -37,13 +37,9 @@ export function ownerOf(tag: string, names: Iterable<string>): string | undefine
     .sort((one, other) => other.length - one.length)[0];
 }
 
-/** Whether a migration is that of one of these parts, and not of another, stripped or not, whose name begins like theirs. */
+/** Whether a migration belongs to one of these parts, and not to another part, present or stripped, with a longer name. */
 function belonging(root: string, names: readonly string[]): (tag: string) => boolean {
-  const record = join(root, RECORD);
-  const stripped = existsSync(record)
-    ? Object.keys(JSON.parse(readFileSync(record, 'utf8')).stripped ?? {})
-    : [];
-  const all = [...names, ...stripped, ...readParts(root).map(({ name }) => name)];
+  const all = [...names, ...strippedParts(root), ...readParts(root).map(({ name }) => name)];
   return (tag) => names.includes(ownerOf(tag, all) ?? '');
 }
 
@@ -59,10 +55,10 @@ export function migrationsOf(root: string, names: readonly string[]): string[] {
 }
 
 /**
- * Takes the parts' migrations out of the history, and what they made out of the later snapshots.
+ * Removes the migrations of parts from the history, and their tables from the later snapshots.
  *
- * @returns What is to be written.
- * @throws Error for a history that cannot be read.
+ * @returns The changes to write.
+ * @throws Error if the history cannot be read.
  */
 export function takeOutMigrations(root: string, names: readonly string[]): Changes {
   const changes: Changes = new Map();
@@ -102,8 +98,8 @@ export function takeOutMigrations(root: string, names: readonly string[]): Chang
 }
 
 /**
- * Tables that a part's migrations have made, that are there still, and that its `table.ts` does not declare: so the
- * migrations may be another part's, whose name begins like this one's.
+ * Existing tables that the migrations of a part created and its `table.ts` does not declare. Such a migration may belong to another
+ * part whose name begins in the same way.
  *
  * @returns Pairs of a migration's tag and the table's name.
  */
@@ -129,7 +125,7 @@ export function foreignTables(
 /**
  * Keeps the declarations of a part's tables, and its `drop.sql`, for the release that drops them.
  *
- * @returns What is to be written.
+ * @returns The changes to write.
  */
 export function retireTables(root: string, name: string, folder: string): Changes {
   const changes: Changes = new Map();
@@ -145,13 +141,12 @@ export function retireTables(root: string, name: string, folder: string): Change
   return changes;
 }
 
-/** Whether tables of that name wait for the release that drops them. */
+/** Whether tables of this part wait for the release that drops them. */
 export const isRetired = (root: string, name: string): boolean =>
   existsSync(join(root, 'drizzle/retired', `${name}.ts`));
 
 /**
- * Ends what `retireTables` has begun: lets drizzle-kit write the migration that drops the tables, with the part's `drop.sql`
- * before it.
+ * Completes `retireTables`: drizzle-kit writes the migration that drops the tables. The part's `drop.sql` comes first.
  *
  * @param generate Runs drizzle-kit's `generate` with a name for the migration.
  * @returns The migration's file, from the project's root.

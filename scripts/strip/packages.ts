@@ -1,16 +1,16 @@
-/** Which packages go with a part: those that its own files import, and no others name. */
+/** The packages of a part: those that only its own files import. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CODE = /\.(?:[cm]?[jt]sx?|css|json)$/;
-/** A package stands in quotes, with or without a path into it, or as a folder of node_modules. */
+/** The name of a package in quotes, with or without a path, or as a folder of node_modules. */
 const NAME = /['"/](?:node_modules\/)?(@[\w.-]+\/[\w.-]+|[\w.-]+)(?=['"/])/g;
 
 /**
- * @param leaving Files that go, from the project's root.
+ * @param leaving Files to delete, from the project's root.
  * @param staying All others.
- * @param brought Packages that go with them although they import them nowhere.
- * @returns Names of packages of package.json, with the types that belong to them.
+ * @param brought Further packages of these files, which no file imports.
+ * @returns Names of packages in package.json, including their `@types`.
  */
 export function packagesThatGo(
   root: string,

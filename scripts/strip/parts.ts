@@ -1,29 +1,35 @@
 /** The parts of this clone, as their folders and `part.json` files describe them. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { join, posix } from 'node:path';
+import { join, posix, relative } from 'node:path';
 import { needsIn, type PartOf } from './edits.ts';
 
-/** The files that know parts by name. */
+/** The files that name parts. */
 export const LISTS = ['server/app.ts', 'server/settings.ts', 'client/src/router.tsx'];
 
-/** What was stripped, for a later update of the template. */
+/** Records the stripped parts, for a later update of the template. */
 export const RECORD = '.template.json';
 
-/** `part.json`: what belongs to a part besides its folders and `contracts/<name>.ts`, as data. */
+/** The names of parts that were stripped earlier. */
+export function strippedParts(root: string): string[] {
+  const record = join(root, RECORD);
+  return existsSync(record) ? Object.keys(JSON.parse(readFileSync(record, 'utf8')).stripped ?? {}) : [];
+}
+
+/** `part.json`: what belongs to a part outside its folders and `contracts/<name>.ts`. */
 export interface Manifest {
-  /** What the part is for, in one sentence. */
+  /** The purpose of the part, in one sentence. */
   for: string;
-  /** Parts that it does not work without, besides those that it is handed in `server/app.ts`. */
+  /** Parts that it needs, besides those that `server/app.ts` passes to it. */
   needs?: string[];
   /** Further files and folders of its own, from the project's root; globs are allowed. */
   files?: string[];
-  /** Packages that it brings without importing them. What only its own files import is found. */
+  /** Packages that it needs without an import. Imported ones are found. */
   packages?: string[];
-  /** By file: texts whose lines go with the part. */
+  /** By file: the lines that contain one of these texts are removed with the part. */
   lines?: Record<string, string[]>;
-  /** By Markdown file: headings whose sections go with the part, as `## Jobs`. */
+  /** By Markdown file: sections that are removed with the part, such as `## Jobs`. */
   sections?: Record<string, string[]>;
-  /** Keys of package.json that go with the part, as `scripts.bench`. */
+  /** Keys of package.json that are removed with the part, such as `scripts.bench`. */
   packageJson?: string[];
 }
 
@@ -39,7 +45,7 @@ export interface StrippablePart extends Manifest {
 
 const SIDES = { module: 'modules', feature: 'features' } as const;
 
-/** @returns Every part but the platform, in the order of their names; modules first, the workshop last. */
+/** @returns Every part by name: modules, then features, then the workshop. */
 export function readParts(root: string): StrippablePart[] {
   const named = (kind: keyof typeof SIDES) =>
     globSync(`{server,client/src}/${SIDES[kind]}/*/part.{json,ts}`, { cwd: root }).map(
@@ -63,23 +69,19 @@ function readPart(root: string, name: string, kind: StrippablePart['kind']): Str
   const folders = places.filter((folder) => existsSync(join(root, folder)));
   const contract = `contracts/${name}.ts`;
   const manifest = folders.map((folder) => join(root, folder, 'part.json')).find((path) => existsSync(path));
-  const written: Manifest = manifest
+  const {
+    files = [],
+    needs = [],
+    ...written
+  }: Manifest = manifest
     ? JSON.parse(readFileSync(manifest, 'utf8'))
     : { for: 'a feature of this application' };
-  const files = [...(existsSync(join(root, contract)) ? [contract] : []), ...(written.files ?? [])];
-  const needs = [...(written.needs ?? [])];
-  return {
-    ...written,
-    name,
-    kind,
-    folders,
-    files,
-    needs,
-    isTemplates: kind !== 'feature' || manifest !== undefined,
-  };
+  if (existsSync(join(root, contract))) files.unshift(contract);
+  const isTemplates = kind !== 'feature' || manifest !== undefined;
+  return { ...written, name, kind, folders, files, needs, isTemplates };
 }
 
-/** @returns Into which part an import of this file leads. */
+/** @returns Tells which part an import in this file belongs to. */
 export function partOf(file: string, parts: readonly StrippablePart[]): PartOf {
   return (specifier) => {
     const path = specifier.startsWith('@/')
@@ -104,11 +106,7 @@ export function filesOf(root: string, { folders, files = [] }: StrippablePart): 
   const within = folders.flatMap((folder) =>
     globSync(`${folder}/**`, { cwd: root, withFileTypes: true })
       .filter((entry) => entry.isFile())
-      .map((entry) =>
-        join(entry.parentPath, entry.name)
-          .slice(root.length + 1)
-          .replaceAll('\\', '/'),
-      ),
+      .map(({ parentPath, name }) => relative(root, join(parentPath, name)).replaceAll('\\', '/')),
   );
   const further = files.flatMap((pattern) => globSync(pattern, { cwd: root }));
   return [...new Set([...within, ...further])].sort();
