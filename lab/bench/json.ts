@@ -76,8 +76,6 @@ const KEY = randomBytes(32).toString('base64url');
 
 function entries(databaseUrl: string): Entry[] {
   const ours = flightline(databaseUrl);
-  const [program = '', ...args] = ours.command;
-  const preload = join(CONTENDERS, 'documented-node.cjs');
   return [
     { name: BARE, command: node('bare-fastify.mjs'), features: false },
     { name: 'bare node:http', command: node('node-http.mjs'), features: false },
@@ -87,11 +85,6 @@ function entries(databaseUrl: string): Entry[] {
       name: 'Flightline, no log, no metrics',
       quiet: true,
       env: { ...ours.env, LOG_LEVEL: 'silent', ENABLE_METRICS: 'false' },
-    },
-    {
-      ...ours,
-      name: 'Flightline, documented interfaces alone',
-      command: [program, '--require', preload, ...args],
     },
     { name: 'the same packages by their READMEs', command: node('readmes.mjs'), features: true },
     { name: 'Express 5, the same features', command: node('express.mjs'), features: true },

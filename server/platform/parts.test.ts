@@ -77,10 +77,10 @@ it('a part brings checks, metrics, content sources, findings, and its end', asyn
 it('two parts, rules or findings of one name are refused at the start', async () => {
   const start = (...parts: Part[]) =>
     createTestApp(database.url, {}, { features: parts.map((part) => () => part) });
-  await expect(start({ name: 'twin' }, { name: 'twin' })).rejects.toThrow("Two parts are called 'twin'");
+  await expect(start({ name: 'twin' }, { name: 'twin' })).rejects.toThrow("Two parts have the name 'twin'");
   const { findings } = new Shop();
   await expect(start({ name: 'one', findings }, { name: 'other', findings })).rejects.toThrow(
-    "Two findings are called 'shop-key'",
+    "Two findings have the name 'shop-key'",
   );
 });
 

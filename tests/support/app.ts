@@ -11,7 +11,6 @@ import { createDatabase, type Database } from '../../server/platform/database/po
 import { HealthChecks } from '../../server/platform/health/health-checks.ts';
 import { Lifecycle } from '../../server/platform/health/lifecycle.ts';
 import { createPipeline } from '../../server/platform/http/pipeline.ts';
-import { QuickResponse } from '../../server/platform/http/quick-response.ts';
 import type { SchemaCompilers } from '../../server/platform/http/schemas.ts';
 import { LogLines } from '../../server/platform/logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
@@ -70,7 +69,7 @@ export async function createTestApp(
   const database = createDatabase({ ...config.database, connection, applicationName: 'test' }, log);
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
-  const server = createServer({ ServerResponse: QuickResponse, requireHostHeader: false });
+  const server = createServer({ requireHostHeader: false });
   const platform: Platform<typeof ownSettings> = {
     config,
     settings,

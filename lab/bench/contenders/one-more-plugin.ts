@@ -2,7 +2,7 @@
  * Fastify with the first so many plugins of `server/app.ts`: `node one-more-plugin.ts <how many>` says on standard error
  * what a request takes, over streams in memory. For `npm run bench shares`.
  */
-import { createServer, type RequestListener, type Server, ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { Duplex } from 'node:stream';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { createDatabase } from '../../../server/platform/database/pool/pool.ts';
@@ -17,9 +17,8 @@ import { crossSiteWrites } from '../../../server/platform/http/cross-site-writes
 import { handlerDeadline } from '../../../server/platform/http/handler-deadline.ts';
 import { jsonBodies } from '../../../server/platform/http/json-bodies.ts';
 import { metrics } from '../../../server/platform/http/metrics.ts';
-import { OverloadFacts, overload, refuseAtTheDoor } from '../../../server/platform/http/overload.ts';
+import { overload, shedCounts } from '../../../server/platform/http/overload.ts';
 import { problems } from '../../../server/platform/http/problems.ts';
-import { QuickResponse } from '../../../server/platform/http/quick-response.ts';
 import { rateLimit } from '../../../server/platform/http/rate-limit/rate-limit.ts';
 import { requestContext, requestId } from '../../../server/platform/http/request-context.ts';
 import { SchemaCompilers } from '../../../server/platform/http/schemas.ts';
@@ -66,8 +65,8 @@ interface Share {
 export const SHARES: readonly Share[] = [
   { name: 'bare Fastify', why: '', add() {} },
   {
-    name: 'the options: ids, a logger for each request, our response',
-    why: 'every line of log and every problem names its request; our response is what makes headers cheap',
+    name: 'the options: ids, a logger for each request',
+    why: 'every line of log and every problem names its request',
     add() {},
   },
   {
@@ -79,13 +78,13 @@ export const SHARES: readonly Share[] = [
     name: 'connections',
     why: 'slow clients and floods of connections are let go',
     add: (app, server) =>
-      app.register(connections, { server, most: 10_000, alwaysAnswered: new Set<string>(), lifecycle }),
+      app.register(connections, { server, max: 10_000, alwaysAnswered: new Set<string>(), lifecycle }),
   },
   {
     name: 'metrics',
     why: 'rates, errors and percentiles of every route, without which nobody sees an outage',
     add(app) {
-      app.decorate('overload', new OverloadFacts());
+      app.decorate('overload', { shed: shedCounts() });
       return app.register(metrics, { enabled: true, database, probeSources });
     },
   },
@@ -171,14 +170,14 @@ class Line extends Duplex {
 
 async function application(howMany: number): Promise<{ server: Server; log: { flush(): void } | undefined }> {
   // Or chance would decide which rows have the luck of it.
-  settleShapes(howMany === 0 ? ServerResponse : QuickResponse);
+  settleShapes();
   if (howMany === 0) {
     const app = Fastify();
     app.get('/api/status', { schema: { response: { 200: STATUS_SCHEMA } } }, async () => STATUS);
     await app.ready();
     return { server: createServer(app.routing as RequestListener), log: undefined };
   }
-  const server = createServer({ ServerResponse: QuickResponse });
+  const server = createServer();
   const logger = await createLogger({ level: 'info', file: undefined, fileMaxBytes: 0, fileCount: 0 }, false);
   const app: FastifyInstance = Fastify({
     serverFactory: () => server,
@@ -193,12 +192,7 @@ async function application(howMany: number): Promise<{ server: Server; log: { fl
   const schema = { response: { 200: STATUS_SCHEMA } };
   app.get('/api/status', { config: { access: 'public' }, schema }, async () => STATUS);
   await app.ready();
-  const routing = app.routing as RequestListener;
-  // The check comes with the routes that it protects.
-  const isLast = howMany === SHARES.length - 1;
-  const headers = isLast ? app.securityHeaders : {};
-  const refusal = { features: '/api/', never: [], headers, requestId, onRefused() {} };
-  server.on('request', isLast ? refuseAtTheDoor(routing, app.overload, refusal) : routing);
+  server.on('request', app.routing as RequestListener);
   return { server, log: logger };
 }
 

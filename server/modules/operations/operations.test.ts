@@ -101,9 +101,9 @@ describe('the operators’ API', () => {
       payload: { key: KEY },
     });
     const cookie = String(begun.headers['set-cookie']).split(';')[0] as string;
-    busy.app.overload.reason = () => 'memory';
+    vi.spyOn(busy.database, 'waitedMs').mockReturnValue(10_000);
     const status = async (path: string) => (await fetch(address + path, { headers: { cookie } })).status;
-    expect((await fetch(`${address}/api/anything`)).status).toBe(503);
+    await expect.poll(async () => (await fetch(`${address}/api/notes`)).status).toBe(503);
     expect(await status('/api/operations/session')).toBe(200);
     expect(await status('/api/monitoring/metrics')).toBe(200);
   });

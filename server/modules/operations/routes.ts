@@ -4,7 +4,6 @@ import { changeLogLevel, listErrors, readLogLevel, readLogs } from '#contracts/o
 import type {} from '../../platform/http/connections.ts';
 import type {} from '../../platform/http/metrics.ts';
 import type {} from '../../platform/http/overload.ts';
-import { sendNotStored } from '../../platform/http/quick-response.ts';
 import type {} from '../../platform/http/rate-limit/rate-limit.ts';
 import type { Logger } from '../../platform/logging/logger.ts';
 import type { Brought, Platform } from '../../platform/parts.ts';
@@ -47,7 +46,7 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = as
     route.config = { limit: 'local', quiet: isRead, ...route.config };
   });
   app.addHook('onRequest', (_request, reply, done) => {
-    sendNotStored(reply);
+    reply.header('cache-control', 'no-store');
     done();
   });
   app.addHook('onClose', async () => {

@@ -1,4 +1,4 @@
-import { get, type IncomingMessage } from 'node:http';
+import { get, type IncomingMessage, ServerResponse } from 'node:http';
 import { text as streamText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { StreamEvents } from '#contracts/operations/stream.ts';
@@ -6,7 +6,6 @@ import type { TrafficReport } from '#contracts/operations/traffic.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
-import { QuickResponse } from '../../platform/http/quick-response.ts';
 import { Traffic } from './traffic/traffic.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
@@ -271,7 +270,7 @@ it('lets go of those who read slowest when all of them hold too much memory', as
   await vi.waitFor(() => expect(slow.at(-1)?.of('figures').length).toBe(1), PATIENT);
   // What 70 sockets would have to be stuffed with for it is more than a test should ask of a system.
   const first = new Set<unknown>();
-  Object.defineProperty(QuickResponse.prototype, 'writableLength', {
+  Object.defineProperty(ServerResponse.prototype, 'writableLength', {
     configurable: true,
     get() {
       if (first.size === 0) first.add(this);
@@ -282,7 +281,7 @@ it('lets go of those who read slowest when all of them hold too much memory', as
     await vi.waitFor(() => expect(slow.every((screen) => screen.ended())).toBe(true), PATIENT);
     expect(quick.ended()).toBe(false);
   } finally {
-    Reflect.deleteProperty(QuickResponse.prototype, 'writableLength');
+    Reflect.deleteProperty(ServerResponse.prototype, 'writableLength');
   }
 });
 

@@ -22,7 +22,7 @@ let arrived = () => {};
 
 beforeAll(async () => {
   const lifecycle = new Lifecycle([]);
-  await app.register(connections, { server, most: 10, alwaysAnswered: new Set<string>(), lifecycle });
+  await app.register(connections, { server, max: 10, alwaysAnswered: new Set<string>(), lifecycle });
   await app.register(accessLog);
   app.get('/quick', async () => 'here');
   app.get('/never', () => {

@@ -47,9 +47,7 @@ export const accessLog = fp(async (app) => {
   });
   // A request whose client leaves early has no finished answer in onResponse. Fastify's own hook for this would add a
   // listener to each request, where the end of the connection says as much.
-  const { onAbandoned } = app.connections;
-  app.connections.onAbandoned = (request, response, ms) => {
-    onAbandoned(request, response, ms);
+  app.connections.onAbandoned((request) => {
     log.debug({ requestId: request.id, path: pathOf(request.url) }, 'the client disconnected');
-  };
+  });
 });

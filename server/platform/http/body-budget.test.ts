@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openRaw, type RawConnection } from '../../../tests/support/raw-http.ts';
 import { bodyBudget } from './body-budget.ts';
 import { jsonBodies } from './json-bodies.ts';
-import { OverloadFacts } from './overload.ts';
+import { shedCounts } from './overload.ts';
 import { problems } from './problems.ts';
 
 const KIB = 1_024;
@@ -34,7 +34,7 @@ async function start(limitBytes = LIMIT): Promise<Scene> {
     logger: { level: 'warn', stream },
   });
   ends.push(async () => await app.close());
-  app.decorate('overload', new OverloadFacts());
+  app.decorate('overload', { shed: shedCounts() });
   await app.register(problems);
   await app.register(bodyBudget, { limitBytes });
   await app.register(jsonBodies);

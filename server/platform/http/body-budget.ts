@@ -1,27 +1,26 @@
 /**
- * Adds one limit to what all request bodies under way hold together: beyond it a request is answered 503 before its body is
- * read, and 413 where the body is longer than the `bodyLimit` of its route. A route that passes its body on as it comes, to
- * a disk for example, says so with `config: { streamsBody: true }`.
+ * Adds a limit to the memory of all request bodies together: beyond it a request is answered 503 before its body is read, and
+ * 413 when the body is longer than the `bodyLimit` of its route. A route that streams its body, to a disk for example, has
+ * `config: { streamsBody: true }`.
  *
- * It stands behind the security headers, which a refusal carries, and before everything that may hold a request. Requests
- * without a body pass by.
+ * It stands after the security headers, which a refusal carries, and before everything that may hold a request.
  */
 import type { RequestListener } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { BodyBudget, SMALL_BYTES } from '../lib/body-budget.ts';
-import { ProblemError } from '../lib/problem.ts';
+import { ProblemError, unavailable } from '../lib/problem.ts';
 import type {} from './overload.ts';
 import { clientKey } from './rate-limit/client-key.ts';
 
-/** What a stream of Node's takes in before it is read: its high-water mark of 64 KiB, and one read from the socket. */
+/** What Node buffers of a stream that is not read: its high-water mark of 64 KiB, and one read from the socket. */
 const STREAM_BYTES = 128 * 1_024;
-/** A flood of refusals is one line of log in this time. In milliseconds. */
+/** In milliseconds. */
 const WARN_EVERY_MS = 10_000;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The body is passed on as it comes and is never whole in memory. */
+    /** The handler streams the body: it is never whole in memory. */
     streamsBody?: boolean;
   }
   interface FastifyInstance {
@@ -29,7 +28,7 @@ declare module 'fastify' {
   }
 }
 
-/** @param limitBytes What all bodies under way may hold together. */
+/** @param limitBytes What all bodies may hold together. */
 export const bodyBudget = fp<{ limitBytes: number }>(async (app, { limitBytes }) => {
   const budget = new BodyBudget(limitBytes);
   const { server } = app;
@@ -53,7 +52,7 @@ export const bodyBudget = fp<{ limitBytes: number }>(async (app, { limitBytes })
       done();
       return;
     }
-    // Nothing reads it, so its pieces would lie in memory as small as they came until the answer is out.
+    // Nothing reads it: its pieces, which may be tiny, would lie in memory until the answer is out.
     if (encoding !== undefined && (method === 'GET' || method === 'HEAD')) {
       reply.header('connection', 'close');
       done(new ProblemError('bad-request', `A ${method} request has no chunked body.`));
@@ -68,11 +67,7 @@ export const bodyBudget = fp<{ limitBytes: number }>(async (app, { limitBytes })
     if (!budget.take(client, bytes)) {
       app.overload.shed['body-memory']++;
       warn();
-      done(
-        new ProblemError('unavailable', 'Too many request bodies are under way. Try again in a moment.', {
-          headers: { 'retry-after': '1' },
-        }),
-      );
+      done(unavailable('Too many request bodies are under way. Try again in a moment.'));
       return;
     }
     reply.raw.once('close', () => budget.give(client, bytes));
@@ -81,9 +76,9 @@ export const bodyBudget = fp<{ limitBytes: number }>(async (app, { limitBytes })
     done();
   });
 
-  // Node would tell each client to send its body before anything is known of the request.
+  // By itself Node would ask for the body before any hook has run.
   const onExpectation: RequestListener = (request, response) => {
-    // A client that is refused may send its body or not: what follows on this connection cannot be told apart from it.
+    // After a refusal the client may send its body or a new request: the two cannot be told apart.
     response.shouldKeepAlive = false;
     server.emit('request', request, response);
   };
@@ -91,10 +86,9 @@ export const bodyBudget = fp<{ limitBytes: number }>(async (app, { limitBytes })
   app.addHook('onClose', async () => server.off('checkContinue', onExpectation));
 });
 
-/** How much of a body may be in memory: what is announced, or else all that its route takes; undefined if it is too large. */
+/** @returns How much of a body may be in memory: its length, or else its route's limit; undefined if it is too large. */
 function bytesHeld(request: FastifyRequest, announced: string | undefined): number | undefined {
   const length = announced === undefined ? 0 : Number(announced);
-  // The usual body is small, and its route needs no look.
   if (announced !== undefined && length <= SMALL_BYTES) return length;
   const { bodyLimit, config } = request.routeOptions;
   if (length > bodyLimit) return undefined;

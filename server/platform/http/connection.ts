@@ -2,21 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 
-/** Under this many bytes a second, over so many seconds, a client is slow. */
+/** A client is slow below this many bytes a second, over so many seconds. */
 const SLOW_RATE = 1_024;
 const SLOW_SECONDS = 10;
 const DRAINING_SLOW_SECONDS = 3;
 /**
- * What may still come of a body after the answer to its request, so that the client can read the answer: closing at once
- * would reset the connection under it (RFC 9112, 9.6).
+ * How long and how many bytes of a body may still come after the answer to its request, so that the client can read the
+ * answer: closing at once would reset the connection (RFC 9112, 9.6).
  */
 const LINGER_SECONDS = 5;
 const LINGER_BYTES = 64 * 1_024;
-/** Node takes no more of a request's headers than this, and closes where they are not complete after 5 s (process/port.ts). */
+/** Node takes no more of a request's headers than this, and closes when they are incomplete after 5 s (process/port.ts). */
 const MAX_HEADERS_BYTES = 16 * 1_024;
-const HEADERS_MS = 6_000;
-/** With less behind it, a request is not looked at more closely. */
-const MIN_BEHIND_BYTES = 1_024;
+const HEADERS_SECONDS = 6;
+/** Below this many bytes a request is not searched for the beginning of the next one. */
+const MIN_SEARCHED_BYTES = 1_024;
 
 /** The connections from one address. */
 export interface Peer {
@@ -24,57 +24,44 @@ export interface Peer {
   connections: Set<Connection>;
 }
 
-/** A socket's counters and its last request. Several at once (pipelining) are answered in order, so the last ends last. */
+/** A socket and its last request. Several at once (pipelining) are answered in order, so the last one ends last. */
 export class Connection {
   readonly socket: Socket;
-  /** Those that come from the same address; undefined where that is a proxy's. */
+  /** Undefined for connections from a proxy. */
   readonly peer: Peer | undefined;
   request: IncomingMessage | undefined;
   response: ServerResponse | undefined;
-  /** The same request as the application knows it, if it came that far. */
+  /** The same request as the application knows it. */
   known: FastifyRequest | undefined;
-  /** When it last began a request or was opened (`performance.now()`). */
+  /** When it was opened or its last request began (`performance.now()`). */
   usedAt = performance.now();
-  /** Whether there was a request yet. */
-  #spoken = false;
-  /** Without one, since draining began. */
-  #roundsOfSilence = 0;
-  /** What had been read when the last request began or was forgotten, and what belonged to those before it. */
-  #parsed = 0;
-  #before = 0;
-  /** What may have come behind the last request in the same packet, in bytes. */
-  #behind = 0;
-  #roundsLingered = 0;
-  /** Bytes of answers that the system has taken. */
-  #sent = 0;
-  #written = 0;
-  #queued = 0;
-  /** What had moved at each of the last sweeps, while there was something to move. */
+  /** Sweeps since it was opened, its last request began or was answered, or draining began. */
+  sweeps = 0;
+  #hadRequest = false;
+  /** Bytes that belong to requests; what was read beyond them is the beginning of the next one. */
+  #accounted = 0;
+  /** Bytes read at each of the last sweeps of a body. */
   readonly #received: number[] = [];
-  readonly #delivered: number[] = [];
+  /** How many sweeps the answer has been waiting for its reader, and how many bytes had gone out before. */
+  #sendingSweeps = 0;
+  #sentBefore = 0;
+  #stalledAt = Number.NEGATIVE_INFINITY;
 
   constructor(socket: Socket, peer?: Peer) {
     this.socket = socket;
     this.peer = peer;
   }
 
-  /** A request has come. @param known As the application knows it. @param now `performance.now()`. */
-  begin(request: IncomingMessage, response: ServerResponse, now: number, known?: FastifyRequest): void {
-    this.request = request;
+  begin(request: FastifyRequest, response: ServerResponse): void {
+    this.request = request.raw;
     this.response = response;
-    this.known = known;
-    this.usedAt = now;
-    this.#spoken = true;
-    this.#roundsLingered = 0;
-    const { bytesRead } = this.socket;
-    // Several that came in one packet begin at the same count.
-    if (bytesRead === this.#parsed) return;
-    this.#before = this.#parsed - this.#behind;
-    this.#parsed = bytesRead;
-    this.#behind = 0;
+    this.known = request;
+    this.usedAt = performance.now();
+    this.sweeps = 0;
+    this.#hadRequest = true;
   }
 
-  /** The client is to send more of a body, and we would take it. */
+  /** The client has to send more of a body, and the application takes it. */
   get receiving(): boolean {
     const { request } = this;
     return (
@@ -82,7 +69,7 @@ export class Connection {
     );
   }
 
-  /** The client is to read more of an answer. */
+  /** The client has to read more of an answer. */
   get sending(): boolean {
     return this.socket.writableLength > 0;
   }
@@ -92,7 +79,7 @@ export class Connection {
     return response !== undefined && !response.writableFinished && !response.destroyed;
   }
 
-  /** Between two requests, or before the first; or all that is to come is a body that nobody waits for. */
+  /** Answered, or without a request: nobody waits for what may still come. */
   get spare(): boolean {
     return !this.working && !this.sending;
   }
@@ -106,97 +93,114 @@ export class Connection {
     return this.spare && !this.lingering;
   }
 
-  /** How much of a request's headers has come since the last request while the rest has not, in bytes. */
+  /** Bytes of a request whose headers are not complete. */
   get unfinishedHeaders(): number {
-    return this.idle && this.request === undefined ? this.socket.bytesRead - this.#parsed : 0;
+    return this.idle && this.request === undefined ? this.socket.bytesRead - this.#accounted : 0;
   }
 
-  /** As {@link unfinishedHeaders}, with what may have come behind the last request in the same packet. */
-  get unfinishedHeadersAtMost(): number {
-    if (!this.idle || this.request !== undefined) return 0;
-    const behind = this.#behind > 0 && performance.now() - this.usedAt < HEADERS_MS ? this.#behind : 0;
-    return this.unfinishedHeaders + behind;
-  }
-
-  /** Whether there is something to look at in the next round. */
+  /** Whether the next sweep has something to look at. */
   get watched(): boolean {
-    return !this.#spoken || !this.idle || this.unfinishedHeaders > 0;
+    return !this.#hadRequest || !this.idle || this.unfinishedHeaders > 0;
   }
 
-  /** Whether nothing has moved since the sweep before last, although something should. */
+  /** Whether nothing moves that should. */
   get stalled(): boolean {
-    return [this.#received, this.#delivered].some(
-      (marks) => marks.length > 1 && marks.at(-1) === marks.at(-2),
-    );
+    const { timeout = 0 } = this.socket;
+    if (this.sending && performance.now() - this.#stalledAt < 2 * timeout) return true;
+    return this.#received.length > 1 && this.#received.at(-1) === this.#received.at(-2);
   }
 
-  /** An idle connection keeps nothing of its last request: it would be copied by each collection. */
+  /** Releases the last request: each garbage collection would copy it. */
   forget(): void {
     if (this.request === undefined) return;
-    this.#parsed = this.socket.bytesRead;
-    const came = this.#parsed - this.#before;
-    // Where a body's length is not known, all of it counts: too much for a moment, never too little.
-    const behind = came < MIN_BEHIND_BYTES ? 0 : came - leastSizeOf(this.request);
-    this.#behind = Math.min(Math.max(0, behind), MAX_HEADERS_BYTES);
+    const { bytesRead } = this.socket;
+    const came = bytesRead - this.#accounted;
+    // A chunked body has no known length: all of it counts as headers for some seconds, too much rather than too little.
+    const behind = came < MIN_SEARCHED_BYTES ? 0 : came - sizeOf(this.request);
+    this.#accounted = bytesRead - Math.min(Math.max(0, behind), MAX_HEADERS_BYTES);
     this.request = undefined;
     this.response = undefined;
     this.known = undefined;
+    this.sweeps = 0;
   }
 
   /**
-   * Looks at what has moved since the last round, a second ago.
+   * Looks at what has moved since the last sweep, a second ago.
    *
-   * @param draining Whether there is less patience: the process waits for it.
-   * @returns Why it is to be let go, if it is.
+   * @param draining Clients have less time: the process waits for them.
+   * @returns Why the connection must be closed; undefined if it may stay.
    */
-  measure(draining: boolean): 'slow-body' | 'slow-read' | 'lingering' | 'headers' | undefined {
-    this.#count();
-    if (draining && !this.#spoken && ++this.#roundsOfSilence > 1) return 'headers';
-    if (this.lingering && (draining || ++this.#roundsLingered > LINGER_SECONDS)) return 'lingering';
+  sweep(draining: boolean): 'slow-body' | 'slow-read' | 'lingering' | 'headers' | undefined {
+    this.sweeps++;
+    if (draining && !this.#hadRequest && this.sweeps > 1) return 'headers';
+    if (this.lingering && (draining || this.sweeps > LINGER_SECONDS)) return 'lingering';
     const seconds = draining ? DRAINING_SLOW_SECONDS : SLOW_SECONDS;
-    if (tooSlow(this.#received, this.receiving, this.socket.bytesRead, seconds)) return 'slow-body';
-    if (tooSlow(this.#delivered, this.sending, this.#sent, seconds)) return 'slow-read';
+    if (this.#sendsSlowly(seconds)) return 'slow-body';
+    if (this.#readsSlowly(seconds)) return 'slow-read';
+    if (!this.idle) return undefined;
+    this.forget();
+    // Node has closed what was unfinished by now.
+    if (this.sweeps > HEADERS_SECONDS) this.#accounted = this.socket.bytesRead;
     return undefined;
   }
 
-  /** Ends it behind its answer if its client has much more to send: that is not read any further. */
-  endIfMuchIsToCome(): void {
+  /** Whether too little of a body came over the last `seconds`, all of which it was awaited in. */
+  #sendsSlowly(seconds: number): boolean {
+    const marks = this.#received;
+    if (!this.receiving) {
+      marks.length = 0;
+      return false;
+    }
+    marks.push(this.socket.bytesRead);
+    if (marks.length <= seconds) return false;
+    const before = marks.splice(0, marks.length - seconds).at(-1) as number;
+    return this.socket.bytesRead - before < SLOW_RATE * seconds;
+  }
+
+  /**
+   * Whether an answer takes longer than its length allows. Node reports a write when the whole of it has gone out; whether
+   * one still moves is what the socket's time-out tells, which is set here.
+   */
+  #readsSlowly(seconds: number): boolean {
+    const { socket } = this;
+    if (!this.sending) {
+      this.#sendingSweeps = 0;
+      return false;
+    }
+    const stallMs = (seconds * 1_000) / 2;
+    if (socket.timeout !== stallMs) socket.setTimeout(stallMs);
+    if (this.#sendingSweeps++ === 0) this.#sentBefore = socket.bytesWritten - socket.writableLength;
+    return this.#sendingSweeps > seconds + (socket.bytesWritten - this.#sentBefore) / SLOW_RATE;
+  }
+
+  /**
+   * Notes that the socket's time-out has passed and nothing was read.
+   *
+   * @returns Whether it did so twice in a row: once may be because the process was frozen.
+   */
+  stall(): boolean {
+    const { timeout = 0 } = this.socket;
+    const twice = this.stalled;
+    this.#stalledAt = performance.now();
+    this.socket.setTimeout(timeout);
+    return twice;
+  }
+
+  /** Closes it behind its answer if the client has much more to send: that is not read any further. */
+  linger(): void {
     const { request, socket } = this;
+    this.sweeps = 0;
     const length = Number(request?.headers['content-length'] ?? Number.POSITIVE_INFINITY);
     if (length <= LINGER_BYTES || socket.writableEnded) return;
     socket.end();
-    // Node has just begun to read the rest away.
+    // Node has just begun to read the rest and drop it.
     setImmediate(() => socket.pause());
-  }
-
-  /** Whole writes count when they are through, the one that is under way by what has left its queue. */
-  #count(): void {
-    const { socket } = this;
-    const written = socket.bytesWritten - socket.writableLength;
-    // The only place that tells how far one long write has come; without it such a reader would look slow.
-    const queued =
-      (socket as unknown as { _handle?: { writeQueueSize?: number } })._handle?.writeQueueSize ?? 0;
-    this.#sent += written > this.#written ? written - this.#written : Math.max(0, this.#queued - queued);
-    this.#written = written;
-    this.#queued = queued;
   }
 }
 
-/** How many bytes a request had at least. */
-function leastSizeOf({ url = '', rawHeaders, headers }: IncomingMessage): number {
+/** How many bytes a request has at least. */
+function sizeOf({ url = '', rawHeaders, headers }: IncomingMessage): number {
   let bytes = url.length + Number(headers['content-length'] ?? 0);
   for (const text of rawHeaders) bytes += text.length + 2;
   return bytes;
-}
-
-/** Notes one more round. @returns Whether too little moved over the last `seconds`, all of which it had to move in. */
-function tooSlow(marks: number[], moving: boolean, bytes: number, seconds: number): boolean {
-  if (!moving) {
-    marks.length = 0;
-    return false;
-  }
-  marks.push(bytes);
-  if (marks.length <= seconds) return false;
-  const before = marks.splice(0, marks.length - seconds).at(-1) as number;
-  return bytes - before < SLOW_RATE * seconds;
 }

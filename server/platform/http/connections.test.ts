@@ -20,7 +20,7 @@ let lifecycle: Lifecycle;
 let gate: PromiseWithResolvers<string>;
 const sockets = new Set<Socket>();
 
-async function start(most = 10_000, trusts?: (address: string | undefined) => boolean) {
+async function start(max = 10_000, trusts?: (address: string | undefined) => boolean) {
   port = await openPort({ hosts: ['127.0.0.1'], port: 0 }, () => false);
   const { server } = port;
   // As in production: Node's own 5 s would end what lingers before this plugin does.
@@ -33,7 +33,7 @@ async function start(most = 10_000, trusts?: (address: string | undefined) => bo
     clientErrorHandler: answerBrokenConnection(() => 'none'),
   });
   const alwaysAnswered = new Set(['/live']);
-  await app.register(connections, { server, most, alwaysAnswered, lifecycle, ...(trusts ? { trusts } : {}) });
+  await app.register(connections, { server, max, alwaysAnswered, lifecycle, ...(trusts ? { trusts } : {}) });
   await app.register(problems);
   app.get('/live', () => 'alive');
   app.get('/', () => 'hello');

@@ -1,307 +1,320 @@
 /**
- * Adds limits to the connections themselves: how slow one may be, how many there may be, in all and from one address, and
- * how many headers a request has.
+ * Adds limits to connections: how slow one may be, how many there may be in all and from one address, and how many headers
+ * a request may have.
  *
- * Slow is a rate, never a total: a client that sends a body or reads an answer at less than 1 KiB/s over 10 s is let go, and
- * an honest upload over a bad line may last as long as it likes. A body that nobody waits for any more may linger for a
- * moment (connection.ts). Slow headers are the port's concern (port.ts). Where there are too many connections, the idlest is
- * closed for each new one. What is under way when draining begins closes its connection with its answer, as the port sees
- * to for later requests. It stands first, so that it sees every request.
+ * Slow is a rate, not a total: a client that sends a body or reads an answer at less than 1 KiB/s over 10 s is closed, and an
+ * honest upload over a bad line may take any time. Slow headers are the port's concern (port.ts). When there are too many
+ * connections, the idlest is closed for each new one. It stands first, so that it sees every request.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Lifecycle } from '../health/lifecycle.ts';
-import { ProblemError, pathOf } from '../lib/problem.ts';
+import { ProblemError, pathOf, unavailable } from '../lib/problem.ts';
 import { Connection, type Peer } from './connection.ts';
 import { clientKey } from './rate-limit/client-key.ts';
 
 const SWEEP_MS = 1_000;
 /** What unfinished headers may hold together, in bytes. Honest ones come in one piece. */
 const MAX_HEADER_BYTES = 4 * 2 ** 20;
-/** While connections come, headers are looked at this often: a flood does not wait for the next sweep. In milliseconds. */
+/** While connections come, headers are counted this often: a flood does not wait for the next sweep. In milliseconds. */
 const HEADERS_EVERY_MS = 20;
-/** An address may have this part of all connections, and always as many as some browsers need. */
+/** The share of all connections that one address may have, and what some browsers need at least. */
 const PEER_SHARE = 0.25;
 const MIN_PER_PEER = 16;
-/** Said at most once in this time, in milliseconds. */
+/** In milliseconds. */
 const WARN_EVERY_MS = 60_000;
-/** Browsers send some 20 headers, proxies add a few; what is longer than Node's 16 KiB is refused before. */
+/** Browsers send some 20 headers, proxies add a few; Node itself refuses more than 16 KiB. */
 const MAX_HEADERS = 100;
 
 export interface ConnectionsOptions {
   server: Server;
   /** Connections that may be open at once. */
-  most: number;
+  max: number;
   /** Whether an address is that of a proxy, which brings the connections of many clients. */
   trusts?: (address: string | undefined) => boolean;
-  /** Paths that are answered even where there is no place left. */
+  /** Paths that are answered even when there are too many connections. */
   alwaysAnswered: ReadonlySet<string>;
   lifecycle: Lifecycle;
 }
 
-/** Why a connection was closed. */
-type LetGo = 'slow-body' | 'slow-read' | 'lingering' | 'headers' | 'idle';
+type Reason = 'slow-body' | 'slow-read' | 'lingering' | 'headers' | 'idle' | 'no-room';
 
-/** What became of connections, for monitoring. */
-export interface ConnectionFacts {
-  /**
-   * Notes a request that is answered without a hook.
-   *
-   * @param now `performance.now()`.
-   * @returns Whether there is room for its connection.
-   */
-  begin(request: IncomingMessage, response: ServerResponse, now: number): boolean;
-  readonly open: number;
-  /** How many of them have an answer under way. */
-  readonly working: number;
-  /**
-   * Told of each request that came to the application and whose connection ended before its answer was out, with how long
-   * that took in milliseconds. No hook sees all of these.
-   */
-  onAbandoned: (request: FastifyRequest, response: ServerResponse, ms: number) => void;
-  /** The request that a connection is at work on; from here on nobody is told if it is abandoned. */
-  takeRequest(socket: Socket): FastifyRequest | undefined;
-  /** Whether an answer has ended on our side and is still to be read by its client. */
-  readonly flushing: boolean;
-  /** Requests that came and whose answer has not gone out, the oldest first. `begun`: a part of it has. */
-  unanswered(): { method: string; path: string; ageMs: number; begun: boolean }[];
-  /** How many were let go, by reason. */
-  readonly closed: Readonly<Record<LetGo | 'no-room', number>>;
-}
+/** @param ms How long the request had taken, in milliseconds. */
+type AbandonedListener = (request: FastifyRequest, response: ServerResponse, ms: number) => void;
 
 declare module 'fastify' {
   interface FastifyInstance {
-    connections: ConnectionFacts;
+    connections: Connections;
   }
 }
 
 const CONNECTION = Symbol('connection');
 type Tracked = Socket & { [CONNECTION]?: Connection };
 
-export const connections = fp<ConnectionsOptions>(async (app, options) => {
-  const { server, most, trusts = () => false, alwaysAnswered, lifecycle } = options;
-  const mostPerPeer = Math.max(MIN_PER_PEER, Math.ceil(most * PEER_SHARE));
-  const open = new Set<Connection>();
-  const peers = new Map<string, Peer>();
-  const closed = { 'slow-body': 0, 'slow-read': 0, lingering: 0, headers: 0, idle: 0, 'no-room': 0 };
-  let sweeper: NodeJS.Timeout | undefined;
-  let headersLookedAt = 0;
-  let warnedAt = Number.NEGATIVE_INFINITY;
-  let draining = false;
+/** All connections of the server. */
+export class Connections {
+  /** How many were closed or refused, by reason. */
+  readonly closed: Record<Reason, number> = {
+    'slow-body': 0,
+    'slow-read': 0,
+    lingering: 0,
+    headers: 0,
+    idle: 0,
+    'no-room': 0,
+  };
+  readonly #open = new Set<Connection>();
+  readonly #peers = new Map<string, Peer>();
+  readonly #abandonedListeners = new Set<AbandonedListener>();
+  readonly #options: ConnectionsOptions;
+  readonly #maxPerPeer: number;
+  readonly #log: FastifyBaseLogger;
+  #sweeper: NodeJS.Timeout | undefined;
+  #headersCountedAt = 0;
+  #warnedAt = Number.NEGATIVE_INFINITY;
 
-  const peerOf = ({ remoteAddress }: Socket): Peer | undefined => {
-    if (remoteAddress === undefined || trusts(remoteAddress)) return undefined;
-    const key = clientKey(remoteAddress, remoteAddress);
-    let peer = peers.get(key);
-    if (peer === undefined) {
-      peer = { key, connections: new Set() };
-      peers.set(key, peer);
+  constructor(options: ConnectionsOptions, log: FastifyBaseLogger) {
+    const { server, max } = options;
+    this.#options = options;
+    this.#maxPerPeer = Math.max(MIN_PER_PEER, Math.ceil(max * PEER_SHARE));
+    this.#log = log;
+    server.on('connection', this.#onConnection);
+    server.on('timeout', this.#onTimeout);
+    // Node drops headers beyond this number without an error; one more is let in, to be refused.
+    server.maxHeadersCount = MAX_HEADERS + 1;
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** How many have an answer under way. */
+  get working(): number {
+    let working = 0;
+    for (const connection of this.#open) if (connection.working) working++;
+    return working;
+  }
+
+  /** Whether an answer has ended on our side and its client still has to read it. */
+  get flushing(): boolean {
+    for (const { working, response } of this.#open) if (working && response?.writableEnded) return true;
+    return false;
+  }
+
+  /** @returns Requests whose answer has not gone out, the oldest first. `begun`: a part of it has. */
+  unanswered(): { method: string; path: string; ageMs: number; begun: boolean }[] {
+    const now = performance.now();
+    const working = [...this.#open].filter((connection) => connection.working);
+    return working.sort(byUse).map(({ request, response, usedAt }) => ({
+      method: request?.method ?? '',
+      path: pathOf(request?.url ?? ''),
+      ageMs: Math.round(now - usedAt),
+      begun: response?.headersSent === true,
+    }));
+  }
+
+  /** Calls `listener` for each request whose connection ends before its answer is out. No hook sees all of these. */
+  onAbandoned(listener: AbandonedListener): void {
+    this.#abandonedListeners.add(listener);
+  }
+
+  /** @returns The request under way on a connection; it is not reported as abandoned any more. */
+  takeRequest(socket: Tracked): FastifyRequest | undefined {
+    const connection = socket[CONNECTION];
+    const known = connection?.working ? connection.known : undefined;
+    if (connection) connection.known = undefined;
+    return known;
+  }
+
+  /** A request has come. @returns Whether there is room for its connection. */
+  begin(request: FastifyRequest, reply: FastifyReply): boolean {
+    const socket: Tracked = request.raw.socket;
+    // One that was opened before the application was loaded is met here first; one of `inject` is no socket.
+    const connection = socket[CONNECTION] ?? (socket.destroyed === false ? this.#track(socket) : undefined);
+    if (connection === undefined) return true;
+    connection.begin(request, reply.raw);
+    this.#startSweeping();
+    const ofPeer = connection.peer?.connections.size ?? 0;
+    return this.open <= this.#options.max && ofPeer <= this.#maxPerPeer;
+  }
+
+  /** A request has been answered. */
+  end(request: FastifyRequest, reply: FastifyReply): void {
+    const connection = (request.raw.socket as Tracked)[CONNECTION];
+    if (connection?.response !== reply.raw) return;
+    if (connection.idle) connection.forget();
+    // The client was answered early, and may still be sending a body.
+    else if (connection.lingering) connection.linger();
+  }
+
+  /** Draining begins: what is under way closes its connection with its answer; the port sees to later requests. */
+  drain(): void {
+    for (const connection of this.#open) {
+      connection.sweeps = 0;
+      if (connection.lingering) this.#close(connection, 'lingering');
+      else if (connection.response?.headersSent === false) connection.response.shouldKeepAlive = false;
     }
+  }
+
+  stop(): void {
+    const { server } = this.#options;
+    server.off('connection', this.#onConnection);
+    server.off('timeout', this.#onTimeout);
+    clearInterval(this.#sweeper);
+  }
+
+  readonly #onConnection = (socket: Socket): void => {
+    const { max } = this.#options;
+    const peer = this.#peerOf(socket);
+    if (peer && peer.connections.size >= this.#maxPerPeer) {
+      this.#makeRoom(peer.connections, this.#maxPerPeer);
+      this.#warnOf(peer);
+    }
+    // When all others are busy, the new one stays until its request is known.
+    if (this.open >= max) this.#makeRoom(this.#open, max);
+    const { usedAt } = this.#track(socket, peer);
+    if (usedAt - this.#headersCountedAt > HEADERS_EVERY_MS) this.#limitHeaders();
+  };
+
+  /** With a listener, Node leaves all time-outs to it, those of kept-alive connections among them. */
+  readonly #onTimeout = (socket: Tracked): void => {
+    const connection = socket[CONNECTION];
+    if (connection === undefined || connection.idle) socket.destroy();
+    else if (connection.sending && connection.stall()) this.#close(connection, 'slow-read');
+  };
+
+  #peerOf({ remoteAddress }: Socket): Peer | undefined {
+    if (remoteAddress === undefined || this.#options.trusts?.(remoteAddress)) return undefined;
+    const key = clientKey(remoteAddress, remoteAddress);
+    const peer = this.#peers.get(key) ?? { key, connections: new Set() };
+    this.#peers.set(key, peer);
     return peer;
-  };
+  }
 
-  const untrack = (connection: Connection) => {
-    open.delete(connection);
-    const { peer } = connection;
-    peer?.connections.delete(connection);
-    // The same address may have come back under a new entry meanwhile.
-    if (peer?.connections.size === 0 && peers.get(peer.key) === peer) peers.delete(peer.key);
-  };
-
-  const track = (socket: Tracked, peer = peerOf(socket)): Connection => {
+  #track(socket: Tracked, peer = this.#peerOf(socket)): Connection {
     const connection = new Connection(socket, peer);
     socket[CONNECTION] = connection;
-    open.add(connection);
+    this.#open.add(connection);
     peer?.connections.add(connection);
-    sweeper ??= setInterval(sweep, SWEEP_MS).unref();
+    this.#startSweeping();
     socket.once('close', () => {
-      untrack(connection);
+      this.#untrack(connection);
       const { known, response, usedAt } = connection;
-      if (known && response?.writableFinished === false) {
-        facts.onAbandoned(known, response, performance.now() - usedAt);
-      }
+      if (known === undefined || response?.writableFinished !== false) return;
+      for (const listener of this.#abandonedListeners) listener(known, response, performance.now() - usedAt);
     });
     return connection;
-  };
+  }
 
-  /** Runs while a request is under way or to come. Counts its rounds, so that a frozen process finds nobody slow. */
-  const sweep = () => {
+  #untrack(connection: Connection): void {
+    const { peer } = connection;
+    if (!this.#open.delete(connection) || !peer) return;
+    peer.connections.delete(connection);
+    if (peer.connections.size === 0) this.#peers.delete(peer.key);
+  }
+
+  /** Runs while a request is under way or to come. */
+  #startSweeping(): void {
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  }
+
+  /** Counts sweeps, not time, so that after a freeze nobody is slow. */
+  #sweep(): void {
+    const draining = this.#options.lifecycle.state === 'draining';
     let watched = false;
-    for (const connection of open) {
-      const why = connection.measure(draining);
-      if (why) letGo(connection, why);
-      else if (connection.idle) connection.forget();
+    for (const connection of this.#open) {
+      const reason = connection.sweep(draining);
+      if (reason) this.#close(connection, reason);
       watched ||= connection.watched;
     }
-    limitHeaders();
+    this.#limitHeaders();
     if (watched) return;
-    clearInterval(sweeper);
-    sweeper = undefined;
-  };
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
 
-  /** Closes connections whose headers are not all there, the oldest first, until what is here of them is not too much. */
-  const limitHeaders = () => {
-    headersLookedAt = performance.now();
+  /** Closes connections with unfinished headers, the oldest first, until the rest fits the limit. */
+  #limitHeaders(): void {
+    this.#headersCountedAt = performance.now();
     let bytes = 0;
-    for (const connection of open) bytes += connection.unfinishedHeadersAtMost;
+    for (const { unfinishedHeaders } of this.#open) bytes += unfinishedHeaders;
     if (bytes <= MAX_HEADER_BYTES) return;
-    const unfinished = [...open].filter((connection) => connection.unfinishedHeadersAtMost > 0);
-    unfinished.sort((a, b) => a.usedAt - b.usedAt);
-    for (const connection of unfinished) {
+    const unfinished = [...this.#open].filter(({ unfinishedHeaders }) => unfinishedHeaders > 0);
+    for (const connection of unfinished.sort(byUse)) {
       if (bytes <= MAX_HEADER_BYTES) return;
-      bytes -= connection.unfinishedHeadersAtMost;
-      untrack(connection);
-      letGo(connection, 'headers');
+      bytes -= connection.unfinishedHeaders;
+      this.#close(connection, 'headers');
     }
-  };
+  }
 
-  const letGo = (connection: Connection, why: LetGo) => {
+  /** Closes the idlest: first those without a request, then those on which nothing moves. */
+  #makeRoom(among: ReadonlySet<Connection>, max: number): void {
+    // Several at once, so that a flood does not sort all of them for each of its connections.
+    const places = Math.max(among.size - max + 1, Math.ceil(max / 100));
+    const alive = [...among].filter(({ socket }) => !socket.destroyed);
+    const spare = alive.filter((connection) => connection.spare);
+    const closable = spare.length > 0 ? spare : alive.filter((connection) => connection.stalled);
+    for (const connection of closable.sort(byUse).slice(0, places)) this.#close(connection, 'idle');
+  }
+
+  #close(connection: Connection, reason: Reason): void {
     const { socket, response } = connection;
-    closed[why]++;
-    app.log.debug({ peer: socket.remoteAddress, why }, 'a connection was closed');
-    if (why === 'slow-body' && response?.socket === socket && !response.headersSent) {
-      // As Node itself tells of a request that did not arrive in time; the listener answers 408.
+    this.closed[reason]++;
+    this.#log.debug({ peer: socket.remoteAddress, reason }, 'connection closed');
+    if (reason === 'slow-body' && response?.socket === socket && !response.headersSent) {
+      // As Node itself reports a request that is late; the listener answers 408.
       const late = Object.assign(new Error('the body came too slowly'), {
         code: 'ERR_HTTP_REQUEST_TIMEOUT',
       });
-      server.emit('clientError', late, socket);
+      this.#options.server.emit('clientError', late, socket);
       socket.destroySoon();
-    } else if (why === 'idle' || why === 'headers') socket.destroy();
+    } else if (reason === 'idle' || reason === 'headers') {
+      this.#untrack(connection);
+      socket.destroy();
+    }
     // What waits in the system's buffers goes as well.
     else socket.resetAndDestroy();
-  };
+  }
 
-  /** Closes the idlest of them: first those that nobody waits for, then those on which nothing moves. */
-  const makeRoom = (among: ReadonlySet<Connection>, most: number) => {
-    // Some at once, so that a flood does not look through all of them for each of its connections.
-    let places = Math.max(among.size - most + 1, Math.ceil(most / 100));
-    for (const closable of ['spare', 'stalled'] as const) {
-      const found = [...among].filter((connection) => connection[closable] && !connection.socket.destroyed);
-      found.sort((a, b) => a.usedAt - b.usedAt);
-      for (const connection of found.slice(0, places)) {
-        untrack(connection);
-        letGo(connection, 'idle');
-        places--;
-      }
-      if (among.size < most) return;
-    }
-  };
-
-  const onConnection = (socket: Socket) => {
-    const peer = peerOf(socket);
-    if (peer && peer.connections.size >= mostPerPeer) {
-      makeRoom(peer.connections, mostPerPeer);
-      warnOf(peer);
-    }
-    // Everyone else is at work: the newcomer stays until it is known what it wants.
-    if (open.size >= most) makeRoom(open, most);
-    const { usedAt } = track(socket, peer);
-    if (usedAt - headersLookedAt > HEADERS_EVERY_MS) limitHeaders();
-  };
-
-  const warnOf = ({ key }: Peer) => {
+  #warnOf({ key }: Peer): void {
     const now = performance.now();
-    if (now - warnedAt < WARN_EVERY_MS) return;
-    warnedAt = now;
-    app.log.warn(
-      { peer: key, connections: mostPerPeer },
-      'one address holds as many connections as it may: for new ones its idlest are closed. If it is a proxy, name it in TRUST_PROXY',
+    if (now - this.#warnedAt < WARN_EVERY_MS) return;
+    this.#warnedAt = now;
+    this.#log.warn(
+      { peer: key, connections: this.#maxPerPeer },
+      'one address has reached its limit of connections: for new ones its idlest are closed. If it is a proxy, name it in TRUST_PROXY',
     );
-  };
-  server.on('connection', onConnection);
-  // Node drops what is beyond this number without a word; one more is let in, to be refused.
-  server.maxHeadersCount = MAX_HEADERS + 1;
+  }
+}
 
-  const begin = (
-    request: IncomingMessage,
-    response: ServerResponse,
-    now: number,
-    known?: FastifyRequest,
-  ): boolean => {
-    const socket: Tracked = request.socket;
-    // One that was open before the application was loaded is met here first.
-    const connection = socket[CONNECTION] ?? (socket.destroyed === false ? track(socket) : undefined);
-    if (connection) {
-      connection.begin(request, response, now, known);
-      sweeper ??= setInterval(sweep, SWEEP_MS).unref();
-    }
-    return open.size <= most && (connection?.peer?.connections.size ?? 0) <= mostPerPeer;
-  };
+const byUse = (a: Connection, b: Connection) => a.usedAt - b.usedAt;
 
-  const facts: ConnectionFacts = {
-    begin,
-    get open() {
-      return open.size;
-    },
-    get working() {
-      let working = 0;
-      for (const connection of open) if (connection.working) working++;
-      return working;
-    },
-    onAbandoned: () => {},
-    takeRequest(socket: Tracked) {
-      const connection = socket[CONNECTION];
-      const known = connection?.working ? connection.known : undefined;
-      if (connection) connection.known = undefined;
-      return known;
-    },
-    get flushing() {
-      for (const { working, response } of open) if (working && response?.writableEnded) return true;
-      return false;
-    },
-    unanswered() {
-      const now = performance.now();
-      return [...open]
-        .filter((connection) => connection.working)
-        .sort((a, b) => a.usedAt - b.usedAt)
-        .map(({ request, response, usedAt }) => ({
-          method: request?.method ?? '',
-          path: pathOf(request?.url ?? ''),
-          ageMs: Math.round(now - usedAt),
-          begun: response?.headersSent === true,
-        }));
-    },
-    closed,
-  };
-  app.decorate('connections', facts);
+export const connections = fp<ConnectionsOptions>(async (app, options) => {
+  const { alwaysAnswered, lifecycle } = options;
+  const all = new Connections(options, app.log);
+  app.decorate('connections', all);
+  lifecycle.onTransition(({ to }) => {
+    if (to === 'draining') all.drain();
+  });
+  app.addHook('onClose', async () => all.stop());
+
   app.addHook('onRequest', (request, reply, done) => {
-    const { raw } = request;
-    const hasRoom = begin(raw, reply.raw, performance.now(), request);
-    if (raw.rawHeaders.length > 2 * MAX_HEADERS) {
+    const { rawHeaders, headers, httpVersion, url = '' } = request.raw;
+    const hasRoom = all.begin(request, reply);
+    if (rawHeaders.length > 2 * MAX_HEADERS) {
       done(new ProblemError('headers-too-large', `A request may have ${MAX_HEADERS} headers.`));
-    } else if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
+    } else if (headers.host === undefined && httpVersion === '1.1') {
       reply.header('connection', 'close');
       done(new ProblemError('bad-request', 'A request of HTTP/1.1 has a Host header.'));
-    } else if (!hasRoom && !alwaysAnswered.has(pathOf(raw.url ?? ''))) {
-      closed['no-room']++;
+    } else if (!hasRoom && !alwaysAnswered.has(pathOf(url))) {
+      all.closed['no-room']++;
       reply.header('connection', 'close');
-      done(
-        new ProblemError('unavailable', 'Too many connections are open. Try again in a moment.', {
-          headers: { 'retry-after': '1' },
-        }),
-      );
+      done(unavailable('Too many connections are open. Try again in a moment.'));
     } else done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const { socket }: { socket: Tracked } = request.raw;
-    const connection = socket[CONNECTION];
-    // A client that was answered early may still be sending a body.
-    if (connection?.response === reply.raw) {
-      if (connection.idle) connection.forget();
-      else if (connection.lingering) connection.endIfMuchIsToCome();
-    }
+    all.end(request, reply);
     done();
-  });
-  lifecycle.onTransition(({ to }) => {
-    if (to !== 'draining') return;
-    draining = true;
-    for (const connection of open) if (connection.lingering) letGo(connection, 'lingering');
-    for (const { response } of open) if (response?.headersSent === false) response.shouldKeepAlive = false;
-  });
-  app.addHook('onClose', async () => {
-    server.off('connection', onConnection);
-    clearInterval(sweeper);
   });
 });

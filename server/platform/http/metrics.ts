@@ -3,7 +3,7 @@
  * and nothing is counted.
  *
  * It stands before every route, because it looks at each as it is registered, and after `connections.ts`, which sees
- * clients leave. Answers that no hook sees are counted where they are sent (`problems.ts`, `quick-files.ts`, `overload.ts`),
+ * clients leave. Answers that no hook sees are counted where they are sent (`problems.ts`),
  * so that each answer is counted once.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -100,10 +100,10 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
     observations.request(routes.of(request.method ?? '', UNKNOWN_ROUTE), 417, 0, false);
   });
 
-  app.connections.onAbandoned = (request, response, ms) => {
+  app.connections.onAbandoned((request, response, ms) => {
     const status = response.headersSent ? response.statusCode : CLIENT_LEFT;
     count(observations, request, status, ms);
-  };
+  });
 });
 
 /**
@@ -151,18 +151,8 @@ export function observeBroken(app: FastifyInstance, status: number, socket: Sock
   else observations.request(observations.routes.of('', UNKNOWN_ROUTE), status, 0, false);
 }
 
-/** Counts a refusal under load, from before a route is found. */
-export function observeRefused(
-  { observations }: FastifyInstance,
-  request: IncomingMessage,
-  ms: number,
-): void {
-  if (observations.enabled)
-    observations.request(observations.routes.of(request.method ?? '', '/api/*'), 503, ms);
-}
-
 /** @param length In bytes. A value that is no number is an unknown length, and not counted. */
-export function addSize(sizes: Sizes, length: unknown): void {
+function addSize(sizes: Sizes, length: unknown): void {
   const bytes = Number(length);
   if (!(bytes >= 0)) return;
   sizes.count++;

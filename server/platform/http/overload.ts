@@ -1,211 +1,137 @@
 /**
- * Adds an early end to what could only be answered late: while there is more to do than can be done, a request is answered
- * 503 with `Retry-After` before any work is put into it.
+ * Adds load shedding: while there is more to do than this process can, a request is answered 503 with `Retry-After` before
+ * any work is put into it.
  *
- * It stands around the features alone. Probes, files and `/api/status` cost as little as a refusal does, and operators
- * must be able to look at what is going on. Each sign of overload is looked at when a request comes, and each of them
- * passes by itself: nothing is remembered that only a further request could end. `@fastify/under-pressure` is not used: it
- * samples for ever, also in an idle process, and takes one frozen moment for overload.
+ * It stands first among the hooks of the features' routes, and applies to these alone: probes, files and `/api/status` cost
+ * as little as a refusal, and operators must see what is going on. Signs of overload are read when a request comes, and each
+ * passes by itself. `@fastify/under-pressure` is not used: it samples in an idle process, and takes one frozen moment for
+ * overload.
  */
-import type { IncomingMessage, RequestListener } from 'node:http';
-import { PerformanceObserver, performance } from 'node:perf_hooks';
-import { getHeapStatistics } from 'node:v8';
+import { performance } from 'node:perf_hooks';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { PROBLEM_MEDIA_TYPE, ProblemError, pathOf, problemDocument } from '../lib/problem.ts';
+import { unavailable } from '../lib/problem.ts';
 import { heapFigures } from '../metrics/heap.ts';
-import { heapLimit } from '../metrics/heap-limit.ts';
+import { HeapWatch } from '../metrics/heap-watch.ts';
 import { ResidentWatch } from '../metrics/resident-watch.ts';
 import type {} from './access/access.ts';
 import type {} from './access/operators.ts';
 import type {} from './handler-deadline.ts';
-import { HeaderBlock, writeHead } from './quick-response.ts';
 
-/** Handlers at work in one process; each holds some 10 to 20 kB. */
+/** Handlers that run at once in one process; each holds 10 to 20 kB. */
 const MAX_RUNNING = 2_000;
-/** Who has waited this long for a connection while others were served stands in a queue that grows. In milliseconds. */
+/** The queue for a connection is long when its first has waited this long while others were served. In milliseconds. */
 const LONG_WAIT_MS = 200;
-/** A burst, such as a cold start lets go at once, is worked off within this time; what lasts longer is overload. */
+/** A burst, such as the requests that a cold start has held, is over within this time; what lasts longer is overload. */
 const BURST_MS = 250;
-/** For so long after a refusal no burst is believed in. */
+/** For this long after a refusal, a long queue is no burst. */
 const AFTERMATH_MS = 2_000;
-/** The event loop is looked at this often while requests come. */
+/** The event loop is sampled this often while requests come. */
 const SAMPLE_MS = 100;
-/** A loop that is this late, and does not rest, has more to do than it can. One late turn is not enough to say so. */
+/** The event loop is overloaded when so many samples in a row are this late, with hardly a pause between. */
 const LATE_MS = 100;
 const BUSY_SHARE = 0.95;
 const LATE_SAMPLES = 3;
-/**
- * Of the heap's limit, after a collection. Between the two, what was decided stays decided. V8 ends a process above 0.8 when
- * four collections in a row give little back and take most of the time (`CheckIneffectiveMarkCompact` in its heap.cc).
- */
-const FULL_SHARE = 0.8;
-const ROOMY_SHARE = 0.7;
-/** From here on it is said, once for each approach. */
-const NEARLY_FULL_SHARE = 0.75;
-/** What a collection has found is worth this long: refusing leaves so little garbage that the next may be far away. */
-const HEAP_KNOWN_MS = 5_000;
 
-export type OverloadReason = 'in-flight' | 'database-queue' | 'event-loop' | 'memory' | 'resident-memory';
+const REASONS = ['in-flight', 'database-queue', 'event-loop', 'memory', 'resident-memory'] as const;
+type Reason = (typeof REASONS)[number];
+
+/** Requests that were refused with 503, by reason. `body-memory` is counted by body-budget.ts. */
+type ShedCounts = Record<Reason | 'body-memory', number>;
 
 declare module 'fastify' {
   interface FastifyInstance {
-    overload: OverloadFacts;
+    overload: { readonly shed: ShedCounts };
   }
 }
 
-/** For monitoring, which sees the whole application and not only the features. */
-export class OverloadFacts {
-  /** Why requests are refused at this moment; undefined while they are not. */
-  reason: () => OverloadReason | undefined = () => undefined;
-  /** How many were refused, by reason. */
-  readonly shed: Record<OverloadReason | 'body-memory', number> = {
-    'in-flight': 0,
-    'database-queue': 0,
-    'event-loop': 0,
-    memory: 0,
-    'resident-memory': 0,
-    // Those are counted by body-budget.ts.
-    'body-memory': 0,
-  };
-}
+/** @returns Counters for the whole application, where monitoring and body-budget.ts find them. */
+export const shedCounts = (): ShedCounts =>
+  Object.fromEntries([...REASONS, 'body-memory'].map((reason) => [reason, 0])) as ShedCounts;
 
 export interface OverloadOptions {
-  /** How long the first of those who wait for a connection has waited while others were served, in milliseconds. */
+  /** @returns How long the first in the queue for a connection has waited while others were served, in milliseconds. */
   waitedMs: () => number;
-  mostRunning?: number;
+  maxRunning?: number;
   heap?: HeapWatch;
   resident?: ResidentWatch;
 }
 
-export const overload = fp<OverloadOptions>(
-  async (app, { waitedMs, mostRunning = MAX_RUNNING, heap = new HeapWatch(), ...options }) => {
-    const { resident = new ResidentWatch() } = options;
-    resident.onNearlyFull = (residentBytes, limitBytes) =>
-      app.log.warn(
-        { residentBytes, limitBytes },
-        "resident memory is near the container's limit: see Memory in docs/runbook.md",
-      );
-    heap.onNearlyFull = () =>
-      app.log.warn(
-        heapFigures(),
-        'the heap is nearly full after a collection: see Memory in docs/runbook.md',
-      );
-    const loop = new LoopWatch();
-    const queue = new QueueWatch(waitedMs);
-
-    const why = (now: number): OverloadReason | undefined => {
-      if (queue.tooLong(now)) return 'database-queue';
-      if (app.handlersRunning() >= mostRunning) return 'in-flight';
-      if (loop.late) return 'event-loop';
-      if (heap.full(now)) return 'memory';
-      if (resident.full(now)) return 'resident-memory';
-      return undefined;
-    };
-    app.overload.reason = () => why(performance.now());
-
-    app.addHook('onRequest', (request, _reply, done) => {
-      loop.look();
-      const reason = why(performance.now());
-      if (reason === undefined || isOperator(request)) {
-        done();
-        return;
-      }
-      app.overload.shed[reason]++;
-      done(new ProblemError('unavailable', DETAIL, { headers: { 'retry-after': RETRY_AFTER } }));
+export const overload = fp<OverloadOptions>(async (app, options) => {
+  const { log } = app;
+  const { shed } = app.overload;
+  const { waitedMs, maxRunning = MAX_RUNNING } = options;
+  const queue = new QueueWatch(waitedMs);
+  const loop = new LoopWatch();
+  const heap =
+    options.heap ??
+    new HeapWatch({
+      onNearlyFull: () =>
+        log.warn(heapFigures(), 'the heap is nearly full after a collection: see Memory in docs/runbook.md'),
     });
-    app.addHook('onClose', async () => {
-      loop.stop();
-      heap.stop();
+  const resident =
+    options.resident ??
+    new ResidentWatch({
+      onNearlyFull: (residentBytes, limitBytes) =>
+        log.warn(
+          { residentBytes, limitBytes },
+          "resident memory is near the container's limit: see Memory in docs/runbook.md",
+        ),
     });
-  },
-);
 
-/** Asked of operators' routes alone: elsewhere the answer would tell a right key from a wrong one. */
-function isOperator(request: FastifyRequest): boolean {
-  return request.routeOptions.config?.access === 'operator' && request.operatorKey === 'right';
-}
+  const reasonAt = (now: number): Reason | undefined => {
+    if (queue.isLong(now)) return 'database-queue';
+    if (app.handlersRunning() >= maxRunning) return 'in-flight';
+    if (loop.late) return 'event-loop';
+    if (heap.full(now)) return 'memory';
+    if (resident.full(now)) return 'resident-memory';
+    return undefined;
+  };
 
-const DETAIL = 'There is more to do than can be done. Try again in a moment.';
-const RETRY_AFTER = '1';
-
-/**
- * Refuses before the application is even asked, where it is certain what it would say: a flood of refusals must leave time
- * for what was let in. Such a refusal is counted, and leaves no line in the log.
- *
- * @param handler The application.
- * @param parts.features What the addresses of features begin with, and those among them that are never refused.
- * @param parts.headers Sent along with every refusal.
- * @param parts.requestId As for every other request.
- * @param parts.onRefused Told of each refusal, with how long it took in milliseconds.
- */
-export function refuseAtTheDoor(
-  handler: RequestListener,
-  facts: OverloadFacts,
-  parts: {
-    features: string;
-    never: readonly string[];
-    headers: Readonly<Record<string, string>>;
-    requestId: (request: IncomingMessage) => string;
-    onRefused: (request: IncomingMessage, ms: number) => void;
-  },
-): RequestListener {
-  const { features, never, requestId, onRefused } = parts;
-  const block = new HeaderBlock({
-    ...parts.headers,
-    'cache-control': 'no-store',
-    'content-type': PROBLEM_MEDIA_TYPE,
-    'retry-after': RETRY_AFTER,
-  });
-  return (request, response) => {
-    const { url = '', headers } = request;
-    const reason = url.startsWith(features) ? facts.reason() : undefined;
-    if (
-      reason === undefined ||
-      // An operator, perhaps; and a body wants to be read, and watched for being slow.
-      headers.authorization !== undefined ||
-      headers['x-api-key'] !== undefined ||
-      headers.cookie !== undefined ||
-      headers['content-length'] !== undefined ||
-      headers['transfer-encoding'] !== undefined ||
-      never.some((address) => url.startsWith(address))
-    ) {
-      handler(request, response);
+  app.addHook('onRequest', (request, _reply, done) => {
+    loop.watch();
+    const reason = reasonAt(performance.now());
+    if (reason === undefined || isOperator(request)) {
+      done();
       return;
     }
-    const came = performance.now();
-    facts.shed[reason]++;
-    const id = requestId(request);
-    const document = problemDocument('unavailable', DETAIL, { instance: pathOf(url), requestId: id });
-    const body = JSON.stringify(document);
-    const length = { 'content-length': String(Buffer.byteLength(body)) };
-    writeHead(response, 503, block, length, 'x-request-id', id);
-    response.end(request.method === 'HEAD' ? undefined : body);
-    onRefused(request, performance.now() - came);
-  };
+    shed[reason]++;
+    done(REFUSAL);
+  });
+  app.addHook('onClose', async () => {
+    loop.stop();
+    heap.stop();
+  });
+});
+
+/** One for all refusals: a stack trace for each would cost as much as the rest of the answer. */
+const REFUSAL = unavailable('The server is overloaded. Try again in a moment.');
+
+/** Asked on operators' routes alone: elsewhere the answer would tell a right key from a wrong one. */
+function isOperator(request: FastifyRequest): boolean {
+  return request.routeOptions.config.access === 'operator' && request.operatorKey === 'right';
 }
 
-/** Tells a queue that grows from a burst that is being worked off: by how long the first of it waits, not by its length. */
+/** Tells a growing queue from a burst by how long its first has waited, not by its length. */
 class QueueWatch {
   readonly #waitedMs: () => number;
   #longSince: number | undefined;
   #refusedAt = Number.NEGATIVE_INFINITY;
-  #seenAt = 0;
+  #readAt = 0;
 
   constructor(waitedMs: () => number) {
     this.#waitedMs = waitedMs;
   }
 
-  tooLong(now: number): boolean {
+  isLong(now: number): boolean {
     const waited = this.#waitedMs();
-    // Without anyone to look, a frozen process among them, nothing is known of the time between.
-    const gap = now - this.#seenAt > BURST_MS;
-    this.#seenAt = now;
+    // Nothing is known of a time without requests, or in which the process was frozen.
+    const gap = now - this.#readAt > BURST_MS;
+    this.#readAt = now;
     if (waited < LONG_WAIT_MS) {
       this.#longSince = undefined;
       return false;
     }
-    // Right after an overload there are no bursts: what comes is the rest of it.
     const again = now - this.#refusedAt < AFTERMATH_MS;
     if (this.#longSince === undefined || gap) this.#longSince = again ? now - BURST_MS : now;
     if (now - this.#longSince < BURST_MS) return false;
@@ -214,7 +140,7 @@ class QueueWatch {
   }
 }
 
-/** Looks at the event loop while requests come, and at no other time. */
+/** Samples the event loop while requests come. */
 class LoopWatch {
   late = false;
   #wanted = false;
@@ -223,7 +149,8 @@ class LoopWatch {
   #last = performance.eventLoopUtilization();
   #lateInRow = 0;
 
-  look(): void {
+  /** Samples for as long as this is called. */
+  watch(): void {
     this.#wanted = true;
     if (this.#timer !== undefined) return;
     this.#lastAt = performance.now();
@@ -250,53 +177,4 @@ class LoopWatch {
     this.#lateInRow = 0;
     this.late = false;
   }
-}
-
-/** What is in use after a full collection: anything else says more about garbage than about need. */
-export class HeapWatch {
-  readonly #limit: number;
-  readonly #used: () => number;
-  readonly #observer: PerformanceObserver;
-  #full = false;
-  #said = false;
-  #knownAt = Number.NEGATIVE_INFINITY;
-
-  /** Told once for each time that little room is left. */
-  onNearlyFull: () => void = () => {};
-
-  /** @param limit In bytes. @param used Bytes in use at this moment. */
-  constructor(limit: number = heapLimit(), used: () => number = () => getHeapStatistics().used_heap_size) {
-    this.#limit = limit;
-    this.#used = used;
-    this.#observer = new PerformanceObserver((list) => {
-      const full = list
-        .getEntries()
-        .some((entry) => (entry as unknown as GcEntry).detail.kind === MAJOR_COLLECTION);
-      if (full) this.collected(performance.now());
-    });
-    this.#observer.observe({ entryTypes: ['gc'] });
-  }
-
-  /** A full collection has ended. */
-  collected(now: number): void {
-    const share = this.#used() / this.#limit;
-    if (share >= NEARLY_FULL_SHARE && !this.#said) this.onNearlyFull();
-    this.#said = share >= (this.#said ? ROOMY_SHARE : NEARLY_FULL_SHARE);
-    this.#full = share >= FULL_SHARE || (this.full(now) && share >= ROOMY_SHARE);
-    this.#knownAt = now;
-  }
-
-  full(now: number): boolean {
-    return this.#full && now - this.#knownAt < HEAP_KNOWN_MS;
-  }
-
-  stop(): void {
-    this.#observer.disconnect();
-  }
-}
-
-/** `perf_hooks.constants.NODE_PERFORMANCE_GC_MAJOR`: mark and compact. */
-const MAJOR_COLLECTION = 4;
-interface GcEntry {
-  detail: { kind: number };
 }

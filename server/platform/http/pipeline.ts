@@ -8,30 +8,28 @@ import {
   systemCheck,
 } from '../health/standard-checks.ts';
 import { connectionsThatFit } from '../lib/open-files.ts';
-import type { Application, Brought, Part, Platform } from '../parts.ts';
+import type { Application, Platform } from '../parts.ts';
 import { access } from './access/access.ts';
 import { placeOfKey, session } from './access/session.ts';
 import { accessLog } from './access-log.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { apiDescription } from './api-description/api-description.ts';
 import { bodyBudget } from './body-budget.ts';
+import { collect } from './collect-parts.ts';
 import { compression } from './compression.ts';
 import { connections } from './connections.ts';
 import { cors } from './cors.ts';
 import { crossSiteWrites } from './cross-site-writes.ts';
 import { draining } from './draining.ts';
 import { client } from './files/client.ts';
-import { quickFiles } from './files/quick-files.ts';
 import { handlerDeadline } from './handler-deadline.ts';
 import { jsonBodies } from './json-bodies.ts';
-import { metrics, observeBroken, observeRefused } from './metrics.ts';
-import { OverloadFacts, overload, refuseAtTheDoor } from './overload.ts';
+import { metrics, observeBroken } from './metrics.ts';
+import { overload, shedCounts } from './overload.ts';
 import { PROBE_PATHS, probes } from './probes.ts';
 import { answerBrokenConnection, problems, sendEarlyError } from './problems.ts';
-import { sendNotStored } from './quick-response.ts';
-import { postgresStore } from './rate-limit/postgres-store.ts';
 import { rateLimit } from './rate-limit/rate-limit.ts';
-import type { SharedStore } from './rate-limit/shared-counter.ts';
+import { sharedStore } from './rate-limit/shared-store.ts';
 import { requestContext, requestId } from './request-context.ts';
 import { SchemaCompilers } from './schemas.ts';
 import { scrape } from './scrape.ts';
@@ -94,11 +92,11 @@ export async function createPipeline(
   // Every request, in this order.
   await app.register(requestContext);
   await app.register(draining, { lifecycle });
-  const most = connectionsThatFit(config.http.maxConnections, config.database.poolSize, (text) =>
+  const max = connectionsThatFit(config.http.maxConnections, config.database.poolSize, (text) =>
     log.warn(text),
   );
-  await app.register(connections, { server, most, trusts, alwaysAnswered: PROBE_PATHS, lifecycle });
-  app.decorate('overload', new OverloadFacts());
+  await app.register(connections, { server, max, trusts, alwaysAnswered: PROBE_PATHS, lifecycle });
+  app.decorate('overload', { shed: shedCounts() });
   const { enabled } = config.metrics;
   await app.register(metrics, { enabled, database, probeSources });
   await app.register(accessLog);
@@ -136,7 +134,7 @@ export async function createPipeline(
   await app.register(rateLimit, {
     ...config.rateLimit,
     lifecycle,
-    shared: await sharedLimits(platform, app),
+    shared: await sharedStore(platform, app),
   });
   await app.register(status, { sources: probeSources, ...about });
   await app.register(session, { token: platform.signInToken, keyIn: placeOfKey(config, platform.settings) });
@@ -150,12 +148,12 @@ export async function createPipeline(
   // The API: held while starting, refused quickly while the database is away.
   await app.register(async (api) => {
     api.addHook('onRequest', (_request, reply, done) => {
-      sendNotStored(reply);
+      reply.header('cache-control', 'no-store');
       done();
     });
+    await api.register(overload, { waitedMs: () => database.waitedMs() });
     await api.register(startupHold, { lifecycle, holdMs: config.startupHoldMs });
     await api.register(handlerDeadline, { limitMs: config.http.requestTimeoutMs });
-    await api.register(overload, { waitedMs: () => database.waitedMs() });
     for (const part of parts.all) {
       const { routes } = part;
       if (routes) await api.register((scope) => routes.call(part, scope));
@@ -179,61 +177,5 @@ export async function createPipeline(
   });
 
   await app.ready();
-  const anyHost = config.allowedHosts.length === 0;
-  const handler = quickFiles(app, { lifecycle, anyHost, hsts: config.hsts, trusts });
-  const never = ['/api/status', '/api/monitoring/', '/api/operations/', '/api/docs', '/api/openapi.json'];
-  const headers = app.securityHeaders;
-  return {
-    app,
-    handler: refuseAtTheDoor(handler, app.overload, {
-      features: '/api/',
-      never,
-      headers,
-      requestId,
-      onRefused: (request, ms) => observeRefused(app, request, ms),
-    }),
-    schemas,
-  };
-}
-
-/**
- * What all parts bring, together.
- *
- * @throws Error where two parts, or two alert rules or findings, have one name.
- */
-function collect({ modules, features, checks = [] }: Application) {
-  const all: readonly Part[] = [...modules, ...features];
-  const once = <Item extends { readonly name: string }>(kind: string, items: readonly Item[]) => {
-    const twice = items.find(({ name }, index) => items.findIndex((one) => one.name === name) !== index);
-    if (twice) throw new Error(`Two ${kind} are called '${twice.name}': rename one of them.`);
-    return items;
-  };
-  return {
-    all: once('parts', all),
-    checks: [...checks, ...all.flatMap((part) => part.checks ?? [])],
-    metrics: all.flatMap((part) => part.metrics ?? []),
-    contentSources: all.map((part) => part.contentSources ?? {}),
-    alertRules: once(
-      'alert rules',
-      all.flatMap((part) => part.alertRules ?? []),
-    ),
-    findings: once(
-      'findings',
-      all.flatMap((part) => part.findings ?? []),
-    ),
-  } satisfies Brought & Record<string, unknown>;
-}
-
-/** Where the limits of all replicas are counted, if they are counted together. */
-async function sharedLimits(
-  { config, database, log, probeSources: { checks } }: Platform,
-  app: FastifyInstance,
-): Promise<SharedStore | undefined> {
-  if (config.rateLimit.store === 'postgres') return { store: postgresStore(database.db) };
-  if (config.rateLimit.store !== 'redis' || config.redisUrl === undefined) return undefined;
-  const { connectRedis, redisCheck } = await import('./rate-limit/redis-store.ts');
-  const redis = connectRedis(config.redisUrl, log as FastifyBaseLogger);
-  app.addHook('onClose', () => redis.disconnect());
-  checks.register(redisCheck(redis));
-  return { redis };
+  return { app, handler: app.routing, schemas };
 }

@@ -37,7 +37,7 @@ const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
   FST_ERR_CTP_INVALID_TYPE: ['unsupported-media-type', 'Send the body as application/json.'],
   FST_ERR_BAD_URL: ['bad-request', 'The address is not a well-formed path.'],
   FST_ERR_MAX_PARAM_LENGTH: ['uri-too-long', 'A part of the address is longer than any that exists here.'],
-  FST_ERR_HANDLER_TIMEOUT: ['handler-timeout', 'Nothing was answered in time. Try again in a moment.'],
+  FST_ERR_HANDLER_TIMEOUT: ['handler-timeout', 'The request took too long. Try again in a moment.'],
 };
 
 interface Answer {

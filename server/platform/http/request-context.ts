@@ -7,7 +7,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { sendLine } from './quick-response.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -75,7 +74,7 @@ export function outgoingHeaders(request: FastifyRequest): Record<string, string>
 export const requestContext = fp(async (app) => {
   app.decorateRequest('trace', undefined);
   app.addHook('onRequest', (request, reply, done) => {
-    sendLine(reply, 'x-request-id', request.id);
+    reply.header('x-request-id', request.id);
     const { traceparent } = request.headers;
     if (typeof traceparent === 'string') request.trace = readTraceparent(traceparent);
     done();

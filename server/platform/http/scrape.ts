@@ -8,7 +8,6 @@ import { scrape as contract } from '#contracts/metrics.ts';
 import { ProblemError } from '../lib/problem.ts';
 import type {} from './access/access.ts';
 import type {} from './metrics.ts';
-import { sendNotStored } from './quick-response.ts';
 import type {} from './rate-limit/rate-limit.ts';
 
 export async function scrape(app: FastifyInstance): Promise<void> {
@@ -18,7 +17,7 @@ export async function scrape(app: FastifyInstance): Promise<void> {
     schema: contract.schema as FastifySchema,
     config: enabled ? { access: 'operator', quiet: true, limit: 'local' } : { access: 'public' },
     async handler(_request, reply) {
-      sendNotStored(reply);
+      reply.header('cache-control', 'no-store');
       if (!enabled) throw new ProblemError('not-found', 'ENABLE_METRICS is false: nothing is measured here.');
       const { contentType, text } = await app.metricsRegistry.scrape();
       return reply.type(contentType).send(text);

@@ -12,7 +12,6 @@ import { Socket } from 'node:net';
 import type { FastifyHelmetOptions } from '@fastify/helmet';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { HeaderBlock, sendBlock } from './quick-response.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -124,10 +123,11 @@ export async function securityHeaderBlock(
 export const securityHeaders = fp<SecurityHeadersOptions>(async (app, { hsts, ...options }) => {
   const always = await securityHeaderBlock(options);
   app.decorate('securityHeaders', always);
-  const plain = new HeaderBlock(always);
-  const overTls = hsts ? new HeaderBlock({ ...always, 'strict-transport-security': hsts }) : plain;
+  // One by one from a list: `reply.headers` takes a fifth longer.
+  const headers = Object.entries(always);
   app.addHook('onRequest', (request, reply, done) => {
-    sendBlock(reply, overTls !== plain && isOverTls(request) ? overTls : plain);
+    for (const [name, value] of headers) reply.header(name, value);
+    if (hsts && isOverTls(request)) reply.header('strict-transport-security', hsts);
     done();
   });
 });

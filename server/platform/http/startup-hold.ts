@@ -1,14 +1,14 @@
 /**
- * Holds a request that comes before the application is ready, and lets it go on once it is: a cold start shows a
- * visitor a pause, not an error.
+ * Holds a request that comes while the application starts, and lets it go on once it is ready: a cold start shows a visitor
+ * a pause, not an error.
  *
- * It stands around the features alone. Pages, files, probes and `/api/status` answer at any time.
+ * It stands around the features alone. Pages, files, probes and `/api/status` are answered in every state.
  */
 import fp from 'fastify-plugin';
 import type { Lifecycle } from '../health/lifecycle.ts';
-import { ProblemError } from '../lib/problem.ts';
+import { unavailable } from '../lib/problem.ts';
 
-/** Each held request costs a socket and a few kilobytes; more than this is a flood, not a cold start's visitors. */
+/** Each held request costs a socket and a few kilobytes; more than this is a flood. */
 const MAX_HELD = 1_000;
 
 export interface StartupHoldOptions {
@@ -20,37 +20,26 @@ export interface StartupHoldOptions {
 export const startupHold = fp<StartupHoldOptions>(async (app, { lifecycle, holdMs }) => {
   const held = new Set<() => void>();
   const refusal = () =>
-    new ProblemError(
-      'unavailable',
-      lifecycle.problem ?? 'The server is still starting. Try again in a moment.',
-      { headers: { 'retry-after': '1' } },
-    );
+    unavailable(lifecycle.problem ?? 'The server is still starting. Try again in a moment.');
   lifecycle.startupOver.then(() => {
-    for (const goOn of held) goOn();
+    for (const release of held) release();
   });
 
   app.addHook('onRequest', (request, _reply, done) => {
-    if (!lifecycle.startingUp) {
-      done();
-      return;
-    }
+    if (!lifecycle.startingUp) return done();
     // A chunked body would lie in memory in pieces as small as the client likes, uncounted.
-    if (held.size >= MAX_HELD || request.headers['transfer-encoding'] !== undefined) {
-      done(refusal());
-      return;
-    }
-    // A held visitor wants readiness as much as a probe does.
+    if (held.size >= MAX_HELD || request.headers['transfer-encoding'] !== undefined) return done(refusal());
     lifecycle.ask();
     const { socket } = request.raw;
-    const goOn = () => {
-      held.delete(goOn);
+    const release = () => {
+      held.delete(release);
       clearTimeout(timer);
-      socket.off('close', goOn);
+      socket.off('close', release);
       done(lifecycle.started ? undefined : refusal());
     };
-    held.add(goOn);
-    const timer = setTimeout(goOn, holdMs);
-    // Whoever leaves frees the place.
-    socket.once('close', goOn);
+    held.add(release);
+    const timer = setTimeout(release, holdMs);
+    // A client that leaves frees the place.
+    socket.once('close', release);
   });
 });

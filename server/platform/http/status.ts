@@ -6,7 +6,6 @@
 import type { FastifyInstance } from 'fastify';
 import { getStatus, type Status } from '#contracts/status.ts';
 import { type ProbeSources, ready } from '../health/probe-documents.ts';
-import { sendNotStored } from './quick-response.ts';
 
 /** Readiness is read at most this often, in milliseconds. */
 const READ_EVERY_MS = 1_000;
@@ -23,7 +22,7 @@ export async function status(
     ...getStatus,
     config: { access: 'public', quiet: true, limit: 'local' },
     handler(_request, reply): Status {
-      sendNotStored(reply);
+      reply.header('cache-control', 'no-store');
       const { state, startup } = lifecycle;
       const isReady = state === 'ready';
       const now = performance.now();

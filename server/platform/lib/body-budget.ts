@@ -1,15 +1,15 @@
 /** Up to this size a body is small. */
 export const SMALL_BYTES = 16 * 1_024;
-/** Large bodies leave the last quarter to small ones, so that they alone cannot stop every write. */
+/** Large bodies leave the last quarter to small ones. */
 const LARGE_SHARE = 0.75;
-/** No client takes more than this part of what the others leave, but for its first body: so a few cannot take all. */
+/** A client's first body aside, no client takes more than this share of what the others leave. */
 const CLIENT_SHARE = 0.25;
 
 /**
- * What all request bodies under way may hold together, in bytes.
+ * Counts the memory that request bodies may use.
  *
- * A body is reserved whole when its request arrives, before any of it is read, and given back when its answer is out or its
- * client has left. A single body is admitted however large it is, so that a route with a large limit works everywhere.
+ * A body is reserved whole when its request arrives, and released when its answer is out or its client has left. A single body
+ * is admitted at any size, so that a route with a large limit works everywhere.
  */
 export class BodyBudget {
   readonly limit: number;
@@ -26,14 +26,14 @@ export class BodyBudget {
     return this.#used;
   }
 
-  /** @returns How long ago a body was refused, in milliseconds; infinite if none was. */
+  /** @returns Milliseconds since a body was refused; infinite if none was. */
   sinceRefusalMs(now = performance.now()): number {
     return now - this.#refusedAt;
   }
 
   /**
-   * @param client Whose body it is: none may take all.
-   * @returns Whether there is room. If so, the same is to be given back later.
+   * @param client Whose body it is.
+   * @returns Whether there is room. If so, `give` the same back later.
    */
   take(client: string, bytes: number): boolean {
     const own = this.#byClient.get(client) ?? 0;

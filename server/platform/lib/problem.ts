@@ -62,6 +62,10 @@ export class ProblemError extends Error {
   }
 }
 
+/** @returns A 503 that asks the client to try again in a second. */
+export const unavailable = (detail: string): ProblemError =>
+  new ProblemError('unavailable', detail, { headers: { 'retry-after': '1' } });
+
 /**
  * The document for a problem.
  *

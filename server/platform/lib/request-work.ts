@@ -1,35 +1,34 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ProblemError } from './problem.ts';
 
-/** The work that one request set going. */
+/** What one request has started. */
 export interface RequestWork {
-  /** Whether anybody still waits for the answer: false once the time is up, or the client has gone. */
+  /** False once its time is up or its client has gone. */
   wanted(): boolean;
 }
 
 const current = new AsyncLocalStorage<RequestWork>();
 
-/** Runs `handle` and whatever it sets going as the work of one request. */
+/** Runs `handle`, and what it starts, as the work of one request. */
 export function runAsWorkOf(work: RequestWork, handle: () => void): void {
   current.run(work, handle);
 }
 
+export const handlerTimeout = (): ProblemError =>
+  new ProblemError('handler-timeout', 'The request took too long. Try again in a moment.', {
+    headers: { 'retry-after': '1' },
+  });
+
 /**
- * Stands before everything that is worth not beginning when nobody waits for it any more, such as a query.
+ * Called before work that is not worth starting when nobody waits for it, such as a query. Does nothing outside of a request.
  *
- * Outside of a request it does nothing.
- *
- * @throws ProblemError of kind `handler-timeout` when the request's time is up or its client has gone.
+ * @throws ProblemError `handler-timeout` when the request's time is up or its client has gone.
  */
 export function assertStillWanted(): void {
-  if (current.getStore()?.wanted() === false) {
-    throw new ProblemError('handler-timeout', 'Nothing was answered in time. Try again in a moment.', {
-      headers: { 'retry-after': '1' },
-    });
-  }
+  if (current.getStore()?.wanted() === false) throw handlerTimeout();
 }
 
-/** Does what is nobody's in particular, although a request happened to set it going: asking whether the database is there. */
+/** Runs `act` for the whole process, although a request has started it: a probe of the database, for example. */
 export function apartFromRequests<Result>(act: () => Result): Result {
   return current.exit(act);
 }

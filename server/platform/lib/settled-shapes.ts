@@ -1,31 +1,30 @@
 /**
- * Gives V8 what it needs to lay out connections, requests and responses well.
+ * Keeps V8 from storing connections, requests and responses as hash tables, which costs half as much work again for a small
+ * answer (docs/decisions/0021).
  *
- * V8 leaves room in an object for as many properties as its constructor's first seven objects turned out to have. In
- * between it may forget what they had: a full collection drops the layouts of objects that are gone, and at a start, with
- * single probes and much being loaded, there are many. Then later objects get next to no room, V8 gives up at a dozen
- * symbols outside of it (`kFastPropertiesSoftLimit`), and every request and every response is a hash table for as long as
- * the process lives: half as much work again for a small answer. So the first of each are made here, held side by side.
+ * V8 reserves space in an object for as many properties as its constructor's first seven objects had. A full collection
+ * between the seven drops the layouts of those that are gone; then later objects get hardly any space, and beyond a dozen
+ * symbols outside of it (`kFastPropertiesSoftLimit`) V8 makes hash tables of them for as long as the process lives. So the
+ * first of each are made here and held together.
  *
- * It changes nothing but time. settled-shapes.test.ts says whether this version of Node still needs it.
+ * It changes nothing but time. settled-shapes.test.ts fails when Node no longer needs it; look again in 2027-05, with Node 26.
  */
-import { IncomingMessage, type ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
-/** What V8 looks at, and one more (`JSFunction::kSlackTrackingCounterStart`, `kGenerousAllocationCount`). */
-const LOOKED_AT = 8;
+/** The objects that V8 looks at, and one more (`JSFunction::kSlackTrackingCounterStart`, `kGenerousAllocationCount`). */
+const OBJECTS = 8;
 
-/** Node sets so many properties more on them once they are in use, and perhaps one more in a version to come. */
+/** How many properties Node adds while they are in use, and one more for a later version. */
 const SET_LATER = { socket: 7 + 1, request: 1 + 1, response: 4 + 1 };
 
-/** @param Response What the port makes its responses with. */
-export function settleShapes(Response: new (request: IncomingMessage) => ServerResponse): void {
+export function settleShapes(): void {
   const held: object[] = [];
-  for (let i = 0; i < LOOKED_AT; i++) {
+  for (let i = 0; i < OBJECTS; i++) {
     const socket = new Socket();
     const request = new IncomingMessage(socket);
     request.httpVersionMajor = request.httpVersionMinor = 1;
-    const response = new Response(request);
+    const response = new ServerResponse(request);
     const made: [object, more: number][] = [
       [socket, SET_LATER.socket],
       [request, SET_LATER.request],

@@ -3,9 +3,9 @@ import { access, constants, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { heapLimit } from '../lib/memory.ts';
 import { MIB } from '../lib/units.ts';
 import type { Logger } from '../logging/logger.ts';
-import { heapLimit } from './heap-limit.ts';
 
 const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
 

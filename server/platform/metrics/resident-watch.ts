@@ -2,57 +2,60 @@ import { memoryLimit, memoryUsage } from '../lib/memory.ts';
 import { collectGarbage } from './heap.ts';
 
 /**
- * Of the container's limit. Above the first the system soon ends the process; below the second there is room again. Buffers,
- * sockets and stacks lie outside of V8's heap, which may be half empty meanwhile.
+ * Shares of the container's limit. Above the first the kernel soon kills the process; below the second there is room again.
+ * Buffers, sockets and stacks lie outside of V8's heap, which may be half empty meanwhile.
  */
 const FULL_SHARE = 0.92;
 const ROOMY_SHARE = 0.85;
-/** Memory is read from a file of the system, which takes some 20 µs. In milliseconds. */
-const LOOK_EVERY_MS = 250;
-/** What looks full may be garbage. A collection stops everything for some tens of milliseconds, so it is rare. */
+/** One reading takes about 20 µs: the system is asked this often. In milliseconds. */
+const READ_EVERY_MS = 250;
+/** Garbage may look like need. A collection stops everything for tens of milliseconds, so it is rare. In milliseconds. */
 const COLLECT_EVERY_MS = 10_000;
-/** One approach to the limit is one line of log, and one that swings is no more in this time. In milliseconds. */
-const SAY_EVERY_MS = 60_000;
+/** In milliseconds. */
+const REPORT_EVERY_MS = 60_000;
 
-/** Resident memory against the container's limit, looked at when a request comes and at no other time. */
+export interface ResidentWatchOptions {
+  /** In bytes; null where there is none: then it is never full. */
+  limit?: number | null;
+  /** @returns Resident bytes now. */
+  resident?: () => number;
+  collect?: () => void;
+  onNearlyFull?: (residentBytes: number, limitBytes: number) => void;
+}
+
+/** Compares resident memory with the container's limit, only when a request comes. */
 export class ResidentWatch {
-  readonly #limit: number | null;
-  readonly #resident: () => number;
-  readonly #collect: () => void;
+  readonly #options: Required<ResidentWatchOptions>;
   #full = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  #readAt = Number.NEGATIVE_INFINITY;
   #collectedAt = Number.NEGATIVE_INFINITY;
-  #saidAt = Number.NEGATIVE_INFINITY;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
-  /** Told when little room is left, with bytes. */
-  onNearlyFull: (resident: number, limit: number) => void = () => {};
-
-  /** @param limit In bytes; null where there is none: then it is never full. */
-  constructor(
-    limit: number | null = memoryLimit(),
-    resident: () => number = () => memoryUsage().rss,
-    collect: () => void = collectGarbage,
-  ) {
-    this.#limit = limit;
-    this.#resident = resident;
-    this.#collect = collect;
+  constructor(options: ResidentWatchOptions = {}) {
+    this.#options = {
+      limit: memoryLimit(),
+      resident: () => memoryUsage().rss,
+      collect: collectGarbage,
+      onNearlyFull: () => {},
+      ...options,
+    };
   }
 
-  /** @param now `performance.now()`. @returns Whether a request is to be refused. */
+  /** @param now `performance.now()`. @returns Whether a request must be refused. */
   full(now: number): boolean {
-    const limit = this.#limit;
-    if (limit === null || now - this.#lookedAt < LOOK_EVERY_MS) return this.#full;
-    this.#lookedAt = now;
-    let resident = this.#resident();
-    if (resident >= limit * FULL_SHARE && now - this.#collectedAt >= COLLECT_EVERY_MS) {
+    const { limit, resident, collect, onNearlyFull } = this.#options;
+    if (limit === null || now - this.#readAt < READ_EVERY_MS) return this.#full;
+    this.#readAt = now;
+    let bytes = resident();
+    if (bytes >= limit * FULL_SHARE && now - this.#collectedAt >= COLLECT_EVERY_MS) {
       this.#collectedAt = now;
-      this.#collect();
-      resident = this.#resident();
+      collect();
+      bytes = resident();
     }
-    this.#full = resident >= limit * (this.#full ? ROOMY_SHARE : FULL_SHARE);
-    if (resident >= limit * ROOMY_SHARE && now - this.#saidAt >= SAY_EVERY_MS) {
-      this.#saidAt = now;
-      this.onNearlyFull(resident, limit);
+    this.#full = bytes >= limit * (this.#full ? ROOMY_SHARE : FULL_SHARE);
+    if (bytes >= limit * ROOMY_SHARE && now - this.#reportedAt >= REPORT_EVERY_MS) {
+      this.#reportedAt = now;
+      onNearlyFull(bytes, limit);
     }
     return this.#full;
   }

@@ -3,10 +3,9 @@ import { performance } from 'node:perf_hooks';
 import type { LifecycleState } from '#contracts/status.ts';
 import type { CheckResult, HealthChecks } from '../health/health-checks.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
-import { memoryUsage } from '../lib/memory.ts';
+import { heapLimit, memoryUsage } from '../lib/memory.ts';
 import { openFilesLimit } from '../lib/open-files.ts';
 import { within } from '../lib/within.ts';
-import { heapLimit } from './heap-limit.ts';
 import { counter, type Family, gauge, type Measure, summary } from './metrics.ts';
 import type { Observations } from './observations.ts';
 

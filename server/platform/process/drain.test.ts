@@ -36,7 +36,7 @@ beforeEach(async () => {
   app = Fastify({ serverFactory: () => port.server });
   await app.register(connections, {
     server: port.server,
-    most: 1_000,
+    max: 1_000,
     alwaysAnswered: new Set<string>(),
     lifecycle,
   });

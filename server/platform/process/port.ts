@@ -9,7 +9,6 @@ import {
 import { type AddressInfo, createServer as createListener, Server as Listener, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../config/config.ts';
-import { QuickResponse } from '../http/quick-response.ts';
 import { settleShapes } from '../lib/settled-shapes.ts';
 import { MIB } from '../lib/units.ts';
 
@@ -53,7 +52,7 @@ export async function openPort(
   answerEarly: (request: IncomingMessage, response: ServerResponse) => boolean,
   { mayMove = false, prefix = '', onAcceptError = () => {} }: PortOptions = {},
 ): Promise<OpenPort> {
-  settleShapes(QuickResponse);
+  settleShapes();
   const server = createServer({
     // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
     connectionsCheckingInterval: 1_000,
@@ -62,7 +61,6 @@ export async function openPort(
     requestTimeout: 0,
     // platform/http/connections.ts refuses a request without Host, so that it is logged and counted.
     requireHostHeader: false,
-    ServerResponse: QuickResponse,
   });
   const last = mayMove && wanted !== 0 ? wanted + PORTS_TO_TRY : wanted;
   for (let port = wanted; ; port++) {

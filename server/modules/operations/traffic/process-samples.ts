@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { memoryLimit } from '../../../platform/lib/memory.ts';
-import { heapLimit } from '../../../platform/metrics/heap-limit.ts';
+import { heapLimit, memoryLimit } from '../../../platform/lib/memory.ts';
 import type { Sampled } from './steps.ts';
 
 /** What a process used between two samples. `eventLoopDelayMs` is the 99th percentile. */

@@ -10,7 +10,6 @@ import { readSession, type Session, signIn, signOut } from '#contracts/session.t
 import type { Config } from '../../config/config.ts';
 import type { EffectiveSetting } from '../../config/reader.ts';
 import { ProblemError } from '../../lib/problem.ts';
-import { sendNotStored } from '../quick-response.ts';
 import type { OperatorSession } from './operator-sessions.ts';
 import type {} from './operators.ts';
 import type { SignInToken } from './sign-in-token.ts';
@@ -25,7 +24,7 @@ export const session: FastifyPluginAsyncTypebox<{
 }> = async (app, { token: startToken, keyIn }) => {
   const { operators } = app;
   app.addHook('onRequest', (_request, reply, done) => {
-    sendNotStored(reply);
+    reply.header('cache-control', 'no-store');
     done();
   });
 

@@ -45,8 +45,8 @@ const TYPES: Record<string, string> = {
 const isHashed = (url: string) => url.startsWith('/assets/');
 const cacheControlOf = (url: string) => (isHashed(url) ? 'public, max-age=31536000, immutable' : 'no-cache');
 
-/** What the requests for a file are counted under: there are many files, and each build gives them other names. */
-export const countedAs = (url: string): string => (isHashed(url) ? '/assets/*' : '/*');
+/** What requests for a file are counted under: there are many files, and each build names them anew. */
+const countedAs = (url: string): string => (isHashed(url) ? '/assets/*' : '/*');
 
 export interface ClientOptions {
   /** The client as Vite built it. */
@@ -55,13 +55,6 @@ export interface ClientOptions {
   largestInMemory?: number;
   /** Files beyond this total are streamed as well, in bytes. */
   mostInMemory?: number;
-}
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** The files that are in memory, by path; none where Vite serves them. */
-    files?: ReadonlyMap<string, Resource>;
-  }
 }
 
 /**
@@ -84,7 +77,6 @@ async function addClient(app: FastifyInstance, options: ClientOptions): Promise<
   // A colon in a file's name is no parameter.
   const pattern = (url: string) => encodeURI(url).replaceAll(':', '::');
   resources.set('/', page);
-  app.decorate('files', resources);
   for (const [url, resource] of resources) {
     app.get(pattern(url), quiet(url), (request, reply) => sendResource(resource, request, reply));
   }

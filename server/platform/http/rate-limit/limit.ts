@@ -1,8 +1,8 @@
+import type { FastifyReply } from 'fastify';
 import { ProblemError } from '../../lib/problem.ts';
-import { sendLine } from '../quick-response.ts';
 import { FixedWindows } from './fixed-windows.ts';
 
-type Reply = Parameters<typeof sendLine>[0];
+type Reply = Pick<FastifyReply, 'header'>;
 
 /** PostgreSQL's `integer` and Node's timers end here: 24.8 days. */
 const MAX_WINDOW_MS = 2_147_483_647;
@@ -42,8 +42,8 @@ export class Limit {
   admit(reply: Reply, hits: number, endsInMs: number): ProblemError | undefined {
     // No more than the policy says: (now + 60_000) - now can be 60_000.000_000_1, and a store can name an old time.
     const wait = Math.min(seconds(endsInMs), this.#windowSeconds);
-    sendLine(reply, 'ratelimit-policy', this.#policy);
-    sendLine(reply, 'ratelimit', `"${this.name}";r=${Math.max(0, this.max - hits)};t=${wait}`);
+    reply.header('ratelimit-policy', this.#policy);
+    reply.header('ratelimit', `"${this.name}";r=${Math.max(0, this.max - hits)};t=${wait}`);
     if (hits <= this.max) return undefined;
     this.refused++;
     return new ProblemError(

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { heapLimit } from './heap-limit.ts';
+import { heapLimit } from './memory.ts';
 
 const MIB = 2 ** 20;
 
@@ -17,7 +17,7 @@ it.each([
 });
 
 it('a process reads it from NODE_OPTIONS', () => {
-  const file = join(import.meta.dirname, 'heap-limit.ts');
+  const file = join(import.meta.dirname, 'memory.ts');
   const script = `import(${JSON.stringify(file)}).then(({ heapLimit }) => console.log(heapLimit()))`;
   const env = { PATH: process.env.PATH, NODE_OPTIONS: '--max-old-space-size=300' };
   expect(Number(execFileSync(process.execPath, ['-e', script], { env }))).toBe(300 * MIB);
