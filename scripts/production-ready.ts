@@ -21,7 +21,9 @@ class UsageError extends Error {}
 
 async function main([given, ...more]: string[]): Promise<number> {
   if (more.length > 0 || given?.startsWith('-')) throw new UsageError(USAGE);
-  const own = given === undefined ? loadConfig(settings).config : undefined;
+  // The server that is asked has the database; here any address will do.
+  const env = { DATABASE_URL: 'postgres://127.0.0.1', ...process.env };
+  const own = given === undefined ? loadConfig(settings, env).config : undefined;
   const base = URL.parse(given ?? `http://localhost:${own?.listen.port}`);
   if (base === null || !/^https?:$/.test(base.protocol))
     throw new UsageError(`'${given}' is not an address.\n${USAGE}`);

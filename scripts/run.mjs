@@ -9,9 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { build, buildIsCurrent } from './launcher/build.mjs';
 import { developServer } from './launcher/dev.mjs';
 import { provide } from './launcher/packages.mjs';
-import { Ended, endTogether, run, start, stopSignal } from './launcher/processes.mjs';
+import { Ended, endTogether, run, start, stop, stopSignal } from './launcher/processes.mjs';
 import { FLAGS, MAIN } from './launcher/server.mjs';
 import { say, step } from './launcher/words.mjs';
+import { keepPostgres } from './postgres/keep.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -27,11 +28,17 @@ const bin = {
 
 /**
  * Task → what must be in place (`packages`: all of them, or those that a build needs; `build`: a current one) → what runs.
- * `configured` tasks read the application's configuration, and NODE_ENV is settled for them.
+ * `configured` tasks read the application's configuration, and NODE_ENV is settled for them. Those with a `database` get a
+ * PostgreSQL of this clone's own where none is configured: it starts with the task, or before it.
  */
 const tasks = {
-  start: { packages: neededToStart, build: true, configured: true, run: serve },
-  dev: { packages: 'all', configured: true, run: (node, args) => developServer(root, node, args) },
+  start: { packages: neededToStart, build: true, configured: true, database: 'with', run: serve },
+  dev: {
+    packages: 'all',
+    configured: true,
+    database: 'with',
+    run: (node, args) => developServer(root, node, args),
+  },
   build: { packages: 'shipped', run: (node, args) => build(root, node, { quiet: false, args }) },
 
   test: suite('unit'),
@@ -57,12 +64,19 @@ const tasks = {
     packages: neededToStart,
     build: true,
     configured: true,
-    run: program('dist/server/main.js', 'migrate'),
+    database: 'before',
+    run: program(MAIN, 'migrate'),
   },
-  'db:studio': { packages: 'all', configured: true, run: program(WITH_DATABASE, bin.drizzle, 'studio') },
+  'db:studio': {
+    packages: 'all',
+    configured: true,
+    database: 'before',
+    run: program(WITH_DATABASE, bin.drizzle, 'studio'),
+  },
   'db:push': {
     packages: 'all',
     configured: true,
+    database: 'before',
     refuse: pushInProduction,
     run: program(WITH_DATABASE, bin.drizzle, 'push'),
   },
@@ -95,7 +109,28 @@ async function main([name, ...args]) {
       build(root, node, { quiet: true }),
     );
   }
-  return task.run(node, args);
+  const isMissing = task.database && !isProduction() && !databaseIsConfigured();
+  return isMissing ? withPostgres(node, task, args) : task.run(node, args);
+}
+
+/** Runs a task with a PostgreSQL of this clone's own, which ends with the last task that uses it. */
+async function withPostgres(node, task, args) {
+  const database = JSON.parse(readFileSync('package.json', 'utf8')).name;
+  const postgres = await keepPostgres({ folder: '.data/postgres', database, log: say, node });
+  process.env.DATABASE_URL = postgres.url;
+  let failure;
+  const ready = postgres.ready.catch(({ message }) => {
+    failure = new Ended(message, 1);
+    stop();
+  });
+  try {
+    if (task.database === 'before') await ready;
+    const code = failure ? undefined : await task.run(node, args);
+    if (failure) throw failure;
+    return code;
+  } finally {
+    await postgres.release();
+  }
 }
 
 /** A project of vitest.config.ts. Some tests start the server as it is shipped. */
@@ -113,14 +148,14 @@ async function serve(node, args) {
   return (await start(node, [...FLAGS, MAIN, ...args], { server: true }).ended).code;
 }
 
-/** A finished build runs by itself. Only the embedded database of development is a package. */
+/** A finished build runs by itself. Only the PostgreSQL of development is a package. */
 function neededToStart(stale) {
   if (!isProduction() && !databaseIsConfigured()) return 'all';
   return stale ? 'shipped' : 'none';
 }
 
 function databaseIsConfigured() {
-  const names = ['DATABASE_URL', 'DATABASE_URL_FILE', 'PGHOST'];
+  const names = ['DATABASE_URL', 'DATABASE_URL_FILE', 'PGHOST', 'PGDATABASE'];
   if (names.some(isSet)) return true;
   const file = existsSync('.env') ? readFileSync('.env', 'utf8') : '';
   return new RegExp(`^\\s*(export\\s+)?(${names.join('|')})\\s*=\\s*\\S`, 'm').test(file);

@@ -123,17 +123,21 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
     ['kill -TERM on npm', (npm: number) => process.kill(npm, 'SIGTERM')],
     ['kill -KILL on npm', (npm: number) => process.kill(npm, 'SIGKILL')],
     ['kill -KILL on the launcher', (_npm: number, launcher: number) => process.kill(launcher, 'SIGKILL')],
-  ])('leaves no server and no PostgreSQL behind after %s', async (_how, end) => {
+    [
+      'kill -KILL on the server',
+      (_npm: number, _launcher: number, server: number) => process.kill(server, 'SIGKILL'),
+    ],
+  ])('leaves no server and no PostgreSQL behind after %s', async (how, end) => {
     const { child, ended, output, pid } = await serving(['start']);
     const server = await pid();
-    const guardian = JSON.parse(await fs.readFile(postgresFile('guardian.json'), 'utf8')).pid as number;
+    const keeper = Number(await fs.readFile(postgresFile('keeper.pid'), 'utf8'));
     const postgres = Number.parseInt(await fs.readFile(postgresFile('cluster/postmaster.pid'), 'utf8'), 10);
-    const all = [server, guardian, postgres, await parentOf(server)];
+    const all = [server, keeper, postgres, await parentOf(server)];
     expect(all.map(isAlive)).toEqual([true, true, true, true]);
     // Everything was current: nothing to say.
     expect(output()).not.toMatch(/Install|Build/);
 
-    end(child.pid as number, all[3] as number);
+    end(child.pid as number, all[3] as number, server);
     await ended;
     await until(
       () => !all.some(isAlive),
@@ -141,7 +145,7 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
       () => `Still there: ${all.filter(isAlive)}\n${output()}`,
     );
     // Drained, not cut off; and told once.
-    expect(output()).toContain('draining → stopped');
+    if (how !== 'kill -KILL on the server') expect(output()).toContain('draining → stopped');
     expect(output()).not.toContain('exiting now');
   });
 
@@ -161,6 +165,31 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
     } finally {
       await fs.rename(join(clone, 'hidden'), join(clone, 'node_modules'));
     }
+  });
+
+  it('twice in one folder shares one PostgreSQL, which stays for the second', async () => {
+    const postgres = async () =>
+      Number.parseInt(await fs.readFile(postgresFile('cluster/postmaster.pid'), 'utf8'), 10);
+    const first = await serving(['start']);
+    const shared = await postgres();
+    const second = await serving(['start']);
+    process.kill(await parentOf(await first.pid()), 'SIGTERM');
+    await first.ended;
+    expect(await second.status('/ready')).toBe(200);
+    expect(await postgres()).toBe(shared);
+    process.kill(await parentOf(await second.pid()), 'SIGTERM');
+    await second.ended;
+    expect(isAlive(shared)).toBe(false);
+  });
+
+  it('says what is wrong with the data, and ends with 1', async () => {
+    const version = postgresFile('cluster/PG_VERSION');
+    const ours = await fs.readFile(version, 'utf8');
+    await fs.writeFile(version, '13\n');
+    const { ended, output } = npm(['start'], { PORT: String(await freePort()) });
+    expect(await ended).toBe(1);
+    expect(output()).toContain('PostgreSQL 13 wrote the development database');
+    await fs.writeFile(version, ours);
   });
 
   it("ends with the server's exit code", async () => {
@@ -196,7 +225,7 @@ describe.skipIf(process.platform === 'win32')('npm run dev', () => {
 
     process.kill(-(child.pid as number), 'SIGINT');
     await ended;
-    await until(() => !isAlive(last) && !existsSync(postgresFile('guardian.json')), 60_000, output);
+    await until(() => !isAlive(last) && !existsSync(postgresFile('keeper.pid')), 60_000, output);
   });
 });
 

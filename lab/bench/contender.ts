@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startEmbeddedPostgres } from '../../server/platform/database/embedded/embedded.ts';
+import { keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { freePort, ROOT } from '../../tests/support/server.ts';
 
 export const CONTENDERS: string = join(ROOT, 'lab/bench/contenders');
@@ -68,12 +68,13 @@ export async function withDatabase(
   leaveServerCore();
   // In memory where there is such a place: writing hundreds of megabytes of log to a disk stops everybody now and then.
   const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bench-'));
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(ROOT, '.data/bench-postgres'),
+  const postgres = await keepPostgres({
+    folder: join(ROOT, '.data/bench-postgres'),
     database: name,
     durable: false,
     log: () => {},
   });
+  await postgres.ready;
   try {
     await run(postgres.url, folder);
   } finally {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../server/platform/database/embedded/embedded.ts';
+import { keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { freePort, ROOT } from '../../tests/support/server.ts';
 
 const IDLE_MS = 60_000;
@@ -12,12 +12,13 @@ const SETTLE_MS = 15_000;
 
 /** What a ready server does in a minute without a single request: queries, and timers that fire. */
 export async function idleSuite(): Promise<void> {
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(ROOT, '.data/bench-postgres'),
+  const postgres = await keepPostgres({
+    folder: join(ROOT, '.data/bench-postgres'),
     database: 'idle',
     durable: false,
     log: () => {},
   });
+  await postgres.ready;
   // The cluster's own housekeeping counts as transactions of this database.
   await setting(postgres.url, 'alter system set autovacuum = off');
   const port = await freePort();

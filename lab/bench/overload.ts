@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../server/platform/database/embedded/embedded.ts';
+import { keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { ROOT } from '../../tests/support/server.ts';
 import { startContender } from './contender.ts';
 import { flightline } from './json.ts';
@@ -14,12 +14,13 @@ const POOL = process.env.BENCH_POOL ?? '2';
 
 /** Five times as many requests as can be served, on a route of 5 ms database work: what is still served, and what else. */
 export async function overloadSuite(): Promise<void> {
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(ROOT, '.data/bench-postgres'),
+  const postgres = await keepPostgres({
+    folder: join(ROOT, '.data/bench-postgres'),
     database: 'overload',
     durable: false,
     log: () => {},
   });
+  await postgres.ready;
   const ours = flightline(postgres.url);
   const env = { ...ours.env, LOG_LEVEL: 'fatal', DB_POOL_SIZE: POOL };
   const server = await startContender({ ...ours, name: 'this server', env });

@@ -55,7 +55,7 @@ export async function queriesSuite(): Promise<void> {
     const pool = new pg.Pool({ connectionString, max: AT_ONCE });
     const ours = flightline(connectionString);
     const server = await startContender({ ...ours, name: 'this server' });
-    // The embedded server closes what is still open when it ends.
+    // PostgreSQL closes what is still open when it ends.
     pool.on('error', () => {});
     const contenders = {
       'pg, named statements': byHand(pool),

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startEmbeddedPostgres } from '../../server/platform/database/embedded/embedded.ts';
+import { keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { ROOT } from '../../tests/support/server.ts';
 import { startContender } from './contender.ts';
 import { flightline } from './json.ts';
@@ -16,12 +16,13 @@ const UPLOAD_BYTES_PER_SECOND = 32 * 1_024;
 
 /** Thousands of clients that send headers, bodies or read answers as slowly as they can, and a few honest ones. */
 export async function slowClientsSuite(): Promise<void> {
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(ROOT, '.data/bench-postgres'),
+  const postgres = await keepPostgres({
+    folder: join(ROOT, '.data/bench-postgres'),
     database: 'slow_clients',
     durable: false,
     log: () => {},
   });
+  await postgres.ready;
   const ours = flightline(postgres.url);
   const env = { ...ours.env, LOG_LEVEL: 'fatal', BODY_LIMIT_BYTES: `${2 ** 20}` };
   const server = await startContender({ ...ours, name: 'this server', env });

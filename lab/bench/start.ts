@@ -5,7 +5,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FLAGS, MAIN } from '../../scripts/launcher/server.mjs';
-import { startEmbeddedPostgres } from '../../server/platform/database/embedded/embedded.ts';
+import { keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { freePort, ROOT } from '../../tests/support/server.ts';
 import { keep, print, type Table } from './results.ts';
 
@@ -30,12 +30,13 @@ interface Starter {
 
 /** Spawn to open, spawn to ready, and memory at rest, against bare Fastify's first answer. */
 export async function startSuite(): Promise<void> {
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(ROOT, '.data/bench-postgres'),
+  const postgres = await keepPostgres({
+    folder: join(ROOT, '.data/bench-postgres'),
     database: 'bench',
     durable: false,
     log: () => {},
   });
+  await postgres.ready;
   const env = { DATABASE_URL: postgres.url, NODE_ENV: 'production' };
   const paths = ['/live', '/ready'];
   const bare = [join(ROOT, 'lab/bench/contenders/bare-fastify.mjs')];

@@ -2,10 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '../../server/platform/database/embedded/embedded.ts';
+import { type KeptPostgres, keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { databaseUrl, query } from '../../tests/support/postgres.ts';
 import { ROOT } from '../../tests/support/server.ts';
 import { runService, service } from './compose.ts';
@@ -72,13 +69,14 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
 }
 
 /** A PostgreSQL of its own, because roles belong to a whole cluster. */
-async function startDatabase(): Promise<EmbeddedPostgres> {
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(ROOT, '.data', 'packaging-postgres'),
+async function startDatabase(): Promise<KeptPostgres> {
+  const postgres = await keepPostgres({
+    folder: join(ROOT, '.data', 'packaging-postgres'),
     database: 'postgres',
     log: () => {},
     durable: false,
   });
+  await postgres.ready;
   await query(postgres.url, `drop database if exists ${DATABASE} with (force)`);
   await query(postgres.url, `drop role if exists app, app_owner, ${ADMINISTRATOR}`);
   await query(postgres.url, `create role ${ADMINISTRATOR} login createrole password 'administrator'`);

@@ -56,8 +56,7 @@ const TEXT: readonly (readonly [text: RegExp, places: RegExp, why: string])[] = 
   ],
   [
     /\bprocess\.(?:exit|on|once)\(/,
-    // The guardian of the embedded PostgreSQL is a process of its own.
-    /^server\/(?:platform\/process\/|platform\/database\/embedded\/embedded-guardian|main\.ts)/,
+    /^server\/(?:platform\/process\/|main\.ts)/,
     'Only platform/process ends the process and listens to its signals.',
   ],
 ];

@@ -109,6 +109,11 @@ export function endTogether() {
   });
 }
 
+/** Ends every child, as SIGTERM would. */
+export function stop() {
+  passOn('SIGTERM');
+}
+
 function passOn(signal) {
   if (!stopSignal.aborted) stopping.abort(new Ended(`Stopped by ${signal}`, 128 + constants.signals[signal]));
   for (const entry of children) {

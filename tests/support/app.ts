@@ -65,8 +65,7 @@ export async function createTestApp(
       },
     },
   );
-  const connection = config.database.connection ?? {};
-  const database = createDatabase({ ...config.database, connection, applicationName: 'test' }, log);
+  const database = createDatabase({ ...config.database, applicationName: 'test' }, log);
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
   const server = createServer({ requireHostHeader: false });

@@ -25,16 +25,19 @@ export function file(name: string, content: string): string {
 }
 
 export const load = (env: Env) => loadConfig({}, env, folder, false);
-export const development = (env: Env = {}) => load({ NODE_ENV: 'development', ...env });
+export const development = (env: Env = {}) => load({ NODE_ENV: 'development', DATABASE_URL: LOCAL, ...env });
 export const production = (env: Env = {}) => load({ DATABASE_URL: LOCAL, ...env });
 
-/** What `loadConfig` refuses, as `VARIABLE problem → remedy`. */
-export function refused(attempt: () => unknown): string[] {
+export function errorOf(attempt: () => unknown): ConfigError {
   try {
     attempt();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ variable, problem, remedy }) => `${variable} ${problem} → ${remedy}`);
+    return error;
   }
   throw new Error('nothing was refused');
 }
+
+/** What `loadConfig` refuses, as `VARIABLE problem → remedy`. */
+export const refused = (attempt: () => unknown): string[] =>
+  errorOf(attempt).problems.map(({ variable, problem, remedy }) => `${variable} ${problem} → ${remedy}`);

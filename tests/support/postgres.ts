@@ -1,10 +1,7 @@
 import { resolve } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
-import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '../../server/platform/database/embedded/embedded.ts';
+import { type KeptPostgres, keepPostgres } from '../../scripts/postgres/keep.mjs';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -21,14 +18,16 @@ export interface TestDatabase {
 }
 
 /** Starts or joins the cluster that all test runs of this clone share. It never syncs to disk: nothing in it is kept. */
-export function startTestPostgres(): Promise<EmbeddedPostgres> {
-  return startEmbeddedPostgres({
-    dataDir: resolve(import.meta.dirname, '../../.data/test-postgres'),
+export async function startTestPostgres(): Promise<KeptPostgres> {
+  const postgres = await keepPostgres({
+    folder: resolve(import.meta.dirname, '../../.data/test-postgres'),
     database: 'postgres',
     log: () => {},
     durable: false,
     maxConnections: 300,
   });
+  await postgres.ready;
+  return postgres;
 }
 
 let created = 0;

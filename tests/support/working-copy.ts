@@ -20,7 +20,7 @@ export async function copyFiles(): Promise<string> {
   return copy;
 }
 
-/** The environment of a person at a terminal: nothing of this test run, and no database but the embedded one. */
+/** The environment of a person at a terminal: nothing of this test run, and no database but the launcher's. */
 export function environment(): NodeJS.ProcessEnv {
   const foreign =
     /^(VITEST|NODE_ENV$|NODE_OPTIONS$|NODE_V8|DEV$|PROD$|TEST$|MODE$|SSR$|npm_|PG|DATABASE_|PORT$)/;

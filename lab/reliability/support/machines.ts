@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../../server/platform/database/embedded/embedded.ts';
+import { keepPostgres } from '../../../scripts/postgres/keep.mjs';
 import { freePort } from '../../../tests/support/server.ts';
 import { until } from '../../../tests/support/until.ts';
 
@@ -104,19 +104,20 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'postgres-'));
   // Another account runs it where this one is root.
   await chmod(folder, 0o755);
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(folder, 'data'),
+  const postgres = await keepPostgres({
+    folder: join(folder, 'data'),
     database: 'reliability',
     log: () => {},
     maxConnections: 100,
   });
+  await postgres.ready;
   // It keeps PostgreSQL running; while it stands still nobody does.
-  const guardian = JSON.parse(await readFile(join(folder, 'data', 'guardian.json'), 'utf8')).pid as number;
+  const keeper = Number(await readFile(join(folder, 'data', 'keeper.pid'), 'utf8'));
   // Whatever becomes of this process, nobody is left standing still.
   process.once('exit', wake);
   function wake() {
     try {
-      process.kill(guardian, 'SIGCONT');
+      process.kill(keeper, 'SIGCONT');
     } catch {
       // It has ended.
     }
@@ -137,7 +138,7 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
     url: postgres.url,
     async stop() {
       const server = Number.parseInt((await answers()) ?? '', 10);
-      process.kill(guardian, 'SIGSTOP');
+      process.kill(keeper, 'SIGSTOP');
       process.kill(server, 'SIGINT');
       await until('PostgreSQL to stop', async () => (await answers()) === undefined);
     },

@@ -81,7 +81,6 @@ const FAULTS: [
   ['tls', 'fail', /without TLS/, { PUBLIC_URL: 'http://app.example.com' }],
   ['proxies', 'fail', /10\.1\.2\.3 sends/, {}, { untrustedProxy: '10.1.2.3' }],
   ['hosts', 'warn', /any Host/, { ALLOWED_HOSTS: undefined }],
-  ['database', 'fail', /embedded/, { NODE_ENV: 'development', DATABASE_URL: undefined }],
   ['database', 'fail', /did not answer/, {}, { database: undefined }],
   ['database', 'fail', /PostgreSQL 13/, {}, answers({ version: 130_010 })],
   ['database', 'fail', /placeholder/, { DATABASE_URL: 'postgres://app:password@db.example.com/app' }],

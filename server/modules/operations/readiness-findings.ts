@@ -116,12 +116,11 @@ export function proxyFinding({ config: { trustProxy }, untrustedProxy }: Deploym
 }
 
 export function databaseFinding({ config: { database }, database: facts }: Deployment): Finding {
-  if (database.embedded) return fail('It is the embedded PostgreSQL, for development.', 'Set DATABASE_URL.');
   if (facts === undefined) return fail('It did not answer in time.', 'See docs/runbook.md#the-database.');
   const { version, superuser } = facts;
   const name = `PostgreSQL ${Math.floor(version / 10_000)}`;
   if (version < 140_000) return fail(`It is ${name}; the oldest supported version is 14.`, 'Upgrade it.');
-  const { host = '', password = '' } = database.connection ?? {};
+  const { host, password = '' } = database.connection;
   if (isPlaceholder(password) && !isPrivateHost(host))
     return fail('The password of its role is a placeholder.', 'Change it: alter role … password …');
   return superuser

@@ -29,7 +29,6 @@ describe('defaults', () => {
       listen: { hosts: ['0.0.0.0'], port: 5000, portGiven: false, hostGiven: false, mayMove: false },
       dataDir: join(folder, '.data'),
       database: {
-        embedded: false,
         connection: {
           host: '127.0.0.1',
           port: 5432,
@@ -72,9 +71,8 @@ describe('defaults', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('development differs in the database, the address, the secrets and HSTS', () => {
+  test('development differs in the address, the secrets and HSTS', () => {
     const { config, warnings } = development();
-    expect(config.database).toMatchObject({ embedded: true, connection: undefined });
     expect(config.listen).toMatchObject({ hosts: ['127.0.0.1', '::1'], port: 5000, mayMove: true });
     expect(config.sessionSecrets).toHaveLength(1);
     expect(config.internalApiKeys).toHaveLength(1);
@@ -195,8 +193,8 @@ describe('errors and warnings', () => {
           → Make a good one: node -e "console.log(require('node:crypto').randomBytes(32).toString('base64url'))"
 
         DATABASE_URL
-          is not set, and production needs a database.
-          → Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it. NODE_ENV=development starts an embedded one, for trying out.
+          is not set, and the server needs a database.
+          → Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it. For development, \`npm start\` and \`npm run dev\` start a PostgreSQL.
 
         Warnings
           - DATABSE_URL is not read; did you mean DATABASE_URL?

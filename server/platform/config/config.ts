@@ -39,7 +39,7 @@ export interface PlatformConfig extends Omit<Stated, 'databaseAddress' | 'databa
   /** Lower-case host names, `*.` for any subdomain; empty, in production alone: any host. */
   allowedHosts: string[];
   listen: ListenAddress;
-  /** Absolute path of the folder that holds the secrets of development and the embedded PostgreSQL. */
+  /** Absolute path of the folder that holds the secrets and the database of development. */
   dataDir: string;
   database: Stated['database'] & DatabaseSettings;
 }

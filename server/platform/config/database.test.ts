@@ -1,13 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  CERTIFICATE,
-  development,
-  type Env,
-  file,
-  load,
-  production,
-  refused,
-} from '../../../tests/support/config.ts';
+import { CERTIFICATE, type Env, file, load, production, refused } from '../../../tests/support/config.ts';
 import { isPrivateHost } from './database.ts';
 
 describe('database', () => {
@@ -53,10 +45,11 @@ describe('database', () => {
   test('the PG… variables alone make a connection', () => {
     const env = { PGHOST: 'db', PGUSER: 'u', PGPASSWORD: 'p', PGDATABASE: 'd', PGPORT: '6000' };
     expect(load(env).config.database).toMatchObject({
-      embedded: false,
       connection: { host: 'db', port: 6000, user: 'u', password: 'p', database: 'd', ssl: false },
     });
-    expect(development({ PGUSER: 'u', PGPASSWORD: 'p' }).config.database.embedded).toBe(true);
+    expect(refused(() => load({ PGUSER: 'u', PGPASSWORD: 'p' }))).toEqual([
+      expect.stringMatching(/^DATABASE_URL is not set, and the server needs a database → .*npm start/),
+    ]);
   });
 
   test('the direct connection takes the rest from the main one', () => {
@@ -91,9 +84,9 @@ describe('database', () => {
     expect(refused(() => production({ DATABASE_DIRECT_URL: url }))).toHaveLength(1);
   });
 
-  test('production requires one and says how; development starts its own', () => {
-    expect(refused(() => load({}))).toEqual([
-      expect.stringMatching(/^DATABASE_URL is not set.*DATABASE_URL=postgres:.*NODE_ENV=development/),
+  test.each(['production', 'development'])('%s requires one and says how', (environment) => {
+    expect(refused(() => load({ NODE_ENV: environment }))).toEqual([
+      expect.stringMatching(/^DATABASE_URL is not set.*DATABASE_URL=postgres:.*`npm start`/),
     ]);
     expect(refused(() => load({ REPLIT_DEPLOYMENT: '1' }))[0]).toContain('open Database');
   });

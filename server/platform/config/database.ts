@@ -31,9 +31,7 @@ export interface DatabaseConnection {
 }
 
 export interface DatabaseSettings {
-  /** No database is configured, and this is not production: start the embedded one. */
-  embedded: boolean;
-  connection: DatabaseConnection | undefined;
+  connection: DatabaseConnection;
   /** Past a transaction pooler, for migrations. */
   direct: DatabaseConnection | undefined;
   /** The address looks like that of a transaction pooler. */
@@ -66,12 +64,13 @@ export function resolveDatabase(
   const connection = configured ? parse(url ? 'DATABASE_URL' : 'PGHOST', url, undefined, given) : undefined;
   const direct = directUrl ? parse('DATABASE_DIRECT_URL', directUrl, connection, given) : undefined;
 
-  if (!configured && production && !report.isRefused('DATABASE_URL')) {
+  if (!configured && !report.isRefused('DATABASE_URL')) {
+    const set =
+      'Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it.';
     const remedy = context.platform.replit
       ? 'On Replit: open Database in the tools, create one, and publish again.'
-      : 'Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it.';
-    const trial = 'NODE_ENV=development starts an embedded one, for trying out.';
-    report.problem('DATABASE_URL', 'is not set, and production needs a database', `${remedy} ${trial}`);
+      : `${set} For development, \`npm start\` and \`npm run dev\` start a PostgreSQL.`;
+    report.problem('DATABASE_URL', 'is not set, and the server needs a database', remedy);
   }
   const { host = '', port, password = '' } = connection ?? {};
   if (production && isPlaceholder(password) && !isLoopback(host)) {
@@ -88,7 +87,8 @@ export function resolveDatabase(
       `${host}:${port} looks like a transaction pooler, through which migrations cannot hold their lock. Set DATABASE_DIRECT_URL to the address past it.`,
     );
   }
-  return { embedded: !configured && !production, connection, direct, poolerHint };
+  // Without one a problem was reported, which ends the process.
+  return { connection: connection as DatabaseConnection, direct, poolerHint };
 }
 
 /** Whether any setting names a database. */

@@ -84,7 +84,7 @@ test('are checked with the platform’s, all errors at once', () => {
 test('are read from files if they are secrets, and named in warnings', () => {
   writeFileSync(join(folder, 'secret'), `${STRONG}\n`);
   expect(load({ WEBHOOK_SECRET_FILE: 'secret' }).config.payments.webhookSecrets).toEqual([STRONG]);
-  const { warnings } = loadConfig(own, { NODE_ENV: 'development', WEBHOOK_SECRET: 'short' }, folder, false);
+  const { warnings } = load({ NODE_ENV: 'development', WEBHOOK_SECRET: 'short' });
   expect(warnings).toEqual([expect.stringMatching(/^WEBHOOK_SECRET has 5 characters/)]);
 });
 

@@ -32,7 +32,7 @@ describe('sources', () => {
   test('.env may say which environment this is, and .env.production is then left alone', () => {
     file('.env', 'NODE_ENV=development');
     file('.env.production', 'DB_POOL_SIZE=2');
-    const { config } = load({});
+    const { config } = load({ DATABASE_URL: LOCAL });
     expect(config).toMatchObject({ environment: 'development', database: { poolSize: 20 } });
   });
 

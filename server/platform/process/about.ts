@@ -18,7 +18,6 @@ export const BUNDLED: boolean = import.meta.env?.PROD === true;
 /** `server` from the sources, `dist/server` in the bundle. Its neighbours are the same in both. */
 const here = join(dirname(fileURLToPath(import.meta.url)), BUNDLED ? '.' : '../..');
 export const ROOT: string = join(here, '..');
-export const MAIN: string = join(here, BUNDLED ? 'main.js' : 'main.ts');
 export const MIGRATIONS: string = join(ROOT, 'drizzle');
 /** The client as Vite built it. */
 export const BUILT_CLIENT: string = join(ROOT, BUNDLED ? 'client' : 'dist/client');

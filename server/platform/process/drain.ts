@@ -50,7 +50,6 @@ export async function drain({
   for (const [what, end] of [
     ['application', () => running.app?.close()],
     ['database pool', () => running.database?.close()],
-    ['embedded PostgreSQL', () => running.releaseEmbedded?.()],
   ] as const) {
     try {
       await end();

@@ -54,10 +54,6 @@ async function dispatch(settings: UnknownSettings, loadApplication: LoadApplicat
         const { migrateCommand } = await import('./migrate.ts');
         await migrateCommand(args, settings, signal);
       });
-    case 'postgres-guardian': {
-      const { runPostgresGuardian } = await import('../database/embedded/embedded-guardian.ts');
-      return runPostgresGuardian(args);
-    }
     default:
       return untilSignal(async (signal) => {
         const { runPartCommand } = await import('./part-command.ts');

@@ -25,12 +25,7 @@ export async function migrateCommand(
   const { status, dryRun, adopt } = parse(args);
   const { config, warnings } = loadConfig(settings);
   for (const warning of warnings) console.error(warning);
-  const { direct, connection, embedded } = config.database;
-  if (connection === undefined || embedded) {
-    throw new Error(
-      'No database is configured: set DATABASE_URL. (`npm start` migrates the embedded one by itself.)',
-    );
-  }
+  const { direct, connection } = config.database;
   const options: MigrateOptions = {
     connection: { ...(direct ?? connection), application_name: `${about.name} migrate` },
     directUrlConfigured: direct !== undefined,

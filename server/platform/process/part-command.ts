@@ -47,16 +47,7 @@ export async function runPartCommand(
   const { config, settings, warnings } = configurationFor(name, own);
   for (const warning of warnings) console.error(warning);
   const log = pino({ level: 'warn', ...WITHOUT_SECRETS }, pino.destination({ fd: 2, sync: true }));
-  const { connection } = config.database;
-  if (connection === undefined) {
-    throw new Error(
-      `'${name}' needs a database: set DATABASE_URL. The embedded one runs with \`npm start\` alone.`,
-    );
-  }
-  const database = createDatabase(
-    { ...config.database, connection, applicationName: `${about.name} ${name}` },
-    log,
-  );
+  const database = createDatabase({ ...config.database, applicationName: `${about.name} ${name}` }, log);
   const parts: Part[] = [];
   try {
     const { createApp } = await loadApplication();

@@ -1,7 +1,6 @@
-import { dirname, join, relative } from 'node:path';
+import { dirname } from 'node:path';
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { ClientConfig } from 'pg';
 import type { Config, LoadedConfig } from '../config/config.ts';
 import type { Declaration, UnknownSettings } from '../config/setting.ts';
 import { withWayOut } from '../database/migrations/migration-errors.ts';
@@ -14,7 +13,7 @@ import { createLogger, type ServerLogger } from '../logging/logger.ts';
 import { reportWhenOutOfMemory } from '../metrics/heap.ts';
 import { metricsListener } from '../metrics/metrics-listener.ts';
 import type { Application, Platform } from '../parts.ts';
-import { about, BUILT_CLIENT, BUNDLED, MAIN, MIGRATIONS, ROOT } from './about.ts';
+import { about, BUILT_CLIENT, BUNDLED, MIGRATIONS, ROOT } from './about.ts';
 import { announce, isAtOwnTerminal } from './announce.ts';
 import type { OpenPort } from './port.ts';
 import { connect, databaseCheck, waitForMigrations } from './wait-for-database.ts';
@@ -39,8 +38,6 @@ export async function startLog(
 export interface Running {
   app?: FastifyInstance;
   database?: Database;
-  /** Ends this process's hold on the embedded PostgreSQL. */
-  releaseEmbedded?: () => Promise<void>;
 }
 
 /** Loads `server/app.ts`. */
@@ -78,17 +75,12 @@ export async function start(parts: StartParts): Promise<void> {
   const { lifecycle, checks } = probeSources;
   reportWhenOutOfMemory(config.diagnosticsDir, log);
 
-  // The address of an embedded PostgreSQL is known once it runs; meanwhile the application is loaded, and serves its pages.
-  const connection = config.database.connection ?? startEmbedded(parts);
-  const database = createDatabase({ ...config.database, connection, applicationName: about.name }, log);
+  const database = createDatabase({ ...config.database, applicationName: about.name }, log);
   running.database = database;
   checks.register(databaseCheck(database, config.database.connectTimeoutMs));
 
   const signInToken = isAtOwnTerminal(config) ? new SignInToken() : undefined;
-  const reached = lifecycle.step('database', async () => {
-    await connection;
-    await connect(database, lifecycle, signal);
-  });
+  const reached = lifecycle.step('database', () => connect(database, lifecycle, signal));
   const loaded = lifecycle.step('application', async () => {
     // Loading blocks the event loop: first the database's answers and waiting probes get their turn.
     await yieldToEvents();
@@ -123,7 +115,7 @@ export async function start(parts: StartParts): Promise<void> {
 
   await lifecycle.step(
     'migrations',
-    async () => applyMigrations(await connection, database, parts),
+    () => applyMigrations(database, parts),
     (done) => done,
   );
   signal.throwIfAborted();
@@ -133,37 +125,17 @@ export async function start(parts: StartParts): Promise<void> {
 }
 
 /** The folder whose disk is watched: the one with the most writes. */
-function watchedFolder({ log, database, dataDir, diagnosticsDir }: Config): string {
-  if (log.file) return dirname(log.file);
-  return database.embedded ? dataDir : diagnosticsDir;
+function watchedFolder({ log, diagnosticsDir }: Config): string {
+  return log.file ? dirname(log.file) : diagnosticsDir;
 }
 
-const embeddedFolder = ({ dataDir }: Config): string => join(dataDir, 'postgres');
-
-async function startEmbedded({ loaded: { config }, logger: { log }, running, signal }: StartParts) {
-  const { startEmbeddedPostgres } = await import('../database/embedded/embedded.ts');
-  const postgres = await startEmbeddedPostgres({
-    dataDir: embeddedFolder(config),
-    database: about.name,
-    log: (message) => log.info(message),
-    signal,
-    ...(BUNDLED ? { guardianCommand: [process.execPath, MAIN, 'postgres-guardian'] } : {}),
-  });
-  running.releaseEmbedded = () => postgres.release();
-  return { connectionString: postgres.url };
-}
-
-async function applyMigrations(
-  connection: ClientConfig,
-  database: Database,
-  parts: StartParts,
-): Promise<string> {
+async function applyMigrations(database: Database, parts: StartParts): Promise<string> {
   const { probeSources, signal } = parts;
   const { config } = parts.loaded;
   const { lifecycle } = probeSources;
   lifecycle.to('migrating');
   const options = {
-    connection: config.database.direct ?? connection,
+    connection: config.database.direct ?? config.database.connection,
     directUrlConfigured: config.database.direct !== undefined,
     folder: MIGRATIONS,
     adopt: config.database.migrateAdopt,
@@ -178,8 +150,7 @@ async function applyMigrations(
   } satisfies MigrateOptions;
   if (!config.database.migrateOnStart) return waitForMigrations(options, lifecycle);
   const { applied, adopted, alreadyApplied } = await migrate(options).catch((error) => {
-    const folder = config.database.embedded ? relative('', embeddedFolder(config)) : undefined;
-    throw config.environment === 'development' ? withWayOut(error, folder) : error;
+    throw config.environment === 'development' ? withWayOut(error) : error;
   });
   lifecycle.problem = undefined;
   lifecycle.migrations = { applied: applied.length + adopted.length + alreadyApplied, pending: 0 };

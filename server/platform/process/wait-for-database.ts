@@ -35,7 +35,7 @@ export function databaseCheck(database: Database, timeoutMs: number): Check {
 
 /** Tries until the database answers. @throws The reason of `signal`. */
 export async function connect(database: Database, lifecycle: Lifecycle, signal: AbortSignal): Promise<void> {
-  for (let pause = 100; ; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
+  for (let pause = 50; ; pause = Math.min(pause * 1.5, MAX_PAUSE_MS)) {
     signal.throwIfAborted();
     try {
       await database.probe(signal);

@@ -21,7 +21,8 @@ const autoOrBoolean: Parser<'auto' | boolean> = {
 export const databaseAddress = inGroup('Database', {
   url: setting('DATABASE_URL', text('`postgres://user:password@host:5432/database`'), {
     secret: 'url',
-    defaultText: 'an embedded PostgreSQL in development; required in production',
+    defaultText:
+      'a PostgreSQL that `npm start` and `npm run dev` start in development; required in production',
     doc: 'The database. What the address leaves out is taken from the `PG…` variables, as libpq does.',
   }),
   directUrl: setting('DATABASE_DIRECT_URL', text('as `DATABASE_URL`'), {

@@ -46,21 +46,15 @@ export function sqlError(
   return new MigrationError('sql', migration.name, lines.join('\n'), error);
 }
 
-/**
- * Adds the way out that only development has, where a migration was changed that nobody else has applied.
- *
- * @param folder Of the embedded database; undefined where `DATABASE_URL` names one.
- */
-export function withWayOut(error: unknown, folder: string | undefined): unknown {
+/** Adds the ways out that only development has, where a migration was changed that nobody else has applied. */
+export function withWayOut(error: unknown): unknown {
   if (!(error instanceof MigrationError) || error.forget === undefined) return error;
-  const wayOut =
-    folder === undefined
-      ? `undo by SQL what the migration did, and have it applied again:\n  psql "$DATABASE_URL" -c "${error.forget}"`
-      : `begin again with an empty database (its rows are lost):\n  rm -r ${folder}`;
-  return new MigrationError(
-    error.code,
-    error.migration,
-    `${error.message}\nIn development, if nobody else has applied it yet, ${wayOut}\n  npm run dev`,
-    error,
-  );
+  const lines = [
+    error.message,
+    'In development, if nobody else has applied it yet, undo by SQL what the migration did, and have it applied again:',
+    `  psql "$DATABASE_URL" -c "${error.forget}"`,
+    'or, with the PostgreSQL that `npm start` brings, stop it and begin with an empty database (its rows are lost):',
+    '  rm -r .data/postgres',
+  ];
+  return new MigrationError(error.code, error.migration, lines.join('\n'), error);
 }

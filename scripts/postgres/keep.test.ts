@@ -6,10 +6,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { query } from '../../../../tests/support/postgres.ts';
-import { until } from '../../../../tests/support/until.ts';
-import { startEmbeddedPostgres } from './embedded.ts';
+import { query } from '../../tests/support/postgres.ts';
+import { until } from '../../tests/support/until.ts';
+import { keepPostgres } from './keep.mjs';
 
 const GRACE_MS = 1_500;
 let folder: string;
@@ -29,9 +30,9 @@ afterAll(() => fs.rm(folder, { recursive: true, force: true }));
 /** What a test started; released after it, also when it fails. */
 const held: { release(): Promise<void> }[] = [];
 
-async function start(options: { dataDir?: string; graceMs?: number; signal?: AbortSignal } = {}) {
-  const postgres = await startEmbeddedPostgres({
-    dataDir,
+async function keep(options: { folder?: string; graceMs?: number; database?: string } = {}) {
+  const postgres = await keepPostgres({
+    folder: dataDir,
     database: 'app',
     graceMs: GRACE_MS,
     durable: false,
@@ -42,19 +43,26 @@ async function start(options: { dataDir?: string; graceMs?: number; signal?: Abo
   return postgres;
 }
 
+async function start(options: Parameters<typeof keep>[0] = {}) {
+  const postgres = await keep(options);
+  await postgres.ready;
+  return { ...postgres, port: Number(new URL(postgres.url).port) };
+}
+
 afterEach(() => Promise.all(held.splice(0).map((postgres) => postgres.release())));
 
-/** Another process that holds the cluster, as an application does. */
+/** Another process that needs PostgreSQL, as a launcher does. */
 async function startOwner(graceMs = GRACE_MS) {
-  const module = JSON.stringify(new URL('./embedded.ts', import.meta.url).href);
-  const options = `{ dataDir: ${JSON.stringify(dataDir)}, database: 'app', graceMs: ${graceMs}, durable: false, log() {} }`;
-  const script = `import(${module}).then((m) => m.startEmbeddedPostgres(${options})).then((p) => console.log(JSON.stringify(p)));
-    setInterval(() => {}, 1000);`;
+  const module = JSON.stringify(new URL('./keep.mjs', import.meta.url).href);
+  const options = `{ folder: ${JSON.stringify(dataDir)}, database: 'app', graceMs: ${graceMs}, durable: false, log() {} }`;
+  const script = `import(${module}).then((m) => m.keepPostgres(${options}))
+    .then((p) => p.ready.then(() => console.log(JSON.stringify(p)))); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  held.push({ release: async () => void child.kill('SIGKILL') });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const postgres = JSON.parse(line.toString()) as { url: string; adopted: boolean };
+  const { url } = JSON.parse(line.toString()) as { url: string };
   return {
-    ...postgres,
+    url,
     kill: async () => {
       child.kill('SIGKILL');
       await once(child, 'exit');
@@ -77,9 +85,8 @@ const isAlive = (pid: number) => {
 
 const ask = async (url: string, sql: string) => Object.values((await query(url, sql)).rows[0])[0];
 
-test('creates a cluster, keeps its data, and is gone when its only owner lets go', async () => {
+test('creates a cluster, keeps its data, and is gone when its only user releases it', async () => {
   const first = await start();
-  expect(first.adopted).toBe(false);
   expect(await ask(first.url, `SELECT lower('ÄÖÜ') || current_database()`)).toBe('äöüapp');
   await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
   const pid = await postmasterPid();
@@ -87,7 +94,8 @@ test('creates a cluster, keeps its data, and is gone when its only owner lets go
   expect(isAlive(pid)).toBe(false);
 
   const second = await start();
-  expect({ adopted: second.adopted, port: second.port }).toEqual({ adopted: false, port: first.port });
+  expect(second.url).toBe(first.url);
+  expect(await postmasterPid()).not.toBe(pid);
   expect(await ask(second.url, 'SELECT answer FROM kept')).toBe(42);
   await second.release();
 });
@@ -99,13 +107,13 @@ test('listens on loopback only, asks for its password, and keeps that to itself'
   guessed.password = 'postgres';
   await expect(query(guessed.href, 'SELECT 1')).rejects.toThrow(/password authentication failed/);
   if (process.platform !== 'win32') {
-    for (const file of ['settings.json', 'guardian.json', 'postgres.log']) {
+    for (const file of ['settings.json', 'postgres.log']) {
       expect((await fs.stat(join(dataDir, file))).mode & 0o077, file).toBe(0);
     }
   }
 });
 
-test('survives a killed owner and is adopted by the next', async () => {
+test('survives a killed owner and is used by the next', async () => {
   // Long enough for the next to come in time on a busy machine.
   const graceMs = 8_000;
   const owner = await startOwner(graceMs);
@@ -114,7 +122,6 @@ test('survives a killed owner and is adopted by the next', async () => {
   await owner.kill();
 
   const next = await start({ graceMs });
-  expect(next.adopted).toBe(true);
   expect(await postmasterPid()).toBe(pid);
   expect(await ask(next.url, `SELECT to_regclass('survived') IS NOT NULL`)).toBe(true);
   await delay(graceMs + 300);
@@ -130,13 +137,13 @@ test('stops by itself when nobody comes after a killed owner', async () => {
   expect(performance.now() - began).toBeGreaterThan(GRACE_MS - 100);
 });
 
-test('starters that come at once share one server, and it stays until the last lets go', async () => {
+test('starts at the same time share one server, and it stays until the last release', async () => {
   const all = await Promise.all(Array.from({ length: 4 }, () => start()));
   expect(new Set(all.map(({ url }) => url)).size).toBe(1);
-  expect(all.filter(({ adopted }) => !adopted)).toHaveLength(1);
   const pid = await postmasterPid();
   const [last, ...others] = all;
   await Promise.all(others.map((postgres) => postgres.release()));
+  expect(isAlive(pid)).toBe(true);
   expect(await ask(last?.url as string, 'SELECT 1')).toBe(1);
   await last?.release();
   expect(isAlive(pid)).toBe(false);
@@ -151,85 +158,100 @@ test('a start that meets a stop waits for it and then starts', async () => {
   }
 });
 
-test('everything killed at once: the next start recovers the data', async () => {
-  const owner = await startOwner();
-  await query(owner.url, 'CREATE TABLE committed AS SELECT 7 AS n');
-  const guardian = await guardianPid();
+test('the first of two users may leave: the other keeps PostgreSQL, without a break', async () => {
+  const first = await start();
   const pid = await postmasterPid();
-  // The owner first: while it lives it would replace a killed guardian.
-  await owner.kill();
-  process.kill(guardian, 'SIGKILL');
-  // PostgreSQL itself is still there, and nobody's. The next start ends it and takes its place.
-  expect(isAlive(pid)).toBe(true);
-  const next = await start();
-  expect(isAlive(pid)).toBe(false);
-  expect(await ask(next.url, 'SELECT n FROM committed')).toBe(7);
-
-  process.kill(await postmasterPid(), 'SIGKILL');
-  await until('PostgreSQL to be back', () => answers(next.url));
-  expect(await ask(next.url, 'SELECT n FROM committed')).toBe(7);
+  const second = await start();
+  const client = new pg.Client(second.url);
+  await client.connect();
+  await first.release();
+  expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  await client.end();
+  // What is killed now is started again by the second user's keeper.
+  process.kill(pid, 'SIGKILL');
+  await until('PostgreSQL to be back', () => answers(second.url));
+  const next = await postmasterPid();
+  await second.release();
+  expect(isAlive(next)).toBe(false);
 });
 
-test('a killed guardian is replaced while its owner lives', async () => {
-  const postgres = await start();
-  const orphan = await postmasterPid();
-  process.kill(await guardianPid(), 'SIGKILL');
-  await until('the orphan to be ended', () => !isAlive(orphan));
-  await until('another in its place', () => answers(postgres.url));
+test('users that leave at the same time leave nothing behind', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const [one, two] = await Promise.all([start(), start()]);
+    const pid = await postmasterPid();
+    await Promise.all([one.release(), two.release()]);
+    await until('PostgreSQL to end', () => !isAlive(pid));
+  }
+});
+
+test('the next start uses a PostgreSQL whose keeper and owner were killed', async () => {
+  const owner = await startOwner();
+  await query(owner.url, 'CREATE TABLE committed AS SELECT 7 AS n');
+  const keeper = await keeperPid();
   const pid = await postmasterPid();
+  // The owner first: it would start another keeper.
+  await owner.kill();
+  process.kill(keeper, 'SIGKILL');
+  const next = await start();
+  expect(await postmasterPid()).toBe(pid);
+  expect(await ask(next.url, 'SELECT n FROM committed')).toBe(7);
+
+  process.kill(pid, 'SIGKILL');
+  await until('PostgreSQL to be back', () => answers(next.url));
+  expect(await ask(next.url, 'SELECT n FROM committed')).toBe(7);
+  expect(logged.join('\n')).toContain('ended by itself');
+});
+
+test('a killed keeper is replaced while its owner lives, and PostgreSQL runs on', async () => {
+  const postgres = await start();
+  const pid = await postmasterPid();
+  const killed = await keeperPid();
+  process.kill(killed, 'SIGKILL');
+  await until('another keeper', async () => (await keeperPid()) !== killed);
+  expect(await ask(postgres.url, 'SELECT 1')).toBe(1);
+  expect(await postmasterPid()).toBe(pid);
   await postgres.release();
   expect(isAlive(pid)).toBe(false);
 });
 
-test('a lock file whose process id belongs to somebody else by now does not stop it', async () => {
+test('a lock file whose process id belongs to another program by now does not stop it', async () => {
   const file = join(dataDir, 'cluster', 'postmaster.pid');
   await fs.writeFile(file, `${process.pid}\n${dataDir}/cluster\n1\n1\n\n127.0.0.1\n1 1\nready\n`);
   const postgres = await start();
   expect(await ask(postgres.url, 'SELECT 1')).toBe(1);
 });
 
-test('a file that names a dead guardian, at a port that is a stranger by now, does not stop it', async () => {
-  const stranger = createServer((socket) => socket.resume());
-  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
-  const { port } = stranger.address() as { port: number };
-  await fs.writeFile(join(dataDir, 'guardian.json'), JSON.stringify({ port, token: 'x' }));
-  const postgres = await start();
-  expect(await ask(postgres.url, 'SELECT 1')).toBe(1);
-  stranger.close();
-});
-
 test('moves to another port when its own is taken, and says so', async () => {
   const { port } = JSON.parse(await fs.readFile(join(dataDir, 'settings.json'), 'utf8')) as { port: number };
-  const stranger = createServer();
-  await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
   const postgres = await start();
   expect(postgres.port).not.toBe(port);
   expect(logged.join('\n')).toContain(`Port ${port} is taken`);
-  stranger.close();
+  other.close();
 });
 
-test.each([10, 60, 110, 160])(
-  'told to stop %i ms into a start, it leaves nothing behind',
-  async (afterMs) => {
-    const stop = new AbortController();
-    const starting = start({ signal: stop.signal });
-    await delay(afterMs);
-    stop.abort(new Error('told to stop'));
-    await starting.then(
-      (postgres) => postgres.release(),
-      (error: Error) => expect(error.message).toBe('told to stop'),
-    );
-    await until('the guardian to end', () => !existsSync(join(dataDir, 'guardian.json')));
-    await until('PostgreSQL to end', () => !existsSync(join(dataDir, 'cluster', 'postmaster.pid')));
-  },
-);
+test.each([0, 10, 60, 110, 160])('released %i ms into a start, it leaves nothing behind', async (afterMs) => {
+  const starting = await keep();
+  await delay(afterMs);
+  await starting.release();
+  expect(existsSync(join(dataDir, 'keeper.pid'))).toBe(false);
+  expect(existsSync(join(dataDir, 'cluster', 'postmaster.pid'))).toBe(false);
+});
+
+test('tells its address before PostgreSQL runs', async () => {
+  const postgres = await keep();
+  await expect(query(postgres.url, 'SELECT 1')).rejects.toThrow('ECONNREFUSED');
+  await postgres.ready;
+  expect(await ask(postgres.url, 'SELECT 1')).toBe(1);
+});
 
 test('refuses the data of another major version, with the commands that move it', async () => {
   const version = join(dataDir, 'cluster', 'PG_VERSION');
   const ours = await fs.readFile(version, 'utf8');
   await fs.writeFile(version, '13\n');
   const refusal = await start().catch((error: Error) => error.message);
-  expect(refusal).toMatch(/written by PostgreSQL 13/);
+  expect(refusal).toMatch(/PostgreSQL 13 wrote/);
   expect(refusal).toContain(`pg_ctl -D "${join(dataDir, 'cluster')}"`);
   expect(refusal).toContain('pg_dumpall');
   expect(refusal).toContain('fs.rmSync');
@@ -247,7 +269,7 @@ test.runIf(process.getuid?.() === 0)('as root it takes over a folder that was co
   for (const path of ['cluster', 'cluster/PG_VERSION', 'cluster/base/1/PG_VERSION']) {
     await fs.chown(join(copy, path), 0, 0);
   }
-  const [postgres, original] = await Promise.all([start({ dataDir: copy }), start()]);
+  const [postgres, original] = await Promise.all([start({ folder: copy }), start()]);
   expect(postgres.port).not.toBe(original.port);
   expect(await ask(postgres.url, 'SELECT answer FROM kept')).toBe(42);
 });
@@ -257,7 +279,7 @@ test.runIf(process.getuid?.() === 0)(
   async () => {
     const closed = join(folder, 'home');
     await fs.mkdir(closed, { mode: 0o700 });
-    const postgres = await start({ dataDir: join(closed, 'clone', 'postgres') });
+    const postgres = await start({ folder: join(closed, 'clone', 'postgres') });
     const cluster = (await ask(postgres.url, 'SHOW data_directory')) as string;
     expect(cluster).toMatch(/^\/(var\/)?tmp\/embedded-postgres-/);
     expect(logged.join('\n')).toContain(`cannot reach ${closed}`);
@@ -267,8 +289,8 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
-async function guardianPid(): Promise<number> {
-  return (JSON.parse(await fs.readFile(join(dataDir, 'guardian.json'), 'utf8')) as { pid: number }).pid;
+async function keeperPid(): Promise<number> {
+  return Number(await fs.readFile(join(dataDir, 'keeper.pid'), 'utf8'));
 }
 
 async function answers(url: string): Promise<boolean> {

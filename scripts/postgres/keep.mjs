@@ -1,0 +1,177 @@
+/**
+ * The PostgreSQL of development and tests, for whoever needs its address: the launcher, the tests' set-up, the benchmarks. A keeper
+ * (keeper.ts), a process of its own, runs it. Like the launcher this file parses under old versions of Node.
+ */
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const KEEPER = fileURLToPath(new URL('keeper.ts', import.meta.url));
+/** PostgreSQL gets 13 s to stop (cluster.ts). */
+const RELEASE_LIMIT_MS = 15_000;
+const MAX_LOG_BYTES = 1_000_000;
+
+/**
+ * Starts PostgreSQL for a folder, or shares the one that runs there. The address is known before PostgreSQL answers.
+ *
+ * @param {import('./keep.d.mts').KeepOptions} options
+ * @returns {Promise<import('./keep.d.mts').KeptPostgres>}
+ * @throws {Error} when the folder's settings are lost, or no port is free
+ */
+export async function keepPostgres({
+  folder: given,
+  database,
+  log,
+  node = process.execPath,
+  durable = true,
+  maxConnections = 60,
+  graceMs = 15_000,
+}) {
+  const folder = resolve(given);
+  mkdirSync(folder, { recursive: true });
+  const { port, password } = await reserveAddress(folder, log);
+  const url = `postgresql://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+  const options = JSON.stringify({ folder, database, durable, maxConnections, graceMs });
+
+  let keeper;
+  let isReady = false;
+  let released = false;
+  const ready = new Promise((resolve, reject) => {
+    const start = () => {
+      keeper = spawnKeeper(node, folder, options);
+      keeper.once('error', reject);
+      keeper.on('message', (message) => {
+        if (message.log) log(message.log);
+        if (message.failed && isReady) log(message.failed);
+        else if (message.failed) reject(new Error(message.failed));
+        if (message.ready) {
+          isReady = true;
+          // From here on it keeps no process alive that has nothing else to do.
+          keeper.unref();
+          keeper.channel?.unref();
+          resolve();
+        }
+      });
+      keeper.once('exit', (_code, signal) => {
+        if (signal && !released) return start();
+        reject(new Error(`PostgreSQL did not start. Its log: ${join(folder, 'postgres.log')}`));
+      });
+    };
+    start();
+  });
+  ready.catch(() => {});
+
+  const release = async () => {
+    released = true;
+    if (!keeper.connected) return;
+    const ended = once(keeper, 'exit');
+    keeper.ref();
+    keeper.send('release', () => {});
+    await Promise.race([ended, sleep(RELEASE_LIMIT_MS, undefined, { ref: false })]);
+  };
+  return { url, ready, release };
+}
+
+function spawnKeeper(node, folder, options) {
+  const file = join(folder, 'postgres.log');
+  const isLarge = existsSync(file) && statSync(file).size > MAX_LOG_BYTES;
+  const log = openSync(file, isLarge ? 'w' : 'a', 0o600);
+  // A session of its own: neither Ctrl-C nor the end of a terminal reaches it.
+  const keeper = spawn(node, [KEEPER, options], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+    windowsHide: true,
+  });
+  closeSync(log);
+  return keeper;
+}
+
+/**
+ * Password and port, the same from start to start, kept in `settings.json`. The port changes where another program has taken
+ * it, and in a copy of the folder: the original may run at the same time.
+ *
+ * @param {string} folder
+ * @param {(message: string) => void} log
+ * @returns {Promise<{ id: string, folder: string, password: string, port: number }>}
+ */
+async function reserveAddress(folder, log) {
+  const file = join(folder, 'settings.json');
+  if (!existsSync(file)) {
+    if (existsSync(join(folder, 'cluster'))) {
+      throw new Error(
+        `${file} is missing. It holds the password of the database beside it. Delete ${folder} and start again.`,
+      );
+    }
+    const id = randomBytes(8).toString('hex');
+    const password = randomBytes(24).toString('base64url');
+    write(file, { id, folder, password, port: await freePort(folder) }, linkSync);
+  }
+  const settings = JSON.parse(readFileSync(file, 'utf8'));
+  const isCopy = settings.folder !== folder;
+  if (!isCopy && ((await isFree(settings.port)) || (await isOurs(settings)))) return settings;
+  const moved = { ...settings, folder, port: await freePort(folder) };
+  if (!isCopy) log(`Port ${settings.port} is taken by another program: PostgreSQL moves to ${moved.port}`);
+  write(file, moved, renameSync);
+  return moved;
+}
+
+/** Writes a file whole, readable by this account only. With `linkSync` a file that another start has just written stays. */
+function write(file, content, put) {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  try {
+    put(draft, file);
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+  rmSync(draft, { force: true });
+}
+
+/** One derived from the folder, so that clones differ; else any. */
+async function freePort(folder) {
+  // Below 32768, where no system hands out ports for outgoing connections.
+  const derived = 20_000 + (createHash('sha256').update(folder).digest().readUInt16BE() % 10_000);
+  return (await isFree(derived)) || (await isFree(0));
+}
+
+/** @returns {Promise<number>} the port, or 0 where it is taken */
+function isFree(port) {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(0));
+    server.listen(port, '127.0.0.1', () => {
+      const { port: found } = server.address();
+      server.close(() => resolve(found));
+    });
+  });
+}
+
+/** Whether a PostgreSQL on the port takes our password, or has no connection left, or is starting or stopping. */
+async function isOurs({ port, password }) {
+  const { default: pg } = await import('pg');
+  const connection = { host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' };
+  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 1_000 });
+  client.on('error', () => {});
+  const code = await client.connect().then(
+    () => '',
+    (error) => error.code ?? 'none',
+  );
+  await client.end().catch(() => {});
+  return ['', '53300', '57P03'].includes(code);
+}
