@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import type { Queryable } from '../pool/client.ts';
 import { type Migration, MigrationError } from './migration-files.ts';
 import { splitStatements } from './sql-statements.ts';
 
@@ -90,17 +90,14 @@ function date({ when }: RecordedMigration): string {
 }
 
 /** @throws MigrationError for a history that forbids to go on. */
-export async function inspect(session: Pick<pg.Pool, 'query'>, migrations: Migration[]): Promise<History> {
+export async function inspect(session: Queryable, migrations: Migration[]): Promise<History> {
   const history = await compareWith(session, migrations);
   if (history.problem) throw history.problem;
   return history;
 }
 
 /** What the database has recorded, against the files. */
-export async function compareWith(
-  session: Pick<pg.Pool, 'query'>,
-  migrations: Migration[],
-): Promise<History> {
+export async function compareWith(session: Queryable, migrations: Migration[]): Promise<History> {
   const { rows } = await session.query(`select to_regclass('${JOURNAL}') is not null as exists`);
   if (!rows[0].exists) return compareHistory(migrations, []);
   const recorded = await session.query(`select hash, created_at from ${JOURNAL} order by created_at, id`);

@@ -30,7 +30,6 @@ export class Session extends DatabaseClient {
         checkInterval: '1s',
         poolerHint: false,
         preparedStatements: false,
-        opening: new Set(),
         onSession: (behindPooler) => {
           this.behindPooler = behindPooler;
         },
@@ -49,9 +48,7 @@ export class Session extends DatabaseClient {
     const other = new Session(this.#connection, 1_500);
     try {
       await other.connect();
-      await other.query('select pg_cancel_backend($1)', [
-        (this as unknown as { processID: number }).processID,
-      ]);
+      await other.query('select pg_cancel_backend($1)', [this.processID]);
     } catch {
       // The last resort stands.
     }

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Queryable } from '../pool/client.ts';
 import type { Adoption } from './adopt/adopt.ts';
 import type { AdoptChoice } from './adopt/adopt-rows.ts';
 import { MigrationError, readMigrations } from './migration-files.ts';
@@ -13,7 +14,7 @@ export interface MigrationSource {
   /** What becomes of statements that change rows, where the rows are there and the journal is not. */
   adopt?: AdoptChoice | undefined;
   /** An open pool of the same database, on which to look first: the usual start then opens no second connection. */
-  look?: Pick<pg.Pool, 'query'>;
+  look?: Queryable;
 }
 
 export interface MigrationEntry {

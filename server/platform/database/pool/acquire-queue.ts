@@ -10,19 +10,25 @@ interface Waiter {
 export class AcquireQueue {
   readonly #waiting = new Set<Waiter>();
   readonly #patienceMs: number;
-  #room: number;
+  readonly #size: number;
+  #entered = 0;
 
   /**
    * @param size How many may be in.
    * @param patienceMs The longest that anybody waits, in milliseconds.
    */
   constructor(size: number, patienceMs: number) {
-    this.#room = size;
+    this.#size = size;
     this.#patienceMs = patienceMs;
   }
 
   get hasRoom(): boolean {
-    return this.#room > 0;
+    return this.#entered < this.#size;
+  }
+
+  /** How many are in. */
+  get entered(): number {
+    return this.#entered;
   }
 
   get length(): number {
@@ -37,8 +43,8 @@ export class AcquireQueue {
 
   /** Lets one in where there is room. @returns whether there was. */
   tryEnter(): boolean {
-    if (this.#room === 0) return false;
-    this.#room--;
+    if (!this.hasRoom) return false;
+    this.#entered++;
     return true;
   }
 
@@ -72,7 +78,7 @@ export class AcquireQueue {
   leave(): void {
     const [first] = this.#waiting;
     if (first) first.enter();
-    else this.#room++;
+    else this.#entered--;
   }
 
   /** Sends away all who wait. */

@@ -3,6 +3,9 @@ import type { BaseLogger } from 'pino';
 import { apartFromRequests } from '../../lib/request-work.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
 
+/** So many sweeps of the pool without an answer to any statement, and the database is asked whether it is there. */
+export const SUSPICIOUS_SWEEPS = 2;
+
 export type Logger = Pick<BaseLogger, 'debug' | 'info' | 'warn'>;
 
 /** While away, a new probe starts at the earliest this long after the last one ended. In milliseconds, as all here. */
@@ -28,14 +31,15 @@ export class Availability {
   readonly #ask: () => Promise<void>;
   readonly #onAway: (error: DatabaseUnavailableError) => void;
   readonly #log: Logger;
-  /** `provenAt`: from then on it is no restart. */
-  #away: { reason: string; since: number; provenAt: number } | undefined;
+  /** `provenAt`: from then on it is no restart. `logged`: whether a warning was written. */
+  #away: { reason: string; since: number; provenAt: number; logged: boolean } | undefined;
   /** When a connection was last seen to end by itself. */
   #lostAt = Number.NEGATIVE_INFINITY;
   #flight: Promise<void> | undefined;
   #flightBegan = Number.NEGATIVE_INFINITY;
   #probeEnded = Number.NEGATIVE_INFINITY;
   #lastAnswer = Number.NEGATIVE_INFINITY;
+  #silentSweeps = 0;
 
   /**
    * @param ask One question to the database, bounded in time; it reports its own outcome through `answered` and `failed`.
@@ -56,6 +60,10 @@ export class Availability {
     return this.#lastAnswer;
   }
 
+  get #hasAnswered(): boolean {
+    return this.#lastAnswer > Number.NEGATIVE_INFINITY;
+  }
+
   /** Whether the database has said anything within the last five seconds. */
   get answeredRecently(): boolean {
     return performance.now() - this.#lastAnswer < RECENT;
@@ -64,7 +72,23 @@ export class Availability {
   /** The database said something. Called for every statement, so it does next to nothing. */
   answered(): void {
     this.#lastAnswer = performance.now();
-    if (this.#away) this.#returned(this.#away.since);
+    this.#silentSweeps = 0;
+    const away = this.#away;
+    if (!away) return;
+    this.#away = undefined;
+    const level = away.logged ? 'info' : 'debug';
+    this.#log[level]({ awayMs: Math.round(performance.now() - away.since) }, 'The database is back');
+  }
+
+  /** Whether statements wait, and none is answered. */
+  get silent(): boolean {
+    return this.#silentSweeps >= SUSPICIOUS_SWEEPS;
+  }
+
+  /** A sweep of the pool has ended. @param waiting Whether any statement waits for an answer. */
+  swept(waiting: boolean): void {
+    this.#silentSweeps = waiting ? this.#silentSweeps + 1 : 0;
+    if (this.silent) this.suspect();
   }
 
   /**
@@ -75,19 +99,21 @@ export class Availability {
   failed(error: DatabaseUnavailableError, since: number): void {
     if (this.#lastAnswer >= since) return;
     this.failures++;
-    if (this.#away) {
-      this.#away.reason = error.reason;
-      return;
-    }
     const now = performance.now();
+    const isNew = this.#away === undefined;
     const began = this.#lostAt > this.#lastAnswer ? Math.min(this.#lostAt, since) : since;
     const provenAt = now - since >= SILENCE ? now : began + RESTART;
-    this.#away = { reason: error.reason, since: now, provenAt };
-    this.#log.warn(
-      { reason: error.reason },
-      'The database is away: requests that need it are refused until it answers',
-    );
-    this.#onAway(error);
+    this.#away ??= { reason: '', since: now, provenAt, logged: false };
+    this.#away.reason = error.reason;
+    // A database that starts together with this process is no reason for a warning.
+    if (!this.#away.logged && (this.#hasAnswered || now >= this.#away.provenAt)) {
+      this.#away.logged = true;
+      this.#log.warn(
+        { reason: error.reason },
+        'The database is away: requests that need it are refused until it answers',
+      );
+    }
+    if (isNew) this.#onAway(error);
   }
 
   /**
@@ -151,11 +177,6 @@ export class Availability {
     const grace = new AbortController();
     const settled = this.#flight.catch(() => {}).then(() => grace.abort());
     await Promise.race([settled, sleep(leftMs, undefined, { signal: grace.signal }).catch(() => {})]);
-  }
-
-  #returned(since: number): void {
-    this.#away = undefined;
-    this.#log.info({ awayMs: Math.round(performance.now() - since) }, 'The database is back');
   }
 }
 

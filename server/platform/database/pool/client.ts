@@ -11,8 +11,6 @@ export interface SessionRules {
   /** Known beforehand to go through a transaction pooler. */
   poolerHint: boolean;
   preparedStatements: 'auto' | boolean;
-  /** Holds each connection while it is being opened. */
-  opening: Set<DatabaseClient>;
   onSession(behindPooler: boolean): void;
   onAnswer(): void;
   /** @param since When the attempt began (`performance.now()`). */
@@ -30,6 +28,11 @@ export interface DatabaseObserver {
   acquire(ms: number): void;
 }
 
+/** Where statements can be run: a connection, or a pool of them. */
+export interface Queryable {
+  query(text: string, values?: unknown[]): Promise<pg.QueryResult>;
+}
+
 export interface SessionConfig extends pg.ClientConfig {
   rules: SessionRules;
   /** From the first packet until the session is ready for statements. In milliseconds. */
@@ -43,6 +46,14 @@ export interface SessionConfig extends pg.ClientConfig {
  * statement come out as they are. It reports every answer, so that availability is known without asking.
  */
 export class DatabaseClient extends pg.Client {
+  /** The backend's process id, or a key of the pooler's. */
+  declare readonly processID: number;
+  /** Resolves when the connection has ended, however it did. */
+  readonly ended: Promise<void>;
+  /** Gives it back to the pool that has lent it. */
+  release: (error?: unknown) => void = () => {};
+  /** Whether it is being opened. */
+  opening = false;
   readonly #rules: SessionRules;
   readonly #connectTimeoutMs: number;
   #lost: string | undefined;
@@ -59,7 +70,12 @@ export class DatabaseClient extends pg.Client {
     this.#connectTimeoutMs = config.connectTimeoutMs;
     // Without a listener, the end of a connection that someone has checked out would end the process.
     this.on('error', (error) => this.#markLost(error.message));
-    this.once('end', () => this.#markLost('the connection was closed'));
+    this.ended = new Promise((resolve) => {
+      this.once('end', () => {
+        this.#markLost('the connection was closed');
+        resolve();
+      });
+    });
   }
 
   get whyLost(): string | undefined {
@@ -75,20 +91,14 @@ export class DatabaseClient extends pg.Client {
     return this.#statements > 0;
   }
 
-  /** pg-pool calls it with a callback, everyone else takes the promise. */
-  override connect(callback?: (error: never, client: this) => void): Promise<this> {
-    const opened = this.#open();
-    if (callback) opened.then(() => callback(null as never, this), callback as () => void);
-    return opened;
-  }
-
-  async #open(): Promise<this> {
+  /** @throws DatabaseUnavailableError */
+  override async connect(): Promise<this> {
     const since = performance.now();
     const late = setTimeout(
       () => this.abandon(`no answer within ${this.#connectTimeoutMs} ms`),
       this.#connectTimeoutMs,
     );
-    this.#rules.opening.add(this);
+    this.opening = true;
     try {
       await super.connect();
       await this.#beginSession();
@@ -99,7 +109,7 @@ export class DatabaseClient extends pg.Client {
       throw unavailable;
     } finally {
       clearTimeout(late);
-      this.#rules.opening.delete(this);
+      this.opening = false;
     }
     this.usedAt = Date.now();
     this.#rules.onAnswer();
@@ -116,7 +126,7 @@ export class DatabaseClient extends pg.Client {
   async #beginSession(): Promise<void> {
     let behindPooler = this.#rules.poolerHint;
     if (!behindPooler) {
-      const own = `pg_backend_pid() = ${(this as unknown as { processID: number }).processID}`;
+      const own = `pg_backend_pid() = ${this.processID}`;
       const set = (name: string, value: string | number) => `set_config('${name}', '${value}', false)`;
       const limit = this.#rules.statementTimeoutMs;
       const { rows } = await super.query(`select ${own} as own,
@@ -178,7 +188,7 @@ export class DatabaseClient extends pg.Client {
   /** Closes the connection at once, without a word: it is dead, or holds up someone who waits. */
   abandon(why: string): void {
     this.#markLost(why);
-    (this.connection.stream as unknown as { destroy(): void }).destroy();
+    this.connection.stream.destroy();
   }
 
   /** Asks for a sign of life; without one within `limitMs` milliseconds, the connection is abandoned. */

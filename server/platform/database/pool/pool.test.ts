@@ -138,16 +138,6 @@ describe.concurrent('a direct connection', () => {
     client.release();
     expect(database.stats().total).toBe(0);
   });
-
-  it('is taken at callbacks, too', async ({ make }) => {
-    const database = make();
-    const result = await new Promise<pg.QueryResult>((resolve, reject) => {
-      database.pool.query('select $1::int as x', [1], (error, rows) =>
-        error ? reject(error) : resolve(rows),
-      );
-    });
-    expect(result.rows).toEqual([{ x: 1 }]);
-  });
 });
 
 describe.concurrent('named statements', () => {
@@ -156,7 +146,7 @@ describe.concurrent('named statements', () => {
     await client.query({ name: 'by_name', text: 'select $1::int', values: [1] });
     const { rows } = await client.query('select name from pg_prepared_statements');
     client.release();
-    return rows.map(({ name }) => name);
+    return rows.map(({ name }: { name: string }) => name);
   };
 
   it('are used on a direct connection', async ({ make }) => {
@@ -200,7 +190,6 @@ describe.concurrent('the database is away', () => {
     }
     await proxy.pass();
     await untilBack(database, 1_000);
-    expect(lines.filter((line) => line.includes('is away'))).toHaveLength(1);
     expect(lines.filter((line) => line.includes('is back'))).toHaveLength(1);
   });
 
@@ -273,24 +262,19 @@ describe.concurrent('the database is away', () => {
 });
 
 describe.concurrent('connections that are needed again at once', () => {
-  it("are lent without pg's pool, the last used first, and handed back when it gets quiet", async ({
-    make,
-  }) => {
+  it('are lent the last used first, and closed when nobody uses them', async ({ make }) => {
     const database = make({ idleTimeoutMs: 1_000 });
-    let takenFromPool = 0;
-    database.pool.on('acquire', () => takenFromPool++);
+    await openIdle(database, 2);
     const pids = new Set<number>();
     for (let i = 0; i < 20; i++) pids.add(await pidOf(database));
-    expect([pids.size, takenFromPool]).toEqual([1, 1]);
-    expect(database.stats()).toEqual({ total: 1, idle: 1, waiting: 0, max: 10 });
-    await vi.waitFor(() => expect(database.pool.idleCount).toBe(1), WITHIN);
+    expect(pids.size).toBe(1);
+    expect(database.stats()).toEqual({ total: 2, idle: 2, waiting: 0, max: 10 });
     await vi.waitFor(() => expect(database.stats().total).toBe(0), WITHIN);
     // And all over again.
-    await pidOf(database);
-    expect(takenFromPool).toBe(2);
+    expect(pids).not.toContain(await pidOf(database));
   });
 
-  it('are given back once, whoever says it twice', async ({ make }) => {
+  it('are given back once, even if released twice', async ({ make }) => {
     const database = make({ poolSize: 1 });
     const first = await database.pool.connect();
     first.release();

@@ -1,17 +1,14 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
-import pg from 'pg';
+import type pg from 'pg';
 import { assertStillWanted } from '../../lib/request-work.ts';
 import { AcquireQueue } from './acquire-queue.ts';
-import { Availability, type Logger } from './availability.ts';
+import { Availability, type Logger, SUSPICIOUS_SWEEPS } from './availability.ts';
 import { DatabaseClient, type DatabaseObserver, type SessionConfig, type SessionRules } from './client.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
 
 export interface DatabaseOptions {
-  /**
-   * Host, user, TLS and so on, fully resolved; a promise where the server is being started, which the first who needs a
-   * connection awaits. Time-outs do not belong here: poolers refuse them.
-   */
-  connection: pg.ClientConfig | Promise<pg.ClientConfig>;
+  /** Host, user, TLS and so on, fully resolved. Time-outs do not belong here: poolers refuse them. */
+  connection: pg.ClientConfig;
   poolSize: number;
   /** All times in milliseconds. A connection that nobody has used for this long is closed. */
   idleTimeoutMs: number;
@@ -28,7 +25,7 @@ export interface DatabaseOptions {
 
 export interface Database {
   readonly db: NodePgDatabase;
-  readonly pool: pg.Pool;
+  readonly pool: ConnectionPool;
   /** False from a failed attempt to connect until the database answers again. */
   readonly available: boolean;
   /** What is known of it without a question of one's own: see availability.ts. */
@@ -58,69 +55,50 @@ const SIGN_OF_LIFE = 500;
 /** The longest a probe may take to connect while something is known to be wrong. */
 const PROBE_CONNECT = 3_000;
 const SWEEP = 1_000;
-/** So many sweeps without an answer to any statement, and the pool asks whether the database is there. */
-const SUSPICIOUS_SWEEPS = 2;
 const CLOSE_GRACE = 2_000;
 
-/** Makes the pool; connects to nothing until someone asks. */
+/** Makes the pool. It connects when a connection is needed. */
 export function createDatabase(options: DatabaseOptions, log: Logger): Database {
-  const pool = new WatchedPool(options, log);
+  const pool = new ConnectionPool(options, log);
+  const { availability } = pool;
   return {
-    db: drizzle({ client: pool }),
+    // drizzle takes a connection for each transaction where the name of the class says Pool.
+    db: drizzle({ client: pool as unknown as pg.Pool }),
     pool,
     get available() {
-      return pool.availability.available;
+      return availability.available;
     },
     get failures() {
-      return pool.availability.failures;
+      return availability.failures;
     },
     get pooler() {
       return pool.pooler;
     },
-    verdict: () => pool.availability.verdict(),
-    probe: (signal) => pool.availability.probe(signal),
+    verdict: () => availability.verdict(),
+    probe: (signal) => availability.probe(signal),
     waitedMs: () => pool.waitedMs,
-    stats: () => ({
-      total: pool.totalCount,
-      idle: pool.unused,
-      waiting: pool.queued,
-      max: options.poolSize,
-    }),
+    stats: () => pool.stats(),
     observe: (observer) => pool.observe(observer),
     close: () => pool.close(),
   };
 }
 
-type Lent = DatabaseClient & pg.PoolClient & { giveBack: pg.PoolClient['release'] };
-
-/** The wall clock goes on while the process is frozen, and may be set back. */
-function isFresh({ usedAt }: DatabaseClient, limitMs: number): boolean {
-  const unused = Date.now() - usedAt;
-  return unused >= 0 && unused < limitMs;
-}
-
-/**
- * pg's pool, made to fail fast and to recover.
- *
- * It refuses at once while the database is away, never lends a connection that died unnoticed (a frozen process, a
- * network that forgot it), keeps one whose statement was merely wrong, and takes back one whose user cannot.
- */
-class WatchedPool extends pg.Pool {
+/** Connections of one process to its database. It refuses at once while the database is away, and never lends a dead connection. */
+export class ConnectionPool {
   readonly availability: Availability;
   pooler: boolean | undefined;
+  readonly #options: DatabaseOptions;
   readonly #settings: SessionConfig;
   readonly #sweepLimit: number;
   readonly #log: Logger;
-  readonly #idle = new Set<DatabaseClient>();
-  /** Those of the idle ones that will be needed again at once, the last used last. pg's pool takes them for lent. */
-  readonly #warm: Lent[] = [];
+  /** All that are open, are being opened, or are ending. */
+  readonly #open = new Set<DatabaseClient>();
+  /** The last used last. */
+  #idle: DatabaseClient[] = [];
   readonly #lent = new Set<DatabaseClient>();
-  /** Before those that may be lent. */
-  readonly #line: AcquireQueue;
-  /** While the address is not known yet. */
-  #address: Promise<void> | undefined;
+  readonly #queue: AcquireQueue;
   #sweeper: NodeJS.Timeout | undefined;
-  #silentSweeps = 0;
+  #closed = false;
 
   constructor(options: DatabaseOptions, log: Logger) {
     const rules: SessionRules = {
@@ -128,89 +106,65 @@ class WatchedPool extends pg.Pool {
       checkInterval: '5s',
       preparedStatements: options.preparedStatements,
       poolerHint: options.poolerHint ?? false,
-      opening: new Set(),
-      onSession: (behindPooler) => this.#session(behindPooler, options.preparedStatements),
-      onAnswer: () => {
-        this.#silentSweeps = 0;
-        this.availability.answered();
-      },
-      onConnectFailed: (error, since) => this.#connectFailed(error, since),
+      onSession: (behindPooler) => this.#onSession(behindPooler),
+      onAnswer: () => this.availability.answered(),
+      onConnectFailed: (error, since) => this.#onConnectFailed(error, since),
       onLost: () => this.availability.lost(),
     };
-    const { connection } = options;
-    const settings: SessionConfig = {
-      ...(connection instanceof Promise ? {} : connection),
+    this.#options = options;
+    this.#settings = {
+      ...options.connection,
       application_name: options.applicationName,
       connectTimeoutMs: options.connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       rules,
     };
-    super({
-      ...settings,
-      max: options.poolSize,
-      idleTimeoutMillis: options.idleTimeoutMs,
-      Client: DatabaseClient as unknown as new () => pg.ClientBase,
-    });
-    this.#settings = settings;
-    if (connection instanceof Promise) {
-      this.#address = connection.then((known) => {
-        // pg's pool hands its options to each connection that it opens.
-        for (const target of [this.#settings, this.options]) Object.assign(target, known);
-        this.#address = undefined;
-      });
-      // Who asks for a connection is told; nobody else has to know.
-      this.#address.catch(() => {});
-    }
-    this.#line = new AcquireQueue(options.poolSize, options.connectTimeoutMs);
+    this.#queue = new AcquireQueue(options.poolSize, options.connectTimeoutMs);
     this.#sweepLimit =
       options.statementTimeoutMs > 0 ? Math.ceil(options.statementTimeoutMs / SWEEP) + 1 : Infinity;
     this.#log = log;
     this.availability = new Availability(
       () => this.#ask(),
-      (error) => this.#wentAway(error),
+      (error) => this.#onAway(error),
       log,
     );
-    // A server that is restarted or put to sleep closes idle connections (57P01, ECONNRESET). That harms nobody.
-    this.on('error', (error) => this.#idleOneClosed(error.message));
-    this.on('remove', (client) => this.#idle.delete(client as unknown as Lent));
-    this.on('connect', (client) => client.once('end', () => this.#ended(client as unknown as Lent)));
   }
 
   /** How long the first has waited while others were served: 0 where the database says nothing, which is no queue. */
   get waitedMs(): number {
-    const since = this.#line.firstSince;
+    const since = this.#queue.firstSince;
     return since === undefined ? 0 : Math.max(0, this.availability.lastAnswer - since);
   }
 
-  /** Connections that are open and lent to nobody. */
-  get unused(): number {
-    return this.#idle.size;
+  stats(): ReturnType<Database['stats']> {
+    const { entered, length: waiting } = this.#queue;
+    const idle = this.#idle.length;
+    return { total: idle + entered, idle, waiting, max: this.#options.poolSize };
   }
 
-  /** How many wait for a connection. */
-  get queued(): number {
-    return this.#line.length;
+  observe(observer: DatabaseObserver): void {
+    this.#settings.rules.observer = observer;
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: pg's declarations have an overload for each form of a call.
-  override connect(callback?: (...result: any[]) => void): any {
-    const lent = this.#borrow();
-    if (!callback) return lent;
-    lent.then((client) => callback(undefined, client, client.release), callback);
+  /**
+   * Lends a connection. `release()` gives it back; with an error, or in the middle of a transaction, that closes it.
+   *
+   * @throws DatabaseUnavailableError while the database is away, or when no connection becomes free in time.
+   */
+  async connect(): Promise<DatabaseClient> {
+    const { observer } = this.#settings.rules;
+    const began = performance.now();
+    try {
+      return await this.#checkout(TRUSTED_IDLE);
+    } finally {
+      observer?.acquire(performance.now() - began);
+    }
   }
 
-  /** Unlike pg's own, which discards the connection after any error, even a violated constraint. */
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  override query(...args: any[]): any {
-    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined;
-    const result = this.#query(args[0], args[1]);
-    if (!callback) return result;
-    result.then((rows) => callback(undefined, rows), callback);
-  }
-
-  async #query(text: string, values?: unknown[]): Promise<pg.QueryResult> {
-    const client = this.#atOnce() ?? (await this.#borrow());
+  /** Runs one statement on a connection of the pool, which is kept after an error that is only the statement's. */
+  async query(text: string | pg.QueryConfig, values?: unknown[]): Promise<pg.QueryResult> {
+    const client = this.#atOnce() ?? (await this.connect());
     try {
       return await client.query(text, values);
     } catch (error) {
@@ -222,83 +176,59 @@ class WatchedPool extends pg.Pool {
     }
   }
 
-  observe(observer: DatabaseObserver): void {
-    this.#settings.rules.observer = observer;
-  }
-
   async close(): Promise<void> {
-    if (this.ending) return;
+    this.#closed = true;
     clearInterval(this.#sweeper);
-    this.#line.refuse(new DatabaseUnavailableError('the pool is closed'));
-    const late = setTimeout(() => {
-      for (const client of [...this.#lent, ...this.#settings.rules.opening])
-        client.abandon('the pool was closed');
-    }, CLOSE_GRACE);
-    this.#cool(0);
-    await this.end();
-    this.#idle.clear();
+    this.#queue.refuse(new DatabaseUnavailableError('the pool is closed'));
+    for (const client of this.#idle.splice(0)) this.#end(client);
+    const late = setTimeout(() => this.#abandonAll('the pool was closed'), CLOSE_GRACE);
+    await Promise.all([...this.#open].map((client) => client.ended));
     clearTimeout(late);
   }
 
-  /** What a busy server does most: the connection that was used last, without waiting for anything. */
-  #atOnce(): Lent | undefined {
-    if (this.#address || this.ending || !this.availability.available) return undefined;
+  /** What a busy server does most: lends the connection that was used last, without waiting for anything. */
+  #atOnce(): DatabaseClient | undefined {
+    if (this.#closed || !this.availability.available) return undefined;
     assertStillWanted();
-    const client = this.#warm.at(-1);
-    if (client === undefined || client.lost || !isFresh(client, TRUSTED_IDLE)) return undefined;
-    if (!this.#line.tryEnter()) return undefined;
-    this.#warm.pop();
+    const client = this.#idle.at(-1);
+    if (client === undefined || !isFresh(client, TRUSTED_IDLE) || !this.#queue.tryEnter()) return undefined;
+    this.#idle.pop();
     this.#settings.rules.observer?.acquire(0);
     return this.#lend(client);
   }
 
-  /** A connection for a statement of the application. */
-  #borrow(): Promise<Lent> {
-    const lent = this.#checkout(TRUSTED_IDLE);
-    const { observer } = this.#settings.rules;
-    if (observer === undefined) return lent;
-    const began = performance.now();
-    const measured = () => observer.acquire(performance.now() - began);
-    lent.then(measured, measured);
-    return lent;
-  }
-
   /** @param trustedIdle A connection unused for this many milliseconds must answer first. */
-  async #checkout(trustedIdle: number): Promise<Lent> {
-    if (this.#address) await this.#address;
+  async #checkout(trustedIdle: number): Promise<DatabaseClient> {
     assertStillWanted();
     if (!this.availability.available) await this.availability.admit();
     for (;;) {
-      if (this.ending) throw new DatabaseUnavailableError('the pool is closed');
-      if (!this.#line.tryEnter()) await this.#line.queueUp();
-      const client = await this.#take();
-      if (isFresh(client, trustedIdle)) return client;
-      if (await client.answers(SIGN_OF_LIFE)) return client;
+      if (this.#closed) throw new DatabaseUnavailableError('the pool is closed');
+      if (!this.#queue.tryEnter()) await this.#queue.queueUp();
+      const client = this.#lend(this.#idle.pop() ?? (await this.#connect()));
+      if (isFresh(client, trustedIdle) || (await client.answers(SIGN_OF_LIFE))) return client;
       client.release(true);
       // What ended one connection ended those that are as old: ask none of them, open a new one.
       this.#dropIdle();
     }
   }
 
-  /** Takes a connection that was used just now, or one out of pg's pool, where there is room for it. */
-  #take(): Promise<Lent> {
-    const warm = this.#warm.pop();
-    if (warm !== undefined) return Promise.resolve(this.#lend(warm));
-    return new Promise((resolve, reject) => {
-      super.connect((error, client) => {
-        if (client) {
-          const opened = client as unknown as Lent;
-          opened.giveBack = opened.release;
-          return resolve(this.#lend(opened));
-        }
-        this.#line.leave();
-        reject(error);
-      });
-    });
+  async #connect(): Promise<DatabaseClient> {
+    try {
+      return await this.#newClient(this.#settings.connectTimeoutMs).connect();
+    } catch (error) {
+      this.#queue.leave();
+      throw error;
+    }
   }
 
-  #lend(client: Lent): Lent {
-    this.#idle.delete(client);
+  #newClient(connectTimeoutMs: number): DatabaseClient {
+    const client = new DatabaseClient({ ...this.#settings, connectTimeoutMs });
+    this.#open.add(client);
+    client.ended.then(() => this.#onEnded(client));
+    return client;
+  }
+
+  #lend(client: DatabaseClient): DatabaseClient {
     this.#lent.add(client);
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP).unref();
     let lent = true;
@@ -309,120 +239,107 @@ class WatchedPool extends pg.Pool {
       client.usedAt = Date.now();
       // In the middle of a transaction it is of no use to the next one.
       const unfit = error || client.lost || client.getTransactionStatus() !== 'I';
-      if (unfit || this.ending) client.giveBack(unfit);
-      else {
-        this.#idle.add(client);
-        // pg's pool would set a timer for it, end that timer, and make the next one wait for a turn of the loop.
-        this.#warm.push(client);
-      }
-      this.#line.leave();
+      if (unfit || this.#closed) this.#end(client);
+      else this.#idle.push(client);
+      this.#queue.leave();
     };
     return client;
   }
 
-  /** Hands those to pg's pool that nobody has used for so many milliseconds; it closes them in the end. */
-  #cool(unusedFor: number): void {
-    let [client] = this.#warm;
-    while (client && (client.lost || !isFresh(client, unusedFor))) {
-      this.#warm.shift();
-      client.giveBack(client.lost);
-      [client] = this.#warm;
-    }
+  #end(client: DatabaseClient): void {
+    if (!client.lost) client.end().catch(() => {});
   }
 
-  #ended(client: Lent): void {
-    const at = this.#warm.indexOf(client);
+  #onEnded(client: DatabaseClient): void {
+    this.#open.delete(client);
     // Some never give back what has failed: drizzle, when a transaction cannot even begin.
-    if (at === -1) client.release();
-    else {
-      this.#warm.splice(at, 1);
-      client.giveBack(true);
-      this.#idleOneClosed(client.whyLost);
-    }
-  }
-
-  #idleOneClosed(reason: string | undefined): void {
+    client.release();
+    const at = this.#idle.indexOf(client);
+    if (at < 0) return;
+    this.#idle.splice(at, 1);
+    // A server that is restarted or put to sleep closes idle connections (57P01, ECONNRESET). That harms nobody.
     this.availability.idleOneLost();
-    this.#log.debug({ reason }, 'An idle database connection was closed');
+    this.#log.debug({ reason: client.whyLost }, 'An idle database connection was closed');
   }
 
   #dropIdle(): void {
-    this.#cool(0);
-    for (const client of this.#idle) {
-      // The pool's own listener takes it out of the pool there and then.
-      client.emit('error', new Error('given up together with others of its age'));
-      client.abandon('given up together with others of its age');
-    }
-    this.#idle.clear();
+    for (const client of this.#idle.splice(0)) client.abandon('given up together with others of its age');
   }
 
-  #wentAway(error: DatabaseUnavailableError): void {
-    this.#line.refuse(error);
-    for (const client of this.#settings.rules.opening) client.abandon(error.reason);
+  #abandonAll(why: string): void {
+    for (const client of this.#open) client.abandon(why);
+  }
+
+  #onAway(error: DatabaseUnavailableError): void {
+    this.#queue.refuse(error);
+    for (const client of this.#open) if (client.opening) client.abandon(error.reason);
     this.#dropIdle();
     this.#abandonSilent();
   }
 
   /** One sign of life: over a connection of the pool; while something is wrong, over one of its own. */
   async #ask(): Promise<void> {
-    if (this.#address) await this.#address;
-    const troubled = !this.availability.available || this.#silentSweeps >= SUSPICIOUS_SWEEPS;
-    if (!troubled && this.#line.hasRoom) return (await this.#checkout(0)).release();
-    if (!troubled && this.availability.answeredRecently) return;
-    const connectTimeoutMs = Math.min(this.#settings.connectTimeoutMs, PROBE_CONNECT);
-    const client = new DatabaseClient({ ...this.#settings, connectTimeoutMs });
+    const { availability } = this;
+    const troubled = !availability.available || availability.silent;
+    if (!troubled && this.#queue.hasRoom) return (await this.#checkout(0)).release();
+    if (!troubled && availability.answeredRecently) return;
     try {
+      const client = this.#newClient(Math.min(this.#settings.connectTimeoutMs, PROBE_CONNECT));
       await client.connect();
       await client.end();
     } catch (error) {
-      if (!this.availability.available) throw error;
+      if (!availability.available) throw error;
     }
   }
 
   /**
-   * Runs each second while a connection is lent, and only then. It is the limit of a statement on this side (one timer
-   * for all of them), and notices that nothing is answered any more long before that limit. It counts its own rounds
-   * rather than time: a process that was frozen for an hour has waited one round.
+   * Runs each second while a connection is lent or idle, and only then. It is the limit of a statement on this side (one
+   * timer for all of them), notices that nothing is answered any more long before that limit, and closes what is idle. It
+   * counts its own rounds rather than time: a process that was frozen for an hour has waited one round.
    */
   #sweep(): void {
-    let waiting = false;
-    for (const client of this.#lent) {
-      if (!client.busy) continue;
-      waiting = true;
+    const busy = [...this.#lent].filter((client) => client.busy);
+    for (const client of busy) {
       client.silentSweeps++;
       if (client.silentSweeps > this.#sweepLimit)
         client.abandon(`no answer within ${client.silentSweeps - 1} s`);
     }
     if (!this.availability.available) this.#abandonSilent();
-    this.#silentSweeps = waiting ? this.#silentSweeps + 1 : 0;
-    if (this.#silentSweeps >= SUSPICIOUS_SWEEPS) this.availability.suspect();
-    this.#cool(this.#lent.size === 0 ? 0 : SWEEP);
-    if (this.#lent.size === 0 && this.#warm.length === 0) {
-      clearInterval(this.#sweeper);
-      this.#sweeper = undefined;
-    }
+    this.availability.swept(busy.length > 0);
+    const { idleTimeoutMs } = this.#options;
+    const kept = this.#idle.filter((client) => isFresh(client, idleTimeoutMs));
+    for (const client of this.#idle) if (!kept.includes(client)) this.#end(client);
+    this.#idle = kept;
+    if (this.#lent.size + kept.length > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
   }
 
   #abandonSilent(): void {
-    for (const client of this.#lent) {
+    for (const client of this.#lent)
       if (client.silentSweeps >= SUSPICIOUS_SWEEPS) client.abandon('no answer, and the database is away');
-    }
   }
 
-  #connectFailed(error: DatabaseUnavailableError, since: number): void {
+  #onConnectFailed(error: DatabaseUnavailableError, since: number): void {
     // A server that is full is there for those who have a connection already.
     const full = (error.cause as pg.DatabaseError | undefined)?.code === '53300';
-    if (full && this.#lent.size + this.#idle.size > 0) this.availability.answered();
+    if (full && this.#lent.size + this.#idle.length > 0) this.availability.answered();
     else this.availability.failed(error, since);
   }
 
-  #session(behindPooler: boolean, preparedStatements: 'auto' | boolean): void {
+  #onSession(behindPooler: boolean): void {
     if (this.pooler === behindPooler) return;
     this.pooler = behindPooler;
     if (!behindPooler) return;
-    const named = preparedStatements === true ? 'on, as DB_PREPARED_STATEMENTS demands' : 'off';
+    const named = this.#options.preparedStatements === true ? 'on, as DB_PREPARED_STATEMENTS demands' : 'off';
     this.#log.info(
       `The database is behind a transaction pooler: named statements are ${named}; statements are limited in time from this side only`,
     );
   }
+}
+
+/** Whether a connection was used within the limit, in milliseconds. The wall clock goes on while the process is frozen, and may be set back. */
+function isFresh({ usedAt }: DatabaseClient, limitMs: number): boolean {
+  const unused = Date.now() - usedAt;
+  return unused >= 0 && unused < limitMs;
 }

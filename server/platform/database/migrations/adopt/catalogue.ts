@@ -1,10 +1,7 @@
-import type pg from 'pg';
+import type { Queryable } from '../../pool/client.ts';
 
 /** What there is in some schemas: the name of each thing, and how PostgreSQL itself writes it down. */
 export type Catalogue = ReadonlyMap<string, string>;
-
-/** Who reads a catalogue. */
-export type Reader = Pick<pg.Pool, 'query'>;
 
 /**
  * Constraints and indexes go by what they say, because tools name them differently; a unique constraint is the index that
@@ -75,7 +72,7 @@ select 'schema ' || quote_ident(nspname), 'there' from pg_namespace where nspnam
  * @param prefix Taken out of every name: see adopt.ts.
  */
 export async function readCatalogue(
-  reader: Reader,
+  reader: Queryable,
   schemas: string[],
   usual: string,
   prefix = '',
