@@ -10,12 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import {
-  type Migration,
-  MigrationError,
-  readMigrations,
-} from '../../server/platform/database/migrations/migration-files.ts';
-import { splitStatements } from '../../server/platform/database/migrations/sql-statements.ts';
+import { MigrationError } from '../../server/platform/database/migrations/errors.ts';
+import { type Migration, readMigrations } from '../../server/platform/database/migrations/files.ts';
+import { splitStatements } from '../../server/platform/database/migrations/statements.ts';
 import { ownerOf } from '../strip/migrations.ts';
 import { readParts, strippedParts } from '../strip/parts.ts';
 

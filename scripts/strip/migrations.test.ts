@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readMigrations } from '../../server/platform/database/migrations/migration-files.ts';
+import { readMigrations } from '../../server/platform/database/migrations/files.ts';
 import { type Changes, writeChanges } from './changes.ts';
 import {
   dropRetired,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
-import { MigrationError } from '../../server/platform/database/migrations/migration-files.ts';
+import { MigrationError } from '../../server/platform/database/migrations/errors.ts';
 import {
   type MigrateOptions,
   type MigrationReport,

@@ -6,6 +6,7 @@ import {
   type Env,
   file,
   folder,
+  LOCAL,
   load,
   production,
   refused,

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/config.ts';
 import type { UnknownSettings } from '../config/setting.ts';
-import { migrationStatus } from '../database/migrations/migration-status.ts';
+import { migrationStatus } from '../database/migrations/status.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
 import { about, MIGRATIONS } from './about.ts';
 

@@ -3,7 +3,7 @@ import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Config, LoadedConfig } from '../config/config.ts';
 import type { Declaration, UnknownSettings } from '../config/setting.ts';
-import { withWayOut } from '../database/migrations/migration-errors.ts';
+import { withWayOut } from '../database/migrations/errors.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
 import { createDatabase, type Database } from '../database/pool/pool.ts';
 import type { Lifecycle } from '../health/lifecycle.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrationStatus } from '../database/migrations/migration-status.ts';
+import { migrationStatus } from '../database/migrations/status.ts';
 import type { MigrateOptions } from '../database/migrations/migrator.ts';
 import type { Database } from '../database/pool/pool.ts';
 import { findUnavailable } from '../database/pool/unavailable.ts';

@@ -10,8 +10,8 @@ import pg from 'pg';
 import { describe, expect, vi } from 'vitest';
 import { type Files, it, refusal } from '../../../../tests/support/migration-scene.ts';
 import { announceForeignKey } from '../../../../tests/support/tcp-proxy.ts';
-import { migrationStatus } from './migration-status.ts';
 import type { MigrationReport } from './migrator.ts';
+import { migrationStatus } from './status.ts';
 
 /** `expect.poll` loses its test where several run at once. */
 const WITHIN = { timeout: 60_000, interval: 50 };

@@ -1,18 +1,11 @@
 import type { Logger } from '../pool/availability.ts';
-import type { Adoption } from './adopt/adopt.ts';
-import { journalError } from './migration-errors.ts';
-import { type Migration, MigrationError, readMigrations } from './migration-files.ts';
-import { CREATE_JOURNAL, type History, inspect, nameOfRecorded } from './migration-history.ts';
-import {
-  isContention,
-  passingReason,
-  pause,
-  type Session,
-  sayOnce,
-  withSession,
-} from './migration-session.ts';
-import type { MigrationSource } from './migration-status.ts';
-import { allOf, MigrationWorker, type Work } from './migration-work.ts';
+import { MigrationError } from './errors.ts';
+import { type Migration, readMigrations } from './files.ts';
+import { CREATE_JOURNAL, type History, inspect, journalError, nameOfRecorded } from './history.ts';
+import type { Adoption } from './replit/adopt.ts';
+import { isContention, passingReason, pause, type Session, sayOnce, withSession } from './session.ts';
+import type { MigrationSource } from './status.ts';
+import { allOf, MigrationWorker, type Work } from './worker.ts';
 
 export interface MigrateOptions extends MigrationSource {
   log: Logger;
@@ -192,7 +185,7 @@ class Migrator {
     let adoption: Adoption = { adopted: [] };
     await this.#patiently('The look at the tables', async () => {
       // Loaded where something is pending, which is not the usual start.
-      const { findAdoption } = await import('./adopt/adopt.ts');
+      const { findAdoption } = await import('./replit/adopt.ts');
       adoption = await findAdoption(this.#session, history, adopt);
     });
     const { adopted, unknown, undecided } = adoption;

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { it } from '../../../../tests/support/migration-scene.ts';
-import { migrationStatus } from './migration-status.ts';
+import { migrationStatus } from './status.ts';
 
 const TABLE = { '0000_table': 'CREATE TABLE a (n int);' };
 /** As `npm run db:generate -- --custom` leaves it. */

@@ -2,8 +2,8 @@ import { describe, expect } from 'vitest';
 import { type Files, it, refusal, type Scene } from '../../../../../tests/support/migration-scene.ts';
 import { createDatabase } from '../../../../../tests/support/postgres.ts';
 import { publish } from '../../../../../tests/support/publish.ts';
-import { readMigrations } from '../migration-files.ts';
-import { migrationStatus } from '../migration-status.ts';
+import { readMigrations } from '../files.ts';
+import { migrationStatus } from '../status.ts';
 
 const TABLES: Files = {
   '7000_people': [

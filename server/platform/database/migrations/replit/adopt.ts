@@ -11,9 +11,10 @@
  * nobody's business here.
  */
 import pg from 'pg';
-import { type Migration, MigrationError } from '../migration-files.ts';
-import type { History } from '../migration-history.ts';
-import { isContention, passingReason, type Session } from '../migration-session.ts';
+import { MigrationError } from '../errors.ts';
+import type { Migration } from '../files.ts';
+import type { History } from '../history.ts';
+import { isContention, passingReason, type Session } from '../session.ts';
 import {
   makesTableWithRows,
   type Statement,
@@ -21,9 +22,9 @@ import {
   splitStatements,
   type Treatment,
   treatmentOf,
-} from '../sql-statements.ts';
-import { type AdoptChoice, findDoubts, undecided } from './adopt-rows.ts';
+} from '../statements.ts';
 import { type Catalogue, differing, readCatalogue } from './catalogue.ts';
+import { type AdoptChoice, findDoubts, undecided } from './doubts.ts';
 
 /** A migration whose tables are there. */
 export interface Adopted {

@@ -5,7 +5,7 @@ import {
   shapesSchema,
   splitStatements,
   treatmentOf,
-} from './sql-statements.ts';
+} from './statements.ts';
 
 const one = (sql: string) => splitStatements(sql)[0] as Statement;
 

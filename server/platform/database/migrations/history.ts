@@ -1,6 +1,8 @@
+import pg from 'pg';
 import type { Queryable } from '../pool/client.ts';
-import { type Migration, MigrationError } from './migration-files.ts';
-import { splitStatements } from './sql-statements.ts';
+import { MigrationError } from './errors.ts';
+import type { Migration } from './files.ts';
+import { splitStatements } from './statements.ts';
 
 export const JOURNAL = 'drizzle.__drizzle_migrations';
 /** Exactly what drizzle-orm's own migrator makes. */
@@ -104,5 +106,17 @@ export async function compareWith(session: Queryable, migrations: Migration[]): 
   return compareHistory(
     migrations,
     recorded.rows.map(({ hash, created_at }) => ({ hash, when: Number(created_at) })),
+  );
+}
+
+/** What goes wrong outside of any migration concerns the journal, if it is the database that says so. */
+export function journalError(error: unknown): unknown {
+  if (!(error instanceof pg.DatabaseError)) return error;
+  return new MigrationError(
+    'sql',
+    undefined,
+    `The journal of migrations, ${JOURNAL}, cannot be used: ${error.message} (${error.code}). ` +
+      'The user of DATABASE_URL needs the right to create a schema in this database: grant create on database … to …;',
+    error,
   );
 }

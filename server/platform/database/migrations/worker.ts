@@ -1,9 +1,9 @@
 import pg from 'pg';
 import type { Logger } from '../pool/availability.ts';
-import { sqlError } from './migration-errors.ts';
-import { BREAKPOINT, type Migration, MigrationError } from './migration-files.ts';
-import { JOURNAL } from './migration-history.ts';
-import { isContention, passingReason, type Session } from './migration-session.ts';
+import { MigrationError, sqlError } from './errors.ts';
+import { BREAKPOINT, type Migration } from './files.ts';
+import { JOURNAL } from './history.ts';
+import { isContention, passingReason, type Session } from './session.ts';
 
 /** Whoever queues behind a statement that waits for a lock waits as long as it does: at most this, in milliseconds. */
 const LOCK_TIMEOUT = 500;

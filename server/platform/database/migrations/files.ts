@@ -1,41 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/**
- * The migrations are wrong, and starting again will not help: someone has to change a file or a setting.
- *
- * - `edited`: a migration was changed after it had been applied
- * - `out-of-order`: one that is pending is older than one that was applied
- * - `missing-file`: one was applied whose file is gone
- * - `malformed`: the folder contradicts itself
- * - `sql`: the database refused a statement
- * - `pooler`: the connection goes through a pooler
- * - `schema`: somebody else has changed the tables, and not to what any migration makes
- * - `rows`: nothing tells whether a migration has changed the rows already
- */
-export class MigrationError extends Error {
-  readonly code:
-    | 'edited'
-    | 'out-of-order'
-    | 'missing-file'
-    | 'malformed'
-    | 'sql'
-    | 'pooler'
-    | 'schema'
-    | 'rows';
-  /** The migration's name, where one is to blame. */
-  readonly migration: string | undefined;
-  /** Of an `edited` one: the SQL that makes the journal forget it. For development alone. */
-  forget?: string;
-
-  constructor(code: MigrationError['code'], migration: string | undefined, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = 'MigrationError';
-    this.code = code;
-    this.migration = migration;
-  }
-}
+import { MigrationError } from './errors.ts';
 
 export interface Migration {
   /** The file's name without `.sql`. */

@@ -1,10 +1,11 @@
 import type pg from 'pg';
 import type { Queryable } from '../pool/client.ts';
-import type { Adoption } from './adopt/adopt.ts';
-import type { AdoptChoice } from './adopt/adopt-rows.ts';
-import { MigrationError, readMigrations } from './migration-files.ts';
-import { compareWith, nameOfRecorded } from './migration-history.ts';
-import { type Session, withSession } from './migration-session.ts';
+import { MigrationError } from './errors.ts';
+import { readMigrations } from './files.ts';
+import { compareWith, nameOfRecorded } from './history.ts';
+import type { Adoption } from './replit/adopt.ts';
+import type { AdoptChoice } from './replit/doubts.ts';
+import { type Session, withSession } from './session.ts';
 
 export interface MigrationSource {
   /** A direct connection: the lock lives as long as its session. */
@@ -46,7 +47,7 @@ export async function migrationStatus(
     const history = await compareWith(session, migrations);
     if (history.problem) return history;
     try {
-      const { findAdoption } = await import('./adopt/adopt.ts');
+      const { findAdoption } = await import('./replit/adopt.ts');
       adoption = await findAdoption(session, history, source.adopt);
     } catch (error) {
       if (!(error instanceof MigrationError)) throw error;

@@ -1,4 +1,4 @@
-import { BREAKPOINT } from './migration-files.ts';
+import { BREAKPOINT } from './files.ts';
 
 /** One statement of a migration. */
 export interface Statement {

@@ -1,6 +1,6 @@
-import { MigrationError } from '../migration-files.ts';
-import type { Session } from '../migration-session.ts';
-import type { Statement } from '../sql-statements.ts';
+import { MigrationError } from '../errors.ts';
+import type { Session } from '../session.ts';
+import type { Statement } from '../statements.ts';
 import type { Adopted } from './adopt.ts';
 import { createdBy, folded, rowChange } from './row-changes.ts';
 

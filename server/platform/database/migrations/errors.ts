@@ -1,17 +1,39 @@
-import pg from 'pg';
-import { type Migration, MigrationError } from './migration-files.ts';
-import { JOURNAL } from './migration-history.ts';
+import type pg from 'pg';
+import type { Migration } from './files.ts';
 
-/** What goes wrong outside of any migration concerns the journal, if it is the database that says so. */
-export function journalError(error: unknown): unknown {
-  if (!(error instanceof pg.DatabaseError)) return error;
-  return new MigrationError(
-    'sql',
-    undefined,
-    `The journal of migrations, ${JOURNAL}, cannot be used: ${error.message} (${error.code}). ` +
-      'The user of DATABASE_URL needs the right to create a schema in this database: grant create on database … to …;',
-    error,
-  );
+/**
+ * The migrations are wrong, and starting again will not help: someone has to change a file or a setting.
+ *
+ * - `edited`: a migration was changed after it had been applied
+ * - `out-of-order`: one that is pending is older than one that was applied
+ * - `missing-file`: one was applied whose file is gone
+ * - `malformed`: the folder contradicts itself
+ * - `sql`: the database refused a statement
+ * - `pooler`: the connection goes through a pooler
+ * - `schema`: somebody else has changed the tables, and not to what any migration makes
+ * - `rows`: nothing tells whether a migration has changed the rows already
+ */
+export class MigrationError extends Error {
+  readonly code:
+    | 'edited'
+    | 'out-of-order'
+    | 'missing-file'
+    | 'malformed'
+    | 'sql'
+    | 'pooler'
+    | 'schema'
+    | 'rows';
+  /** The migration's name, where one is to blame. */
+  readonly migration: string | undefined;
+  /** Of an `edited` one: the SQL that makes the journal forget it. For development alone. */
+  forget?: string;
+
+  constructor(code: MigrationError['code'], migration: string | undefined, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'MigrationError';
+    this.code = code;
+    this.migration = migration;
+  }
 }
 
 /**
