@@ -8,6 +8,7 @@ import tailwind from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { contractsAsJson } from './client/contracts-as-json.ts';
+import { preloadFont } from './client/preload-font.ts';
 import { prerenderedShell } from './client/prerendered-shell.ts';
 
 const { name } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
@@ -70,9 +71,15 @@ async function compressClient(folder: string): Promise<void> {
 
 export default defineConfig({
   root: here('client'),
-  resolve: { alias: { '@': here('client/src') } },
+  resolve: {
+    alias: [
+      // The kit under the name that people know from shadcn/ui.
+      { find: /^@\/components\/ui\/(.+)$/, replacement: `${here('client/src/kit/components')}/$1.tsx` },
+      { find: '@', replacement: here('client/src') },
+    ],
+  },
   define: { 'import.meta.env.APP_NAME': JSON.stringify(appName) },
-  plugins: [react(), tailwind(), contractsAsJson(), prerenderedShell()],
+  plugins: [react(), tailwind(), contractsAsJson(), preloadFont(), prerenderedShell()],
   environments: {
     client: {
       build: {
@@ -92,6 +99,13 @@ export default defineConfig({
                 },
                 // What every visit loads, in one file: it compresses better and arrives sooner than a dozen.
                 { name: 'shared', test: /client\/src\/(?!main\.tsx)/, tags: ['$initial'] },
+                // The kit's library, by which screens use what of it.
+                {
+                  name: 'base-ui',
+                  test: /node_modules\/@(base-ui|floating-ui)\//,
+                  entriesAware: true,
+                  entriesAwareMergeThreshold: 2_000,
+                },
                 // What several screens use, by which of them: home waits for nothing that it does not show.
                 {
                   name: 'pieces',

@@ -125,6 +125,8 @@ function mayBeReadEarly(from: string, to: string | undefined, specifier: string)
 /** @returns The imported file; undefined for a package. */
 function targetOf(from: string, specifier: string): string | undefined {
   if (specifier.startsWith('#contracts/')) return specifier.slice(1);
+  // The alias of the kit: vite.config.ts.
+  if (specifier.startsWith('@/components/ui/')) return `client/src/kit/components/${specifier.slice(16)}.tsx`;
   if (specifier.startsWith('@/')) return `client/src/${specifier.slice(2)}`;
   return specifier.startsWith('.') ? posix.join(posix.dirname(from), specifier) : undefined;
 }
