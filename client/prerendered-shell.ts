@@ -21,7 +21,7 @@ export function prerenderedShell(): Plugin[] {
           const { module } = await runnerImport<{ renderShell: () => string }>('/src/render-shell.tsx', {
             configFile: false,
             root: config.root,
-            mode: 'production',
+            mode: config.mode,
             resolve: { alias: config.resolve.alias },
             define: config.define ?? {},
           });

@@ -7,17 +7,18 @@ import { screen } from './kit/shell/screen.ts';
 import { ScreenError } from './kit/shell/screen-error.tsx';
 import { operations } from './modules/operations/screens.ts';
 
-/** Screens for developers; the condition is constant, so a production build contains nothing of them. */
-const development = import.meta.env.DEV
-  ? [
-      createRoute({
-        getParentRoute: () => root,
-        path: '/dev/pieces',
-        staticData: { navigation: { label: 'Pieces', icon: 'pieces' } },
-        component: screen(() => import('./kit/components-screen.tsx'), 'PiecesScreen'),
-      }),
-    ]
-  : [];
+/** Screens for developers; the condition is constant, so a production build contains nothing of them. `--mode kit` is a test's. */
+const development =
+  import.meta.env.DEV || import.meta.env.MODE === 'kit'
+    ? [
+        createRoute({
+          getParentRoute: () => root,
+          path: '/kit',
+          staticData: { navigation: { label: 'Kit', icon: 'pieces' } },
+          component: screen(() => import('./kit/components-screen.tsx'), 'KitScreen'),
+        }),
+      ]
+    : [];
 
 export const router = createRouter({
   routeTree: root.addChildren([

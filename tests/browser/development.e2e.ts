@@ -39,11 +39,11 @@ async function change(path: string, from: string, to: string) {
 }
 
 test('a change to a screen is shown at once, and what was typed stays', async ({ page }) => {
-  await page.goto(`${server.url}/dev/pieces`);
-  const title = page.getByLabel('Title');
+  await page.goto(`${server.url}/kit`);
+  const title = page.getByRole('textbox', { name: 'Title' });
   await title.fill('half a thought');
   await page.evaluate(() => Object.assign(window, { isSamePage: true }));
-  await change('client/src/kit/components-screen.tsx', 'title="Pieces"', 'title="Another title"');
+  await change('client/src/kit/components-screen.tsx', 'title="Kit"', 'title="Another title"');
   await expect(page.getByRole('heading', { name: 'Another title' })).toBeVisible();
   await expect(title).toHaveValue('half a thought');
   expect(await page.evaluate(() => 'isSamePage' in window)).toBe(true);

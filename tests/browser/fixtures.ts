@@ -122,19 +122,28 @@ const SIZES = [
 /**
  * Looks at a screen as it stands: at 360, 768 and 1440 px, light and dark. Each time a picture goes to `screenshots/`,
  * axe must find nothing, and nothing may reach beyond the window. Ends at the size it began with.
+ *
+ * @param options.within What axe looks at, as a selector; the whole page where it is not given.
+ * @param options.widths Those of the three sizes that are meant.
  */
-export async function look(page: Page, name: string) {
+export async function look(
+  page: Page,
+  name: string,
+  { within, widths = [360, 768, 1440] }: { within?: string; widths?: number[] } = {},
+) {
   const before = page.viewportSize();
   const folder = join(ROOT, 'screenshots');
   mkdirSync(folder, { recursive: true });
-  for (const size of SIZES) {
+  for (const size of SIZES.filter(({ width }) => widths.includes(width))) {
     await page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       const at = `${name} at ${size.width} px, ${colorScheme}`;
       await settle(page);
       await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`) });
-      const { violations } = await new AxeBuilder({ page }).analyze();
+      const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] });
+      if (within !== undefined) axe.include(within);
+      const { violations } = await axe.analyze();
       const said = violations.map(
         ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' | ')}`,
       );

@@ -1,57 +1,286 @@
+/**
+ * Every part of the kit, in a build that has the kit's page, served by the real server under production's policy and
+ * the one to come: strings may not become HTML or script (trusted types).
+ */
 import { join } from 'node:path';
-import { createServer, type ViteDevServer } from 'vite';
-import { freePort, ROOT } from '../support/server.ts';
+import type { Locator, Page } from '@playwright/test';
+import { createBuilder } from 'vite';
+import { type CopiedBuild, copyBuild } from '../support/build.ts';
+import { ROOT, type SpawnedServer } from '../support/server.ts';
 import { expect, look, test } from './fixtures.ts';
 
-// The developers' screen exists in development only, so Vite itself serves it here, without our server behind it.
-let vite: ViteDevServer;
-let address: string;
+let build: CopiedBuild;
+let server: SpawnedServer;
 
-test.beforeAll(async () => {
-  const port = await freePort();
-  vite = await createServer({
+test.beforeAll(async ({ backend }) => {
+  build = await copyBuild();
+  const builder = await createBuilder({
     configFile: join(ROOT, 'vite.config.ts'),
+    mode: 'kit',
     logLevel: 'error',
-    server: { port, strictPort: true, host: '127.0.0.1' },
+    environments: { client: { build: { outDir: join(build.folder, 'client') } } },
   });
-  await vite.listen();
-  address = `http://127.0.0.1:${port}/dev/pieces`;
+  await builder.build(builder.environments.client as NonNullable<typeof builder.environments.client>);
+  server = await backend.start({}, { main: build.main });
+  await server.ready();
 });
-test.afterAll(() => vite.close());
+test.afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await build[Symbol.asyncDispose]();
+});
 
-test.use({ failedRequests: true });
+test.beforeEach(async ({ page }) => {
+  await page.route('**/kit', async (route) => {
+    const response = await route.fetch();
+    const headers = response.headers();
+    expect(headers['content-security-policy']).toContain("script-src 'self'");
+    headers['content-security-policy'] += "; require-trusted-types-for 'script'; trusted-types 'none'";
+    await route.fulfill({ response, headers });
+  });
+  await page.goto(`${server.url}/kit`);
+  await expect(page.getByRole('heading', { name: 'Kit', exact: true })).toBeVisible();
+});
 
-test('every piece stands on the developers’ page, and every overlay opens and closes by keyboard', async ({
+const sample = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
+
+/** What lies over the page, or one sample: the rest is looked at by the first test. */
+const lookAt = (page: Page, name: string, within: string) =>
+  look(page, `kit-${name}`, { within, widths: [360, 1440] });
+
+const OVERLAY = '[role=dialog], [role=alertdialog], [role=menu], [role=listbox]';
+
+/** Opens by keyboard, is looked at, closes by `Esc`, and the focus is where it was. */
+async function openAndClose(page: Page, opener: Locator, overlay: Locator, name: string) {
+  await opener.press('Enter');
+  await expect(overlay).toBeVisible();
+  await lookAt(page, name, OVERLAY);
+  await page.keyboard.press('Escape');
+  await expect(overlay).toBeHidden();
+  await expect(opener).toBeFocused();
+}
+
+test('every part at rest, with the code that uses it', async ({ page }) => {
+  const samples = page.locator('section:has(> details)');
+  expect(await samples.count()).toBeGreaterThan(40);
+  for (const one of await samples.all()) {
+    await one.locator('summary').click();
+    expect(await one.locator('details pre').textContent()).toMatch(/^<[A-Z]|^<span|^<div|^<code/);
+  }
+  await look(page, 'kit');
+});
+
+test('the policy under test refuses strings as HTML', async ({ page, findings }) => {
+  const refused = await page.evaluate(() => {
+    try {
+      document.createElement('div').innerHTML = '<b>no</b>';
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  expect(refused).toBe(true);
+  await expect
+    .poll(() => findings.policy.splice(0))
+    .toEqual([expect.stringContaining('require-trusted-types-for')]);
+  findings.console.splice(0);
+});
+
+test('overlays open and close by keyboard', async ({ page }) => {
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+  const dialog = (name: string) => page.getByRole('dialog', { name });
+  await openAndClose(page, button('Actions'), page.getByRole('menu'), 'menu');
+  await openAndClose(page, button('Account of Ada Lovelace'), page.getByRole('menu'), 'user-menu');
+  await openAndClose(page, button('Rename project'), dialog('Rename project'), 'dialog');
+  await openAndClose(page, button('Revoke key'), page.getByRole('alertdialog'), 'confirm');
+  await openAndClose(page, button('Show details'), dialog('Request'), 'sheet');
+  await openAndClose(page, button('Share'), dialog('Share this note'), 'popover');
+  await openAndClose(page, button('Open palette'), dialog('Commands'), 'palette');
+  await openAndClose(page, button('Duration as a table'), dialog('Duration'), 'chart-table');
+  await openAndClose(
+    page,
+    sample(page, 'Data table').getByRole('button', { name: 'Columns' }),
+    page.getByRole('menu'),
+    'columns',
+  );
+  const select = sample(page, 'Select').getByRole('combobox', { name: 'Role' });
+  await openAndClose(page, select, page.getByRole('listbox'), 'select');
+
+  await button('About these figures').focus();
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Tab');
+  await expect(page.getByText('Figures of the last 15 minutes')).toBeVisible();
+  await lookAt(page, 'tooltip', 'section[aria-label=Tooltip]');
+});
+
+test('a dialog begins at its first field, and keeps what was typed when a selection ends beside it', async ({
   page,
 }) => {
-  await page.goto(address);
-  await expect(page.getByRole('heading', { name: 'Pieces' })).toBeVisible();
-  await look(page, 'pieces');
-
-  await page.getByRole('button', { name: 'Open dialog' }).press('Enter');
-  const dialog = page.getByRole('dialog', { name: 'Delete this project?' });
-  await expect(dialog).toBeVisible();
-  await look(page, 'piece-dialog');
-  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Rename project' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Rename project' });
+  const field = dialog.getByRole('textbox', { name: 'Name' });
+  await expect(field).toBeFocused();
+  await field.fill('Half a thought');
+  const box = await field.boundingBox();
+  if (!box) throw new Error('the field has no box');
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(5, 5, { steps: 4 });
+  await page.mouse.up();
+  await expect(field).toHaveValue('Half a thought');
+  await page.mouse.click(5, 5);
   await expect(dialog).toBeHidden();
-  await expect(page.getByRole('button', { name: 'Open dialog' })).toBeFocused();
+});
 
-  await page.getByRole('button', { name: 'More' }).press('Enter');
-  await expect(page.getByRole('menuitem', { name: 'Rename' })).toBeFocused();
-  await page.keyboard.press('ArrowUp');
-  await expect(page.getByRole('menuitem', { name: 'Delete' })).toBeFocused();
+test('what cannot be undone is confirmed by its name, and says why it failed', async ({ page }) => {
+  await page.getByRole('button', { name: 'Delete project' }).click();
+  const dialog = page.getByRole('alertdialog', { name: 'Delete this project?' });
+  const confirm = dialog.getByRole('button', { name: 'Delete project' });
+  await expect(dialog.getByRole('textbox')).toBeFocused();
+  await expect(confirm).toBeDisabled();
+  await page.keyboard.type('flightlin');
   await page.keyboard.press('Enter');
-  await expect(page.getByText('Deleted “Plan”')).toBeVisible();
-
-  await page.getByRole('button', { name: 'Open palette' }).press('Enter');
-  await page.keyboard.type('oper');
+  await expect(confirm).toBeDisabled();
+  await page.keyboard.type('e');
   await page.keyboard.press('Enter');
-  await expect(page.getByRole('region', { name: 'Messages' })).toContainText('Operations');
+  await expect(dialog.getByRole('alert')).toContainText('The project has an unpaid invoice.');
+  await lookAt(page, 'confirm-failed', OVERLAY);
+  // A press beside it is no answer.
+  await page.mouse.click(5, 5);
+  await expect(dialog).toBeVisible();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await expect(dialog).toBeHidden();
+});
 
-  await page.getByRole('tab', { name: 'Requests' }).focus();
-  await page.keyboard.press('ArrowRight');
-  await expect(page.getByRole('tabpanel', { name: 'Errors' })).toBeVisible();
+test('messages come in every variant, and an action closes its message', async ({ page }) => {
+  const toasts = sample(page, 'Toast');
+  const messages = page.getByRole('region', { name: 'Messages' });
+  await toasts.getByRole('button', { name: 'With an action' }).click();
+  await expect(messages).toContainText('Deleted “Plan”');
+  await messages.getByRole('button', { name: 'Undo' }).click();
+  await expect(messages).not.toContainText('Deleted “Plan”');
+  await expect(messages).toContainText('Restored “Plan”');
+  for (const name of ['Warning', 'Error']) await toasts.getByRole('button', { name }).click();
+  await expect(messages).toContainText('The server cannot be reached.');
+  // They stay while one of them has the focus.
+  await page.keyboard.press('F6');
+  await messages.getByRole('button', { name: 'Dismiss' }).first().focus();
+  await lookAt(page, 'toasts', '[aria-label=Messages]');
+});
 
-  await page.getByRole('region', { name: 'Form and fields' }).getByRole('button', { name: 'Save' }).click();
+test('fields: the server’s message, a shown password, a pasted code, a number, a city, a file', async ({
+  page,
+}) => {
+  await sample(page, 'Form and field').getByRole('button', { name: 'Save' }).click();
   await expect(page.getByRole('textbox', { name: 'Title' })).toHaveAccessibleDescription(/must not be empty/);
+
+  const password = page.getByLabel('Password', { exact: true });
+  await page.getByRole('button', { name: 'Show password' }).click();
+  await expect(password).toHaveAttribute('type', 'text');
+
+  const code = sample(page, 'One-time code').getByRole('textbox');
+  await code.first().focus();
+  await page.keyboard.type('123456');
+  await expect(code.last()).toHaveValue('6');
+
+  const seats = page.getByRole('textbox', { name: 'Seats' });
+  await seats.press('ArrowUp');
+  await expect(seats).toHaveValue('4');
+
+  const city = page.getByRole('combobox', { name: 'City' });
+  await city.fill('ki');
+  await expect(page.getByText('No matches.')).toBeVisible();
+  await city.fill('mon');
+  await expect(page.getByRole('option')).toHaveText(['Montréal']);
+  await lookAt(page, 'combobox', OVERLAY);
+  await city.press('ArrowDown');
+  await city.press('Enter');
+  await expect(city).toHaveValue('Montréal');
+
+  const drop = page.getByLabel('Drop files here, or choose');
+  await drop.setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('no') });
+  await expect(page.getByText('Not accepted: notes.txt.')).toBeVisible();
+  await drop.setInputFiles({ name: 'face.png', mimeType: 'image/png', buffer: Buffer.from('yes') });
+  await expect(page.getByText('face.png')).toBeVisible();
+  await page.getByRole('button', { name: 'Remove face.png' }).click();
+  await expect(page.getByText('face.png')).toBeHidden();
+});
+
+test('a data table is sorted both ways, filtered, narrowed, and its rows selected', async ({ page }) => {
+  const part = sample(page, 'Data table');
+  const first = part.locator('tbody tr').first();
+  await part.getByRole('button', { name: 'Requests' }).click();
+  await expect(first).toContainText('POST /api/notes');
+  await expect(part.getByRole('columnheader', { name: 'Requests' })).toHaveAttribute(
+    'aria-sort',
+    'ascending',
+  );
+  await part.getByRole('button', { name: 'Requests' }).click();
+  await expect(first).toContainText('1,284');
+
+  await part.getByRole('searchbox').fill('patch notes');
+  await expect(part.locator('tbody tr')).toHaveCount(1);
+  await part.getByRole('searchbox').fill('nothing');
+  await expect(part.getByText('No matching rows.')).toBeVisible();
+  await part.getByRole('searchbox').fill('');
+
+  await part.getByRole('button', { name: 'Columns' }).click();
+  await page.getByRole('menuitemcheckbox', { name: 'p95' }).click();
+  await page.keyboard.press('Escape');
+  await expect(part.getByRole('columnheader', { name: 'p95' })).toHaveCount(0);
+
+  await part.getByRole('checkbox', { name: 'Select GET /', exact: true }).click();
+  await expect(part.getByText('1 selected')).toBeVisible();
+  await lookAt(page, 'selected', 'section[aria-label="Data table"]');
+  await part.getByRole('checkbox', { name: 'Select all rows' }).click();
+  await part.getByRole('button', { name: 'Export' }).click();
+  await expect(page.getByRole('region', { name: 'Messages' })).toContainText('Exported 4 routes');
+});
+
+test('charts share one cursor, and zoom by dragging and by keyboard', async ({ page }) => {
+  const slider = page.getByRole('slider', { name: 'Duration, moment shown' });
+  const other = page.getByRole('slider', { name: 'Writes, moment shown' });
+  await slider.focus();
+  const end = Number(await slider.getAttribute('aria-valuemax'));
+  await page.keyboard.press('ArrowLeft');
+  expect(await other.getAttribute('aria-valuenow')).toBe(String(end - 15_000));
+  for (let step = 0; step < 9; step += 1) await page.keyboard.press('Shift+ArrowLeft');
+  await page.keyboard.press('Enter');
+  await expect(other).toHaveAttribute('aria-valuemax', String(end - 15_000));
+  await expect(other).toHaveAttribute('aria-valuemin', String(end - 10 * 15_000));
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await expect(other).toHaveAttribute('aria-valuemax', String(end));
+
+  await slider.scrollIntoViewIfNeeded();
+  const box = await slider.boundingBox();
+  if (!box) throw new Error('the chart has no box');
+  await page.mouse.move(box.x + box.width / 4, box.y + 50);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2, box.y + 50, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(async () => Number(await other.getAttribute('aria-valuemax'))).toBeLessThan(end);
+  await slider.dblclick();
+  await expect(other).toHaveAttribute('aria-valuemax', String(end));
+});
+
+test('Markdown is text: no HTML, no script, no images; foreign links are marked', async ({ page }) => {
+  const part = sample(page, 'Markdown');
+  await expect(part).toContainText('<script>alert(1)</script>');
+  await expect(part.getByText('a trap')).toBeVisible();
+  expect(
+    await part
+      .getByRole('link')
+      .evaluateAll((links) => links.map((link) => (link as HTMLAnchorElement).href)),
+  ).toEqual([`${server.url}/docs`, 'https://www.postgresql.org/docs/']);
+  await expect(part.getByRole('link', { name: /manual/ })).toHaveAttribute('rel', /noopener noreferrer/);
+});
+
+test('an answer that is being written is followed, and can be stopped', async ({ page }) => {
+  const part = sample(page, 'Chat');
+  await part.getByRole('textbox', { name: 'Message' }).fill('And now?');
+  await page.keyboard.press('Enter');
+  await expect(part.getByRole('article', { name: 'You' }).last()).toHaveText('And now?');
+  await part.getByRole('button', { name: 'Stop' }).click();
+  await expect(part.getByRole('log')).toHaveAttribute('aria-busy', 'false');
+  await expect(part.getByRole('button', { name: 'Send' })).toBeDisabled();
 });

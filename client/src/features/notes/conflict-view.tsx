@@ -28,7 +28,7 @@ export function ConflictView({ note, draft, onEdit, onKeepMine, onTakeTheirs }: 
       >
         <Icon name="alert" className="mt-0.5 size-4 text-degraded" />
         <p>
-          <strong className="font-medium">Somebody else saved this note {ago(note.updatedAt)}.</strong>{' '}
+          <strong className="font-medium">Another person saved this note {ago(note.updatedAt)}.</strong>{' '}
           Nothing is lost: both versions are here. Lines that only theirs has are marked; copy what you need
           into yours, then choose.
         </p>
@@ -58,7 +58,7 @@ export function ConflictView({ note, draft, onEdit, onKeepMine, onTakeTheirs }: 
               ),
             )}
           </div>
-          <Button className="mt-4 w-full" onClick={onTakeTheirs}>
+          <Button variant="outline" className="mt-4 w-full" onClick={onTakeTheirs}>
             Take theirs, discard mine
           </Button>
         </Version>
@@ -78,7 +78,6 @@ export function ConflictView({ note, draft, onEdit, onKeepMine, onTakeTheirs }: 
             onChange={(event) => onEdit({ body: event.target.value })}
           />
           <Button
-            kind="primary"
             className="mt-4 w-full"
             aria-disabled={draft.title.trim() === ''}
             onClick={() => draft.title.trim() && onKeepMine()}

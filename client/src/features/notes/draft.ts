@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import type { Note } from '#contracts/notes.ts';
 import { recall, remember } from '@/kit/lib/tab-memory.ts';
 
-/** What somebody has typed and not saved, and the version of the note it began from. */
+/** Text that is typed and not saved, and the version of the note it began from. */
 export type Draft = { title: string; body: string; version: number };
 
 const keyOf = (id: number) => `note-draft:${id}`;

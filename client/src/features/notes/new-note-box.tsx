@@ -30,10 +30,10 @@ export function NewNoteBox({ onClose }: { onClose: () => void }) {
       {form.failure !== undefined && <ErrorNote error={form.failure} />}
       <div className="flex items-center justify-end gap-2">
         {create.isPaused && <p className="mr-auto text-sm text-muted">Waiting for the server</p>}
-        <Button kind="quiet" onClick={onClose}>
+        <Button variant="ghost" onClick={onClose}>
           Cancel
         </Button>
-        <Button kind="primary" type="submit" aria-disabled={form.isSending}>
+        <Button type="submit" aria-disabled={form.isSending}>
           {form.isSending ? 'Creating…' : 'Create'}
         </Button>
       </div>

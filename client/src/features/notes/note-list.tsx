@@ -4,7 +4,7 @@ import { type KeyboardEvent, useEffect, useMemo, useState } from 'react';
 import { flushSync } from 'react-dom';
 import type { NotePage, NoteSummary } from '#contracts/notes.ts';
 import { Button } from '@/kit/components/button.tsx';
-import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote, ErrorState } from '@/kit/components/error-state.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
 import { ago, exactly } from '@/kit/lib/format.ts';
@@ -99,16 +99,16 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
   }
   if (count === 0) {
     return search ? (
-      <EmptyState icon="search" title={`Nothing has the words “${search}”`}>
+      <Empty icon="search" title={`Nothing has the words “${search}”`}>
         <p>The last word may be a beginning. All others must be whole.</p>
-      </EmptyState>
+      </Empty>
     ) : (
-      <EmptyState icon="note" title="No notes yet">
+      <Empty icon="note" title="No notes yet">
         <p>A note has a title and a text. It is kept in this server's PostgreSQL.</p>
-        <Button kind="primary" icon="plus" onClick={onNew}>
+        <Button icon="plus" onClick={onNew}>
           Write the first note
         </Button>
-      </EmptyState>
+      </Empty>
     );
   }
   return (
@@ -145,7 +145,9 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
       {isFetchNextPageError && (
         <div className="space-y-2 p-4">
           <ErrorNote error={query.error} />
-          <Button onClick={() => fetchNextPage()}>Load more</Button>
+          <Button variant="outline" onClick={() => fetchNextPage()}>
+            Load more
+          </Button>
         </div>
       )}
     </div>

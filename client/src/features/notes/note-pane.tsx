@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useEffect, useId } from 'react';
 import type { Note } from '#contracts/notes.ts';
-import { Button, buttonClass, IconButton } from '@/kit/components/button.tsx';
+import { Button, buttonVariants, IconButton } from '@/kit/components/button.tsx';
 import { ErrorNote, ErrorState } from '@/kit/components/error-state.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
@@ -58,8 +58,12 @@ function Gone({ id }: { id: number | undefined }) {
         It may have been deleted. A deleted note can be restored for a day.
       </p>
       <div className="flex flex-wrap gap-2">
-        {id !== undefined && <Button onClick={() => restore(client, id)}>Restore it</Button>}
-        <Link to="/notes" className={buttonClass('primary')}>
+        {id !== undefined && (
+          <Button variant="outline" onClick={() => restore(client, id)}>
+            Restore it
+          </Button>
+        )}
+        <Link to="/notes" className={buttonVariants()}>
           All notes
         </Link>
       </div>
@@ -130,7 +134,11 @@ function Editor({ note }: { note: Note }) {
   return (
     <>
       <div className="sticky top-0 z-[1] -mx-4 flex min-h-14 items-center gap-2 bg-background px-4 md:-mx-8 md:px-8">
-        <Link to="/notes" search={{ search }} className={`${buttonClass('quiet')} -ml-3 md:hidden`}>
+        <Link
+          to="/notes"
+          search={{ search }}
+          className={`${buttonVariants({ variant: 'ghost' })} -ml-3 md:hidden`}
+        >
           <Icon name="arrowLeft" />
           Notes
         </Link>
@@ -150,11 +158,10 @@ function Editor({ note }: { note: Note }) {
         </p>
         {draft && !isConflict && (
           <>
-            <Button kind="quiet" onClick={discard}>
+            <Button variant="ghost" onClick={discard}>
               Discard
             </Button>
             <Button
-              kind="primary"
               aria-disabled={!canSave}
               aria-keyshortcuts="Control+S Meta+S"
               onClick={() => canSave && send(draft, draft.version)}

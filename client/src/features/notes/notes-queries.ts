@@ -23,7 +23,7 @@ import type {
 import { toast } from '@/kit/components/toast.tsx';
 import { explain, request } from '@/kit/lib/api.ts';
 
-/** Notes in the first page, which somebody waits for, and in each further one, which is asked for some screens ahead. */
+/** Notes in the first page, which the reader waits for, and in each further one, which is fetched ahead. */
 const FIRST_PAGE = 40;
 const NEXT_PAGE = 100;
 
@@ -172,11 +172,11 @@ export async function restore(client: QueryClient, id: number) {
     insertIntoLists(client, summaryOf(note));
   } catch (error) {
     const { title, detail } = explain(error);
-    toast(detail ?? title, { label: 'Try again', run: () => restore(client, id) });
+    toast.error(detail ?? title, { action: { label: 'Try again', onClick: () => restore(client, id) } });
   }
 }
 
-/** Deletes a note that nobody has changed since it was shown, and offers to undo it. It leaves the lists at once. */
+/** Deletes a note, unless it has changed since it was shown, and offers to undo it. It leaves the lists at once. */
 export function useDeleteNote() {
   const client = useQueryClient();
   return useMutation({
@@ -188,13 +188,15 @@ export function useDeleteNote() {
     },
     onSuccess: (_, note) => {
       client.removeQueries({ queryKey: noteQuery(note.id).queryKey });
-      toast(`Deleted “${note.title}”`, { label: 'Undo', run: () => restore(client, note.id) });
+      toast(`Deleted “${note.title}”`, {
+        action: { label: 'Undo', onClick: () => restore(client, note.id) },
+      });
     },
     onError: (error, note) => {
       insertIntoLists(client, note);
       client.invalidateQueries({ queryKey: noteQuery(note.id).queryKey });
       const { title, detail } = explain(error);
-      toast(`“${note.title}” was not deleted. ${detail ?? title}`);
+      toast.error(`“${note.title}” was not deleted. ${detail ?? title}`);
     },
   });
 }

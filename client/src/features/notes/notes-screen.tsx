@@ -1,13 +1,13 @@
 import { getRouteApi, Outlet, useMatchRoute } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { IconButton } from '@/kit/components/button.tsx';
-import { EmptyState } from '@/kit/components/empty-state.tsx';
-import { inputClass } from '@/kit/components/field.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { Kbd } from '@/kit/components/kbd.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
+import { inputClass } from '@/kit/lib/styles.ts';
 import { useDebounced } from '@/kit/lib/use-debounced.ts';
 import { NewNoteBox } from './new-note-box.tsx';
 import { NoteList } from './note-list.tsx';
@@ -84,12 +84,12 @@ export const NotesScreen = withServerData(function NotesScreen() {
         <Outlet />
         {!isOpen && (
           <div className="grid h-full place-items-center">
-            <EmptyState icon="note" title="Choose a note to read it">
+            <Empty icon="note" title="Choose a note to read it">
               <p>
                 <Kbd>N</Kbd> makes a new one, <Kbd>/</Kbd> searches, <Kbd>↑</Kbd> <Kbd>↓</Kbd> go through the
                 list.
               </p>
-            </EmptyState>
+            </Empty>
           </div>
         )}
       </section>
@@ -97,7 +97,7 @@ export const NotesScreen = withServerData(function NotesScreen() {
   );
 });
 
-/** The text of the search box: it leads while somebody types, and follows when the address changes otherwise. */
+/** The text of the search box: what is typed goes to the address, and other changes of the address come back to it. */
 function useSearchText(search: string) {
   const navigate = route.useNavigate();
   const [text, setText] = useState(search);

@@ -161,7 +161,7 @@ test.describe('when something goes wrong', () => {
     await text.fill('Mine');
     await change('Theirs\nwith a second line');
     await page.getByRole('button', { name: 'Save' }).click();
-    await expect(page.getByRole('alert')).toContainText('Somebody else saved this note');
+    await expect(page.getByRole('alert')).toContainText('Another person saved this note');
     await expect(page.getByRole('region', { name: 'Theirs, on the server' })).toContainText(
       'with a second line',
     );

@@ -1,36 +1,76 @@
 import type { ComponentProps } from 'react';
+import { cn } from '@/kit/lib/styles.ts';
 import { Icon, type IconName } from './icon.tsx';
 
-type Kind = 'primary' | 'secondary' | 'quiet' | 'danger';
-
-const KINDS: Record<Kind, string> = {
-  primary: 'border-transparent bg-accent text-on-accent hover:opacity-90',
-  secondary: 'border-border bg-surface text-text hover:bg-hover',
-  quiet: 'border-transparent text-text hover:bg-hover',
-  danger: 'border-border bg-surface text-failing hover:bg-hover',
+const VARIANTS = {
+  default: 'border-transparent bg-accent text-on-accent hover:opacity-90',
+  outline: 'border-border bg-surface text-text hover:bg-hover',
+  secondary: 'border-transparent bg-hover text-text hover:bg-selected',
+  ghost: 'border-transparent hover:bg-hover',
+  destructive: 'border-transparent bg-failing/10 text-failing hover:bg-failing/15',
+  link: 'border-transparent text-accent underline-offset-4 hover:underline',
 };
 
-/** The look of a button, for links that stand among buttons. 44 px high where a finger presses, 32 px elsewhere. */
-export const buttonClass = (kind: Kind = 'secondary') =>
-  `inline-flex min-h-8 items-center justify-center gap-2 rounded-md border px-3 text-sm font-medium whitespace-nowrap transition-colors aria-disabled:opacity-50 disabled:opacity-50 pointer-coarse:min-h-11 max-md:min-h-11 ${KINDS[kind]}`;
+/** 44 px where a finger presses, whatever the size. */
+const SIZES = {
+  default: 'min-h-9 px-3.5 pointer-coarse:min-h-11 max-md:min-h-11',
+  sm: 'min-h-8 px-3 pointer-coarse:min-h-11 max-md:min-h-11',
+  lg: 'min-h-11 px-5 text-base',
+  icon: 'size-9 pointer-coarse:size-11 max-md:size-11',
+  'icon-sm': 'size-8 pointer-coarse:size-11 max-md:size-11',
+};
 
-type Props = ComponentProps<'button'> & { kind?: Kind; icon?: IconName };
+type Looks = { variant?: keyof typeof VARIANTS; size?: keyof typeof SIZES };
 
-/** A button with words. Never submits a form unless `type="submit"` says so. */
-export function Button({ kind, icon, className = '', children, ...rest }: Props) {
+/** The look of a button, for links that stand among buttons. */
+export const buttonVariants = ({ variant = 'default', size = 'default' }: Looks = {}) =>
+  `inline-flex shrink-0 items-center justify-center gap-2 rounded-md border text-sm font-medium whitespace-nowrap transition-colors aria-disabled:opacity-50 disabled:opacity-50 ${VARIANTS[variant]} ${SIZES[size]}`;
+
+type Props = ComponentProps<'button'> &
+  Looks & {
+    icon?: IconName;
+    /** Its action is under way: further presses do nothing, and the focus stays. */
+    pending?: boolean;
+  };
+
+/** A button with words. Submits a form only with `type="submit"`. */
+export function Button({
+  variant,
+  size,
+  icon,
+  pending = false,
+  className,
+  children,
+  onClick,
+  ...rest
+}: Props) {
   return (
-    <button type="button" className={`${buttonClass(kind)} ${className}`} {...rest}>
-      {icon && <Icon name={icon} />}
+    <button
+      type="button"
+      aria-disabled={pending || undefined}
+      aria-busy={pending || undefined}
+      onClick={pending ? (event) => event.preventDefault() : onClick}
+      className={cn(buttonVariants({ variant, size }), className)}
+      {...rest}
+    >
+      {pending ? <Spinner /> : icon && <Icon name={icon} />}
       {children}
     </button>
   );
 }
 
-/** A button with an icon only; `label` is what it is called. */
+const Spinner = () => (
+  <span
+    aria-hidden="true"
+    className="size-4 animate-spin rounded-full border-2 border-current border-r-transparent"
+  />
+);
+
+/** A button with an icon only; `label` is its name. */
 export function IconButton({
   icon,
   label,
-  className = '',
+  className,
   ...rest
 }: ComponentProps<'button'> & { icon: IconName; label: string }) {
   return (
@@ -38,7 +78,11 @@ export function IconButton({
       type="button"
       aria-label={label}
       title={label}
-      className={`inline-flex size-8 shrink-0 items-center justify-center rounded-md text-muted transition-colors hover:bg-hover hover:text-text pointer-coarse:size-11 max-md:size-11 ${className}`}
+      className={cn(
+        buttonVariants({ variant: 'ghost', size: 'icon-sm' }),
+        'text-muted hover:text-text data-popup-open:bg-hover',
+        className,
+      )}
       {...rest}
     >
       <Icon name={icon} />

@@ -1,19 +1,31 @@
-import { type KeyboardEvent, memo, type PointerEvent, useId, useMemo, useState } from 'react';
-import { IconButton } from '@/kit/components/button.tsx';
-import { Dialog } from '@/kit/components/dialog.tsx';
-import { Table } from '@/kit/components/table.tsx';
+import {
+  type KeyboardEvent,
+  lazy,
+  memo,
+  type PointerEvent,
+  Suspense,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import {
   axisEnd,
+  bars,
   HEIGHT,
   nearest,
   paths,
   type Scale,
+  stacked,
+  timeTicks,
   type Values,
   WIDTH,
   widestGap,
-} from './chart-geometry.ts';
-import { pointAt, useCursor } from './time-cursor.ts';
-import { clock } from './units.ts';
+} from '@/kit/lib/chart-geometry.ts';
+import { loadPart } from '@/kit/lib/deployment.ts';
+import { clock } from '@/kit/lib/format.ts';
+import { pointAt, useCursor } from '@/kit/lib/time-cursor.ts';
+import { IconButton } from './button.tsx';
 
 /** How a series is drawn: a colour of the theme, and a stroke, so that colour is not needed to tell them apart. */
 const STROKES = {
@@ -25,42 +37,60 @@ const STROKES = {
 
 export type Series = { name: string; values: Values; stroke: keyof typeof STROKES };
 
+/** A stretch of time, in milliseconds since 1970. */
+export type Range = { from: number; to: number };
+
 export type ChartProps = {
   title: string;
   /** What the numbers mean, in a few words. */
   note?: string;
+  /** Lines, the first with its area; lines with areas; bars side by side; areas upon each other. */
+  kind?: 'line' | 'area' | 'bar' | 'stacked';
   times: readonly number[];
   stepMs: number;
   /** How much time the axis shows, in milliseconds. */
   windowMs: number;
+  /** Shows this stretch instead of the last `windowMs`. */
+  range?: Range | undefined;
+  /** Given, a stretch can be chosen by dragging, or by Shift with the arrow keys and Enter; `undefined` goes back. */
+  onZoom?: (range: Range | undefined) => void;
   series: Series[];
   /** A value with its unit. */
   format: (value: number) => string;
   /** The axis ends no lower. */
   least: number;
+  /** Values that matter, such as the limit of an alert. */
+  thresholds?: readonly { value: number; label: string }[];
+  /** Moments that matter, such as deployments. */
+  marks?: readonly { at: number; label: string }[];
   /** What a gap means. */
   gap?: string;
 };
 
-/** Lines over time. All charts of a screen show the same time, and one cursor: by pointing, or by arrow keys. */
+const AsTable = lazy(async () => ({
+  default: (await loadPart(() => import('./chart-table.tsx'))).ChartTable,
+}));
+
+/** Values over time. All charts of a screen show the same time, and one cursor: by pointing, or by arrow keys. */
 export const Chart = memo(function Chart(props: ChartProps) {
-  const { title, note, times, windowMs, series, least, gap = 'nothing measured' } = props;
+  const { title, note, kind = 'line', times, windowMs, range, series, least, thresholds } = props;
   const id = useId();
   const [isTableOpen, setTableOpen] = useState(false);
   const end = times.at(-1) ?? 0;
+  const drawn = useMemo(() => {
+    const columns = series.map(({ values }) => values);
+    return kind === 'stacked' ? stacked(columns) : columns;
+  }, [series, kind]);
   const scale = useMemo<Scale>(
     () => ({
-      from: end - windowMs,
-      to: end,
-      most: axisEnd(
-        series.map(({ values }) => values),
-        least,
-      ),
+      from: range?.from ?? end - windowMs,
+      to: range?.to ?? end,
+      most: axisEnd([...drawn, (thresholds ?? []).map(({ value }) => value)], least),
     }),
-    [end, windowMs, series, least],
+    [end, windowMs, range, drawn, thresholds, least],
   );
   return (
-    <figure aria-labelledby={id} className="min-w-0 rounded-lg border bg-surface p-4">
+    <figure aria-labelledby={id} className="w-full min-w-0 rounded-lg border bg-surface p-4">
       <figcaption className="flex h-6 items-center justify-between gap-2">
         <span className="min-w-0 truncate text-sm" title={note && `${title}: ${note}`}>
           <span id={id} className="font-medium">
@@ -76,34 +106,18 @@ export const Chart = memo(function Chart(props: ChartProps) {
         />
       </figcaption>
       <Readout {...props} />
-      <Plot {...props} gap={gap} scale={scale} />
-      <Dialog title={title} open={isTableOpen} onClose={() => setTableOpen(false)}>
-        <AsTable {...props} />
-      </Dialog>
+      <Plot {...props} kind={kind} drawn={drawn} scale={scale} />
+      {isTableOpen && (
+        <Suspense>
+          <AsTable {...props} onClose={() => setTableOpen(false)} />
+        </Suspense>
+      )}
     </figure>
   );
 });
 
-/** What the picture shows, for those who would rather read it. */
-const AsTable = ({ title, times, series, format }: ChartProps) => (
-  <div className="max-h-[60dvh] overflow-y-auto">
-    <Table
-      caption={`${title}, latest first`}
-      columns={[
-        { header: 'Time', cell: (index: number) => clock(times[index] as number) },
-        ...series.map(({ name, values }) => ({
-          header: name,
-          numeric: true,
-          cell: (index: number) => textOf(values[index], format, '–'),
-        })),
-      ]}
-      rows={times.map((_, index) => times.length - 1 - index)}
-      rowKey={(index) => index}
-    />
-  </div>
-);
-
-const textOf = (value: number | null | undefined, format: (value: number) => string, none: string) =>
+/** A value in words, or what a gap means. */
+export const textOf = (value: number | null | undefined, format: (value: number) => string, none: string) =>
   value === null || value === undefined ? none : format(value);
 
 /** Where in the columns the cursor is, or the end. */
@@ -131,7 +145,7 @@ function Readout({ times, series, format }: ChartProps) {
               {series.length > 1 && <Swatch stroke={stroke} />}
               <span className="truncate">{name}</span>
             </dt>
-            <dd key={text} className="text-lg tabular-nums">
+            <dd key={text} className="truncate text-lg tabular-nums">
               {text}
             </dd>
           </div>
@@ -168,29 +182,63 @@ const KEYS: Record<string, number> = {
   End: Number.POSITIVE_INFINITY,
 };
 
-function Plot({ title, times, stepMs, series, format, gap = '', scale }: ChartProps & { scale: Scale }) {
+type PlotProps = ChartProps & {
+  kind: NonNullable<ChartProps['kind']>;
+  drawn: readonly Values[];
+  scale: Scale;
+};
+
+function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, ...rest }: PlotProps) {
+  const { kind, drawn, scale, stepMs, thresholds = [], marks = [] } = rest;
   const { index, isPointed } = useIndex(times);
   const { from, to, most } = scale;
-  const first = times.findIndex((at) => at >= from);
+  const first = Math.max(
+    0,
+    times.findIndex((at) => at >= from),
+  );
+  const last = times.findLastIndex((at) => at <= to);
+  const at = times[index];
+  /** Where a stretch that is being chosen began; the cursor is its other end. */
+  const anchor = useRef<number>(undefined);
+  const share = (at: number) => `${((at - from) / (to - from)) * 100}%`;
 
+  const zoom = () => {
+    if (anchor.current !== undefined && at !== undefined && anchor.current !== at)
+      onZoom?.({ from: Math.min(anchor.current, at), to: Math.max(anchor.current, at) });
+    anchor.current = undefined;
+  };
   const onPointerMove = ({ currentTarget, clientX }: PointerEvent<HTMLElement>) => {
     const { left, width } = currentTarget.getBoundingClientRect();
     const near = nearest(times, from + ((clientX - left) / width) * (to - from));
-    pointAt(times[Math.max(near, first)]);
+    pointAt(times[Math.min(last, Math.max(near, first))]);
+  };
+  const onPointerDown = (event: PointerEvent<HTMLElement>) => {
+    // A finger scrolls the page.
+    if (!onZoom || event.pointerType === 'touch' || event.button !== 0) return;
+    event.currentTarget.setPointerCapture(event.pointerId);
+    anchor.current = at;
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const step = KEYS[event.key];
-    if (event.key === 'Escape' && isPointed) pointAt(undefined);
-    else if (step === undefined || times.length === 0) return;
-    else pointAt(times[Math.min(times.length - 1, Math.max(first, index + step))]);
+    if (event.key === 'Enter' && onZoom) zoom();
+    else if (event.key === 'Escape' && (isPointed || rest.range)) {
+      if (!isPointed) onZoom?.(undefined);
+      anchor.current = undefined;
+      pointAt(undefined);
+    } else if (step === undefined || times.length === 0) return;
+    else {
+      if (!event.shiftKey) anchor.current = undefined;
+      else if (onZoom) anchor.current ??= at;
+      pointAt(times[Math.min(last, Math.max(first, index + step))]);
+    }
     event.preventDefault();
   };
 
-  const at = times[index];
   const said =
     at === undefined
       ? 'Nothing measured yet'
       : `${clock(at)}: ${series.map(({ name, values }) => `${name} ${textOf(values[index], format, gap)}`).join(', ')}`;
+  const ticks = timeTicks(scale);
   return (
     <>
       <p aria-hidden="true" className="mt-1 text-xs text-muted tabular-nums">
@@ -205,45 +253,145 @@ function Plot({ title, times, stepMs, series, format, gap = '', scale }: ChartPr
         aria-valuenow={at ?? to}
         aria-valuetext={said}
         onPointerMove={onPointerMove}
+        onPointerDown={onPointerDown}
+        onPointerUp={zoom}
         onPointerLeave={() => pointAt(undefined)}
+        onDoubleClick={() => onZoom?.(undefined)}
         onKeyDown={onKeyDown}
-        onBlur={() => pointAt(undefined)}
-        className="relative mt-0.5 h-24 touch-pan-y rounded-md"
+        onBlur={() => {
+          anchor.current = undefined;
+          pointAt(undefined);
+        }}
+        className="relative mt-0.5 h-24 touch-pan-y rounded-md select-none"
       >
-        <Lines times={times} stepMs={stepMs} series={series} scale={scale} gap={gap} />
-        {isPointed && at !== undefined && at >= from && (
-          <div
-            className="pointer-events-none absolute inset-y-0 w-px bg-text"
-            style={{ left: `${((at - from) / (to - from)) * 100}%` }}
-          />
+        <Drawing
+          kind={kind}
+          drawn={drawn}
+          times={times}
+          stepMs={stepMs}
+          series={series}
+          scale={scale}
+          gap={gap}
+          ticks={ticks}
+        />
+        <span
+          aria-hidden="true"
+          className="pointer-events-none absolute top-1/2 left-0 rounded-sm bg-surface/80 pr-1 text-xs text-muted tabular-nums"
+        >
+          {format(most / 2)}
+        </span>
+        {thresholds.map(({ value, label }) => (
+          <span
+            key={label}
+            className="pointer-events-none absolute inset-x-0 border-t border-dashed border-failing text-right text-xs text-failing"
+            style={{ bottom: `${Math.min(1, value / most) * 100}%` }}
+          >
+            <span className="absolute right-0 bottom-0 rounded-sm bg-surface px-1">{label}</span>
+          </span>
+        ))}
+        {marks
+          .filter((mark) => mark.at >= from && mark.at <= to)
+          .map((mark) => (
+            <span
+              key={`${mark.at} ${mark.label}`}
+              title={`${mark.label}, ${clock(mark.at)}`}
+              className="pointer-events-none absolute inset-y-0 w-px bg-draining"
+              style={{ left: share(mark.at) }}
+            >
+              <span className="absolute top-0 left-0 rounded-r-sm bg-draining px-1 text-xs text-surface">
+                {mark.label}
+              </span>
+            </span>
+          ))}
+        {isPointed && at !== undefined && at >= from && at <= to && (
+          <>
+            {anchor.current !== undefined && (
+              <div
+                className="pointer-events-none absolute inset-y-0 bg-selected"
+                style={{
+                  left: share(Math.min(anchor.current, at)),
+                  width: `${(Math.abs(at - anchor.current) / (to - from)) * 100}%`,
+                }}
+              />
+            )}
+            <div
+              className="pointer-events-none absolute inset-y-0 w-px bg-text"
+              style={{ left: share(at) }}
+            />
+          </>
         )}
       </div>
-      <div aria-hidden="true" className="mt-1 flex h-4 justify-between text-xs text-muted tabular-nums">
-        <span>{end(from)}</span>
-        <span key={isPointed ? at : 0}>{isPointed && at !== undefined ? clock(at) : end(to)}</span>
+      <div aria-hidden="true" className="relative mt-1 h-4 overflow-hidden text-xs text-muted tabular-nums">
+        {to > 0 &&
+          ticks.map((tick) => (
+            <span
+              key={tick}
+              className="absolute -translate-x-1/2 first:translate-x-0"
+              style={{ left: share(tick) }}
+            >
+              {clock(tick).slice(0, ticks.every((one) => one % 60_000 === 0) ? 5 : 8)}
+            </span>
+          ))}
       </div>
     </>
   );
 }
 
-const end = (at: number) => (at > 0 ? clock(at) : '');
-
 /** The picture itself: drawn anew when there is more to show, not when the cursor moves. */
-const Lines = memo(function Lines({
+const Drawing = memo(function Drawing({
+  kind,
+  drawn,
   times,
   stepMs,
   series,
   scale,
   gap,
-}: Pick<ChartProps, 'times' | 'stepMs' | 'series'> & { scale: Scale; gap: string }) {
+  ticks,
+}: Pick<PlotProps, 'kind' | 'drawn' | 'times' | 'stepMs' | 'series' | 'scale'> & {
+  gap: string;
+  ticks: number[];
+}) {
   const hole = series[0] && widestGap(times, series[0].values, scale);
+  const { from, to } = scale;
+  const lines = series.map(({ name, stroke }, order) => {
+    const { colour, dashes } = STROKES[stroke];
+    const values = drawn[order] ?? [];
+    if (kind === 'bar')
+      return (
+        <path
+          key={name}
+          className={colour}
+          fill="currentColor"
+          d={bars(times, values, stepMs, scale, [order, series.length])}
+        />
+      );
+    const { line, area } = paths(times, values, stepMs, scale);
+    return (
+      <g key={name} className={colour} fill="none">
+        {/* A stack hides what is behind it. */}
+        {kind === 'stacked' && <path d={area} className="fill-surface" />}
+        {(kind !== 'line' || order === 0) && (
+          <path d={area} fill="currentColor" fillOpacity={kind === 'stacked' ? 0.35 : 0.12} />
+        )}
+        <path
+          d={line}
+          stroke="currentColor"
+          strokeWidth="1.5"
+          strokeDasharray={dashes}
+          strokeLinecap="round"
+          strokeLinejoin="round"
+          vectorEffect="non-scaling-stroke"
+        />
+      </g>
+    );
+  });
   return (
     <>
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         aria-hidden="true"
-        className="absolute inset-0 size-full overflow-visible"
+        className="absolute inset-0 size-full"
       >
         <path
           d={`M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}`}
@@ -251,25 +399,12 @@ const Lines = memo(function Lines({
           vectorEffect="non-scaling-stroke"
           strokeDasharray="2 4"
         />
-        <path d={`M0 ${HEIGHT}H${WIDTH}`} className="stroke-border" vectorEffect="non-scaling-stroke" />
-        {series.map(({ name, values, stroke }, order) => {
-          const { colour, dashes } = STROKES[stroke];
-          const { line, area } = paths(times, values, stepMs, scale);
-          return (
-            <g key={name} className={colour} fill="none">
-              {order === 0 && <path d={area} fill="currentColor" fillOpacity="0.1" />}
-              <path
-                d={line}
-                stroke="currentColor"
-                strokeWidth="1.5"
-                strokeDasharray={dashes}
-                strokeLinecap="round"
-                strokeLinejoin="round"
-                vectorEffect="non-scaling-stroke"
-              />
-            </g>
-          );
-        })}
+        <path
+          d={`M0 ${HEIGHT}H${WIDTH}${ticks.map((at) => `M${((at - from) / (to - from)) * WIDTH} ${HEIGHT}v-4`).join('')}`}
+          className="stroke-field"
+          vectorEffect="non-scaling-stroke"
+        />
+        {kind === 'stacked' ? lines.reverse() : lines}
       </svg>
       {hole && (
         <span
@@ -283,3 +418,31 @@ const Lines = memo(function Lines({
     </>
   );
 });
+
+/** A line as small as a word, beside its number; `label` says what it shows. */
+export function Spark({
+  label,
+  values,
+  className = 'h-5 w-20',
+}: {
+  label: string;
+  values: Values;
+  className?: string;
+}) {
+  const times = values.map((_, index) => index);
+  const scale = { from: 0, to: Math.max(1, values.length - 1), most: axisEnd([values], Number.MIN_VALUE) };
+  const { line, area } = paths(times, values, 1, scale);
+  return (
+    <svg
+      role="img"
+      aria-label={label}
+      viewBox={`0 -5 ${WIDTH} ${HEIGHT + 10}`}
+      preserveAspectRatio="none"
+      className={`text-chart-1 ${className}`}
+      fill="none"
+    >
+      <path d={area} fill="currentColor" fillOpacity="0.12" />
+      <path d={line} stroke="currentColor" strokeWidth="1.5" vectorEffect="non-scaling-stroke" />
+    </svg>
+  );
+}

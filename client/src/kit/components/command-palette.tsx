@@ -47,12 +47,12 @@ export function CommandPalette({ commands, onClose }: { commands: Command[]; onC
   };
 
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the press beside the dialog has a key already, Esc
     <dialog
       ref={dialog}
       aria-label="Commands"
       onClose={onClose}
-      onClick={(event) => event.target === event.currentTarget && dialog.current?.close()}
+      // Not the click: a selection that is dragged out of the box ends beside it.
+      onPointerDown={(event) => event.target === event.currentTarget && dialog.current?.close()}
       className="mx-auto mt-[12vh] w-[min(36rem,calc(100vw-2rem))] overflow-hidden rounded-lg border bg-surface p-0 text-text shadow-overlay open:rise"
     >
       <div className="flex items-center gap-3 border-b px-4 text-muted">

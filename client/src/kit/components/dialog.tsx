@@ -1,46 +1,41 @@
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { Dialog as Base } from '@base-ui/react/dialog';
+import type { ComponentProps, ReactNode } from 'react';
+import { cn, popupClass } from '@/kit/lib/styles.ts';
 import { IconButton } from './button.tsx';
 
-type Props = {
-  title: string;
-  open: boolean;
-  onClose: () => void;
-  children: ReactNode;
-  /** The buttons at its foot, the main one last. */
-  actions?: ReactNode;
+/** A modal. The focus goes to its first field and back afterwards; `Esc` and a press beside it close it. */
+export const Dialog = Base.Root;
+export const DialogTrigger = Base.Trigger;
+export const DialogClose = Base.Close;
+
+export const overlayClass =
+  'fixed inset-0 z-20 bg-backdrop transition-opacity data-ending-style:opacity-0 data-starting-style:opacity-0';
+
+type Props = Omit<ComponentProps<typeof Base.Popup>, 'title'> & {
+  title: ReactNode;
+  description?: ReactNode;
+  className?: string;
+  children?: ReactNode;
 };
 
-/**
- * A modal on the browser's own `<dialog>`: focus stays inside and goes back afterwards, `Esc` and a press beside it close it.
- */
-export function Dialog({ title, open, onClose, children, actions }: Props) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const id = useId();
-  useEffect(() => {
-    if (open) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [open]);
-  return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the press beside the dialog has a key already, Esc
-    <dialog
-      ref={dialog}
-      aria-labelledby={id}
-      onClose={onClose}
-      onClick={(event) => event.target === event.currentTarget && onClose()}
-      className="m-auto w-[min(32rem,calc(100vw-2rem))] rounded-lg border bg-surface p-0 text-text shadow-overlay open:rise"
-    >
-      {open && (
-        <div className="p-5">
-          <div className="mb-3 flex items-start justify-between gap-4">
-            <h2 id={id} className="text-lg">
-              {title}
-            </h2>
-            <IconButton icon="close" label="Close" onClick={onClose} className="-mt-0.5 -mr-1.5" />
-          </div>
-          {children}
-          {actions && <div className="mt-6 flex flex-wrap justify-end gap-2">{actions}</div>}
-        </div>
-      )}
-    </dialog>
-  );
-}
+export const DialogContent = ({ title, description, className, children, ...rest }: Props) => (
+  <Base.Portal>
+    <Base.Backdrop className={overlayClass} />
+    <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
+      <Base.Popup className={cn(popupClass, 'relative m-auto w-full max-w-lg p-5', className)} {...rest}>
+        <Base.Title className="mb-3 pr-10 text-lg">{title}</Base.Title>
+        {description && (
+          <Base.Description className="-mt-2 mb-4 text-sm text-muted">{description}</Base.Description>
+        )}
+        {children}
+        {/* The last element, so that the focus does not begin here. */}
+        <Base.Close render={<IconButton icon="close" label="Close" />} className="absolute top-4 right-3" />
+      </Base.Popup>
+    </Base.Viewport>
+  </Base.Portal>
+);
+
+/** The buttons, the main one last. */
+export const DialogFooter = (props: ComponentProps<'div'>) => (
+  <div className="mt-6 flex flex-wrap justify-end gap-2" {...props} />
+);

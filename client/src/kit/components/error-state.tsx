@@ -31,11 +31,7 @@ export function ErrorState({
       <h2 className="text-lg">{title}</h2>
       {detail && <p className="text-muted">{detail}</p>}
       <div className="flex flex-wrap gap-2">
-        {onRetry && (
-          <Button kind="primary" onClick={onRetry}>
-            Try again
-          </Button>
-        )}
+        {onRetry && <Button onClick={onRetry}>Try again</Button>}
         {children}
       </div>
       {requestId && <RequestId id={requestId} />}

@@ -1,50 +1,63 @@
-import { type ComponentProps, useId } from 'react';
+import { Field as Base } from '@base-ui/react/field';
+import type { ComponentProps, ReactNode } from 'react';
 import { useFieldError } from './form.tsx';
+import { Input } from './input.tsx';
+import { Textarea } from './textarea.tsx';
 
-const BOX =
-  'block w-full rounded-md border border-field bg-surface px-3 text-base text-text max-md:text-[16px] aria-invalid:border-failing';
+type Shared = {
+  label: ReactNode;
+  name?: string | undefined;
+  description?: ReactNode;
+  /** What is wrong. Within a `Form` it comes from the server's answer, by `name`. */
+  error?: string | undefined;
+  className?: string;
+};
 
-/** The look of a text box, for boxes that stand without a visible label. */
-export const inputClass = `${BOX} h-9 pointer-coarse:h-11 max-md:h-11`;
-
-type Shared = { label: string; hint?: string; error?: string | undefined };
 type Props = Shared &
-  (({ multiline?: false } & ComponentProps<'input'>) | ({ multiline: true } & ComponentProps<'textarea'>));
+  Omit<ComponentProps<typeof Input>, keyof Shared> & {
+    multiline?: boolean;
+    children?: ReactNode;
+  };
 
 /**
- * A text box with its label, a hint, and what is wrong with it. Within a `Form` the error comes from the server's
- * answer, by `name`; `error` overrides it.
+ * A control with its label, a description and its error, tied together for screen readers. Without children it is a text
+ * box, with `multiline` a larger one, and the remaining props go to it.
  */
-export function Field({ label, hint, error, multiline, className = '', ...rest }: Props) {
-  const id = useId();
-  const fromForm = useFieldError(rest.name);
-  const wrong = error ?? fromForm;
-  const described = [wrong && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(' ') || undefined;
-  const shared = { id, 'aria-invalid': wrong ? true : undefined, 'aria-describedby': described };
+export function Field({ label, name, description, error, className, multiline, children, ...box }: Props) {
+  const fromForm = useFieldError(name);
+  const message = error ?? fromForm;
   return (
-    <div className={className}>
-      <label htmlFor={id} className="mb-1 block text-sm font-medium">
-        {label}
-      </label>
-      {multiline ? (
-        <textarea
-          {...shared}
-          className={`${BOX} min-h-32 py-2 align-top`}
-          {...(rest as ComponentProps<'textarea'>)}
-        />
-      ) : (
-        <input {...shared} className={inputClass} {...(rest as ComponentProps<'input'>)} />
+    <Base.Root name={name} invalid={Boolean(message)} className={className}>
+      <Base.Label className="mb-1.5 block text-sm font-medium">{label}</Base.Label>
+      {children ?? (multiline ? <Textarea {...(box as ComponentProps<'textarea'>)} /> : <Input {...box} />)}
+      {description && (
+        <Base.Description className="mt-1.5 text-sm text-muted">{description}</Base.Description>
       )}
-      {hint && (
-        <p id={`${id}-hint`} className="mt-1 text-sm text-muted">
-          {hint}
-        </p>
+      {message && (
+        <Base.Error match className="mt-1.5 text-sm text-failing">
+          {message}
+        </Base.Error>
       )}
-      {wrong && (
-        <p id={`${id}-error`} className="mt-1 text-sm text-failing">
-          {wrong}
-        </p>
-      )}
-    </div>
+    </Base.Root>
   );
 }
+
+/** One checkbox, radio or switch with its label beside it. */
+export const FieldRow = ({
+  label,
+  description,
+  children,
+}: {
+  label: ReactNode;
+  description?: ReactNode;
+  children: ReactNode;
+}) => (
+  // biome-ignore lint/a11y/noLabelWithoutControl: the control is among the children
+  <label className="flex items-start gap-2.5 py-1 text-sm pointer-coarse:py-2.5 max-md:py-2.5">
+    {children}
+    <span>
+      <span className="font-medium">{label}</span>
+      {description && <span className="block text-muted">{description}</span>}
+    </span>
+  </label>
+);

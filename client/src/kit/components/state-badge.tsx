@@ -9,7 +9,7 @@ const COLOURS: Record<State, string> = {
   waiting: 'text-muted',
 };
 
-/** A shape for each state, so that it is told without colour: disc, triangle, cross, arrow, ring. */
+/** A shape for each state, so that it can be read without colour: disc, triangle, cross, arrow, ring. */
 export function StateMark({ state }: { state: State }) {
   return (
     <svg

@@ -1,4 +1,8 @@
 import { type ReactNode, useRef } from 'react';
+import { cn } from '@/kit/lib/styles.ts';
+import { Icon } from './icon.tsx';
+
+export type Direction = 'ascending' | 'descending';
 
 export type Column<Row> = {
   header: string;
@@ -9,10 +13,11 @@ export type Column<Row> = {
   width?: string;
   /** A press on the header orders the rows by this column. */
   onSort?: () => void;
-  isSorted?: boolean;
+  /** `true` is descending. */
+  isSorted?: boolean | Direction;
 };
 
-type Props<Row> = {
+export type TableProps<Row> = {
   /** What the table shows, for those who cannot see it. */
   caption: string;
   columns: Column<Row>[];
@@ -22,20 +27,32 @@ type Props<Row> = {
   minWidth?: number;
   /** Rows keep the places that they had first, until this changes: nothing jumps away from under a finger. */
   order?: string;
+  /** On phones each row is a card with the headers as labels, instead of a table that scrolls sideways. */
+  cards?: boolean;
+  /** A CSS length: the rows scroll under a head that stays. */
+  maxHeight?: string;
+  /** Before the first column, in the head (`undefined`) and in each row: a box to select it. */
+  lead?: (row: Row | undefined) => ReactNode;
 };
 
 /** A dense table that scrolls sideways by itself where it is too wide, never the page. */
-export function Table<Row>({ caption, columns, rows, rowKey, minWidth, order }: Props<Row>) {
+export function Table<Row>(props: TableProps<Row>) {
+  const { caption, columns, rows, rowKey, minWidth, order, cards = false, maxHeight, lead } = props;
   const placed = useInPlace(rows, rowKey, order);
   return (
     <section
       aria-label={caption}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
-      className="relative overflow-x-auto rounded-md border bg-surface"
+      style={{ maxHeight }}
+      className="relative overflow-auto rounded-md border bg-surface"
     >
       <table
-        className={`w-full border-collapse text-sm ${minWidth === undefined ? '' : 'table-fixed'}`}
+        className={cn(
+          'w-full border-separate border-spacing-0 text-sm',
+          minWidth !== undefined && 'table-fixed',
+          cards && 'max-sm:block',
+        )}
         style={{ minWidth }}
       >
         <caption className="sr-only">{caption}</caption>
@@ -46,36 +63,45 @@ export function Table<Row>({ caption, columns, rows, rowKey, minWidth, order }: 
             ))}
           </colgroup>
         )}
-        <thead>
-          <tr className="border-b text-muted">
-            {columns.map(({ header, numeric, onSort, isSorted }) => (
-              <th
-                key={header}
-                scope="col"
-                aria-sort={isSorted ? 'descending' : undefined}
-                className={`px-3 font-medium whitespace-nowrap ${onSort ? '' : 'py-2'} ${numeric ? 'text-right' : 'text-left'}`}
-              >
-                {onSort ? (
-                  <button
-                    type="button"
-                    onClick={onSort}
-                    className={`min-h-9 hover:text-text pointer-coarse:min-h-11 max-md:min-h-11 ${isSorted ? 'text-text underline underline-offset-4' : ''}`}
-                  >
-                    {header}
-                  </button>
-                ) : (
-                  header
-                )}
-              </th>
+        <thead className={cards ? 'max-sm:sr-only' : ''}>
+          <tr className="text-muted">
+            {lead && <th className="sticky top-0 z-1 w-9 border-b bg-surface pl-3">{lead(undefined)}</th>}
+            {columns.map((column) => (
+              <Head key={column.header} {...column} />
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody className={cn('[&>tr:last-child>td]:border-b-0', cards && 'max-sm:block')}>
           {placed.map((row, index) => (
-            <tr key={rowKey(row, index)} className="border-b last:border-b-0">
+            <tr
+              key={rowKey(row, index)}
+              className={cn(
+                cards && 'max-sm:relative max-sm:block max-sm:border-b max-sm:p-3 max-sm:last:border-b-0',
+                cards && lead && 'max-sm:pr-10',
+              )}
+            >
+              {lead && (
+                <td
+                  className={cn(
+                    'border-b pl-3',
+                    cards && 'max-sm:absolute max-sm:top-3 max-sm:right-3 max-sm:border-0 max-sm:p-0',
+                  )}
+                >
+                  {lead(row)}
+                </td>
+              )}
               {columns.map(({ header, cell, numeric }) => (
-                <td key={header} className={`px-3 py-2 ${numeric ? 'text-right tabular-nums' : ''}`}>
-                  {cell(row)}
+                <td
+                  key={header}
+                  data-label={header}
+                  className={cn(
+                    'border-b px-3 py-2',
+                    numeric && 'text-right tabular-nums',
+                    cards &&
+                      'max-sm:grid max-sm:grid-cols-[7rem_minmax(0,1fr)] max-sm:gap-x-3 max-sm:border-0 max-sm:p-0 max-sm:py-0.5 max-sm:text-left max-sm:before:text-muted max-sm:before:content-[attr(data-label)]',
+                  )}
+                >
+                  {cards ? <div className="min-w-0">{cell(row)}</div> : cell(row)}
                 </td>
               ))}
             </tr>
@@ -86,8 +112,44 @@ export function Table<Row>({ caption, columns, rows, rowKey, minWidth, order }: 
   );
 }
 
+function Head<Row>({ header, numeric, onSort, isSorted = false }: Column<Row>) {
+  const direction = isSorted === true ? 'descending' : isSorted || undefined;
+  return (
+    <th
+      scope="col"
+      aria-sort={direction}
+      className={cn(
+        'sticky top-0 z-1 border-b bg-surface px-3 font-medium whitespace-nowrap',
+        !onSort && 'py-2',
+        numeric ? 'text-right' : 'text-left',
+      )}
+    >
+      {onSort ? (
+        <button
+          type="button"
+          onClick={onSort}
+          className={cn(
+            'inline-flex min-h-9 items-center gap-1 rounded-sm hover:text-text pointer-coarse:min-h-11 max-md:min-h-11',
+            numeric && 'flex-row-reverse',
+            direction && 'text-text',
+          )}
+        >
+          {header}
+          {/* Its place is kept, so that no column moves. */}
+          <Icon
+            name={direction === 'ascending' ? 'chevronUp' : 'chevronDown'}
+            className={cn('size-3', !direction && 'invisible')}
+          />
+        </button>
+      ) : (
+        header
+      )}
+    </th>
+  );
+}
+
 /** The rows in the places they had before, new ones behind them; as they come, where no order is asked for. */
-function useInPlace<Row>(rows: Row[], rowKey: Props<Row>['rowKey'], order: string | undefined) {
+function useInPlace<Row>(rows: Row[], rowKey: TableProps<Row>['rowKey'], order: string | undefined) {
   const places = useRef<{ order: string; keys: (string | number)[] }>(undefined);
   if (order === undefined) return rows;
   if (places.current?.order !== order) places.current = { order, keys: [] };

@@ -163,7 +163,7 @@ export async function request<Route extends Contract>(
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) {
     if (value === undefined || value === '') continue;
-    // A list repeats its name; the server reads a list of one as such, because its schema says so.
+    // A list repeats its name; the schema makes the server read a single value as a list of one.
     for (const one of Array.isArray(value) ? value : [value]) search.append(key, String(one));
   }
   const address = search.size > 0 ? `${path}?${search}` : path;

@@ -109,6 +109,58 @@ export function widestGap(times: readonly number[], values: Values, scale: Scale
   return { from: share(widest.from), to: share(widest.to), isBefore };
 }
 
+/** Steps of a time axis, in milliseconds. */
+const TIME_STEPS = [
+  1_000, 5_000, 15_000, 30_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000, 10_800_000, 21_600_000,
+  43_200_000, 86_400_000,
+];
+
+/**
+ * Round moments for a time axis, in the clock of this machine.
+ *
+ * @param most No more than so many are given.
+ */
+export function timeTicks({ from, to }: Pick<Scale, 'from' | 'to'>, most = 4): number[] {
+  const step = TIME_STEPS.find((step) => (to - from) / step <= most) ?? (to - from) / most;
+  const shift = new Date(to).getTimezoneOffset() * 60_000;
+  const ticks: number[] = [];
+  for (let at = Math.ceil((from - shift) / step) * step + shift; at < to; at += step) ticks.push(at);
+  return ticks;
+}
+
+/** Each series upon those before it, the sum in the last: an area of each, drawn from the last to the first, is a stack. */
+export function stacked(columns: readonly Values[]): Values[] {
+  const sums: Values[] = [];
+  for (const values of columns) {
+    const below = sums.at(-1);
+    sums.push(values.map((value, index) => (value === null ? null : value + (below?.[index] ?? 0))));
+  }
+  return sums;
+}
+
+/** A bar for each step, side by side with those of other series, as one SVG path. @param slot Which of how many. */
+export function bars(
+  times: readonly number[],
+  values: Values,
+  stepMs: number,
+  scale: Scale,
+  slot: [number, number],
+) {
+  const { from, to, most } = scale;
+  const [place, places] = slot;
+  const room = (stepMs / (to - from)) * WIDTH;
+  const width = (room * 0.8) / places;
+  let path = '';
+  times.forEach((at, index) => {
+    const value = values[index] ?? null;
+    // A bar is of the step that ends at its time.
+    const left = ((at - from) / (to - from)) * WIDTH - room * 0.9 + place * width;
+    if (value === null || value <= 0 || left < 0) return;
+    path += `M${round(left)} ${HEIGHT}V${round(HEIGHT - Math.min(1, value / most) * HEIGHT)}h${round(width)}V${HEIGHT}Z`;
+  });
+  return path;
+}
+
 /** Which element of `times` (ascending) is nearest to a time; -1 where there is none. */
 export function nearest(times: readonly number[], at: number): number {
   let low = 0;

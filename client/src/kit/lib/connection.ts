@@ -81,7 +81,7 @@ export function heard(state: string, ready: boolean) {
   else if (ready && flight === undefined) schedule(EVERY_MS.heard);
 }
 
-/** Whether nobody is there: nothing that a person did not ask for should be sent. */
+/** Whether the page is unused or hidden. Then only what a person asked for may be sent. */
 export const isIdle = () => document.visibilityState === 'hidden' || Date.now() - lastActive > IDLE_AFTER_MS;
 
 function usualWait() {

@@ -2,14 +2,18 @@ import { useEffect, useState } from 'react';
 import { isIdle, serverReachable, useConnection } from './connection.ts';
 import { recall, remember } from './tab-memory.ts';
 
-/** How often the page looks for a newer build while somebody uses it, in milliseconds. */
+/** How often the page looks for a newer build while the page is used, in milliseconds. */
 const LOOK_EVERY_MS = 60_000;
 
-const entryOf = (html: Document) =>
-  html.querySelector('script[type=module]')?.getAttribute('src') ?? undefined;
-
 /** The hashed script this page was started from. It changes with every build of the client. */
-const runningEntry = typeof document === 'undefined' ? undefined : entryOf(document);
+const runningEntry =
+  typeof document === 'undefined'
+    ? undefined
+    : (document.querySelector('script[type=module]')?.getAttribute('src') ?? undefined);
+
+/** The same of a page that is only text: a parser of HTML would be refused under trusted types. */
+const entryOf = (html: string) =>
+  /<script\b[^>]*\btype="?module\b[^>]*>/.exec(html)?.[0].match(/\bsrc="?([^"\s>]+)/)?.[1];
 
 /** Whether the server would now give another client than the one that is running. False when that cannot be known. */
 async function isOutdated() {
@@ -17,7 +21,7 @@ async function isOutdated() {
   try {
     const response = await fetch('/', { headers: { Accept: 'text/html' }, cache: 'no-cache' });
     if (!response.ok) return false;
-    const entry = entryOf(new DOMParser().parseFromString(await response.text(), 'text/html'));
+    const entry = entryOf(await response.text());
     return entry !== undefined && entry !== runningEntry;
   } catch {
     return false;
@@ -59,7 +63,7 @@ export async function loadPart<Module>(load: () => Promise<Module>): Promise<Mod
       const mark = `reloaded:${runningEntry}`;
       const isSecondTime = recall(mark) !== undefined;
       remember(mark, 'yes');
-      // Where the tab may remember nothing, the page would reload for ever.
+      // Where the tab may remember nothing, the page would reload endlessly.
       if (isSecondTime || recall(mark) === undefined) {
         throw new Error('A file of this screen is missing on the server. Reload the page in a minute.', {
           cause: error,

@@ -20,7 +20,7 @@ test.each([
   [23.9 * 3_600, '24 hours ago'],
   [48 * 3_600, 'Mar 8'],
   [400 * 24 * 3_600, 'Feb 3, 2025'],
-])('%d s ago are told as %s', (seconds, text) => {
+])('%d s ago is written as %s', (seconds, text) => {
   const now = new Date(2026, 2, 10, 12).getTime();
   expect(ago(new Date(now - seconds * 1_000).toISOString(), now)).toBe(text);
 });

@@ -3,6 +3,16 @@ const absolute = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle:
 const dayOf = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric' });
 const dayOfYear = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', year: 'numeric' });
 
+const timeOfDay = new Intl.DateTimeFormat('en', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+
+/** A moment as a clock shows it here: `14:03:22`. */
+export const clock = (at: number | string) => timeOfDay.format(new Date(at));
+
 /** Milliseconds as people read them: `38 ms`, `1.2 s`, `2 min 5 s`. */
 export function duration(ms: number) {
   if (ms < 999.5) return `${Math.round(ms)} ms`;

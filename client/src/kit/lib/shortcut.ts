@@ -3,11 +3,14 @@ import { useEffect, useEffectEvent } from 'react';
 const isTyping = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || target.matches('input, textarea, select'));
 
+/** What takes all keys while it is open. */
+const OVERLAYS = 'dialog[open], [role=dialog], [role=alertdialog], [role=menu], [role=listbox][data-open]';
+
 /**
  * Runs `action` when a key is pressed anywhere on the screen.
  *
  * @param key `n`, `/`, `Escape`, or `mod+k` and `mod+s`, where `mod` is ⌘ on Apple's machines and Ctrl elsewhere.
- *   A plain key is ignored while somebody types and while a dialog is open.
+ *   A plain key is ignored while a text box has the focus and while a dialog or a menu is open.
  */
 export function useShortcut(key: string, action: (event: KeyboardEvent) => void, enabled = true) {
   const run = useEffectEvent(action);
@@ -17,7 +20,7 @@ export function useShortcut(key: string, action: (event: KeyboardEvent) => void,
     const listen = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.altKey || event.key.toLowerCase() !== plain.toLowerCase()) return;
       if ((event.metaKey || event.ctrlKey) !== withMod) return;
-      if (!withMod && (isTyping(event.target) || document.querySelector('dialog[open]'))) return;
+      if (!withMod && (isTyping(event.target) || document.querySelector(OVERLAYS))) return;
       event.preventDefault();
       run(event);
     };

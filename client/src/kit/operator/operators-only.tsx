@@ -6,7 +6,7 @@ import { sessionQuery } from './session.ts';
 import { SignIn, useTokenOfAddress } from './sign-in.tsx';
 
 /**
- * Shows a screen to an operator who is signed in, and asks everybody else to sign in. The server decides: each route behind
+ * Shows a screen to an operator who is signed in, and asks everyone else to sign in. The server decides: each route behind
  * the screen declares `access: 'operator'`. The screen is wrapped in `withServerData`, and asks through `forOperators`.
  *
  * @param props.title The heading while it asks.

@@ -41,7 +41,7 @@ export function SignIn({
   title: string;
   about: string;
   closed: string | undefined;
-  /** Where the key stands, where the server says so. */
+  /** Where the key is found; undefined where the server does not say. */
   keyIn: string | undefined;
   failed: unknown;
 }) {
@@ -68,10 +68,10 @@ export function SignIn({
               autoComplete="current-password"
               autoFocus
               required
-              hint={`The INTERNAL_API_KEY${keyIn === undefined ? '' : `; you find it in ${keyIn}`}. You stay signed in for an hour after your last visit.`}
+              description={`The INTERNAL_API_KEY${keyIn === undefined ? '' : `; it is in ${keyIn}`}. You stay signed in for an hour after your last visit.`}
               error={wrong}
             />
-            <Button kind="primary" type="submit" aria-disabled={isPending} className="w-full">
+            <Button type="submit" aria-disabled={isPending} className="w-full">
               {isPending ? 'Signing in' : 'Sign in'}
             </Button>
           </Form>

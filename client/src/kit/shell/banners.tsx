@@ -55,11 +55,7 @@ export function Banners() {
         key="outdated"
         icon="arrowRight"
         tone="text-accent"
-        action={
-          <Button kind="primary" onClick={() => location.reload()}>
-            Reload
-          </Button>
-        }
+        action={<Button onClick={() => location.reload()}>Reload</Button>}
       >
         A new version is ready.
       </Banner>

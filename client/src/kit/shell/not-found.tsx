@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { buttonClass } from '@/kit/components/button.tsx';
+import { buttonVariants } from '@/kit/components/button.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 
 /** No screen has this address. */
@@ -9,7 +9,7 @@ export function NotFound() {
       <p className="font-mono text-sm text-muted">404</p>
       <ScreenHeading title="There is nothing at this address" />
       <p className="mt-2 mb-6 text-muted">It may have moved, or the link has a typing mistake.</p>
-      <Link to="/" className={buttonClass('primary')}>
+      <Link to="/" className={buttonVariants()}>
         Go to the home screen
       </Link>
     </div>

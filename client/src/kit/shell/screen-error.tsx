@@ -2,7 +2,7 @@ import type { ErrorComponentProps } from '@tanstack/react-router';
 import { ErrorState } from '@/kit/components/error-state.tsx';
 import { useTitle } from '@/kit/lib/use-title.ts';
 
-/** A screen that threw: says so in its place, while the shell around it goes on. */
+/** Shown in place of a screen that threw; the shell around it keeps working. */
 export function ScreenError({ error, reset }: ErrorComponentProps) {
   useTitle('Error');
   return <ErrorState error={error} onRetry={reset} />;

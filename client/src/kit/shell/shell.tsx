@@ -1,3 +1,4 @@
+import { CSPProvider } from '@base-ui/react/csp-provider';
 import { Link, Outlet, useRouter, useRouterState } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Toasts } from '@/kit/components/toast.tsx';
@@ -54,20 +55,23 @@ export function Shell() {
   useShortcut('mod+k', openPalette, !isPaletteOpen);
 
   return (
-    <Frame
-      items={navigationOf(router, isOperator)}
-      Anchor={NavLink}
-      tools={<Tools onSearch={openPalette} />}
-      overlays={
-        <>
-          <Progress />
-          <Banners />
-          <Toasts />
-          {isPaletteOpen && <Palette onClose={() => setPaletteOpen(false)} />}
-        </>
-      }
-    >
-      <Outlet />
-    </Frame>
+    // Base UI would add <style> elements, which the policy forbids.
+    <CSPProvider disableStyleElements>
+      <Frame
+        items={navigationOf(router, isOperator)}
+        Anchor={NavLink}
+        tools={<Tools onSearch={openPalette} />}
+        overlays={
+          <>
+            <Progress />
+            <Banners />
+            <Toasts />
+            {isPaletteOpen && <Palette onClose={() => setPaletteOpen(false)} />}
+          </>
+        }
+      >
+        <Outlet />
+      </Frame>
+    </CSPProvider>
   );
 }

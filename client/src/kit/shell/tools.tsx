@@ -1,14 +1,12 @@
 import { IconButton } from '@/kit/components/button.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { Kbd } from '@/kit/components/kbd.tsx';
-import { Menu } from '@/kit/components/menu.tsx';
 import { modKey } from '@/kit/lib/shortcut.ts';
-import { setTheme, useTheme } from '@/kit/lib/theme.ts';
 import { ServerState } from './server-state.tsx';
+import { ThemeMenu } from './theme-menu.tsx';
 
 /** The rail's foot: how the server is, the palette, the theme. */
 export function Tools({ onSearch }: { onSearch: () => void }) {
-  const theme = useTheme();
   return (
     <>
       <ServerState />
@@ -24,20 +22,7 @@ export function Tools({ onSearch }: { onSearch: () => void }) {
           <Kbd>{`${modKey()} K`}</Kbd>
         </button>
         <IconButton icon="search" label="Commands" onClick={onSearch} className="lg:hidden" />
-        <Menu
-          label="Theme"
-          icon={theme === 'system' ? 'screen' : theme === 'light' ? 'sun' : 'moon'}
-          items={[
-            {
-              label: 'As the system',
-              icon: 'screen',
-              checked: theme === 'system',
-              onSelect: () => setTheme('system'),
-            },
-            { label: 'Light', icon: 'sun', checked: theme === 'light', onSelect: () => setTheme('light') },
-            { label: 'Dark', icon: 'moon', checked: theme === 'dark', onSelect: () => setTheme('dark') },
-          ]}
-        />
+        <ThemeMenu />
       </div>
     </>
   );

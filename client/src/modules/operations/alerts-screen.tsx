@@ -3,17 +3,21 @@ import { useSearch } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import type { Alert } from '#contracts/operations/alerts.ts';
 import { Button } from '@/kit/components/button.tsx';
+import { Panel } from '@/kit/components/card.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
-import { Dialog } from '@/kit/components/dialog.tsx';
+import { Dialog, DialogContent } from '@/kit/components/dialog.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Field } from '@/kit/components/field.tsx';
+import { Figure } from '@/kit/components/figure.tsx';
 import { Form } from '@/kit/components/form.tsx';
+import { Choice } from '@/kit/components/native-select.tsx';
+import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { type State, StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { toast } from '@/kit/components/toast.tsx';
 import { useLive } from './live.ts';
 import { refreshed, silencesQuery, useCreateSilence, useEndSilence } from './operations-queries.ts';
-import { Choice, Figure, Panel, RowsToCome, SpanChoice } from './pieces.tsx';
+import { SpanChoice } from './pieces.tsx';
 import { spoken } from './sentence.ts';
 import { moment, number } from './units.ts';
 
@@ -39,13 +43,13 @@ export function AlertsScreen(): ReactNode {
         className="mt-5"
         note="Judged while requests come or this screen is open. What to do about each stands in docs/runbook.md."
         action={
-          <Button icon="mute" onClick={() => setOpen('*')}>
+          <Button variant="outline" icon="mute" onClick={() => setOpen('*')}>
             Silence
           </Button>
         }
       >
         {isPending ? (
-          <RowsToCome rows={10} />
+          <SkeletonRows rows={10} />
         ) : (
           <Table
             caption="Alert rules"
@@ -103,7 +107,11 @@ export function AlertsScreen(): ReactNode {
                 header: 'Silence',
                 width: '6.5rem',
                 cell: ({ name }) => (
-                  <Button onClick={() => setOpen(name)} aria-label={`Silence ${spoken(name)}`}>
+                  <Button
+                    variant="outline"
+                    onClick={() => setOpen(name)}
+                    aria-label={`Silence ${spoken(name)}`}
+                  >
                     Silence
                   </Button>
                 ),
@@ -116,8 +124,10 @@ export function AlertsScreen(): ReactNode {
       </Panel>
       {/* Below a list of unknown length: it would be pushed down. */}
       {!isPending && <Silences />}
-      <Dialog title="Silence an alert" open={isOpen !== undefined} onClose={() => setOpen(undefined)}>
-        <NewSilence alert={isOpen ?? '*'} onClose={() => setOpen(undefined)} />
+      <Dialog open={isOpen !== undefined} onOpenChange={() => setOpen(undefined)}>
+        <DialogContent title="Silence an alert">
+          <NewSilence alert={isOpen ?? '*'} onClose={() => setOpen(undefined)} />
+        </DialogContent>
       </Dialog>
     </>
   );
@@ -159,9 +169,7 @@ function NewSilence({ alert, onClose }: { alert: string; onClose: () => void }) 
         )
       }
     >
-      <p className="text-sm text-muted">
-        It still shows here, on every replica; it is only not told as a warning.
-      </p>
+      <p className="text-sm text-muted">It still shows here, on every replica, but sends no warning.</p>
       <div className="flex flex-wrap gap-4">
         <Choice label="Alert" name="alert" defaultValue={alert}>
           <option value="*">All alerts</option>
@@ -179,10 +187,10 @@ function NewSilence({ alert, onClose }: { alert: string; onClose: () => void }) 
         required
         maxLength={500}
         autoFocus
-        hint="For whoever reads this next."
+        description="For the next operator."
       />
       <div className="flex justify-end">
-        <Button kind="primary" type="submit" aria-disabled={isPending}>
+        <Button type="submit" aria-disabled={isPending}>
           Silence
         </Button>
       </div>
@@ -199,9 +207,9 @@ function Silences() {
       {error && !data ? (
         <ErrorNote error={error} />
       ) : !data ? (
-        <RowsToCome rows={1} />
+        <SkeletonRows rows={1} />
       ) : data.silences.length === 0 ? (
-        <p className="text-sm text-muted">None. Every alert that fires is told.</p>
+        <p className="text-sm text-muted">No silences. Every firing alert is reported.</p>
       ) : (
         <Table
           caption="Silences"
@@ -223,6 +231,7 @@ function Silences() {
               width: '6rem',
               cell: ({ id, alert }) => (
                 <Button
+                  variant="outline"
                   aria-label={`End the silence of ${alert === '*' ? 'all alerts' : spoken(alert)}`}
                   disabled={end.isPending}
                   onClick={() => end.mutate(id)}

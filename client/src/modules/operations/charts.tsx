@@ -1,6 +1,6 @@
 import { useMemo } from 'react';
 import type { TrafficHistory } from '#contracts/operations/traffic.ts';
-import { Chart, type Series } from './chart.tsx';
+import { Chart, type Series } from '@/kit/components/chart.tsx';
 import { useLive } from './live.ts';
 import { cores, milliseconds, number, percent, perSecond } from './units.ts';
 

@@ -1,10 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSearch } from '@tanstack/react-router';
+import { Panel } from '@/kit/components/card.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
+import { Figure } from '@/kit/components/figure.tsx';
+import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { healthQuery, refreshed } from './operations-queries.ts';
-import { Figure, Panel, RowsToCome } from './pieces.tsx';
 import { figure, milliseconds, span } from './units.ts';
 
 /** Every health check by name. */
@@ -19,7 +21,7 @@ export function Checks() {
       {error && !data ? (
         <ErrorNote error={error} />
       ) : !data ? (
-        <RowsToCome />
+        <SkeletonRows />
       ) : (
         <Table
           caption="Health checks"

@@ -1,5 +1,6 @@
 import type { TrafficReport } from '#contracts/operations/traffic.ts';
-import { Figure, Panel } from './pieces.tsx';
+import { Panel } from '@/kit/components/card.tsx';
+import { Figure } from '@/kit/components/figure.tsx';
 import { milliseconds, number, percent } from './units.ts';
 
 /** How long requests took: a bar for each range, as long as its share. A list, so that it is read as it is seen. */

@@ -2,13 +2,16 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { ErrorGroup } from '#contracts/operations/log.ts';
-import { buttonClass } from '@/kit/components/button.tsx';
+import { buttonVariants } from '@/kit/components/button.tsx';
+import { Panel } from '@/kit/components/card.tsx';
+import { Code } from '@/kit/components/code.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
-import { Dialog } from '@/kit/components/dialog.tsx';
-import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { Dialog, DialogContent } from '@/kit/components/dialog.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
+import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { useLive } from './live.ts';
 import { errorsQuery, refreshed } from './operations-queries.ts';
-import { Code, keeping, Panel, RowsToCome } from './pieces.tsx';
+import { keeping } from './pieces.tsx';
 import { moment, number } from './units.ts';
 
 /** Errors by kind, latest first. Rows have one height and change their content, so that nothing jumps. */
@@ -27,7 +30,7 @@ export function ErrorsScreen(): ReactNode {
   if (!errors) {
     return (
       <div className="mt-5">
-        <RowsToCome rows={6} />
+        <SkeletonRows rows={6} />
       </div>
     );
   }
@@ -41,9 +44,9 @@ export function ErrorsScreen(): ReactNode {
         note="Since this process started, latest first. What a caller did wrong is not among them."
       >
         {errors.length === 0 ? (
-          <EmptyState icon="check" title="No errors">
+          <Empty icon="check" title="No errors">
             <p>Nothing has failed since this process started.</p>
-          </EmptyState>
+          </Empty>
         ) : (
           <ul className="overflow-hidden rounded-md border bg-surface">
             {errors.map((group, index) => (
@@ -55,8 +58,8 @@ export function ErrorsScreen(): ReactNode {
           </ul>
         )}
       </Panel>
-      <Dialog title={chosen?.type ?? 'Error'} open={chosen !== undefined} onClose={() => show(undefined)}>
-        {chosen && <Details group={chosen} />}
+      <Dialog open={chosen !== undefined} onOpenChange={() => show(undefined)}>
+        <DialogContent title={chosen?.type ?? 'Error'}>{chosen && <Details group={chosen} />}</DialogContent>
       </Dialog>
     </>
   );
@@ -126,11 +129,7 @@ function Details({
             Last request <code className="font-mono text-xs break-all">{requestId}</code>
             <CopyButton text={requestId} label="Copy the request id" />
           </p>
-          <Link
-            to="/ops/logs"
-            search={keeping({ requestId, level: 'trace' })}
-            className={buttonClass('primary')}
-          >
+          <Link to="/ops/logs" search={keeping({ requestId, level: 'trace' })} className={buttonVariants()}>
             Its lines in the log
           </Link>
         </div>

@@ -16,7 +16,7 @@ const STREAM_AGAIN_MS = 15_000;
 /** Lines of the log that are held; the server's tail holds as many. */
 const MAX_LINES = 1_000;
 /** So many polls in a row must be answered by another process until it counts as the one that is watched. */
-const STRANGERS = 3;
+const SWITCH_AFTER_POLLS = 3;
 
 const SPANS: Record<TrafficWindow, number> = { '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000 };
 
@@ -62,7 +62,7 @@ export const useLive = <Part>(select: (live: Live) => Part) =>
     () => select(live),
   );
 
-/** Forgets everything, as somebody who signs out expects. */
+/** Forgets everything. Called when an operator signs out. */
 export const forget = () => become(NOTHING);
 
 /** From now on this process is watched. */
@@ -125,7 +125,7 @@ export type Watched = {
 export function connect({ window, level, onRefused }: Watched): () => void {
   let source: EventSource | undefined;
   let failures = 0;
-  let strangers = 0;
+  let others = 0;
   let triedAt = 0;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let polls: ReturnType<typeof setInterval> | undefined;
@@ -162,7 +162,7 @@ export function connect({ window, level, onRefused }: Watched): () => void {
     current.onerror = () => {
       if (source !== current) return;
       failures += 1;
-      // A refusal is not told from a failure; whoever is asked for the session knows.
+      // A refusal cannot be told from a failure here; the session's query can.
       if (current.readyState === EventSource.CLOSED) onRefused();
       if (failures >= 2 || current.readyState === EventSource.CLOSED) poll();
     };
@@ -202,9 +202,9 @@ export function connect({ window, level, onRefused }: Watched): () => void {
       ]);
       if (signal.aborted) return;
       // Behind a balancer another process may answer each time; one that keeps answering has taken over.
-      if (live.instance !== undefined && now.instance !== live.instance) strangers += 1;
-      else strangers = 0;
-      if (strangers === 0 || strangers >= STRANGERS) {
+      if (live.instance !== undefined && now.instance !== live.instance) others += 1;
+      else others = 0;
+      if (others === 0 || others >= SWITCH_AFTER_POLLS) {
         watch(now.instance);
         const ours = <Answer extends { instance: string }>(
           answer: Answer | undefined,

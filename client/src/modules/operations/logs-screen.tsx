@@ -2,18 +2,21 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { memo, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { LogLevel, LogLine } from '#contracts/operations/log.ts';
-import { Button, buttonClass } from '@/kit/components/button.tsx';
-import { Dialog } from '@/kit/components/dialog.tsx';
-import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { Button, buttonVariants } from '@/kit/components/button.tsx';
+import { Code } from '@/kit/components/code.tsx';
+import { Dialog, DialogContent } from '@/kit/components/dialog.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
-import { inputClass } from '@/kit/components/field.tsx';
+import { Choice } from '@/kit/components/native-select.tsx';
 import { type State, StateMark } from '@/kit/components/state-badge.tsx';
+import { clock } from '@/kit/lib/format.ts';
+import { inputClass } from '@/kit/lib/styles.ts';
 import { useDebounced } from '@/kit/lib/use-debounced.ts';
 import { useLive } from './live.ts';
 import { logsQuery } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
-import { Choice, Code, keeping, ShortId } from './pieces.tsx';
-import { clock, moment, number } from './units.ts';
+import { keeping, ShortId } from './pieces.tsx';
+import { moment, number } from './units.ts';
 
 /** A search starts when nothing was typed for this long, in milliseconds. */
 const SEARCH_AFTER_MS = 250;
@@ -62,15 +65,15 @@ export function LogsScreen(): ReactNode {
       {error && <ErrorNote error={error} />}
       <Tail lines={lines} onOpen={setOpen}>
         {search || requestId ? (
-          <EmptyState icon="search" title="No line of the log’s end has this">
+          <Empty icon="search" title="No line of the log’s end has this">
             <p>
               The last 1,000 lines are kept. Older ones are where your log goes: standard output, or LOG_FILE.
             </p>
-          </EmptyState>
+          </Empty>
         ) : (
-          <EmptyState icon="note" title="No lines yet">
+          <Empty icon="note" title="No lines yet">
             <p>Lines of level {level} and above appear here as they are written.</p>
-          </EmptyState>
+          </Empty>
         )}
       </Tail>
       <p role="status" className="mt-2 flex h-5 gap-3 truncate text-sm text-muted">
@@ -78,12 +81,10 @@ export function LogsScreen(): ReactNode {
         {paused && <span>Paused: newer lines come when you resume.</span>}
         {missed > 0 && <span>{`${number(missed)} more came faster than they could be shown.`}</span>}
       </p>
-      <Dialog
-        title={open ? `${open.level} at ${moment(open.time)}` : ''}
-        open={open !== undefined}
-        onClose={() => setOpen(undefined)}
-      >
-        {open && <Details line={open} onClose={() => setOpen(undefined)} />}
+      <Dialog open={open !== undefined} onOpenChange={() => setOpen(undefined)}>
+        <DialogContent title={open ? `${open.level} at ${moment(open.time)}` : ''}>
+          {open && <Details line={open} onClose={() => setOpen(undefined)} />}
+        </DialogContent>
       </Dialog>
     </div>
   );
@@ -130,6 +131,7 @@ function Filters() {
       </Choice>
       {requestId && (
         <Button
+          variant="outline"
           icon="close"
           onClick={() => navigate({ to: '.', search: (before) => ({ ...before, requestId: undefined }) })}
           className="max-w-full"
@@ -186,7 +188,6 @@ function Tail({
       </section>
       {isAway && (
         <Button
-          kind="primary"
           className="absolute right-4 bottom-3"
           onClick={() => scroller.current?.scrollTo({ top: scroller.current.scrollHeight })}
         >
@@ -200,7 +201,7 @@ function Tail({
 const Line = memo(function Line({ line, onOpen }: { line: LogLine; onOpen: (line: LogLine) => void }) {
   const { time, level, requestId } = line;
   const mark = MARKS[level];
-  const { message, rest } = told(line);
+  const { message, rest } = splitLine(line);
   return (
     <li className="[contain-intrinsic-size:auto_28px] [content-visibility:auto]">
       <button
@@ -224,7 +225,7 @@ const Line = memo(function Line({ line, onOpen }: { line: LogLine; onOpen: (line
 });
 
 /** A line as it is read: a request by what was asked and answered; what else it holds as `ip=10.0.0.1 lastedMs=12`. */
-function told({ message, fields }: LogLine) {
+function splitLine({ message, fields }: LogLine) {
   const { method, path, status, durationMs, ...others } = fields;
   const isRequest = message === 'request' && method !== undefined;
   const rest = Object.entries(isRequest ? others : fields)
@@ -251,7 +252,7 @@ function Details({ line, onClose }: { line: LogLine; onClose: () => void }) {
             to="/ops/logs"
             search={keeping({ requestId, level: 'trace' })}
             onClick={onClose}
-            className={buttonClass('primary')}
+            className={buttonVariants()}
           >
             All lines of this request
           </Link>

@@ -13,7 +13,7 @@ import type { getHealth, Health } from '#contracts/probes.ts';
 import { ApiError, request } from '@/kit/lib/api.ts';
 import { forOperators } from '@/kit/operator/session.ts';
 
-/** How often tables are asked for while somebody looks at them, in milliseconds. */
+/** How often the tables in view are fetched, in milliseconds. */
 const EVERY_MS = 5_000;
 
 /** How often a query is repeated, unless what is shown stands still. */

@@ -5,6 +5,7 @@ import { Button } from '@/kit/components/button.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { useConnection } from '@/kit/lib/connection.ts';
+import { clock } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
 import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
@@ -13,7 +14,6 @@ import { connect, forget, standStill, useLive } from './live.ts';
 import { WINDOWS } from './operations-search.ts';
 import { keeping } from './pieces.tsx';
 import { loud } from './sentence.ts';
-import { clock } from './units.ts';
 
 const TABS = [
   { to: '/ops', label: 'Overview', title: 'Operations' },
@@ -25,7 +25,7 @@ const TABS = [
   { to: '/ops/settings', label: 'Settings' },
 ] as const;
 
-/** Operations: how the server is, for whoever holds its key. Each view is an address. */
+/** Operations: the server's state, for its operators. Each view has an address. */
 export const OperationsScreen = withServerData(function OperationsScreen() {
   return (
     <OperatorsOnly title="Operations" about="How this server is doing. For its operators.">
@@ -81,6 +81,7 @@ function SignedIn() {
             ))}
           </fieldset>
           <Button
+            variant="outline"
             icon={paused ? 'play' : 'pause'}
             aria-keyshortcuts="p"
             title="P"
@@ -122,7 +123,7 @@ function useWatch(wantsLog: boolean) {
     if (paused) return standStill();
     return connect({ window, level: log, onRefused: () => onRefused() });
   }, [window, log, paused]);
-  // What was shown belongs to whoever was signed in.
+  // What was shown belongs to the operator who was signed in.
   useEffect(() => forget, []);
 }
 

@@ -3,7 +3,7 @@ import type { LogLevel } from '#contracts/operations/log.ts';
 export const WINDOWS = ['5m', '15m', '1h'] as const;
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const satisfies LogLevel[];
 
-/** What stands after the `?` of the operations' addresses: whoever is sent one sees the same. */
+/** What stands after the `?` of the operations' addresses: a shared address shows the same view. */
 export type OperationsSearch = {
   /** How far back; 15 minutes where nothing is said. */
   window?: (typeof WINDOWS)[number];

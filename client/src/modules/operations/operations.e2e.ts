@@ -173,7 +173,7 @@ test.describe('under traffic', () => {
     await expect(row(page, 'Silences', 'A release is under way')).toContainText('High error rate');
     await look(page, 'operations-alerts');
     await page.getByRole('button', { name: 'End the silence of high error rate' }).click();
-    await expect(page.getByText('None. Every alert that fires is told.')).toBeVisible();
+    await expect(page.getByText('No silences. Every firing alert is reported.')).toBeVisible();
   });
 
   test('shows what is set and what production needs, and changes the log’s level for a while', async ({

@@ -1,18 +1,20 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { Panel } from '@/kit/components/card.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
+import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { useConnection } from '@/kit/lib/connection.ts';
+import { clock } from '@/kit/lib/format.ts';
 import { CHARTS, Charts } from './charts.tsx';
 import { Checks } from './checks.tsx';
 import { useLive } from './live.ts';
 import { performanceQuery, refreshed } from './operations-queries.ts';
-import { keeping, Panel, RowsToCome } from './pieces.tsx';
+import { keeping } from './pieces.tsx';
 import { columnsOf } from './route-columns.tsx';
 import { lastWords, sentence } from './sentence.ts';
-import { clock } from './units.ts';
 
 /** Routes on the first screen; all of them have one of their own. */
 const SHOWN_ROUTES = 6;
@@ -87,9 +89,9 @@ function BusiestRoutes() {
       {error && !data ? (
         <ErrorNote error={error} />
       ) : !data ? (
-        <RowsToCome rows={SHOWN_ROUTES} />
+        <SkeletonRows rows={SHOWN_ROUTES} />
       ) : data.routes.length === 0 ? (
-        <EmptyState icon="pulse" title="No requests in this time" />
+        <Empty icon="pulse" title="No requests in this time" />
       ) : (
         <Table
           caption="Busiest routes"

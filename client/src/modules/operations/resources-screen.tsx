@@ -3,17 +3,21 @@ import { useSearch } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import type { takeProfile } from '#contracts/operations/deployment.ts';
 import { Button } from '@/kit/components/button.tsx';
+import { Panel } from '@/kit/components/card.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
+import { Figure } from '@/kit/components/figure.tsx';
+import { Choice } from '@/kit/components/native-select.tsx';
+import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { request } from '@/kit/lib/api.ts';
 import { useConnection } from '@/kit/lib/connection.ts';
+import { clock } from '@/kit/lib/format.ts';
 import { CHARTS, Charts } from './charts.tsx';
 import { Checks } from './checks.tsx';
 import { useLive } from './live.ts';
 import { performanceQuery, refreshed } from './operations-queries.ts';
-import { Choice, Figure, Panel, RowsToCome } from './pieces.tsx';
-import { bytes, clock, milliseconds, number } from './units.ts';
+import { bytes, milliseconds, number } from './units.ts';
 
 /** What the process uses: the event loop, processor, memory, database. */
 export function ResourcesScreen(): ReactNode {
@@ -83,7 +87,7 @@ function SlowQueries() {
       {error && !data ? (
         <ErrorNote error={error} />
       ) : !data ? (
-        <RowsToCome />
+        <SkeletonRows />
       ) : data.slowestQueries.length === 0 ? (
         <p className="text-sm text-muted">No query in the last hour.</p>
       ) : (
@@ -135,7 +139,7 @@ function Startup() {
   return (
     <Panel title="Start-up and migrations" note={status?.problem ?? 'In the order they started.'}>
       {!status ? (
-        <RowsToCome />
+        <SkeletonRows />
       ) : (
         <Table
           caption="Start-up and migrations"
@@ -207,7 +211,7 @@ function Profile() {
             </option>
           ))}
         </Choice>
-        <Button onClick={record} disabled={state.isRunning}>
+        <Button variant="outline" onClick={record} disabled={state.isRunning}>
           {state.isRunning ? `Recording for ${seconds} s` : 'Record'}
         </Button>
         <p role="status" className="text-sm text-muted">

@@ -1,6 +1,7 @@
 import type { RouteFigures } from '#contracts/operations/traffic.ts';
+import { Figure } from '@/kit/components/figure.tsx';
 import type { Column } from '@/kit/components/table.tsx';
-import { Figure, RouteLink } from './pieces.tsx';
+import { RouteLink } from './pieces.tsx';
 import { milliseconds, number, percent, perSecond } from './units.ts';
 
 /** A route as its address says it. */

@@ -2,17 +2,21 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { TrafficReport } from '#contracts/operations/traffic.ts';
-import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { Panel } from '@/kit/components/card.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorState } from '@/kit/components/error-state.tsx';
+import { Figure } from '@/kit/components/figure.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
+import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { ApiError } from '@/kit/lib/api.ts';
+import { clock } from '@/kit/lib/format.ts';
 import { ChartFrom, RATES, SPANS } from './charts.tsx';
 import { Distribution } from './distribution.tsx';
 import { performanceQuery, refreshed } from './operations-queries.ts';
-import { Figure, keeping, Panel, RequestLink, RouteLink, RowsToCome } from './pieces.tsx';
+import { keeping, RequestLink, RouteLink } from './pieces.tsx';
 import { columnsOf, MEASURES, type MeasureName, nameOf } from './route-columns.tsx';
-import { clock, milliseconds, number, percent, perSecond } from './units.ts';
+import { milliseconds, number, percent, perSecond } from './units.ts';
 
 const COLUMNS = Object.keys(MEASURES) as MeasureName[];
 
@@ -37,9 +41,9 @@ function AllRoutes() {
   if (!data) return <Waiting />;
   if (data.routes.length === 0) {
     return (
-      <EmptyState icon="pulse" title="No requests in this time">
+      <Empty icon="pulse" title="No requests in this time">
         <p>Routes appear here with the first request that they answer.</p>
-      </EmptyState>
+      </Empty>
     );
   }
   const rows = data.routes.toSorted((a, b) => (MEASURES[by].value(b) ?? -1) - (MEASURES[by].value(a) ?? -1));
@@ -76,7 +80,7 @@ const WORDS = { '5m': '5 minutes', '15m': '15 minutes', '1h': 'an hour' };
 function Waiting() {
   return (
     <div className="mt-5">
-      <RowsToCome rows={8} />
+      <SkeletonRows rows={8} />
     </div>
   );
 }
@@ -96,9 +100,9 @@ function OneRoute({ name }: { name: string }) {
       </Link>
       <h2 className="mt-1 mb-3 font-mono text-base break-all">{name}</h2>
       {isUnknown ? (
-        <EmptyState icon="pulse" title="This route has answered nothing yet">
+        <Empty icon="pulse" title="This route has answered nothing yet">
           <p>Since this process started, or the address has a typing mistake.</p>
-        </EmptyState>
+        </Empty>
       ) : error && !data ? (
         <ErrorState error={error} onRetry={refetch} />
       ) : !data ? (

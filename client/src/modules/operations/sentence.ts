@@ -1,7 +1,7 @@
 import type { Alert } from '#contracts/operations/alerts.ts';
 import type { ProcessStatus } from '#contracts/operations/process.ts';
-import { asSentence } from '@/kit/lib/format.ts';
-import { clock, milliseconds, number, percent, span } from './units.ts';
+import { asSentence, clock } from '@/kit/lib/format.ts';
+import { milliseconds, number, percent, span } from './units.ts';
 
 /** How alerts are called within a sentence: `event-loop-delay` is `event loop delay`. */
 export const spoken = (name: string) => name.replaceAll('-', ' ').replace(/\bcpu\b/, 'CPU');
@@ -26,7 +26,7 @@ function traffic({ requestsPerSecond: rate, errorRatio, p95Ms }: ProcessStatus) 
   return `${often.replace(/^1 requests/, '1 request')}, ${errors}${duration}.`;
 }
 
-/** The alerts that somebody should act on: those that fire and are not silenced. */
+/** The alerts to act on: those that fire and are not silenced. */
 export const loud = (alerts: readonly Alert[]) =>
   alerts.filter(({ state, silencedUntil }) => state === 'firing' && silencedUntil === undefined);
 

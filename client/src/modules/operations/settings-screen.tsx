@@ -3,16 +3,19 @@ import { type ReactNode, useState } from 'react';
 import type { ReadinessItem } from '#contracts/operations/deployment.ts';
 import type { LogLevel } from '#contracts/operations/log.ts';
 import { Button } from '@/kit/components/button.tsx';
+import { Panel } from '@/kit/components/card.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
-import { inputClass } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
+import { Choice } from '@/kit/components/native-select.tsx';
+import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
+import { clock } from '@/kit/lib/format.ts';
+import { inputClass } from '@/kit/lib/styles.ts';
 import { sessionQuery, useSignOut } from '@/kit/operator/session.ts';
 import { configQuery, logLevelQuery, readinessQuery, useChangeLogLevel } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
-import { Choice, Panel, RowsToCome, SpanChoice } from './pieces.tsx';
-import { clock } from './units.ts';
+import { SpanChoice } from './pieces.tsx';
 
 /** What is set, what production still needs, and what can be changed while it runs. */
 export function SettingsScreen(): ReactNode {
@@ -54,7 +57,7 @@ function Readiness() {
       {error && !data ? (
         <ErrorNote error={error} />
       ) : !data ? (
-        <RowsToCome rows={12} />
+        <SkeletonRows rows={12} />
       ) : (
         <ul className="rounded-md border bg-surface">
           {data.items
@@ -119,7 +122,7 @@ function Level() {
               </Choice>
               <SpanChoice spans={SPANS} defaultValue={15} />
             </div>
-            <Button type="submit" aria-disabled={change.isPending}>
+            <Button variant="outline" type="submit" aria-disabled={change.isPending}>
               Change
             </Button>
             <p className="text-sm text-muted">Applies to {data.scope}.</p>
@@ -139,7 +142,7 @@ function SignedIn() {
       className="mt-4"
       note={session?.expiresAt ? `Until ${clock(session.expiresAt)}, renewed by use.` : ''}
     >
-      <Button disabled={isPending} onClick={() => mutate()}>
+      <Button variant="outline" disabled={isPending} onClick={() => mutate()}>
         Sign out
       </Button>
       {error && <ErrorNote error={error} />}
@@ -172,7 +175,7 @@ function Configuration() {
       {error && !data ? (
         <ErrorNote error={error} />
       ) : !settings ? (
-        <RowsToCome rows={12} />
+        <SkeletonRows rows={12} />
       ) : settings.length === 0 ? (
         <p className="text-sm text-muted">No setting has these words.</p>
       ) : (

@@ -6,17 +6,7 @@ const dateAndTime = new Intl.DateTimeFormat('en', {
   second: '2-digit',
   hourCycle: 'h23',
 });
-const timeOfDay = new Intl.DateTimeFormat('en', {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  hourCycle: 'h23',
-});
-
-/** A moment as a clock shows it here: `14:03:22`. */
-export const clock = (at: number | string) => timeOfDay.format(new Date(at));
-
-/** The same with its day, for what may be older than this one: `Nov 21, 14:03:22`. */
+/** A moment with its day, for what may be older than this one: `Nov 21, 14:03:22`. */
 export const moment = (at: number | string) => dateAndTime.format(new Date(at));
 
 /** Between a number and its unit a line does not end. */

@@ -1,0 +1,94 @@
+import { AlertDialog as Base } from '@base-ui/react/alert-dialog';
+import { type ReactElement, type ReactNode, useState } from 'react';
+import { cn, popupClass } from '@/kit/lib/styles.ts';
+import { Button, buttonVariants } from './button.tsx';
+import { DialogFooter, overlayClass } from './dialog.tsx';
+import { ErrorNote } from './error-state.tsx';
+import { Field } from './field.tsx';
+
+type Props = {
+  /** The button that asks. */
+  trigger: ReactElement;
+  title: string;
+  children: ReactNode;
+  /** What is done, as its button says it: "Delete project". */
+  action: string;
+  /** For what cannot be undone: the words to type first. */
+  typed?: string;
+  /** Throws where it fails: the dialog stays and says why. */
+  onConfirm: () => void | Promise<void>;
+};
+
+/** Asks before something that has no way back. A press beside it does not close it. What can be undone needs a toast instead. */
+export function Confirm({ trigger, title, children, action, typed, onConfirm }: Props) {
+  const [isOpen, setOpen] = useState(false);
+  const [words, setWords] = useState('');
+  const [isPending, setPending] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const isReady = typed === undefined || words === typed;
+
+  const confirm = async () => {
+    if (!isReady || isPending) return;
+    setPending(true);
+    setError(undefined);
+    try {
+      await onConfirm();
+      setOpen(false);
+    } catch (failure) {
+      setError(failure);
+    } finally {
+      setPending(false);
+    }
+  };
+
+  return (
+    <Base.Root
+      open={isOpen}
+      onOpenChange={(open) => {
+        setOpen(open);
+        setWords('');
+        setError(undefined);
+      }}
+    >
+      <Base.Trigger render={trigger} />
+      <Base.Portal>
+        <Base.Backdrop className={overlayClass} />
+        <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
+          <Base.Popup className={cn(popupClass, 'm-auto w-full max-w-md p-5')}>
+            <Base.Title className="text-lg">{title}</Base.Title>
+            <Base.Description render={<div />} className="mt-2 text-muted">
+              {children}
+            </Base.Description>
+            <form
+              onSubmit={(event) => {
+                event.preventDefault();
+                confirm();
+              }}
+              className="mt-4 space-y-4"
+            >
+              {typed !== undefined && (
+                <Field
+                  label={
+                    <>
+                      Type <code className="font-mono">{typed}</code> to confirm
+                    </>
+                  }
+                  value={words}
+                  autoComplete="off"
+                  onChange={(event) => setWords(event.target.value)}
+                />
+              )}
+              {error !== undefined && <ErrorNote error={error} />}
+              <DialogFooter>
+                <Base.Close className={buttonVariants({ variant: 'outline' })}>Cancel</Base.Close>
+                <Button type="submit" variant="destructive" disabled={!isReady} pending={isPending}>
+                  {action}
+                </Button>
+              </DialogFooter>
+            </form>
+          </Base.Popup>
+        </Base.Viewport>
+      </Base.Portal>
+    </Base.Root>
+  );
+}

@@ -1,0 +1,32 @@
+import { Avatar as Base } from '@base-ui/react/avatar';
+import { cn } from '@/kit/lib/styles.ts';
+
+const initials = (name: string) =>
+  name
+    .split(/\s+/)
+    .map((word) => word.charAt(0))
+    .filter((_, index, all) => index === 0 || index === all.length - 1)
+    .join('')
+    .toUpperCase();
+
+/** A person or an organisation: the picture, or the initials until it is here. Decorative: the name stands beside it or labels its button. */
+export const Avatar = ({
+  name,
+  src,
+  className = 'size-8',
+}: {
+  name: string;
+  src?: string;
+  className?: string;
+}) => (
+  <Base.Root
+    aria-hidden="true"
+    className={cn(
+      'inline-flex shrink-0 items-center justify-center overflow-hidden rounded-full bg-selected text-xs font-medium text-text select-none',
+      className,
+    )}
+  >
+    {src !== undefined && <Base.Image src={src} alt="" className="size-full object-cover" />}
+    <Base.Fallback>{initials(name)}</Base.Fallback>
+  </Base.Root>
+);

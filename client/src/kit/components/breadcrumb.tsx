@@ -1,0 +1,34 @@
+import { Link } from '@tanstack/react-router';
+import { Fragment } from 'react';
+import { Icon } from './icon.tsx';
+
+/** Where this screen stands: links to what is above it, and itself last, without `to`. */
+export const Breadcrumb = ({ items }: { items: { label: string; to?: string }[] }) => (
+  <nav aria-label="Breadcrumb">
+    <ol className="flex flex-wrap items-center gap-1 text-sm text-muted">
+      {items.map(({ label, to }, index) => (
+        <Fragment key={label}>
+          {index > 0 && (
+            <li aria-hidden="true">
+              <Icon name="chevronRight" className="size-3.5" />
+            </li>
+          )}
+          <li className="min-w-0">
+            {to === undefined ? (
+              <span aria-current="page" className="block truncate px-1 text-text">
+                {label}
+              </span>
+            ) : (
+              <Link
+                to={to}
+                className="inline-flex min-h-6 items-center rounded-md px-1 hover:text-text pointer-coarse:min-h-11 max-md:min-h-11"
+              >
+                {label}
+              </Link>
+            )}
+          </li>
+        </Fragment>
+      ))}
+    </ol>
+  </nav>
+);

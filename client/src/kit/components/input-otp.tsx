@@ -1,0 +1,19 @@
+import { OTPField } from '@base-ui/react/otp-field';
+import type { ComponentProps } from 'react';
+import { cn, inputClass } from '@/kit/lib/styles.ts';
+
+type Props = Omit<ComponentProps<typeof OTPField.Root>, 'length'> & { length?: number };
+
+/** A one-time code, a box a character. A pasted or suggested code fills all of them. */
+export const InputOTP = ({ length = 6, ...rest }: Props) => (
+  <OTPField.Root length={length} className="flex gap-1.5" {...rest}>
+    {Array.from({ length }, (_, index) => (
+      <OTPField.Input
+        // biome-ignore lint/suspicious/noArrayIndexKey: a box is its place
+        key={index}
+        {...(index > 0 ? { 'aria-label': `Character ${index + 1} of ${length}` } : {})}
+        className={cn(inputClass, 'max-w-10 px-0 text-center font-mono')}
+      />
+    ))}
+  </OTPField.Root>
+);

@@ -1,0 +1,26 @@
+import { Input as Base } from '@base-ui/react/input';
+import { type ComponentProps, useState } from 'react';
+import { cn, inputClass } from '@/kit/lib/styles.ts';
+import { IconButton } from './button.tsx';
+
+/** A box of one line. For days and times use the browser's own: `type="date"`, `time`, `datetime-local`. */
+export const Input = ({ className, ...rest }: ComponentProps<typeof Base> & { className?: string }) => (
+  <Base className={cn(inputClass, className)} {...rest} />
+);
+
+/** A password that can be shown. Say what a manager should fill in by `autoComplete`. */
+export function PasswordInput({ className, ...rest }: ComponentProps<typeof Input>) {
+  const [isShown, setShown] = useState(false);
+  return (
+    <span className={cn('relative block', className)}>
+      <Input type={isShown ? 'text' : 'password'} spellCheck={false} className="pr-11" {...rest} />
+      <IconButton
+        icon={isShown ? 'eyeOff' : 'eye'}
+        label={isShown ? 'Hide password' : 'Show password'}
+        aria-pressed={isShown}
+        onClick={() => setShown(!isShown)}
+        className="absolute inset-y-0 right-0.5 my-auto"
+      />
+    </span>
+  );
+}

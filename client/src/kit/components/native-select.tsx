@@ -1,0 +1,31 @@
+import { type ComponentProps, useId } from 'react';
+import { cn, triggerClass } from '@/kit/lib/styles.ts';
+import { Icon } from './icon.tsx';
+
+/** The browser's own list of choices: the lightest one, and on phones the best. */
+export const NativeSelect = ({ className, ...rest }: ComponentProps<'select'>) => (
+  <span className={cn('relative block w-fit', className)}>
+    <select className={cn(triggerClass, 'min-w-28 appearance-none pr-8')} {...rest} />
+    <Icon
+      name="chevrons"
+      className="pointer-events-none absolute inset-y-0 right-2 my-auto size-4 text-muted"
+    />
+  </span>
+);
+
+/** The same with its label, which may be for screen readers only. */
+export function Choice({
+  label,
+  hidden = false,
+  ...rest
+}: ComponentProps<'select'> & { label: string; hidden?: boolean }) {
+  const id = useId();
+  return (
+    <div>
+      <label htmlFor={id} className={hidden ? 'sr-only' : 'mb-1.5 block text-sm font-medium'}>
+        {label}
+      </label>
+      <NativeSelect id={id} {...rest} />
+    </div>
+  );
+}

@@ -1,0 +1,20 @@
+import type { ReactNode } from 'react';
+import { Icon } from './icon.tsx';
+
+/** 403: who is signed in may not see this. Says who can change that; `children` is the way out. */
+export const NotPermitted = ({
+  title = 'You do not have access',
+  detail,
+  children,
+}: {
+  title?: string;
+  detail: ReactNode;
+  children?: ReactNode;
+}) => (
+  <div className="mx-auto flex max-w-md flex-col items-start gap-3 px-4 py-12">
+    <Icon name="lock" className="size-6 text-muted" />
+    <h2 className="text-lg">{title}</h2>
+    <p className="text-muted">{detail}</p>
+    {children && <div className="mt-1 flex flex-wrap gap-2">{children}</div>}
+  </div>
+);

@@ -1,0 +1,25 @@
+import { NumberField } from '@base-ui/react/number-field';
+import type { ComponentProps } from 'react';
+import { cn, inputClass } from '@/kit/lib/styles.ts';
+import { Icon } from './icon.tsx';
+
+const step =
+  'absolute inset-y-px flex w-9 items-center justify-center text-muted hover:text-text disabled:opacity-40 pointer-coarse:w-11 max-md:w-11';
+
+/** A number with steps by buttons and arrow keys, read and written as the visitor's locale does. */
+export const NumberInput = ({
+  className,
+  ...rest
+}: ComponentProps<typeof NumberField.Root> & { className?: string }) => (
+  <NumberField.Root className={cn('w-40', className)} {...rest}>
+    <NumberField.Group className="relative">
+      <NumberField.Decrement className={`${step} left-px border-r`}>
+        <Icon name="minus" />
+      </NumberField.Decrement>
+      <NumberField.Input className={`${inputClass} px-11 text-center tabular-nums`} />
+      <NumberField.Increment className={`${step} right-px border-l`}>
+        <Icon name="plus" />
+      </NumberField.Increment>
+    </NumberField.Group>
+  </NumberField.Root>
+);

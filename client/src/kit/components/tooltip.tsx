@@ -1,0 +1,15 @@
+import { Tooltip as Base } from '@base-ui/react/tooltip';
+import type { ReactElement, ReactNode } from 'react';
+import { cn, popupClass } from '@/kit/lib/styles.ts';
+
+/** A few words about `children`, a control, by pointing and by focus. Never the only place of something needed: phones have none. */
+export const Tooltip = ({ content, children }: { content: ReactNode; children: ReactElement }) => (
+  <Base.Root>
+    <Base.Trigger delay={400} render={children} />
+    <Base.Portal>
+      <Base.Positioner sideOffset={6} collisionPadding={8} className="z-40">
+        <Base.Popup className={cn(popupClass, 'max-w-64 px-2.5 py-1 text-xs')}>{content}</Base.Popup>
+      </Base.Positioner>
+    </Base.Portal>
+  </Base.Root>
+);

@@ -1,0 +1,72 @@
+import type { ReactNode } from 'react';
+import { setTheme, type Theme, useTheme } from '@/kit/lib/theme.ts';
+import { Avatar } from './avatar.tsx';
+import {
+  DropdownMenu,
+  DropdownMenuContent,
+  DropdownMenuGroup,
+  DropdownMenuItem,
+  DropdownMenuLabel,
+  DropdownMenuRadioGroup,
+  DropdownMenuRadioItem,
+  DropdownMenuSeparator,
+  DropdownMenuTrigger,
+} from './dropdown-menu.tsx';
+
+type Props = {
+  name: string;
+  email: string;
+  picture?: string;
+  /** `DropdownMenuItem`s: account, organisations. */
+  children?: ReactNode;
+  onSignOut: () => void;
+};
+
+/** Who is signed in, what is theirs, the theme, and the way out. */
+export const UserMenu = ({ name, email, picture, children, onSignOut }: Props) => (
+  <DropdownMenu>
+    <DropdownMenuTrigger className="inline-flex items-center justify-center rounded-full pointer-coarse:size-11 max-md:size-11">
+      <span className="sr-only">Account of {name}</span>
+      <Avatar name={name} {...(picture === undefined ? {} : { src: picture })} />
+    </DropdownMenuTrigger>
+    <DropdownMenuContent align="end" className="w-60">
+      <div className="px-2 py-1.5 text-sm">
+        <p className="truncate font-medium">{name}</p>
+        <p className="truncate text-muted">{email}</p>
+      </div>
+      <DropdownMenuSeparator />
+      {children && (
+        <>
+          {children}
+          <DropdownMenuSeparator />
+        </>
+      )}
+      <ThemeItems />
+      <DropdownMenuSeparator />
+      <DropdownMenuItem icon="signOut" onClick={onSignOut}>
+        Sign out
+      </DropdownMenuItem>
+    </DropdownMenuContent>
+  </DropdownMenu>
+);
+
+/** The choice of theme, within a menu. */
+export function ThemeItems() {
+  const theme = useTheme();
+  return (
+    <DropdownMenuGroup>
+      <DropdownMenuLabel>Theme</DropdownMenuLabel>
+      <DropdownMenuRadioGroup value={theme} onValueChange={(value: Theme) => setTheme(value)}>
+        <DropdownMenuRadioItem value="system" icon="screen" closeOnClick>
+          System
+        </DropdownMenuRadioItem>
+        <DropdownMenuRadioItem value="light" icon="sun" closeOnClick>
+          Light
+        </DropdownMenuRadioItem>
+        <DropdownMenuRadioItem value="dark" icon="moon" closeOnClick>
+          Dark
+        </DropdownMenuRadioItem>
+      </DropdownMenuRadioGroup>
+    </DropdownMenuGroup>
+  );
+}
