@@ -6,6 +6,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from './config/config.ts';
 import type { EffectiveSetting } from './config/reader.ts';
 import type { Declaration, UnknownSettings } from './config/setting.ts';
+import type { Clock } from './database/clock.ts';
+import type { Listener } from './database/listener.ts';
 import type { Database } from './database/pool/pool.ts';
 import type { Check } from './health/health-checks.ts';
 import type { ProbeSources } from './health/probe-documents.ts';
@@ -101,6 +103,10 @@ export interface Platform<Own extends Declaration = UnknownSettings> {
   readonly logLines: LogLines;
   readonly database: Database;
   readonly db: Database['db'];
+  /** The process's one connection that LISTENs. */
+  readonly listener: Listener;
+  /** The process's one timer for due times. */
+  readonly clock: Clock;
   readonly probeSources: ProbeSources;
   /** A folder of the disk that may fill. */
   readonly folder: string;

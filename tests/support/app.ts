@@ -7,6 +7,8 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { createApp } from '../../server/app.ts';
 import { loadConfig } from '../../server/platform/config/config.ts';
+import { Clock } from '../../server/platform/database/clock.ts';
+import { Listener } from '../../server/platform/database/listener.ts';
 import { createDatabase, type Database } from '../../server/platform/database/pool/pool.ts';
 import { HealthChecks } from '../../server/platform/health/health-checks.ts';
 import { Lifecycle } from '../../server/platform/health/lifecycle.ts';
@@ -65,7 +67,10 @@ export async function createTestApp(
       },
     },
   );
+  const { connection } = config.database;
   const database = createDatabase({ ...config.database, applicationName: 'test' }, log);
+  const listener = new Listener({ ...config.database, connection, applicationName: 'test listener' }, log);
+  const clock = new Clock(log);
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
   const server = createServer({ requireHostHeader: false });
@@ -77,6 +82,8 @@ export async function createTestApp(
     logLines,
     database,
     db: database.db,
+    listener,
+    clock,
     probeSources: { lifecycle, checks, version: '0', environment: config.environment },
     folder,
     signInToken,
@@ -109,6 +116,8 @@ export async function createTestApp(
       server.closeAllConnections();
       if (server.listening) await new Promise((resolve) => server.close(resolve));
       await app.close();
+      clock.end();
+      await listener.close();
       await database.close();
       await rm(folder, { recursive: true });
     },

@@ -62,7 +62,7 @@ export async function createPipeline(
   options: PipelineOptions,
 ): Promise<{ app: FastifyInstance; handler: RequestListener; schemas: SchemaCompilers }> {
   const { platform, application, server, clientFrom } = options;
-  const { config, log, database, probeSources, about, folder } = platform;
+  const { config, log, database, listener, clock, probeSources, about, folder } = platform;
   const { checks, lifecycle } = probeSources;
   const parts = collect(application);
   const trusts = trustOf(config.trustProxy);
@@ -149,6 +149,8 @@ export async function createPipeline(
   await app.register(async (api) => {
     api.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store');
+      listener.touch();
+      clock.check();
       done();
     });
     await api.register(overload, { waitedMs: () => database.waitedMs() });

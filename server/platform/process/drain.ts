@@ -49,6 +49,8 @@ export async function drain({
   // If one fails, the next is closed all the same.
   for (const [what, end] of [
     ['application', () => running.app?.close()],
+    ['clock', () => running.clock?.end()],
+    ['listener', () => running.listener?.close()],
     ['database pool', () => running.database?.close()],
   ] as const) {
     try {

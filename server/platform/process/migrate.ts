@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/config.ts';
 import type { UnknownSettings } from '../config/setting.ts';
-import { migrationStatus } from '../database/migrations/status.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
+import { migrationStatus } from '../database/migrations/status.ts';
 import { about, MIGRATIONS } from './about.ts';
 
 const USAGE = 'Usage: main.js migrate [--dry-run | --status] [--adopt=record | --adopt=run]';

@@ -2,6 +2,8 @@ import { pino } from 'pino';
 import { loadConfig } from '../config/config.ts';
 import { ConfigError } from '../config/problems.ts';
 import type { UnknownSettings } from '../config/setting.ts';
+import { Clock } from '../database/clock.ts';
+import { Listener } from '../database/listener.ts';
 import { createDatabase } from '../database/pool/pool.ts';
 import { HealthChecks } from '../health/health-checks.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
@@ -47,7 +49,14 @@ export async function runPartCommand(
   const { config, settings, warnings } = configurationFor(name, own);
   for (const warning of warnings) console.error(warning);
   const log = pino({ level: 'warn', ...WITHOUT_SECRETS }, pino.destination({ fd: 2, sync: true }));
-  const database = createDatabase({ ...config.database, applicationName: `${about.name} ${name}` }, log);
+  const applicationName = `${about.name} ${name}`;
+  const database = createDatabase({ ...config.database, applicationName }, log);
+  const { direct, connection } = config.database;
+  const listener = new Listener(
+    { ...config.database, connection: direct ?? connection, applicationName },
+    log,
+  );
+  const clock = new Clock(log);
   const parts: Part[] = [];
   try {
     const { createApp } = await loadApplication();
@@ -59,6 +68,8 @@ export async function runPartCommand(
       logLines: new LogLines(),
       database,
       db: database.db,
+      listener,
+      clock,
       probeSources: {
         lifecycle: new Lifecycle([]),
         checks: new HealthChecks(),
@@ -78,6 +89,8 @@ export async function runPartCommand(
     return undefined;
   } finally {
     for (const part of parts) await part.end?.();
+    clock.end();
+    await listener.close();
     await database.close();
   }
 }

@@ -3,6 +3,8 @@ import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Config, LoadedConfig } from '../config/config.ts';
 import type { Declaration, UnknownSettings } from '../config/setting.ts';
+import { Clock } from '../database/clock.ts';
+import { Listener } from '../database/listener.ts';
 import { withWayOut } from '../database/migrations/errors.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
 import { createDatabase, type Database } from '../database/pool/pool.ts';
@@ -38,6 +40,8 @@ export async function startLog(
 export interface Running {
   app?: FastifyInstance;
   database?: Database;
+  listener?: Listener;
+  clock?: Clock;
 }
 
 /** Loads `server/app.ts`. */
@@ -77,7 +81,18 @@ export async function start(parts: StartParts): Promise<void> {
 
   const database = createDatabase({ ...config.database, applicationName: about.name }, log);
   running.database = database;
-  checks.register(databaseCheck(database, config.database.connectTimeoutMs));
+  const listener = new Listener(
+    {
+      ...config.database,
+      connection: config.database.direct ?? config.database.connection,
+      applicationName: `${about.name} listener`,
+    },
+    log,
+  );
+  running.listener = listener;
+  const clock = new Clock(log);
+  running.clock = clock;
+  checks.register(databaseCheck(database, config.database.connectTimeoutMs, () => listener.touch()));
 
   const signInToken = isAtOwnTerminal(config) ? new SignInToken() : undefined;
   const reached = lifecycle.step('database', () => connect(database, lifecycle, signal));
@@ -97,6 +112,8 @@ export async function start(parts: StartParts): Promise<void> {
       logLines,
       database,
       db: database.db,
+      listener,
+      clock,
       probeSources,
       folder: watchedFolder(config),
       signInToken,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrationStatus } from '../database/migrations/status.ts';
 import type { MigrateOptions } from '../database/migrations/migrator.ts';
+import { migrationStatus } from '../database/migrations/status.ts';
 import type { Database } from '../database/pool/pool.ts';
 import { findUnavailable } from '../database/pool/unavailable.ts';
 import { type Check, CheckFailure } from '../health/health-checks.ts';
@@ -14,8 +14,12 @@ const UNREACHABLE = 'The database cannot be reached. Trying again.';
  */
 const MAX_PAUSE_MS = 1_500;
 
-/** Whether the database answers. `/ready` requires it. */
-export function databaseCheck(database: Database, timeoutMs: number): Check {
+/**
+ * Whether the database answers. `/ready` requires it.
+ *
+ * @param onAnswer Called when a probe was answered.
+ */
+export function databaseCheck(database: Database, timeoutMs: number, onAnswer: () => void): Check {
   return {
     name: 'database',
     required: true,
@@ -28,6 +32,7 @@ export function databaseCheck(database: Database, timeoutMs: number): Check {
       await database.probe(abort).catch((cause) => {
         throw new CheckFailure(CHECK_FAILED, { cause });
       });
+      onAnswer();
       return undefined;
     },
   };

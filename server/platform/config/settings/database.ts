@@ -28,7 +28,7 @@ export const databaseAddress = inGroup('Database', {
   directUrl: setting('DATABASE_DIRECT_URL', text('as `DATABASE_URL`'), {
     secret: 'url',
     aliases: ['DIRECT_URL', 'DATABASE_URL_UNPOOLED'],
-    doc: 'The same database past a transaction pooler. Migrations use it, because they hold a lock for a whole session.',
+    doc: 'The same database past a transaction pooler. Migrations use it, because they hold a lock for a whole session, and so does the connection that listens for notifications.',
   }),
   ca: setting('DATABASE_CA', text('PEM text, or the path of a PEM file'), {
     aliases: ['DATABASE_CA_CERT'],

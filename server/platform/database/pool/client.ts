@@ -159,6 +159,9 @@ export class DatabaseClient extends pg.Client {
         }
         if (error) return reject(this.#failed(error));
         this.#answered();
+        // PostgreSQL answers so where a statement of the transaction has failed, and calls it no error.
+        if (result?.command === 'ROLLBACK' && /^\s*commit/i.test(config?.text ?? config))
+          return reject(new Error('Rolled back instead of committed: a statement before has failed.'));
         resolve(result);
       });
     });

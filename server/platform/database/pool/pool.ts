@@ -1,6 +1,7 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
 import { assertStillWanted } from '../../lib/request-work.ts';
+import { logTransactions, type Transaction, transaction } from '../transaction.ts';
 import { AcquireQueue } from './acquire-queue.ts';
 import { Availability, type Logger, SUSPICIOUS_SWEEPS } from './availability.ts';
 import { DatabaseClient, type DatabaseObserver, type SessionConfig, type SessionRules } from './client.ts';
@@ -26,6 +27,8 @@ export interface DatabaseOptions {
 export interface Database {
   readonly db: NodePgDatabase;
   readonly pool: ConnectionPool;
+  /** See transaction.ts, whose function does the same for who has `db` alone. */
+  transaction<T>(fn: (tx: Transaction) => Promise<T>): Promise<T>;
   /** False from a failed attempt to connect until the database answers again. */
   readonly available: boolean;
   /** What is known of it without a question of one's own: see availability.ts. */
@@ -61,10 +64,13 @@ const CLOSE_GRACE = 2_000;
 export function createDatabase(options: DatabaseOptions, log: Logger): Database {
   const pool = new ConnectionPool(options, log);
   const { availability } = pool;
+  // drizzle takes a connection for each transaction where the name of the class says Pool.
+  const db = drizzle({ client: pool as unknown as pg.Pool });
+  logTransactions(db, log);
   return {
-    // drizzle takes a connection for each transaction where the name of the class says Pool.
-    db: drizzle({ client: pool as unknown as pg.Pool }),
+    db,
     pool,
+    transaction: (fn) => transaction(db, fn),
     get available() {
       return availability.available;
     },
