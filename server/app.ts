@@ -4,18 +4,24 @@
  */
 import { notes } from './features/notes/part.ts';
 import { operations } from './modules/operations/part.ts';
+import { realtime } from './modules/realtime/part.ts';
 import type { Application, Platform } from './platform/parts.ts';
 import type { settings } from './settings.ts';
 
 export function createApp(platform: Platform<typeof settings>): Application {
+  const events = realtime(platform);
   return {
     modules: [
       // The template's: each goes with `npm run strip NAME`.
       operations(platform),
+      events,
     ],
     features: [
       // Yours.
-      notes({ db: platform.db }),
+      notes({
+        db: platform.db,
+        events,
+      }),
     ],
     // More for /health and /ready, such as httpCheck({ name: 'payments', url: 'https://…', required: false }).
     checks: [],

@@ -4,11 +4,13 @@
  * `platform/config` and the parts' `settings.ts`. The platform's settings are in `platform/config/settings.ts`.
  */
 import { operationsSettings } from './modules/operations/settings.ts';
+import { realtimeSettings } from './modules/realtime/settings.ts';
 import type { OwnSettings } from './platform/config/config.ts';
 
 export const settings = {
   // The modules'.
   ...operationsSettings,
+  ...realtimeSettings,
   // Yours.
   // pageSize: setting('PAGE_SIZE', integer(1, 500), { default: 50, doc: 'Rows on a page.' }),
 } satisfies OwnSettings;

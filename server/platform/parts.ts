@@ -9,8 +9,10 @@ import type { Declaration, UnknownSettings } from './config/setting.ts';
 import type { Clock } from './database/clock.ts';
 import type { Listener } from './database/listener.ts';
 import type { Database } from './database/pool/pool.ts';
+import type { Transaction } from './database/transaction.ts';
 import type { Check } from './health/health-checks.ts';
 import type { ProbeSources } from './health/probe-documents.ts';
+import type { AccessLevel } from './http/access/access.ts';
 import type { SignInToken } from './http/access/sign-in-token.ts';
 import type { LogLines } from './logging/log-lines.ts';
 import type { Logger } from './logging/logger.ts';
@@ -20,7 +22,7 @@ export interface Part {
   /** The name of its folders, and what `npm run strip` calls it. */
   readonly name: string;
   /** Registers routes of the API: held while the server starts, refused while it is overloaded. */
-  routes?(app: FastifyInstance): Promise<void>;
+  routes?(app: FastifyInstance, brought: Brought): Promise<void>;
   /** Registers routes that are answered in every state. They work without the database. */
   routesInEveryState?(app: FastifyInstance, brought: Brought): Promise<void>;
   /** Asked by `/health`, and by `/ready` where they are required. */
@@ -35,6 +37,8 @@ export interface Part {
   readonly contentSources?: Readonly<Record<string, readonly string[]>>;
   /** The path of a screen for operators. In development the terminal shows a link that signs in there. */
   readonly signInPath?: string;
+  /** What it publishes to pages, by the name of the topic. */
+  readonly eventTopics?: Readonly<Record<string, EventTopic>>;
   /** Subcommands of `main.js`, by name. */
   readonly commands?: Readonly<Record<string, Command>>;
   /** Ends what it holds, when requests have finished and before the database's pool ends. */
@@ -45,6 +49,33 @@ export interface Part {
 export interface Brought {
   readonly alertRules: readonly AlertRule[];
   readonly findings: readonly Finding[];
+  readonly eventTopics: ReadonlyMap<string, EventTopic>;
+}
+
+/** Who may read events of a topic. Asked when a page subscribes, and again every 15 s and when `identityChanged` says so. */
+export interface EventTopic {
+  /** As of a route. */
+  readonly access: AccessLevel;
+  /**
+   * Judges further. `request.scope` is set where `access` is `user`.
+   *
+   * @param key What stands behind the colon: `42` of `orders:42`.
+   */
+  mayRead?(request: FastifyRequest, key: string | undefined): boolean | Promise<boolean>;
+}
+
+/** Tells open pages what has happened. A module such as realtime supplies it; `server/app.ts` hands it on. */
+export interface Events {
+  /**
+   * Tells every page that reads the topic, on whichever replica, once the transaction is committed, and at least once.
+   *
+   * @param topic One that a part declares in its `eventTopics`, with a key behind a colon where there are many: `orders:42`.
+   * @param payload Ids rather than content, up to 1,000 bytes as JSON: the page reads the rest, where its access is checked.
+   * @throws TypeError for a topic that is not declared, or a larger payload.
+   */
+  publish(tx: Transaction, topic: string, payload: unknown): Promise<void>;
+  /** A session has ended, or what a person may do has changed: their open streams are judged again, on every replica. */
+  identityChanged(userId: string): Promise<void>;
 }
 
 /** When an operator is to be told. */

@@ -26,6 +26,8 @@ export interface TestApp extends AsyncDisposable {
   lifecycle: Lifecycle;
   checks: HealthChecks;
   database: Database;
+  /** The modules, as `createApp` made them. */
+  modules: readonly Part[];
   /** Its log lines so far. */
   lines: Record<string, unknown>[];
   /** Opens a port of the system's choice. @returns the address. */
@@ -106,6 +108,7 @@ export async function createTestApp(
     lifecycle,
     checks,
     database,
+    modules: own.modules,
     lines,
     async listen() {
       server.on('request', handler);

@@ -1,11 +1,12 @@
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
-import type { Part } from '../../platform/parts.ts';
+import type { Events, Part } from '../../platform/parts.ts';
 import { noteRoutes } from './routes.ts';
 
 /** Notes: the sample feature. Copy this folder for the first one of your own, then run `npm run strip notes lab`. */
-export const notes = ({ db }: { db: NodePgDatabase }): Part => ({
+export const notes = ({ db, events }: { db: NodePgDatabase; events?: Events }): Part => ({
   name: 'notes',
+  eventTopics: { notes: { access: 'user' } },
   async routes(app) {
-    await app.register(noteRoutes, { db });
+    await app.register(noteRoutes, { db, events });
   },
 });

@@ -2,7 +2,9 @@ import { and, desc, eq, inArray, isNotNull, isNull, lt, type SQL, type SQLWrappe
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { BaseLogger } from 'pino';
 import type { NewNote, NoteChange } from '#contracts/notes.ts';
+import { transaction } from '../../platform/database/transaction.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import type { Events } from '../../platform/parts.ts';
 import { notes } from './table.ts';
 
 /** So much of the body stands in a list, in characters. */
@@ -29,6 +31,9 @@ const whole = {
 const { body: _body, ...rest } = whole;
 const summary = { ...rest, excerpt: sql<string>`left(${notes.body}, ${sql.raw(String(EXCERPT))})` };
 
+/** The pool, or a transaction. */
+type Writer = Pick<NodePgDatabase, 'insert' | 'update'>;
+
 /**
  * Every query of the feature, prepared once.
  *
@@ -37,16 +42,18 @@ const summary = { ...rest, excerpt: sql<string>`left(${notes.body}, ${sql.raw(St
 export class NoteQueries {
   readonly #db: NodePgDatabase;
   readonly #log: Pick<BaseLogger, 'warn'>;
+  readonly #events: Events | undefined;
   readonly #list;
   readonly #searchNewest;
   readonly #searchAll;
   readonly #read;
-  readonly #create;
   #cleanedAt = 0;
 
-  constructor(db: NodePgDatabase, log: Pick<BaseLogger, 'warn'>) {
+  /** @param events Tells open pages which note was written, if anything does. */
+  constructor(db: NodePgDatabase, log: Pick<BaseLogger, 'warn'>, events?: Events) {
     this.#db = db;
     this.#log = log;
+    this.#events = events;
     const limit = sql.placeholder('limit');
     const live = (id: SQLWrapper) => and(isNull(notes.deletedAt), lt(id, sql.placeholder('before')));
     const matches = sql`${notes.words} @@ to_tsquery('simple', ${sql.placeholder('words')})`;
@@ -86,11 +93,6 @@ export class NoteQueries {
       .from(notes)
       .where(and(eq(notes.id, sql.placeholder('id')), isNull(notes.deletedAt)))
       .prepare('notes_read');
-    this.#create = db
-      .insert(notes)
-      .values({ title: sql.placeholder('title'), body: sql.placeholder('body') })
-      .returning(whole)
-      .prepare('notes_create');
   }
 
   /**
@@ -111,40 +113,63 @@ export class NoteQueries {
   }
 
   async create({ title, body = '' }: NewNote) {
-    const [note] = await this.#create.execute({ title, body });
+    const note = await this.#write((db) =>
+      db
+        .insert(notes)
+        .values({ title: sql.placeholder('title'), body: sql.placeholder('body') })
+        .returning(whole)
+        .prepare('notes_create')
+        .execute({ title, body }),
+    );
     if (note === undefined) throw new Error('notes: an insert returned no row');
     this.#cleanNowAndThen();
     return note;
   }
 
   /** Changes a note that still has one of these versions. Returns undefined when there is none. */
-  async change(id: number, versions: number[] | 'any', change: NoteChange) {
-    const [note] = await this.#db
-      .update(notes)
-      .set({ ...change, version: sql`${notes.version} + 1`, updatedAt: sql`now()` })
-      .where(and(eq(notes.id, id), isNull(notes.deletedAt), versionIn(versions)))
-      .returning(whole);
-    return note;
+  change(id: number, versions: number[] | 'any', change: NoteChange) {
+    return this.#write((db) =>
+      db
+        .update(notes)
+        .set({ ...change, version: sql`${notes.version} + 1`, updatedAt: sql`now()` })
+        .where(and(eq(notes.id, id), isNull(notes.deletedAt), versionIn(versions)))
+        .returning(whole),
+    );
   }
 
   /** Deletes a note that has one of these versions. Returns whether there was one. */
   async delete(id: number, versions: number[] | 'any'): Promise<boolean> {
-    const { rowCount } = await this.#db
-      .update(notes)
-      .set({ deletedAt: sql`now()` })
-      .where(and(eq(notes.id, id), isNull(notes.deletedAt), versionIn(versions)));
+    const deleted = await this.#write((db) =>
+      db
+        .update(notes)
+        .set({ deletedAt: sql`now()` })
+        .where(and(eq(notes.id, id), isNull(notes.deletedAt), versionIn(versions)))
+        .returning({ id: notes.id }),
+    );
     this.#cleanNowAndThen();
-    return rowCount === 1;
+    return deleted !== undefined;
   }
 
   /** Undoes a deletion. Returns undefined when there is nothing to restore. */
-  async restore(id: number) {
-    const [note] = await this.#db
-      .update(notes)
-      .set({ deletedAt: null })
-      .where(and(eq(notes.id, id), isNotNull(notes.deletedAt)))
-      .returning(whole);
-    return note;
+  restore(id: number) {
+    return this.#write((db) =>
+      db
+        .update(notes)
+        .set({ deletedAt: null })
+        .where(and(eq(notes.id, id), isNotNull(notes.deletedAt)))
+        .returning(whole),
+    );
+  }
+
+  /** One row at most. The event is part of the transaction, so neither is there without the other. */
+  async #write<Row extends { id: number }>(write: (db: Writer) => Promise<Row[]>): Promise<Row | undefined> {
+    const events = this.#events;
+    if (!events) return (await write(this.#db))[0];
+    return transaction(this.#db, async (tx) => {
+      const [row] = await write(tx);
+      if (row) await events.publish(tx, 'notes', { id: row.id });
+      return row;
+    });
   }
 
   /**

@@ -4,12 +4,16 @@ import { changeNote, createNote, deleteNote, listNotes, readNote, restoreNote } 
 import { decodeCursor, encodeCursor } from '../../platform/lib/cursor.ts';
 import { etagOf, readIfMatch } from '../../platform/lib/etag.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
+import type { Events } from '../../platform/parts.ts';
 import { NoteQueries } from './queries.ts';
 import { toPrefixQuery } from './search.ts';
 
 /** The routes of `/api/notes`. */
-export const noteRoutes: FastifyPluginAsyncTypebox<{ db: NodePgDatabase }> = async (app, { db }) => {
-  const queries = new NoteQueries(db, app.log);
+export const noteRoutes: FastifyPluginAsyncTypebox<{
+  db: NodePgDatabase;
+  events?: Events | undefined;
+}> = async (app, { db, events }) => {
+  const queries = new NoteQueries(db, app.log, events);
 
   app.route({
     ...listNotes,

@@ -3,7 +3,7 @@ import type { Application, Brought, Part } from '../parts.ts';
 /**
  * Collects what the parts of an application bring.
  *
- * @throws Error when two parts, two alert rules or two findings have the same name.
+ * @throws Error when two parts, two alert rules, two findings or two event topics have the same name.
  */
 export function collect({ modules, features, checks = [] }: Application) {
   const all: readonly Part[] = distinct('parts', [...modules, ...features]);
@@ -19,6 +19,14 @@ export function collect({ modules, features, checks = [] }: Application) {
     findings: distinct(
       'findings',
       all.flatMap((part) => part.findings ?? []),
+    ),
+    eventTopics: new Map(
+      distinct(
+        'event topics',
+        all.flatMap((part) =>
+          Object.entries(part.eventTopics ?? {}).map(([name, topic]) => ({ name, topic })),
+        ),
+      ).map(({ name, topic }) => [name, topic]),
     ),
   } satisfies Brought & Record<string, unknown>;
 }

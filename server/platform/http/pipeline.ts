@@ -158,7 +158,7 @@ export async function createPipeline(
     await api.register(handlerDeadline, { limitMs: config.http.requestTimeoutMs });
     for (const part of parts.all) {
       const { routes } = part;
-      if (routes) await api.register((scope) => routes.call(part, scope));
+      if (routes) await api.register((scope) => routes.call(part, scope, parts));
     }
   });
 

@@ -1,0 +1,306 @@
+import type { BaseLogger } from 'pino';
+import type { EventMessage } from '#contracts/realtime.ts';
+import type { Listener } from '../../platform/database/listener.ts';
+import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
+import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import { isReplayable, type Position, writePosition } from './position.ts';
+import { CHANNEL, type EventStore, KEPT_SECONDS, type NewEvents, type StoredEvent } from './store.ts';
+
+/** While streams are open: positions are compared and access is asked again this often, in milliseconds. */
+const BEAT_MS = 15_000;
+/** Every so many beats clients are told where they are, so that what they come back with is not too old. */
+const BEATS_A_POSITION = 40;
+/** A client that has missed more is told so, and reads again what it shows. */
+const MAX_REPLAY = 500;
+/** Clients whose access is asked at a time. */
+const ASKED_AT_ONCE = 20;
+/** A notification that a person's access has changed begins with it. */
+const IDENTITY = 'identity:';
+
+/** How messages go out: written once for all clients that get the same. */
+export interface Transport {
+  readonly name: string;
+  encode(message: EventMessage): Buffer;
+}
+
+export interface Client {
+  readonly transport: Transport;
+  topics: readonly string[];
+  /** Asked again while it is connected. @returns Those that it may still read. @throws Where that cannot be found out. */
+  allowed(): Promise<readonly string[]>;
+  /** Whose it is, where somebody is signed in. */
+  userId(): string | undefined;
+  send(message: Buffer): void;
+  /** Looks whether it is still there. */
+  beat?(): void;
+  end(): void;
+}
+
+interface Joining {
+  readonly after: Position | undefined;
+  readonly refused: readonly string[];
+}
+
+/** Clients that get the same. */
+interface Group {
+  readonly topics: readonly string[];
+  readonly transport: Transport;
+  readonly clients: Set<Client>;
+}
+
+/**
+ * Brings events from the database to the clients of this process, in one order for all, while there are any.
+ *
+ * It reads after each notification, after each connection of the listener, and with each beat: so that a publisher that was killed
+ * between its commit and its notification loses nothing.
+ */
+export class Hub {
+  readonly #store: EventStore;
+  readonly #listener: Pick<Listener, 'on' | 'hold' | 'polling'>;
+  readonly #log: Pick<BaseLogger, 'warn'>;
+  readonly #clients = new Set<Client>();
+  /** Not among the groups yet, with what they continue from. */
+  readonly #joining = new Map<Client, Joining>();
+  readonly #groups = new Map<string, Group>();
+  readonly #byTopic = new Map<string, Set<Group>>();
+  #position: Position | undefined;
+  #reading: Promise<void> | undefined;
+  #readAgain = false;
+  #asking = false;
+  #beats = 0;
+  #beat: NodeJS.Timeout | undefined;
+  #release: (() => void) | undefined;
+  #unsubscribe: (() => void) | undefined;
+  /** Events that went out, once for each client. */
+  delivered = 0;
+
+  constructor(
+    store: EventStore,
+    listener: Pick<Listener, 'on' | 'hold' | 'polling'>,
+    log: Pick<BaseLogger, 'warn'>,
+  ) {
+    this.#store = store;
+    this.#listener = listener;
+    this.#log = log;
+  }
+
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  /**
+   * Sends a client what happened after `after`, then what happens. Its first message says where it is.
+   *
+   * @param after Undefined: from now on.
+   * @param refused What it asked for and may not read, which its first message says.
+   */
+  join(client: Client, after: Position | undefined, refused: readonly string[] = []): void {
+    this.#clients.add(client);
+    this.#joining.set(client, { after, refused });
+    this.#run();
+    this.look();
+  }
+
+  leave(client: Client): void {
+    this.#clients.delete(client);
+    this.#joining.delete(client);
+    this.#ungroup(client);
+    if (this.#clients.size > 0) return;
+    clearInterval(this.#beat);
+    this.#beat = undefined;
+    this.#release?.();
+    this.#release = undefined;
+    this.#position = undefined;
+  }
+
+  /** Reads what is new, unless nobody wants to know. */
+  look(): void {
+    if (this.#clients.size === 0) return;
+    if (this.#reading) {
+      this.#readAgain = true;
+      return;
+    }
+    this.#reading = apartFromRequests(() => this.#read())
+      .catch((err) => {
+        // The next connection of the listener, or the next beat, looks again.
+        if (!findUnavailable(err)) this.#log.warn({ err }, 'Events could not be read');
+      })
+      .finally(() => {
+        this.#reading = undefined;
+        if (!this.#readAgain) return;
+        this.#readAgain = false;
+        this.look();
+      });
+  }
+
+  end(): void {
+    this.#unsubscribe?.();
+    for (const client of this.#clients) {
+      client.end();
+      this.leave(client);
+    }
+  }
+
+  /** Has all processes ask again what this person may read. */
+  identityChanged(userId: string): Promise<void> {
+    return this.#store.notify(`${IDENTITY}${userId}`);
+  }
+
+  /** From the first client to the last. The subscription stays, because it costs nothing. */
+  #run(): void {
+    this.#beat ??= setInterval(() => this.#everyBeat(), BEAT_MS).unref();
+    this.#release ??= this.#listener.hold();
+    this.#unsubscribe ??= this.#listener.on(
+      CHANNEL,
+      (payload) => {
+        if (payload.startsWith(IDENTITY)) void this.#askAgain(payload.slice(IDENTITY.length));
+        else this.look();
+      },
+      {
+        onReconnect: () => {
+          this.look();
+          if (!this.#listener.polling) void this.#askAgain();
+        },
+      },
+    );
+  }
+
+  #everyBeat(): void {
+    this.look();
+    void this.#askAgain();
+    for (const client of this.#clients) client.beat?.();
+    this.#beats = (this.#beats + 1) % BEATS_A_POSITION;
+    if (this.#beats === 0 && this.#position) this.#sendEverywhere(this.#position);
+  }
+
+  async #read(): Promise<void> {
+    const joining = [...this.#joining];
+    let page: NewEvents['next'];
+    do {
+      const before = this.#position;
+      const { events, position, next } = await this.#store.read(before, page);
+      page = next;
+      // Nobody may be there any more.
+      if (this.#clients.size === 0) return;
+      // Who leaves between two pages comes back for both.
+      if (before) this.#dispatch(events, next ? before : position);
+      if (!next) this.#position = position;
+    } while (page);
+    await this.#replay(joining);
+  }
+
+  #dispatch(events: readonly StoredEvent[], position: Position): void {
+    const found = new Map<Group, StoredEvent[]>();
+    for (const event of events) {
+      for (const group of this.#byTopic.get(event.topic) ?? []) {
+        const own = found.get(group);
+        if (own) own.push(event);
+        else found.set(group, [event]);
+      }
+    }
+    for (const [{ transport, clients }, own] of found) {
+      const message = transport.encode(messageOf(position, own));
+      this.delivered += own.length * clients.size;
+      for (const client of clients) client.send(message);
+    }
+  }
+
+  /** Clients that lost the same process come back with the same question. */
+  async #replay(joining: [Client, Joining][]): Promise<void> {
+    const now = this.#position;
+    const asked = new Map<string, Promise<StoredEvent[] | undefined>>();
+    for (const [client, { after, refused }] of joining) {
+      if (!now || !this.#joining.has(client)) continue;
+      const { topics } = client;
+      let events: StoredEvent[] | undefined;
+      if (after && isReplayable(after, now, KEPT_SECONDS)) {
+        const question = `${writePosition(after)} ${topics}`;
+        const answer = asked.get(question) ?? this.#store.replay(after, now, topics, MAX_REPLAY);
+        asked.set(question, answer);
+        events = await answer;
+      }
+      if (!this.#joining.delete(client)) continue;
+      this.#group(client);
+      const message: EventMessage = {
+        ...messageOf(now, events ?? []),
+        ...(!events && { missed: true }),
+        ...(refused.length > 0 && { refused: [...refused] }),
+      };
+      client.send(client.transport.encode(message));
+    }
+  }
+
+  #sendEverywhere(position: Position): void {
+    for (const { transport, clients } of this.#groups.values()) {
+      const message = transport.encode(messageOf(position, []));
+      for (const client of clients) client.send(message);
+    }
+  }
+
+  /** @param userId Undefined: of everybody. */
+  async #askAgain(userId?: string): Promise<void> {
+    const asked = [...this.#clients].filter((client) => userId === undefined || client.userId() === userId);
+    if (userId === undefined) {
+      if (this.#asking) return;
+      this.#asking = true;
+    }
+    while (asked.length > 0) {
+      await Promise.all(asked.splice(0, ASKED_AT_ONCE).map((client) => this.#askOne(client)));
+    }
+    if (userId === undefined) this.#asking = false;
+  }
+
+  async #askOne(client: Client): Promise<void> {
+    const before = client.topics;
+    const allowed = await apartFromRequests(() => client.allowed()).catch((error) => {
+      // While the database is away nothing can be told either.
+      if (findUnavailable(error)) return before;
+      this.#log.warn({ err: error }, 'Who may read events could not be found out, so a stream was ended');
+      return [];
+    });
+    if (allowed.length === before.length || !this.#clients.has(client)) return;
+    const refused = before.filter((topic) => !allowed.includes(topic));
+    this.#ungroup(client);
+    client.topics = allowed;
+    if (this.#position) {
+      client.send(client.transport.encode({ ...messageOf(this.#position, []), refused }));
+    }
+    if (allowed.length === 0) client.end();
+    else if (!this.#joining.has(client)) this.#group(client);
+  }
+
+  #group(client: Client): void {
+    const { topics, transport } = client;
+    const key = groupKey(client);
+    let group = this.#groups.get(key);
+    if (!group) {
+      group = { topics, transport, clients: new Set() };
+      this.#groups.set(key, group);
+      for (const topic of topics) {
+        const groups = this.#byTopic.get(topic);
+        if (groups) groups.add(group);
+        else this.#byTopic.set(topic, new Set([group]));
+      }
+    }
+    group.clients.add(client);
+  }
+
+  #ungroup(client: Client): void {
+    const key = groupKey(client);
+    const group = this.#groups.get(key);
+    if (!group?.clients.delete(client) || group.clients.size > 0) return;
+    this.#groups.delete(key);
+    for (const topic of group.topics) {
+      const groups = this.#byTopic.get(topic);
+      groups?.delete(group);
+      if (groups?.size === 0) this.#byTopic.delete(topic);
+    }
+  }
+}
+
+const groupKey = ({ transport, topics }: Client): string => `${transport.name} ${topics}`;
+
+const messageOf = (position: Position, events: readonly StoredEvent[]): EventMessage => ({
+  position: writePosition(position),
+  events: events.map(({ topic, payload }) => ({ topic, payload })),
+});
