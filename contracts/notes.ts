@@ -31,6 +31,9 @@ export const Note = Type.Object(
 );
 export type Note = Static<typeof Note>;
 
+/** What open pages are told of a note that was written: `version` is absent where it was deleted. */
+export type NoteEvent = { id: number; version?: number };
+
 /** A note as it stands in a list: the beginning of its body instead of the whole. */
 export const NoteSummary = Type.Object(
   {

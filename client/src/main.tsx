@@ -3,6 +3,7 @@ import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { watchServer } from './kit/lib/connection.ts';
+import './modules/realtime/supply.ts';
 import { router } from './router.tsx';
 
 watchServer();

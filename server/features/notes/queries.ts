@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, isNotNull, isNull, lt, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { BaseLogger } from 'pino';
-import type { NewNote, NoteChange } from '#contracts/notes.ts';
+import type { NewNote, NoteChange, NoteEvent } from '#contracts/notes.ts';
 import { transaction } from '../../platform/database/transaction.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
 import type { Events } from '../../platform/parts.ts';
@@ -162,12 +162,12 @@ export class NoteQueries {
   }
 
   /** One row at most. The event is part of the transaction, so neither is there without the other. */
-  async #write<Row extends { id: number }>(write: (db: Writer) => Promise<Row[]>): Promise<Row | undefined> {
+  async #write<Row extends NoteEvent>(write: (db: Writer) => Promise<Row[]>): Promise<Row | undefined> {
     const events = this.#events;
     if (!events) return (await write(this.#db))[0];
     return transaction(this.#db, async (tx) => {
       const [row] = await write(tx);
-      if (row) await events.publish(tx, 'notes', { id: row.id });
+      if (row) await events.publish(tx, 'notes', { id: row.id, version: row.version } satisfies NoteEvent);
       return row;
     });
   }

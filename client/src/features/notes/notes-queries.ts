@@ -15,6 +15,7 @@ import type {
   NewNote,
   Note,
   NoteChange,
+  NoteEvent,
   NotePage,
   NoteSummary,
   readNote,
@@ -22,6 +23,7 @@ import type {
 } from '#contracts/notes.ts';
 import { toast } from '@/kit/components/toast.tsx';
 import { explain, request } from '@/kit/lib/api.ts';
+import { useEvents } from '@/kit/lib/events.ts';
 
 /** Notes in the first page, which the reader waits for, and in each further one, which is fetched ahead. */
 const FIRST_PAGE = 40;
@@ -86,9 +88,13 @@ const removeFromLists = (client: QueryClient, id: number) =>
   );
 
 const replaceInLists = (client: QueryClient, id: number, by: NoteSummary) =>
-  editLists(client, (items) =>
-    items.some((note) => note.id === id) ? items.map((note) => (note.id === id ? by : note)) : items,
-  );
+  editLists(client, (items) => {
+    if (!items.some((note) => note.id === id)) return items;
+    // An event may have brought it before its answer came.
+    const isThere = id !== by.id && items.some((note) => note.id === by.id);
+    if (isThere) return items.filter((note) => note.id !== id);
+    return items.map((note) => (note.id === id ? by : note));
+  });
 
 /** Puts a note where the order, newest first, wants it. Searched lists are asked again: only the server knows whether it belongs. */
 function insertIntoLists(client: QueryClient, note: NoteSummary) {
@@ -112,6 +118,34 @@ function insertIntoLists(client: QueryClient, note: NoteSummary) {
 }
 
 let lastTemporaryId = 0;
+
+/** More notes than these are not read one by one. */
+const MAX_READ_ALONE = 20;
+
+/** Keeps what is shown current while others write. */
+export function useLiveNotes() {
+  const client = useQueryClient();
+  useEvents<NoteEvent>('notes', (events) => {
+    const latest = new Map(events?.map((event) => [event.id, event]));
+    if (!events || latest.size > MAX_READ_ALONE)
+      return void client.invalidateQueries({ queryKey: ['notes'] });
+    for (const event of latest.values()) void follow(client, event);
+  });
+}
+
+async function follow(client: QueryClient, { id, version }: NoteEvent) {
+  const { queryKey, queryFn } = noteQuery(id);
+  if (version === undefined) {
+    removeFromLists(client, id);
+    // Where it is on screen, the server says that it is gone.
+    if (client.getQueryCache().find({ queryKey })?.isActive()) return client.resetQueries({ queryKey });
+    return client.removeQueries({ queryKey });
+  }
+  // What was written here has come with its answer.
+  if ((client.getQueryData(queryKey)?.version ?? 0) >= version) return;
+  const note = await client.fetchQuery({ queryKey, queryFn, staleTime: 0 }).catch(() => undefined);
+  if (note) insertIntoLists(client, summaryOf(note));
+}
 
 /** Creates a note. It stands in the list at once, under a negative id, and leaves it again if the server refuses. */
 export function useCreateNote() {

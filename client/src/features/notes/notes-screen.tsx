@@ -11,6 +11,7 @@ import { inputClass } from '@/kit/lib/styles.ts';
 import { useDebounced } from '@/kit/lib/use-debounced.ts';
 import { NewNoteBox } from './new-note-box.tsx';
 import { NoteList } from './note-list.tsx';
+import { useLiveNotes } from './notes-queries.ts';
 
 const route = getRouteApi('/notes');
 
@@ -21,6 +22,7 @@ const SEARCH_AFTER_MS = 200;
 export const NotesScreen = withServerData(function NotesScreen() {
   const navigate = route.useNavigate();
   const { search = '', new: isNew } = route.useSearch();
+  useLiveNotes();
   const isOpen = Boolean(useMatchRoute()({ to: '/notes/$id' }));
   const box = useRef<HTMLInputElement>(null);
   const [text, setText] = useSearchText(search);

@@ -84,6 +84,21 @@ export function heard(state: string, ready: boolean) {
 /** Whether the page is unused or hidden. Then only what a person asked for may be sent. */
 export const isIdle = () => document.visibilityState === 'hidden' || Date.now() - lastActive > IDLE_AFTER_MS;
 
+const onlookers = new Set<(present: boolean) => void>();
+let present = true;
+
+/** Tells when somebody comes back to the page, and when nobody is there any more, as `isIdle` has it. */
+export function onPresence(listener: (present: boolean) => void) {
+  onlookers.add(listener);
+  listener(!isIdle());
+}
+
+function lookForPerson() {
+  if (present === !isIdle()) return;
+  present = !present;
+  for (const onlooker of onlookers) onlooker(present);
+}
+
 function usualWait() {
   if (failures === 1) return CONFIRM_AFTER_MS;
   if (!connection.reachable || connection.status?.problem !== undefined) return EVERY_MS.troubled;
@@ -92,12 +107,14 @@ function usualWait() {
 
 function schedule(wait = usualWait()) {
   clearTimeout(timer);
+  lookForPerson();
   if (!isIdle()) timer = setTimeout(askNow, wait);
 }
 
 function active() {
   const slept = Date.now() - lastActive > IDLE_AFTER_MS;
   lastActive = Date.now();
+  lookForPerson();
   if (slept) askNow();
 }
 
@@ -115,6 +132,7 @@ export function watchServer() {
       lastActive = Date.now();
       askNow();
     }
+    lookForPerson();
   });
   onUnreachable(() => {
     if (flight === undefined && connection.reachable) askNow();

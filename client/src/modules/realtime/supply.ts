@@ -1,0 +1,3 @@
+import { supplyEvents } from '@/kit/lib/events.ts';
+
+supplyEvents(() => import('./shared-stream.ts'));
