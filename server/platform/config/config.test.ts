@@ -26,7 +26,7 @@ describe('defaults', () => {
       platform: { replit: undefined, kubernetes: false, container: false },
       publicUrl: undefined,
       allowedHosts: [],
-      listen: { hosts: ['0.0.0.0'], port: 5000, portGiven: false, hostGiven: false, mayMove: false },
+      listen: { hosts: ['0.0.0.0'], port: 5000, mayMove: false },
       dataDir: join(folder, '.data'),
       database: {
         connection: {
@@ -137,11 +137,10 @@ describe('defaults', () => {
 describe('readListenAddress', () => {
   test('takes the environment before .env, and an empty value as unset', () => {
     file('.env', 'PORT=3100\nHOST=::1\n');
-    const given = { portGiven: true, hostGiven: true, mayMove: false };
     expect(readListenAddress({ PORT: '3200', HOST: ' ' }, folder)).toEqual({
       hosts: ['::1'],
       port: 3200,
-      ...given,
+      mayMove: false,
     });
   });
 
@@ -157,7 +156,6 @@ describe('readListenAddress', () => {
     expect(readListenAddress(env, folder, false)).toMatchObject({
       hosts: ['0.0.0.0'],
       port: 5000,
-      portGiven: false,
     });
     expect(refused(() => load(env)).map((line) => line.split(' ')[0])).toEqual([
       'NODE_ENV',
@@ -169,7 +167,7 @@ describe('readListenAddress', () => {
   });
 
   test('a port of 0 is a choice', () => {
-    expect(readListenAddress({ PORT: '0' }, folder)).toMatchObject({ port: 0, portGiven: true });
+    expect(readListenAddress({ PORT: '0' }, folder)).toMatchObject({ port: 0 });
   });
 });
 

@@ -21,9 +21,6 @@ export interface ListenAddress {
   /** Addresses to listen on; two for `localhost`, one of each family. */
   hosts: string[];
   port: number;
-  /** Whether PORT is set and valid. */
-  portGiven: boolean;
-  hostGiven: boolean;
   /**
    * Whether the next free port may replace one in use: in development without PORT. Not in a Replit workspace, whose preview
    * shows the one port that `.replit` names.
@@ -107,7 +104,7 @@ export function loadConfig<Own extends OwnSettings>(
     dataDir,
     database: {
       ...stated.database,
-      ...resolveDatabase(databaseAddress, stated.database, context, env, reader),
+      ...resolveDatabase(databaseAddress, stated.database, env, reader),
     },
   };
   checkTogether(config, reader);
@@ -123,13 +120,9 @@ function listenAddress(reader: Reader): ListenAddress {
     listen: platformSettings.listen,
     metrics: platformSettings.metrics,
   });
-  // loadConfig reports an invalid one.
-  const portGiven = reader.isGiven('PORT');
   return {
     ...listen,
-    portGiven,
-    hostGiven: reader.isGiven('HOST'),
-    mayMove: !portGiven && environment === 'development' && !platform.replit,
+    mayMove: environment === 'development' && !reader.isGiven('PORT') && !platform.replit,
     // loadConfig reports one that equals PORT. In a container scrapers connect from outside.
     metrics:
       metrics.port === undefined || metrics.port === listen.port

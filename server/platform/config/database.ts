@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Reader } from './reader.ts';
 import { isPlaceholder } from './secrets.ts';
-import type { ConfigOf, Context, NameOf } from './setting.ts';
+import type { ConfigOf, NameOf } from './setting.ts';
 import { type database, type databaseAddress, SSL_MODES } from './settings/database.ts';
 
 type Address = ConfigOf<typeof databaseAddress>;
@@ -38,13 +39,6 @@ export interface DatabaseSettings {
   poolerHint: boolean;
 }
 
-interface Report {
-  problem(variable: Name, problem: string, remedy: string): void;
-  warn(text: string): void;
-  /** Whether the variable is set, but invalid. */
-  isRefused(variable: Name): boolean;
-}
-
 /**
  * Resolves the database from `DATABASE_URL`, `DATABASE_DIRECT_URL` and the `PG…` variables.
  *
@@ -53,21 +47,20 @@ interface Report {
 export function resolveDatabase(
   address: Address,
   { migrateOnStart }: ConfigOf<typeof database>,
-  context: Context,
   env: NodeJS.ProcessEnv,
-  report: Report,
+  report: Reader,
 ): DatabaseSettings {
   const { url, directUrl } = address;
   const configured = isConfigured(address);
-  const production = context.environment === 'production';
-  const given: Given = { address, context, env, report };
+  const production = report.context.environment === 'production';
+  const given: Given = { address, env, report };
   const connection = configured ? parse(url ? 'DATABASE_URL' : 'PGHOST', url, undefined, given) : undefined;
   const direct = directUrl ? parse('DATABASE_DIRECT_URL', directUrl, connection, given) : undefined;
 
   if (!configured && !report.isRefused('DATABASE_URL')) {
     const set =
       'Set DATABASE_URL=postgres://user:password@host:5432/database, or DATABASE_URL_FILE to a file that holds it.';
-    const remedy = context.platform.replit
+    const remedy = report.context.platform.replit
       ? 'On Replit: open Database in the tools, create one, and publish again.'
       : `${set} For development, \`npm start\` and \`npm run dev\` start a PostgreSQL.`;
     report.problem('DATABASE_URL', 'is not set, and the server needs a database', remedy);
@@ -96,9 +89,8 @@ export const isConfigured = ({ url, host, database }: Address): boolean => Boole
 
 interface Given {
   address: Address;
-  context: Context;
   env: NodeJS.ProcessEnv;
-  report: Report;
+  report: Reader;
 }
 
 /** Parameters of an address that are used. */
@@ -166,7 +158,7 @@ function parse(
   };
 }
 
-function parseUrl(variable: Name, text: string, report: Report): URL | undefined {
+function parseUrl(variable: Name, text: string, report: Reader): URL | undefined {
   if (!/^postgres(ql)?:\/\//.test(text)) {
     const quoted = /^['"]/.test(text) ? ' Leave the quotation marks out.' : '';
     const remedy = `Write postgres://user:password@host:5432/database.${quoted}`;
@@ -219,9 +211,9 @@ function resolveTls(
   variable: Name,
   host: string,
   parameters: URLSearchParams,
-  { address, context, report }: Given,
+  { address, report }: Given,
 ): false | DatabaseTls | undefined {
-  const production = context.environment === 'production';
+  const production = report.context.environment === 'production';
   const near = isPrivateHost(host);
   const asked = parameters.get('sslmode') ?? SSL_FLAG[parameters.get('ssl') ?? ''] ?? address.sslMode;
   if (asked && !SSL_MODES.some((mode) => mode === asked)) {
@@ -230,7 +222,7 @@ function resolveTls(
   }
   const read = (name: Name, path: string): string | undefined => {
     try {
-      return readFileSync(resolve(context.folder, path), 'utf8');
+      return readFileSync(resolve(report.context.folder, path), 'utf8');
     } catch (error) {
       const problem = `names a file that cannot be read, ${path} (${(error as NodeJS.ErrnoException).code})`;
       report.problem(name, problem, 'Correct the path, or mount the file.');

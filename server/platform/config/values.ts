@@ -115,20 +115,23 @@ export const LOOPBACK = ['127.0.0.1', '::1'];
 /** A server listens on these for all addresses of a family. */
 export const ANY_ADDRESS = ['0.0.0.0', '::'];
 
-const HOST_NAME = /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i;
-const isHost = (host: string) => HOST_NAME.test(host) || isIP(host) !== 0;
-const withoutBrackets = (host: string) => host.replace(/^\[(.+)\]$/, '$1');
+/** @param prefix May stand before the name. */
+function hostOf(item: string, what: string, remedy: string, prefix: string | RegExp = ''): string {
+  const host = item.replace(/^\[(.+)\]$/, '$1');
+  const name = host.replace(prefix, '');
+  if (/^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i.test(name) || isIP(name)) return host;
+  throw new Refusal(`'${item}' is not ${what}`, remedy);
+}
 
 /** `localhost` means both families: which one it resolves to differs between systems. */
 export const listenAddresses: Parser<string[]> = {
   kind: 'addresses, comma-separated',
   parse: (list) =>
     items(list).flatMap((item) => {
-      const host = withoutBrackets(item);
-      if (host === 'localhost') return LOOPBACK;
-      if (isHost(host)) return host;
-      throw new Refusal(
-        `'${item}' is not an address to listen on`,
+      if (item === 'localhost') return LOOPBACK;
+      return hostOf(
+        item,
+        'an address to listen on',
         'Write an address without scheme or port, such as 0.0.0.0; the port has a setting of its own.',
       );
     }),
@@ -137,14 +140,14 @@ export const listenAddresses: Parser<string[]> = {
 export const hostNames: Parser<string[]> = {
   kind: 'host names, comma-separated; `*.` stands for any subdomain',
   parse: (list) =>
-    items(list.toLowerCase()).map((item) => {
-      const host = withoutBrackets(item);
-      if (isHost(host.replace(/^\*\./, ''))) return host;
-      throw new Refusal(
-        `'${item}' is not a host name`,
+    items(list.toLowerCase()).map((item) =>
+      hostOf(
+        item,
+        'a host name',
         'Write names without scheme, port or path: example.com,*.example.com',
-      );
-    }),
+        /^\*\./,
+      ),
+    ),
 };
 
 /** Parsed to scheme, host and port alone. */

@@ -15,7 +15,7 @@ const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
 const BOTH = hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
 
 const open: OpenPort[] = [];
-/** How many requests have come that have to wait. */
+/** How many requests have arrived that must wait. */
 let waiting = 0;
 async function start(hosts = ['127.0.0.1'], port = 0, options: PortOptions = {}): Promise<OpenPort> {
   const opened = await openPort(
@@ -56,7 +56,7 @@ async function taken(host: string): Promise<{ port: number } & AsyncDisposable> 
 }
 
 describe('a port', () => {
-  it('answers what it can, and keeps the rest for the application, in order', async () => {
+  it('answers the probes, and keeps the rest for the application, in order', async () => {
     const port = await start();
     const address = `http://127.0.0.1:${port.port}`;
     expect(await (await fetch(`${address}/live`)).text()).toBe('alive');
@@ -95,7 +95,7 @@ describe('a port', () => {
     for (const { socket } of others) socket.destroy();
   });
 
-  it('keeps no more bodies than it has memory for, and none of unknown length', async () => {
+  it('keeps no more bodies than fit its memory, and none of unknown length', async () => {
     const port = await start();
     waiting = 0;
     const send = async (header: string) => {
@@ -125,7 +125,7 @@ describe('a port', () => {
     await expect(fetch(`http://[::1]:${port.port}/`)).rejects.toThrow();
   });
 
-  it('is the next free one where it may move, on whichever family it is taken', async () => {
+  it('is the next free one if it may move, on whichever family it is in use', async () => {
     for (const host of BOTH) {
       await using other = await taken(host);
       const port = await start(BOTH, other.port, { mayMove: true });
@@ -135,14 +135,14 @@ describe('a port', () => {
     }
   });
 
-  it('that is taken and may not move is an error with a remedy', async () => {
+  it('in use that may not move is an error with a remedy', async () => {
     await using other = await taken('127.0.0.1');
     await expect(start(['127.0.0.1'], other.port)).rejects.toThrow(
       `Port ${other.port} is in use (127.0.0.1:${other.port}). Stop what uses it, or set PORT to another one.`,
     );
   });
 
-  it.runIf(hasIpv6)('that is taken on the second address leaves none open', async () => {
+  it.runIf(hasIpv6)('in use on the second address leaves none open', async () => {
     await using other = await taken('::1');
     await expect(start(BOTH, other.port)).rejects.toThrow('is in use');
     await using _free = await start(['127.0.0.1'], other.port).then(() => taken('127.0.0.1'));
@@ -166,7 +166,7 @@ it('an accept error is reported once in ten seconds, and ends nothing', async ()
   expect((await fetch(`http://127.0.0.1:${port.port}/live`)).status).toBe(200);
 });
 
-it('answers that are the last of their connection say so, whoever answers', async () => {
+it('the last answer of a connection has Connection: close', async () => {
   const port = await start();
   port.handOver((request, response) => response.writeHead(200, ['x-path', request.url ?? '']).end('later'));
   const headersOf = async (path: string) => (await fetch(`http://127.0.0.1:${port.port}${path}`)).headers;

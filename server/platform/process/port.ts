@@ -41,7 +41,7 @@ export interface PortOptions {
 }
 
 /**
- * Opens the port before anything else is loaded, so that a cold start refuses nobody.
+ * Opens the port before anything else is loaded, so that a cold start refuses no request.
  *
  * @param address Where to listen: one server behind every address, so that limits and drains see all connections.
  * @param answerEarly Answers what needs no application (the probes); returns false for everything else, which waits.

@@ -28,7 +28,7 @@ export async function startLog(
   const logger = await createLogger(config.log, process.stdout.isTTY);
   for (const warning of warnings) logger.log.warn(warning);
   if (config.internalApiKeys.length === 0) {
-    logger.log.info('INTERNAL_API_KEY is not set: the operations pages and APIs are closed');
+    logger.log.info('INTERNAL_API_KEY is unset: the operations pages and APIs are closed');
   }
   lifecycle.onTransition(({ from, to, lastedMs }) => {
     logger.log.info({ from, to, lastedMs: Math.round(lastedMs) }, `${from} → ${to}`);
