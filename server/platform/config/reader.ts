@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { ConfigProblem } from './problems.ts';
 import { developmentSecrets } from './secrets.ts';
 import {
@@ -10,15 +12,17 @@ import {
   settingsOf,
 } from './setting.ts';
 import { basics } from './settings/basics.ts';
-import {
-  ENVIRONMENT,
-  environmentSource,
-  type Found,
-  fileSource,
-  findAll,
-  platformOf,
-  type Source,
-} from './sources.ts';
+import { ENVIRONMENT, environmentSource, fileSource, platformOf, type Source } from './sources.ts';
+
+/** A variable that holds a setting. */
+interface Found {
+  text: string;
+  /** It may be an alias or a `NAME_FILE`. */
+  variable: string;
+  /** The source's. */
+  label: string;
+  origin: string;
+}
 
 /** One line of the operators' page on configuration. */
 export interface EffectiveSetting {
@@ -37,7 +41,6 @@ export class Reader {
   readonly settings: EffectiveSetting[] = [];
   readonly warnings: string[] = [];
   readonly problems: ConfigProblem[] = [];
-  readonly #folder: string;
   readonly #sources: Source[];
   readonly #values = new Map<string, unknown>();
   readonly #found = new Map<string, Found>();
@@ -52,15 +55,11 @@ export class Reader {
    */
   constructor(env: NodeJS.ProcessEnv, folder: string, inContainer?: boolean) {
     const warn = (text: string) => this.warn(text);
-    const file = (label: string): Source[] => [fileSource(folder, label, warn) ?? []].flat();
-    this.#folder = folder;
-    const environment = environmentSource(env);
-    const dotEnv = file('.env');
-    this.#sources = [environment, ...dotEnv];
+    this.#sources = [environmentSource(env), fileSource(folder, '.env', warn)];
     this.context = { environment: 'production', platform: platformOf(env, inContainer), folder, warn };
     this.context.environment = this.#valueOf(basics.environment) as Context['environment'];
     if (this.context.environment === 'production')
-      this.#sources = [environment, ...file('.env.production'), ...dotEnv];
+      this.#sources.splice(1, 0, fileSource(folder, '.env.production', warn));
   }
 
   /** The values of a declaration. An invalid one gets its default, so that the others are checked as well. */
@@ -86,7 +85,12 @@ export class Reader {
     for (const [alias, names] of this.#aliases) this.warn(`${alias} is read as ${[...names].join(' and ')}.`);
   }
 
-  problem(name: string, problem: string, remedy: string, found = this.#found.get(name)): void {
+  problem(
+    name: string,
+    problem: string,
+    remedy: string,
+    found: Found | undefined = this.#found.get(name),
+  ): void {
     const variable = found?.variable ?? name;
     this.#refused.add(name);
     if (this.problems.some((known) => known.variable === variable && known.problem === problem)) return;
@@ -132,13 +136,10 @@ export class Reader {
     let origin = 'default';
     if (found) {
       this.#found.set(env, found);
-      try {
+      this.#reporting(env, () => {
         value = setting.parse(found.text, this.context, env);
         origin = found.origin;
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        this.problem(env, error.message, error.remedy);
-      }
+      });
     }
     if (origin === 'default') {
       value = typeof setting.default === 'function' ? setting.default(this.context) : setting.default;
@@ -152,9 +153,7 @@ export class Reader {
   #find(setting: Setting): Found | undefined {
     const { env } = setting;
     for (const source of this.#sources) {
-      const [first, ...others] = findAll(setting, source, this.#folder, (problem, remedy, found) =>
-        this.problem(env, problem, remedy, found),
-      );
+      const [first, ...others] = this.#findAll(setting, source).filter(({ text }) => text !== '');
       if (!first) continue;
       const different = others.find(({ text }) => text !== first.text);
       if (different) {
@@ -168,6 +167,62 @@ export class Reader {
     }
     return undefined;
   }
+
+  /** What one source holds for a setting: under its name, its aliases and their `_FILE`s. */
+  #findAll(setting: Setting, { label, variables }: Source): Found[] {
+    const { env, aliases = [], rewritten = {} } = setting;
+    const direct = (variable: string): Found => ({
+      text: tidy(variables[variable], setting),
+      variable,
+      label,
+      origin: variable === env ? label : `alias ${variable}`,
+    });
+    const found = [env, ...aliases].flatMap((variable) => {
+      const path = setting.secret && variables[`${variable}_FILE`]?.trim();
+      const file = { text: '', variable: `${variable}_FILE`, label, origin: `${variable}_FILE` };
+      return path ? [direct(variable), this.#readFile(setting, path, file)] : direct(variable);
+    });
+    for (const [variable, rewrite] of Object.entries(rewritten)) {
+      const one = direct(variable);
+      this.#reporting(
+        env,
+        () => {
+          if (one.text) found.push({ ...one, text: rewrite(one.text) });
+        },
+        one,
+      );
+    }
+    return found;
+  }
+
+  #readFile(setting: Setting, path: string, found: Found): Found {
+    try {
+      found.text = tidy(readFileSync(resolve(this.context.folder, path), 'utf8'), setting);
+      if (!found.text)
+        this.problem(setting.env, `names an empty file, ${path}`, 'Write the secret into it.', found);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const remedy = 'Correct the path, or let the user that runs the server read the file.';
+      this.problem(setting.env, `names a file that cannot be read, ${path} (${code})`, remedy, found);
+    }
+    return found;
+  }
+
+  /** Collects a `Refusal`. */
+  #reporting(name: string, work: () => void, found?: Found): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.problem(name, error.message, error.remedy, found);
+    }
+  }
+}
+
+/** Secrets keep their spaces, but not the line ending that files and orchestrators add. */
+function tidy(text: string | undefined, setting: Setting): string {
+  if (!text?.trim()) return '';
+  return setting.secret === 'value' ? text.replace(/[\r\n]+$/, '') : text.trim();
 }
 
 const MASK = '(secret)';
