@@ -1,7 +1,7 @@
 /** The server from its sources, started again whenever they change. The client's own changes are Vite's affair. */
 import { watch } from 'node:fs';
 import { join } from 'node:path';
-import { end, PATIENCE_MS, start, stopSignal } from './processes.mjs';
+import { end, STOP_LIMIT_MS, start, stopSignal } from './processes.mjs';
 import { watchFolders } from './watch.mjs';
 import { say } from './words.mjs';
 
@@ -11,7 +11,7 @@ const SOURCE = /(?<!\.test)\.(ts|json|sql)$|[\\/]$/;
 /** Editors and version control write several files at once. */
 const SETTLE_MS = 100;
 
-/** @returns {Promise<number>} exit code, after a signal */
+/** @returns {Promise<number>} exit code, once stopped by a signal */
 export async function developServer(root, node, args) {
   let changed;
   let wake = () => {};
@@ -40,7 +40,7 @@ export async function developServer(root, node, args) {
     }
     say(`${changed} changed: starting again`);
     end({ child, server: true }, 'SIGTERM');
-    const stuck = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+    const stuck = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
     await ended;
     clearTimeout(stuck);
     if (stopSignal.aborted) return finish(await ended);

@@ -8,10 +8,10 @@ const windows = process.platform === 'win32';
 /** A signal that comes again this soon is npm's echo of the terminal's, not a second wish. */
 const ECHO_MS = 1_000;
 /** The server ends by itself within SHUTDOWN_TIMEOUT_MS (8 s); past this it is stuck. */
-export const PATIENCE_MS = 12_000;
+export const STOP_LIMIT_MS = 12_000;
 const PARENT_POLL_MS = 250;
 
-/** A child failed, or we received a signal. `output` is its output, if it was not shown already. */
+/** A child failed, or this process is stopping. `output` is what the child wrote, if it was not shown already. */
 export class Ended extends Error {
   constructor(message, code, output = '') {
     super(message);
@@ -23,7 +23,7 @@ export class Ended extends Error {
 
 const children = new Set();
 const stopping = new AbortController();
-/** Aborted when this process receives a signal to end. */
+/** Aborted when this process received a signal, or its parent is gone. */
 export const stopSignal = stopping.signal;
 let toldAt = 0;
 
@@ -105,7 +105,7 @@ export function endTogether() {
     passOn('SIGTERM');
     setTimeout(() => {
       for (const { child } of stuck) child.kill('SIGKILL');
-    }, PATIENCE_MS).unref();
+    }, STOP_LIMIT_MS).unref();
   });
 }
 

@@ -1,22 +1,11 @@
 /**
- * The PostgreSQL of development and tests, for whoever needs its address: the launcher, the tests' set-up, the benchmarks. A keeper
- * (keeper.ts), a process of its own, runs it. Like the launcher this file parses under old versions of Node.
+ * The PostgreSQL of development and tests: what the launcher, the tests' set-up and the benchmarks call. A keeper (keeper.ts), a
+ * process of its own, runs it. Like the launcher this file parses under old versions of Node.
  */
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  closeSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,7 +33,7 @@ export async function keepPostgres({
   graceMs = 15_000,
 }) {
   const folder = resolve(given);
-  mkdirSync(folder, { recursive: true });
+  fs.mkdirSync(folder, { recursive: true });
   const { port, password } = await reserveAddress(folder, log);
   const url = `postgresql://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
   const options = JSON.stringify({ folder, database, durable, maxConnections, graceMs });
@@ -90,15 +79,15 @@ export async function keepPostgres({
 
 function spawnKeeper(node, folder, options) {
   const file = join(folder, 'postgres.log');
-  const isLarge = existsSync(file) && statSync(file).size > MAX_LOG_BYTES;
-  const log = openSync(file, isLarge ? 'w' : 'a', 0o600);
+  const isLarge = fs.existsSync(file) && fs.statSync(file).size > MAX_LOG_BYTES;
+  const log = fs.openSync(file, isLarge ? 'w' : 'a', 0o600);
   // A session of its own: neither Ctrl-C nor the end of a terminal reaches it.
   const keeper = spawn(node, [KEEPER, options], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
     windowsHide: true,
   });
-  closeSync(log);
+  fs.closeSync(log);
   return keeper;
 }
 
@@ -112,35 +101,36 @@ function spawnKeeper(node, folder, options) {
  */
 async function reserveAddress(folder, log) {
   const file = join(folder, 'settings.json');
-  if (!existsSync(file)) {
-    if (existsSync(join(folder, 'cluster'))) {
+  if (!fs.existsSync(file)) {
+    if (fs.existsSync(join(folder, 'cluster'))) {
       throw new Error(
         `${file} is missing. It holds the password of the database beside it. Delete ${folder} and start again.`,
       );
     }
     const id = randomBytes(8).toString('hex');
     const password = randomBytes(24).toString('base64url');
-    write(file, { id, folder, password, port: await freePort(folder) }, linkSync);
+    write(file, { id, folder, password, port: await freePort(folder) }, fs.linkSync);
   }
-  const settings = JSON.parse(readFileSync(file, 'utf8'));
+  const settings = JSON.parse(fs.readFileSync(file, 'utf8'));
   const isCopy = settings.folder !== folder;
   if (!isCopy && ((await isFree(settings.port)) || (await isOurs(settings)))) return settings;
   const moved = { ...settings, folder, port: await freePort(folder) };
   if (!isCopy) log(`Port ${settings.port} is taken by another program: PostgreSQL moves to ${moved.port}`);
-  write(file, moved, renameSync);
+  write(file, moved, fs.renameSync);
   return moved;
 }
 
 /** Writes a file whole, readable by this account only. With `linkSync` a file that another start has just written stays. */
 function write(file, content, put) {
   const draft = `${file}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  fs.writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   try {
     put(draft, file);
   } catch (error) {
-    if (error.code !== 'EEXIST') throw error;
+    // Some file systems have no links.
+    if (error.code !== 'EEXIST') fs.renameSync(draft, file);
   }
-  rmSync(draft, { force: true });
+  fs.rmSync(draft, { force: true });
 }
 
 /** One derived from the folder, so that clones differ; else any. */

@@ -128,7 +128,7 @@ test('survives a killed owner and is used by the next', async () => {
   expect(isAlive(pid)).toBe(true);
 });
 
-test('stops by itself when nobody comes after a killed owner', async () => {
+test('stops by itself when no start follows a killed owner', async () => {
   const owner = await startOwner();
   const pid = await postmasterPid();
   const began = performance.now();

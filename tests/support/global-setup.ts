@@ -44,7 +44,7 @@ async function migratedTemplate(client: pg.Client, server: string): Promise<stri
   if (rows.some(({ datname, datistemplate }) => datname === name && datistemplate)) return name;
   await client.query(`CREATE DATABASE ${name}`);
   await migrateInto(databaseUrl(server, name));
-  // Only a finished one is a template; nobody may connect to it, because copying needs it unused.
+  // Only a finished one is a template. It takes no connections, because copying needs it unused.
   await client.query(`ALTER DATABASE ${name} IS_TEMPLATE true ALLOW_CONNECTIONS false`);
   return name;
 }

@@ -33,7 +33,7 @@ export async function startTestPostgres(): Promise<KeptPostgres> {
 let created = 0;
 
 /**
- * Creates a database for a test: with every migration applied and no rows, or empty.
+ * Creates a database for one test file: with every migration applied and no rows, or empty.
  * What a killed run leaves is dropped by the next one.
  */
 export async function createDatabase(from: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Migration } from './files.ts';
 
 /**
- * The migrations are wrong, and starting again will not help: someone has to change a file or a setting.
+ * The migrations are wrong, and starting again will not help: a file or a setting has to change.
  *
  * - `edited`: a migration was changed after it had been applied
  * - `out-of-order`: one that is pending is older than one that was applied
@@ -10,7 +10,7 @@ import type { Migration } from './files.ts';
  * - `malformed`: the folder contradicts itself
  * - `sql`: the database refused a statement
  * - `pooler`: the connection goes through a pooler
- * - `schema`: somebody else has changed the tables, and not to what any migration makes
+ * - `schema`: the tables were changed outside of the migrations, and match none of them
  * - `rows`: nothing tells whether a migration has changed the rows already
  */
 export class MigrationError extends Error {
@@ -68,12 +68,12 @@ export function sqlError(
   return new MigrationError('sql', migration.name, lines.join('\n'), error);
 }
 
-/** Adds the ways out that only development has, where a migration was changed that nobody else has applied. */
+/** Adds the ways out that only development has, for a migration that was changed and applied here alone. */
 export function withWayOut(error: unknown): unknown {
   if (!(error instanceof MigrationError) || error.forget === undefined) return error;
   const lines = [
     error.message,
-    'In development, if nobody else has applied it yet, undo by SQL what the migration did, and have it applied again:',
+    'In development, if it was applied here alone, undo by SQL what the migration did, and have it applied again:',
     `  psql "$DATABASE_URL" -c "${error.forget}"`,
     'or, with the PostgreSQL that `npm start` brings, stop it and begin with an empty database (its rows are lost):',
     '  rm -r .data/postgres',

@@ -18,7 +18,7 @@ export interface RecordedMigration {
 export interface History {
   applied: Migration[];
   pending: Migration[];
-  /** The newest files, as long as no statement is in them: somebody is about to write them, so they wait. */
+  /** The newest files that hold no statement yet: they are about to be written, so they wait. */
   unwritten: Migration[];
   /** Recorded by a newer release than this one: what is seen after a rollback. */
   ahead: RecordedMigration[];

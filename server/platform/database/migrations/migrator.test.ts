@@ -283,7 +283,7 @@ describe.concurrent('a migration', () => {
   });
 });
 
-describe.concurrent('told to stop', () => {
+describe.concurrent('stopped', () => {
   it('it cancels what runs, and all of it is rolled back', async ({ scene }) => {
     await scene.sql('CREATE TABLE patience AS SELECT 600 AS seconds');
     await scene.write(PATIENT);

@@ -13,17 +13,17 @@ export interface MigrateOptions extends MigrationSource {
   directUrlConfigured: boolean;
   /** Cancels the statement that runs and rolls it back; `migrate` then rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Told each new reason for not getting on. */
+  /** Called with each new reason for waiting. */
   onWaiting?(why: string): void;
   onApplied?(name: string, ms: number): void;
-  /** Told each migration whose tables somebody else had made. `ran`: how many of its statements were run. */
+  /** Called for each migration whose tables existed already. `ran`: how many of its statements were run. */
   onAdopted?(name: string, ran: number): void;
 }
 
 /** What one call has done, by name. */
 interface Done {
   applied: string[];
-  /** Their tables were there, made by somebody else: recorded, and only what changes rows was run. */
+  /** Their tables existed already: recorded, and only what changes rows was run. */
   adopted: string[];
 }
 
@@ -128,7 +128,7 @@ class Migrator {
       set_config('tcp_keepalives_interval', '2', false), set_config('tcp_keepalives_count', '3', false)`);
     for (let round = 0; !(await this.#tryLock()); round++) {
       await pause(round, this.#signal, 50, 1_000);
-      // Whoever holds it may have done all that there was to do.
+      // The process that held it may have applied all of them.
       history = await inspect(this.#session, this.#migrations);
       if (history.pending.length === 0) return history;
     }
@@ -179,22 +179,21 @@ class Migrator {
     return false;
   }
 
-  /** The first of the pending migrations, as far as somebody else has made their tables. */
+  /** The first of the pending migrations, as far as their tables exist already. */
   async #adopt(history: History): Promise<Work[]> {
     const { adopt, log } = this.#options;
     let adoption: Adoption = { adopted: [] };
-    await this.#patiently('The look at the tables', async () => {
+    await this.#retryOnContention('The look at the tables', async () => {
       // Loaded where something is pending, which is not the usual start.
       const { findAdoption } = await import('./replit/adopt.ts');
       adoption = await findAdoption(this.#session, history, adopt);
     });
     const { adopted, unknown, undecided } = adoption;
     if (undecided) throw undecided.problem;
-    if (unknown)
-      this.#worker.remark = `Whether somebody else had made its tables could not be seen: ${unknown}.`;
+    if (unknown) this.#worker.remark = `Whether its tables existed already could not be seen: ${unknown}.`;
     if (adopted.length > 0) {
       this.#worker.remark =
-        'Somebody else had changed the tables before, so it may have met newer ones than it was written for.';
+        'The tables were changed outside of the migrations, so it may have met newer ones than it was written for.';
       if (adopt)
         log.warn(
           { adopt },
@@ -207,7 +206,7 @@ class Migrator {
   /** Does them in one transaction, and tells of each. */
   async #do(works: Work[], done: Done): Promise<void> {
     const started = performance.now();
-    await this.#patiently(works.map(({ migration }) => migration.name).join(', '), () =>
+    await this.#retryOnContention(works.map(({ migration }) => migration.name).join(', '), () =>
       this.#worker.do(works),
     );
     for (const work of works) this.#tell(work, Math.round(performance.now() - started), done);
@@ -218,7 +217,7 @@ class Migrator {
     if (adopted) {
       done.adopted.push(name);
       const { length: ran } = statements;
-      log.info({ migration: name, ms, ran }, 'Migration adopted: somebody else had made its tables');
+      log.info({ migration: name, ms, ran }, 'Migration adopted: its tables existed already');
       onAdopted?.(name, ran);
     } else {
       done.applied.push(name);
@@ -228,7 +227,7 @@ class Migrator {
   }
 
   /** Again and again, as long as nothing but the locks of others stands in the way. */
-  async #patiently(what: string, work: () => Promise<void>): Promise<void> {
+  async #retryOnContention(what: string, work: () => Promise<void>): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       this.#signal.throwIfAborted();
       try {

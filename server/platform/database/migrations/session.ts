@@ -43,8 +43,8 @@ export class Session extends DatabaseClient {
 
   /** Has the server cancel what runs, so that it is rolled back before this returns from `query`. */
   async cancel(): Promise<void> {
-    if (!this.busy || this.behindPooler) return this.abandon('told to stop');
-    this.#lastResort = setTimeout(() => this.abandon('told to stop'), 2_000);
+    if (!this.busy || this.behindPooler) return this.abandon('the process is stopping');
+    this.#lastResort = setTimeout(() => this.abandon('the process is stopping'), 2_000);
     const other = new Session(this.#connection, 1_500);
     try {
       await other.connect();
@@ -93,7 +93,7 @@ export function passingReason(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Whether the same statement may succeed a moment later, because it was in somebody's way. */
+/** Whether the same statement may succeed a moment later, because another transaction was in its way. */
 export function isContention(error: unknown): boolean {
   return error instanceof pg.DatabaseError && CONTENTION.has(error.code ?? '');
 }

@@ -3,7 +3,7 @@ import { BREAKPOINT } from './files.ts';
 /** One statement of a migration. */
 export interface Statement {
   text: string;
-  /** Without comments and without what is in strings, so that words in them mislead nobody. */
+  /** Without comments and without what is in strings, so that words in them do not mislead. */
   bare: string;
   /** Where it begins in the file. */
   at: number;
@@ -60,7 +60,7 @@ export function splitStatements(sql: string): Statement[] {
 }
 
 /**
- * What becomes of a statement whose effect somebody else may have brought about already.
+ * What becomes of a statement whose effect may be there already.
  *
  * - `compare`: what it makes can be seen in the catalogue, so it is left out where that is there
  * - `try`: it makes something that is not compared; run it, and let it find that its work is done

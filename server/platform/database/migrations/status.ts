@@ -31,9 +31,9 @@ export interface MigrationEntry {
 }
 
 /**
- * What is applied, what is pending and with what SQL, changing nothing and waiting for nobody.
+ * What is applied, what is pending and with what SQL, without changing anything or waiting for a lock.
  *
- * Without `look`, it also finds out which of the pending ones somebody else has done.
+ * Without `look`, it also finds out which of the pending ones have their tables already.
  *
  * @throws DatabaseUnavailableError, or MigrationError when the folder itself is malformed; a wrong history, and tables
  *   that match none of it, are returned as `problem`.

@@ -5,7 +5,7 @@ import { BREAKPOINT, type Migration } from './files.ts';
 import { JOURNAL } from './history.ts';
 import { isContention, passingReason, type Session } from './session.ts';
 
-/** Whoever queues behind a statement that waits for a lock waits as long as it does: at most this, in milliseconds. */
+/** A statement that waits for a lock holds up all that queue behind it: at most this long, in milliseconds. */
 const LOCK_TIMEOUT = 500;
 /** Already there, or no longer there: a table, a column, a schema, a function, or anything else. */
 const IS_DONE = new Set(['42P07', '42701', '42P06', '42723', '42710', '42P01', '42703', '42883', '42704']);
@@ -16,7 +16,7 @@ const CONCURRENT_INDEX = new RegExp(
   'i',
 );
 
-/** What is to be done about one migration: all of it, or what is left when somebody else has made its tables. */
+/** What to run of one migration: all of it, or what is left where its tables exist already. */
 export interface Work {
   migration: Migration;
   adopted: boolean;
@@ -80,7 +80,7 @@ export class MigrationWorker {
     }
   }
 
-  /** Runs what somebody else may have done, where that is not seen by comparing tables. */
+  /** Runs a statement that may have run before, where comparing tables does not show it. */
   async #try(migration: Migration, text: string, at: number): Promise<void> {
     await this.#session.query('savepoint before_trying');
     try {
@@ -107,7 +107,7 @@ export class MigrationWorker {
         await this.#session.query(`drop index concurrently ${index}`);
       }
     }
-    // What works concurrently waits for others in a way that lets nobody queue behind it.
+    // While it waits, what works concurrently blocks no other statement.
     await this.#session.query(
       `set lock_timeout = ${/\bconcurrently\b/i.test(migration.sql) ? 0 : LOCK_TIMEOUT}`,
     );

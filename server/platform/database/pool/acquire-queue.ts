@@ -6,27 +6,27 @@ interface Waiter {
   refuse(error: DatabaseUnavailableError): void;
 }
 
-/** How many may be in at once, and those who wait for one of them to leave: first come, first in. */
+/** A semaphore: a number of places, and a queue for them, first come, first served. */
 export class AcquireQueue {
   readonly #waiting = new Set<Waiter>();
-  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
   readonly #size: number;
   #entered = 0;
 
   /**
-   * @param size How many may be in.
-   * @param patienceMs The longest that anybody waits, in milliseconds.
+   * @param size The number of places.
+   * @param timeoutMs The longest wait for one, in milliseconds.
    */
-  constructor(size: number, patienceMs: number) {
+  constructor(size: number, timeoutMs: number) {
     this.#size = size;
-    this.#patienceMs = patienceMs;
+    this.#timeoutMs = timeoutMs;
   }
 
   get hasRoom(): boolean {
     return this.#entered < this.#size;
   }
 
-  /** How many are in. */
+  /** Places that are taken. */
   get entered(): number {
     return this.#entered;
   }
@@ -35,20 +35,20 @@ export class AcquireQueue {
     return this.#waiting.size;
   }
 
-  /** When the first of those who wait came, in the time of `performance.now()`. */
+  /** Since when the first in the queue has waited (`performance.now()`). */
   get firstSince(): number | undefined {
     const [first] = this.#waiting;
     return first?.since;
   }
 
-  /** Lets one in where there is room. @returns whether there was. */
+  /** Takes a place if one is free. @returns Whether one was. */
   tryEnter(): boolean {
     if (!this.hasRoom) return false;
     this.#entered++;
     return true;
   }
 
-  /** Waits for one to leave. @throws DatabaseUnavailableError when none does in time, or when all are refused. */
+  /** Waits for a place. @throws DatabaseUnavailableError when none becomes free in time, or when all are refused. */
   queueUp(): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = () => {
@@ -67,21 +67,21 @@ export class AcquireQueue {
         },
       };
       const late = setTimeout(() => {
-        const reason = `pool exhausted: no connection became free within ${this.#patienceMs} ms; see DB_POOL_SIZE`;
+        const reason = `pool exhausted: no connection became free within ${this.#timeoutMs} ms; see DB_POOL_SIZE`;
         waiter.refuse(new DatabaseUnavailableError(reason, { retryAfterSeconds: 1 }));
-      }, this.#patienceMs);
+      }, this.#timeoutMs);
       this.#waiting.add(waiter);
     });
   }
 
-  /** Whoever has been in leaves the place to the first who waits. */
+  /** Gives a place to the first in the queue, or frees it. */
   leave(): void {
     const [first] = this.#waiting;
     if (first) first.enter();
     else this.#entered--;
   }
 
-  /** Sends away all who wait. */
+  /** Refuses all in the queue. */
   refuse(error: DatabaseUnavailableError): void {
     for (const waiter of this.#waiting) waiter.refuse(error);
   }

@@ -42,7 +42,7 @@ it('waits for a silent probe once: later requests are refused at once', async ()
   silence.resolve();
 });
 
-it('admits at once who waits when the probe is answered', async () => {
+it('admits a waiting request when the probe is answered', async () => {
   const silence = Promise.withResolvers<void>();
   const availability = new Availability(
     () => silence.promise,

@@ -22,8 +22,8 @@ const SILENCE = 1_000;
 /**
  * Whether the database is there, learnt from every answer and every failed attempt to connect.
  *
- * While it is away, requests are refused at once, and it is they that start the probes: nobody asking means nobody
- * probing, so an idle process lets a managed database sleep.
+ * While it is away, requests are refused at once, and requests start the probes. Without requests there are no probes, so
+ * an idle process lets a managed database sleep.
  */
 export class Availability {
   /** How often the database was needed and not to be had, since start: attempts to connect, statements, refusals. */
@@ -139,18 +139,18 @@ export class Availability {
     this.suspect();
   }
 
-  /** A connection ended that nobody used, which proves nothing; so the next look at `verdict` asks. */
+  /** An idle connection ended, which proves nothing; so the next call of `verdict` probes. */
   idleOneLost(): void {
     this.#lostAt = performance.now();
   }
 
-  /** Something looked wrong: asks, and leaves the conclusion to whoever looks at `available` next. */
+  /** Something looked wrong: probes, without waiting for the result. */
   suspect(): void {
     this.probe().catch(() => {});
   }
 
   /**
-   * What is known of the database by now, for those who decide where traffic goes. A restart within a second does not count as away.
+   * What is known of the database, for `/ready`. A restart within a second does not count as away.
    *
    * @returns undefined where nothing is known for sure. While something is wrong, after at most a quarter of a second.
    */

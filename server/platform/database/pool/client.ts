@@ -16,11 +16,11 @@ export interface SessionRules {
   /** @param since When the attempt began (`performance.now()`). */
   onConnectFailed(error: DatabaseUnavailableError, since: number): void;
   onLost(): void;
-  /** Told of each statement that was sent, if anybody wants to know. */
+  /** Called for each statement that was sent. */
   observer?: DatabaseObserver | undefined;
 }
 
-/** Who measures the database. All times in milliseconds. */
+/** Measures the database. All times in milliseconds. */
 export interface DatabaseObserver {
   /** @param text As it was sent, with placeholders. @param ms Until it was answered, or failed. */
   query(text: string, ms: number, failed: boolean): void;
@@ -68,7 +68,7 @@ export class DatabaseClient extends pg.Client {
     super(config);
     this.#rules = config.rules;
     this.#connectTimeoutMs = config.connectTimeoutMs;
-    // Without a listener, the end of a connection that someone has checked out would end the process.
+    // Without a listener, the end of a connection that is lent would end the process.
     this.on('error', (error) => this.#markLost(error.message));
     this.ended = new Promise((resolve) => {
       this.once('end', () => {
@@ -120,7 +120,7 @@ export class DatabaseClient extends pg.Client {
    * One round trip that finds out whether a pooler stands between, and sets the time-outs where none does.
    *
    * A pooler announces a key of its own in place of the backend's process id. Behind one, a setting would stay with
-   * the server's connection and meet whoever gets it next; and as startup parameters poolers refuse them. The last
+   * the server's connection and reach its next user; and as startup parameters poolers refuse them. The last
    * setting has a backend stop its work when its client has gone; servers on other platforms than Linux may refuse it.
    */
   async #beginSession(): Promise<void> {
@@ -148,7 +148,7 @@ export class DatabaseClient extends pg.Client {
       return super.query(config, values, callback);
     }
     return new Promise((resolve, reject) => {
-      // What has begun is always undone, whoever waits; and drizzle keeps a connection on which it could not begin.
+      // What has begun is always undone; and drizzle keeps a connection on which it could not begin.
       if (!/^\s*(begin|rollback)/i.test(config?.text ?? config)) assertStillWanted();
       if (this.#statements++ === 0) this.silentSweeps = 0;
       const { observer } = this.#rules;
@@ -188,7 +188,7 @@ export class DatabaseClient extends pg.Client {
     this.#lost ??= why;
   }
 
-  /** Closes the connection at once, without a word: it is dead, or holds up someone who waits. */
+  /** Closes the connection at once: it is dead, or its answer is waited for too long. */
   abandon(why: string): void {
     this.#markLost(why);
     this.connection.stream.destroy();

@@ -14,7 +14,7 @@ import { DatabaseUnavailableError, findUnavailable } from './unavailable.ts';
 
 /** `expect.poll` loses its test where several run at once. */
 const WITHIN = { timeout: 60_000, interval: 50 };
-/** Longer than a test may take: who waits for this limit fails its test. In milliseconds. */
+/** Longer than a test may take, in milliseconds: waiting for this limit fails the test. */
 const TOO_LATE = 600_000;
 
 let own: TestDatabase;
@@ -124,7 +124,7 @@ describe.concurrent('a direct connection', () => {
     expect(database.available).toBe(true);
   });
 
-  it('is closed when nobody has used it for a while', async ({ proxy, make }) => {
+  it('is closed when it is unused for a while', async ({ proxy, make }) => {
     const database = make({ idleTimeoutMs: 100 });
     await database.pool.query('select 1');
     await vi.waitFor(async () => expect(await (() => database.stats().total)()).toBe(0), WITHIN);
@@ -162,7 +162,7 @@ describe.concurrent('named statements', () => {
     expect(await names(make({ poolerHint: true, preparedStatements: true }))).toEqual(['by_name']);
   });
 
-  it('are not, where someone in between announces a key of its own, nor is anything set on the server', async ({
+  it('are not, where a pooler announces a key of its own, nor is anything set on the server', async ({
     make,
   }) => {
     const pooler = await TcpProxy.start(direct, announceForeignKey);
@@ -210,14 +210,14 @@ describe.concurrent('the database is away', () => {
     await untilBack(database, 1_000);
   });
 
-  it('in silence: who waits is told long before any limit, so are later ones, and its return is seen', async ({
+  it('in silence: waiting statements fail long before any limit, so do later ones, and its return is seen', async ({
     proxy,
     make,
   }) => {
     const database = make({ poolSize: 5, connectTimeoutMs: TOO_LATE, statementTimeoutMs: TOO_LATE });
     await database.pool.query('select 1');
     proxy.swallow();
-    for (const _ of ['those who wait', 'later ones']) {
+    for (const _ of ['waiting', 'later']) {
       const errors = await Promise.all(
         Array.from({ length: 200 }, () => errorOf(database.pool.query('select 1'))),
       );
@@ -227,7 +227,7 @@ describe.concurrent('the database is away', () => {
     await untilBack(database, 1_000);
   });
 
-  it('tells a stranger nothing, and an operator what to do', async ({ make }) => {
+  it('tells a client nothing, and an operator what to do', async ({ make }) => {
     const cases: [pg.ClientConfig, RegExp][] = [
       [{ ...direct, database: 'no_such_place' }, /"no_such_place" does not exist.*create the database/],
       [{ ...direct, password: 'wrong-password' }, /28P01.*check the user and the password/],
@@ -262,7 +262,7 @@ describe.concurrent('the database is away', () => {
 });
 
 describe.concurrent('connections that are needed again at once', () => {
-  it('are lent the last used first, and closed when nobody uses them', async ({ make }) => {
+  it('are lent the last used first, and closed when they are unused', async ({ make }) => {
     const database = make({ idleTimeoutMs: 1_000 });
     await openIdle(database, 2);
     const pids = new Set<number>();
@@ -299,7 +299,7 @@ describe.concurrent('connections that are needed again at once', () => {
 });
 
 describe.concurrent('connections die', () => {
-  it('while idle: nobody notices', async ({ lines, make }) => {
+  it('while idle: no statement fails', async ({ lines, make }) => {
     const database = make();
     const pid = await pidOf(database);
     await query(own.url, 'select pg_terminate_backend($1)', [pid]);
@@ -351,7 +351,7 @@ describe.concurrent('connections die', () => {
   });
 });
 
-describe.concurrent('a full house', () => {
+describe.concurrent('a full pool', () => {
   it('makes waiting end in time, and is no outage', async ({ make }) => {
     const database = make({ poolSize: 1, connectTimeoutMs: 12_000 });
     const held = await database.pool.connect();
@@ -377,9 +377,7 @@ describe.concurrent('a full house', () => {
     await database.pool.query('select 1');
   });
 
-  it('is asked whether anyone is there when nothing is answered, and long statements go on', async ({
-    make,
-  }) => {
+  it('is probed when nothing is answered, and long statements go on', async ({ make }) => {
     const database = make({ poolSize: 1 });
     const running = database.pool.query('select pg_sleep(6.5)');
     await sleep(6_000);

@@ -11,7 +11,7 @@ export interface DatabaseOptions {
   /** Host, user, TLS and so on, fully resolved. Time-outs do not belong here: poolers refuse them. */
   connection: pg.ClientConfig;
   poolSize: number;
-  /** All times in milliseconds. A connection that nobody has used for this long is closed. */
+  /** All times in milliseconds. A connection that is unused for this long is closed. */
   idleTimeoutMs: number;
   /** The longest a connection may take to open, which may include waking a sleeping server, or to become free. */
   connectTimeoutMs: number;
@@ -43,7 +43,7 @@ export interface Database {
    * @throws DatabaseUnavailableError, or the signal's reason when that is aborted first.
    */
   probe(signal?: AbortSignal): Promise<void>;
-  /** How long the first of those who wait for a connection has waited while others were served, in milliseconds. */
+  /** How long the first in the queue for a connection has waited while others were served, in milliseconds. */
   waitedMs(): number;
   stats(): { total: number; idle: number; waiting: number; max: number };
   /** Has each statement and each wait for a connection measured from now on. */
@@ -243,7 +243,7 @@ export class ConnectionPool {
       lent = false;
       this.#lent.delete(client);
       client.usedAt = Date.now();
-      // In the middle of a transaction it is of no use to the next one.
+      // In the middle of a transaction it is of no use to the next user.
       const unfit = error || client.lost || client.getTransactionStatus() !== 'I';
       if (unfit || this.#closed) this.#end(client);
       else this.#idle.push(client);
@@ -258,12 +258,12 @@ export class ConnectionPool {
 
   #onEnded(client: DatabaseClient): void {
     this.#open.delete(client);
-    // Some never give back what has failed: drizzle, when a transaction cannot even begin.
+    // drizzle does not release a connection on which a transaction could not begin.
     client.release();
     const at = this.#idle.indexOf(client);
     if (at < 0) return;
     this.#idle.splice(at, 1);
-    // A server that is restarted or put to sleep closes idle connections (57P01, ECONNRESET). That harms nobody.
+    // A server that is restarted or put to sleep closes idle connections (57P01, ECONNRESET). That harms no request.
     this.availability.idleOneLost();
     this.#log.debug({ reason: client.whyLost }, 'An idle database connection was closed');
   }
@@ -327,7 +327,7 @@ export class ConnectionPool {
   }
 
   #onConnectFailed(error: DatabaseUnavailableError, since: number): void {
-    // A server that is full is there for those who have a connection already.
+    // A full server still answers over the connections that there are.
     const full = (error.cause as pg.DatabaseError | undefined)?.code === '53300';
     if (full && this.#lent.size + this.#idle.length > 0) this.availability.answered();
     else this.availability.failed(error, since);

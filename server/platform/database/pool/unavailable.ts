@@ -2,9 +2,9 @@ import pg from 'pg';
 import { findCause } from '../../lib/causes.ts';
 
 /**
- * The database did not answer, or was known not to. Whoever needs it answers 503 with `Retry-After`.
+ * The database did not answer, or was known not to. Requests that need it are answered 503 with `Retry-After`.
  *
- * The message may be shown to a stranger: it names no host, no user and no cause. `reason` is for logs.
+ * The message may be shown to any client: it names no host, no user and no cause. `reason` is for logs.
  */
 export class DatabaseUnavailableError extends Error {
   readonly reason: string;

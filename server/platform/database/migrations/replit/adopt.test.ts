@@ -14,7 +14,7 @@ const TABLES: Files = {
     `CREATE INDEX "pets_owner" ON "pets" USING btree ("owner") WHERE age > 1;`,
   ].join('\n--> statement-breakpoint\n'),
 };
-/** The same, as somebody may have made it who chooses other names, another order and other words. */
+/** The same tables, made with other names, in another order and in other words. */
 const BY_ANOTHER_HAND = `
   CREATE TYPE mood AS ENUM ('glad', 'sad');
   CREATE TABLE people (email character varying(200) NOT NULL, id serial, mood mood DEFAULT 'glad'::mood);
@@ -172,7 +172,7 @@ describe.concurrent('tables that match nothing', () => {
   it('such as one that its migration fills as it creates it', async ({ scene }) => {
     await scene.write({ ...TABLES, '7001_copy': 'CREATE TABLE copy AS SELECT email FROM people;' });
     await scene.sql(`${BY_ANOTHER_HAND}; CREATE TABLE copy (email varchar(200))`);
-    expect((await refusal(scene.run())).message).toContain('it cannot be told whether its rows are there');
+    expect((await refusal(scene.run())).message).toContain('it is not known whether its rows are there');
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * Adopts tables that somebody else has made.
+ * Adopts tables that were made outside of the migrations.
  *
  * Some platforms compare the development database with the production database at every deployment, and change
  * production's tables themselves: without the journal of migrations, and without rows. The next start then finds
@@ -8,7 +8,7 @@
  * here, and what was written by hand counts like what was generated.
  *
  * Compared is only what the pending migrations change. What else is there, such as an index that an operator added, is
- * nobody's business here.
+ * left alone.
  */
 import pg from 'pg';
 import { MigrationError } from '../errors.ts';
@@ -226,7 +226,7 @@ async function perform(
     /^create\s+extension\s+(?:if\s+not\s+exists\s+)?"?([\w-]+)/i.exec(statement.bare) ?? [];
   if (extensions.includes(extension ?? '') || /^(alter|drop)\s+extension\b/i.test(statement.bare))
     return false;
-  // Only outside a transaction; and what is empty needs no patience.
+  // Allowed outside of a transaction only, and of no use on empty tables.
   const text = statement.text.replace(/\bconcurrently\b/i, '');
   await session.query(moved(text, schemas));
   return true;
@@ -325,7 +325,7 @@ function mismatch(
     'schema',
     after?.name,
     [
-      `Somebody else has changed the tables: they are neither what the recorded migrations made, nor what any of the pending ones makes. Nearest is ${where}, and there they differ in this:`,
+      `The tables were changed outside of the migrations: they match neither the recorded ones nor any of the pending ones. The nearest match is ${where}; the differences:`,
       ...lines,
       'Nothing was changed. Bring the tables to one of those states by SQL of your own, or restore a backup, then start again; see docs/deploying.md, "When the tables do not match".',
     ].join('\n'),
@@ -338,7 +338,7 @@ function unclear({ name }: Migration): MigrationError {
   return new MigrationError(
     'schema',
     name,
-    `The tables of ${name}.sql are there already, made by somebody else; but it fills one of them as it creates it (create table … as), so it cannot be told whether its rows are there. ` +
+    `The tables of ${name}.sql exist already; but it fills one of them as it creates it (create table … as), so it is not known whether its rows are there. ` +
       'Drop that table, so that the migration can make it, or put the rows in by hand and write create table if not exists … as.',
   );
 }

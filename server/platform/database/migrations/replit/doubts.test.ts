@@ -203,7 +203,7 @@ describe.concurrent('a restored database', () => {
       ...{ '0002_cents': CENTS['0001_cents'] ?? '' },
     };
     await restored(scene, files, FIVE);
-    // Whoever reads keeps a view from being replaced; so the adoption waits, and is told to stop.
+    // A reader keeps a view from being replaced; so the adoption waits, and is stopped.
     const stop = new AbortController();
     const waiting = new Promise<void>((resolve) => {
       void scene

@@ -4,7 +4,7 @@ import type { Statement } from '../statements.ts';
 import type { Adopted } from './adopt.ts';
 import { createdBy, folded, rowChange } from './row-changes.ts';
 
-/** What becomes of statements of which nobody can tell whether they have changed the rows already. */
+/** What becomes of statements that may have changed the rows already. */
 export type AdoptChoice = 'record' | 'run';
 
 /** A statement that would change rows, and may have done so before. */
