@@ -16,6 +16,8 @@ const MAX_STEP_MS = 45_000;
 const CALM_MS = 30_000;
 const SHOW_RESOLVED_MS = 15 * 60_000;
 
+type Log = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+
 interface Track {
   readonly rule: Rule;
   state: Alert['state'];
@@ -41,17 +43,13 @@ export const ORDER: readonly Alert['state'][] = ['firing', 'pending', 'resolved'
  */
 export class Alerts {
   readonly #tracks: readonly Track[];
-  readonly #log: Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+  readonly #log: Log;
   readonly #silenced: Silenced;
   readonly #listeners = new Set<() => void>();
   #lookedAt = Number.NEGATIVE_INFINITY;
 
   /** @param log Gets one line when an alert fires, and one when it resolves. */
-  constructor(
-    log: Pick<BaseLogger, 'info' | 'warn' | 'error'>,
-    silenced: Silenced,
-    rules: readonly Rule[] = RULES,
-  ) {
+  constructor(log: Log, silenced: Silenced, rules: readonly Rule[] = RULES) {
     this.#log = log;
     this.#silenced = silenced;
     const ok = { state: 'ok', since: null, value: null, heldMs: 0, calm: true, broken: false } as const;

@@ -1,27 +1,20 @@
 import type { ReadinessItem } from '#contracts/operations/deployment.ts';
 import {
-  connectionsFinding,
   type Deployment,
-  databaseFinding,
-  databaseTlsFinding,
   fail,
   graded,
-  type Judge,
-  memoryFinding,
+  type Items,
+  LIMITS_AND_CONNECTIONS,
   pass,
-  proxyFinding,
   seconds,
   secretFinding,
-  timeoutsFinding,
-  tlsFinding,
   warn,
-  writesFinding,
 } from './readiness-findings.ts';
 
 const GIB = 2 ** 30;
 
-/** Every item in display order, with its title and its judge. */
-const ITEMS: Record<string, [title: string, judge: Judge]> = {
+/** Every item, in display order. */
+const ITEMS: Items = {
   environment: [
     'Environment',
     ({ config: { environment } }) =>
@@ -40,8 +33,6 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
     'Secret of browser sessions',
     secretFinding('SESSION_SECRET', 'nobody can sign in to the operations screen'),
   ],
-  tls: ['TLS for visitors', tlsFinding],
-  proxies: ['Proxies', proxyFinding],
   hosts: [
     'Host names',
     ({ config: { allowedHosts }, isSet }) =>
@@ -49,9 +40,7 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
         ? pass(`Only ${allowedHosts.join(', ')}.`)
         : warn('It answers for any Host.', 'Set ALLOWED_HOSTS to the names that visitors use.'),
   ],
-  database: ['Database', databaseFinding],
-  'database-tls': ['TLS to the database', databaseTlsFinding],
-  connections: ['Database connections', connectionsFinding],
+  ...LIMITS_AND_CONNECTIONS,
   migrations: [
     'Migrations',
     ({ migrations, pooler, config: { database } }) => {
@@ -78,7 +67,6 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
       return graded(aheadMs - database.clockWithinMs, [1_000, 5_000], detail, remedy);
     },
   ],
-  memory: ['Memory', memoryFinding],
   disk: [
     'Disk',
     ({ disk }) => {
@@ -98,7 +86,6 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
             'Set DIAGNOSTICS_DIR to a writable folder, such as a volume.',
           ),
   ],
-  'time-outs': ['Timeouts', timeoutsFinding],
   'rate-limit': [
     'Rate limits',
     ({ config: { rateLimit, operations }, isSet }) => {
@@ -113,7 +100,6 @@ const ITEMS: Record<string, [title: string, judge: Judge]> = {
       );
     },
   ],
-  writes: ['Write access', writesFinding],
   'log-level': [
     'Log level',
     ({ config: { log } }) => {

@@ -49,6 +49,8 @@ export interface DatabaseFacts {
 
 export type Finding = Omit<ReadinessItem, 'name' | 'title'>;
 export type Judge = (deployment: Deployment) => Finding;
+/** Items by name, with the title and the judge of each. */
+export type Items = Readonly<Record<string, readonly [title: string, judge: Judge]>>;
 
 export const pass = (detail: string): Finding => ({ status: 'pass', detail });
 export const warn = (detail: string, remedy: string): Finding => ({ status: 'warn', detail, remedy });
@@ -95,7 +97,7 @@ export const secretFinding =
     return pass(values.length > 1 ? `${values.length} are set, for rotation.` : 'It is set and strong.');
   };
 
-export function tlsFinding({ config: { publicUrl }, askedOverTls }: Deployment): Finding {
+function tlsFinding({ config: { publicUrl }, askedOverTls }: Deployment): Finding {
   const remedy = 'Add a proxy with TLS, name it in TRUST_PROXY, and set PUBLIC_URL to the https:// address.';
   if (publicUrl?.startsWith('http:')) return fail(`PUBLIC_URL is ${publicUrl}, without TLS.`, remedy);
   if (askedOverTls) return pass('This request came over TLS.');
@@ -103,7 +105,7 @@ export function tlsFinding({ config: { publicUrl }, askedOverTls }: Deployment):
   return warn('Nothing says that visitors use TLS: this request came without, PUBLIC_URL is unset.', remedy);
 }
 
-export function proxyFinding({ config: { trustProxy }, untrustedProxy }: Deployment): Finding {
+function proxyFinding({ config: { trustProxy }, untrustedProxy }: Deployment): Finding {
   if (untrustedProxy !== undefined) {
     return fail(
       `${untrustedProxy} sends X-Forwarded-For and is not trusted. If it is your proxy, all visitors share one rate limit.`,
@@ -115,7 +117,7 @@ export function proxyFinding({ config: { trustProxy }, untrustedProxy }: Deploym
   );
 }
 
-export function databaseFinding({ config: { database }, database: facts }: Deployment): Finding {
+function databaseFinding({ config: { database }, database: facts }: Deployment): Finding {
   if (facts === undefined) return fail('It did not answer in time.', 'See docs/runbook.md#the-database.');
   const { version, superuser } = facts;
   const name = `PostgreSQL ${Math.floor(version / 10_000)}`;
@@ -128,7 +130,7 @@ export function databaseFinding({ config: { database }, database: facts }: Deplo
     : pass(`${name} answers.`);
 }
 
-export function databaseTlsFinding({ config: { database } }: Deployment): Finding {
+function databaseTlsFinding({ config: { database } }: Deployment): Finding {
   const { connection, direct = connection } = database;
   if (connection === undefined || direct === undefined)
     return warn('No database address is configured.', 'Set DATABASE_URL.');
@@ -146,7 +148,7 @@ function tlsOf({ host, ssl }: DatabaseConnection): Finding {
     : fail(`Traffic to ${host} is not encrypted.`, 'Add sslmode=verify-full to DATABASE_URL.');
 }
 
-export function connectionsFinding({ config, database, pooler, isSet }: Deployment): Finding {
+function connectionsFinding({ config, database, pooler, isSet }: Deployment): Finding {
   const { maxInstances } = config.operations;
   const { poolSize } = config.database;
   const needed = poolSize * maxInstances;
@@ -163,7 +165,7 @@ export function connectionsFinding({ config, database, pooler, isSet }: Deployme
   return isSet('MAX_INSTANCES') || poolSize > connections ? fail(found, remedy) : warn(found, remedy);
 }
 
-export function writesFinding({ declaredAccess }: Deployment): Finding {
+function writesFinding({ declaredAccess }: Deployment): Finding {
   const { hasIdentity, userRoutes, publicWrites } = declaredAccess;
   const decided =
     publicWrites.length === 0
@@ -178,7 +180,7 @@ export function writesFinding({ declaredAccess }: Deployment): Finding {
   );
 }
 
-export function memoryFinding({ memory: { limit, heapLimit } }: Deployment): Finding {
+function memoryFinding({ memory: { limit, heapLimit } }: Deployment): Finding {
   const inMib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
   if (limit === null)
     return warn(
@@ -194,7 +196,7 @@ export function memoryFinding({ memory: { limit, heapLimit } }: Deployment): Fin
 }
 
 /** Each rule: whether it is violated, and the finding. `fail` means lost requests. */
-export function timeoutsFinding({ config }: Deployment): Finding {
+function timeoutsFinding({ config }: Deployment): Finding {
   const { http, shutdown, database, platform, startupHoldMs } = config;
   const containerGraceMs =
     platform.container || platform.replit ? CONTAINER_GRACE_MS : Number.POSITIVE_INFINITY;
@@ -254,3 +256,14 @@ export function timeoutsFinding({ config }: Deployment): Finding {
     remedy: found.map(({ remedy }) => remedy).join(' '),
   };
 }
+
+export const LIMITS_AND_CONNECTIONS: Items = {
+  tls: ['TLS for visitors', tlsFinding],
+  proxies: ['Proxies', proxyFinding],
+  writes: ['Write access', writesFinding],
+  database: ['Database', databaseFinding],
+  'database-tls': ['TLS to the database', databaseTlsFinding],
+  connections: ['Database connections', connectionsFinding],
+  memory: ['Memory', memoryFinding],
+  'time-outs': ['Timeouts', timeoutsFinding],
+};

@@ -24,20 +24,9 @@ interface Slow {
   ms: number;
 }
 
-export interface SlowRequest extends Slow {
-  requestId: string;
-  method: string;
-  route: string;
-  /** Without its query. */
-  path: string;
-  status: number;
-}
-
-export interface SlowQuery extends Slow {
-  statement: string;
-  operation: string;
-  failed: boolean;
-}
+type Listed<Name extends 'slowestRequests' | 'slowestQueries'> = TrafficReport[Name][number];
+export type SlowRequest = Slow & Omit<Listed<'slowestRequests'>, 'at' | 'durationMs'>;
+export type SlowQuery = Slow & Omit<Listed<'slowestQueries'>, 'at' | 'durationMs'>;
 
 /** Everything that is recorded. */
 export interface Recorded {
