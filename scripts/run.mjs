@@ -1,7 +1,6 @@
 /**
- * What every npm script calls: `node scripts/run.mjs <task> [arguments]`. It sees to what the task needs, says what it does
- * about it, and runs it. It uses nothing but Node's own modules and parses under old versions of Node, because it is what
- * brings the packages and a Node that is new enough.
+ * Every npm script calls `node scripts/run.mjs <task> [arguments]`. It provides what the task needs, and runs it. It uses only
+ * Node's own modules and parses in old versions of Node, because it installs the packages and a current Node.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -46,7 +45,7 @@ const tasks = {
   'test:template': { packages: 'all', run: program('lab/template/run.ts') },
   'test:packaging': suite('packaging'),
   'test:reliability': suite('reliability'),
-  // Asks a deployment from outside: nothing of this clone is needed.
+  // Tests a deployment from outside, so it needs nothing of this clone.
   'test:smoke': { packages: 'none', run: program('scripts/smoke.ts') },
   'test:production-ready': { packages: 'none', configured: true, run: program(PRODUCTION_READY) },
   check: { packages: 'all', run: check },
@@ -55,7 +54,7 @@ const tasks = {
   screenshots: { packages: 'all', build: true, run: program('scripts/screenshots.ts') },
   playwright: { packages: 'all', run: program(bin.playwright) },
   typecheck: { packages: 'all', run: typecheck },
-  // Its own flags are also read where npm has put them.
+  // It also reads flags that npm has consumed.
   strip: { packages: 'all', run: program('scripts/strip.ts') },
   bench: { packages: 'all', build: true, run: program('lab/bench/run.ts') },
 
@@ -133,12 +132,12 @@ async function withPostgres(node, task, args) {
   }
 }
 
-/** A project of vitest.config.ts. Some tests start the server as it is shipped. */
+/** A project of vitest.config.ts. Some tests start the built server. */
 function suite(project) {
   return { packages: 'all', build: true, run: program(bin.vitest, 'run', `--project=${project}`) };
 }
 
-/** Runs a script in the foreground; its exit code becomes ours. */
+/** Runs a script in the foreground, and returns its exit code. */
 function program(...command) {
   return async (node, args) => (await start(node, [...command, ...args]).ended).code;
 }
@@ -166,11 +165,11 @@ function pushInProduction() {
   return 'db:push changes tables without a migration, so it is for development only. In production: npm run db:migrate';
 }
 
-/** Every check, whatever the ones before it say. `--fix`: mends first what can be mended. */
+/** Runs every check, also after a failure. `--fix` first repairs what it can. */
 async function check(node, args) {
   if (args.includes('--fix')) {
-    await step('Mending what can be mended', 'Mended what can be mended', async () => {
-      // What is left is told by the checks.
+    await step('Repairing format and generated files', 'Repaired format and generated files', async () => {
+      // The checks report what is left.
       await run(node, [bin.biome, 'check', '--write', '.'], { quiet: true }).catch(() => {});
       await run(node, ['scripts/generate-config-docs.ts'], { quiet: true });
     });
@@ -199,10 +198,10 @@ async function check(node, args) {
     });
   }
   if (failed.length > 0)
-    throw new Ended(`Failed: ${failed.join(', ')}. \`npm run check -- --fix\` mends format and lint.`, 1);
+    throw new Ended(`Failed: ${failed.join(', ')}. \`npm run check -- --fix\` repairs format and lint.`, 1);
 }
 
-/** Two projects, so that the browser's globals do not exist in the server's code. */
+/** Two projects, so that server code has no browser globals. */
 async function typecheck(node) {
   for (const project of ['.', 'client']) await run(node, [bin.tsc, '--project', project]);
 }

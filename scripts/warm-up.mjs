@@ -1,9 +1,8 @@
 /**
- * Starts the built server, has it load and do what a start is made of, and stops it: it leaves V8's compile cache beside
- * its files. The image does this when it is built, because a container's file system may be read-only when it runs.
+ * Starts the built server, lets it load everything, and stops it. This writes V8's compile cache beside its files. The image build does
+ * it, because the file system of a container may be read-only.
  *
- * The cache is good for the same Node, options of V8, path and user alone: run it as the image runs the server. Needs no
- * database.
+ * The cache is valid only for the same Node, V8 options, path and user, so run it as the image runs the server. Needs no database.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,14 +12,14 @@ import { MAIN } from './launcher/server.mjs';
 
 const LIMIT_MS = 30_000;
 
-// The build may share the network of its machine, where 5000 is taken.
+// The build may share the network of its machine, where port 5000 may be in use.
 const finder = createServer().listen(0, '127.0.0.1');
 await once(finder, 'listening');
 const { port } = finder.address();
 finder.close();
 
 const server = spawn(process.execPath, [...process.execArgv, MAIN], {
-  // Nothing listens there: a server that waits for its database has loaded everything, and serves its pages.
+  // Nothing listens at this address: a server that waits for its database has loaded everything.
   env: {
     PATH: process.env.PATH,
     HOST: '127.0.0.1',

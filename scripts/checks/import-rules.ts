@@ -1,5 +1,5 @@
 /**
- * Who may import whom, and who may touch the process. Docs: docs/architecture.md, "Owners".
+ * Which folder may import which, and which may use the process. Docs: docs/architecture.md, "Owners".
  *
  * A file may import its own rank and those below it. Tests, benchmarks and `lab/` may import anything.
  */
@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
 
-/** From the top down; the first that a path begins with is its rank. Places of one row are equals and may import each other. */
+/** From the top down. The rank of a path is its first match. Folders of one row may import each other. */
 const RANKS: readonly (readonly string[])[] = [
   ['server/main.ts'],
   ['server/app.ts', 'server/settings.ts'],
@@ -25,7 +25,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['contracts/'],
 ];
 
-/** The files that know the parts by name. */
+/** The files that name parts. */
 const LISTS = [
   'server/main.ts',
   'server/app.ts',
@@ -37,7 +37,7 @@ const LISTS = [
 const SETTINGS = /^server\/(?:(?:features|modules)\/[^/]+\/)?settings\.ts$/;
 const PART = /^(?:server|client\/src)\/(?:features|modules)\/([^/]+)\//;
 
-/** Whether a place may import packages and Node's modules; where nothing is said it may. */
+/** Restrictions on packages and Node's modules. By default a folder may import all of them. */
 const PACKAGES: readonly (readonly [place: string, allowed: RegExp, why: string])[] = [
   ['contracts/', /^typebox$/, 'contracts/ imports its schema library, and nothing else.'],
   [
@@ -47,7 +47,7 @@ const PACKAGES: readonly (readonly [place: string, allowed: RegExp, why: string]
   ],
 ];
 
-/** Text that stands in one place only. */
+/** Text that is allowed in one place only. */
 const TEXT: readonly (readonly [text: RegExp, places: RegExp, why: string])[] = [
   [
     /\bprocess\.env\b|\benv\b[^}\n]*\} = process\b/,
@@ -141,7 +141,7 @@ const nameOf = (rank: number, path: string) => RANKS[rank]?.find((place) => path
 const COMMENT_OR_STRING =
   /(\/\*[\s\S]*?\*\/|\/\/[^\n]*)|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
 
-/** With spaces in their place, so that lines and columns stay. What looks like a comment inside of a string is none. */
+/** Replaces comments by spaces, so that lines and columns stay. Strings are not changed. */
 const withoutComments = (code: string) =>
   code.replace(COMMENT_OR_STRING, (all, comment?: string) => (comment ? all.replace(/[^\n]/g, ' ') : all));
 

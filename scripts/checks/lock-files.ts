@@ -1,14 +1,14 @@
-/** Every package is pinned by its hash, so that a registry cannot hand out other bytes under the same version. */
+/** Every package is pinned by its hash, so that a registry cannot deliver other contents under the same version. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const LOCK_FILES = [
-  // The project's, and that of the programs that benchmarks compare it with.
+  // Of the project, and of the contenders of the benchmarks.
   'package-lock.json',
   'lab/bench/contenders/package-lock.json',
 ];
 
-/** npm leaves an entry as it is; one that is missing it writes whole. */
+/** npm does not change an existing entry, and writes a missing one completely. */
 const REMEDY =
   'Delete the entry from the file, then run in its folder: npm install --package-lock-only --omit-lockfile-registry-resolved';
 
@@ -17,12 +17,12 @@ interface Entry {
   resolved?: string;
   /** A folder of this project. */
   link?: boolean;
-  /** Comes inside the archive of the package that it belongs to, whose hash covers it. */
+  /** Part of the archive of another package, whose hash covers it. */
   inBundle?: boolean;
 }
 
 /**
- * What is wrong with a lock file, as sentences.
+ * Checks a lock file.
  *
  * @param file Its name, for the sentences.
  * @param text Its content, of `lockfileVersion` 3.
@@ -32,7 +32,7 @@ export function checkLockFile(file: string, text: string): string[] {
   return Object.entries(packages).flatMap(([path, { integrity, resolved, link, inBundle }]) => {
     if (path === '' || link || inBundle) return [];
     if (!integrity?.startsWith('sha512-')) return [`${file}: ${path} has no SHA-512 integrity. ${REMEDY}`];
-    // Each clone asks the registry that it is configured for.
+    // Each clone uses its configured registry.
     return resolved ? [`${file}: ${path} names where it was downloaded from (resolved). ${REMEDY}`] : [];
   });
 }

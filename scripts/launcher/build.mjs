@@ -1,4 +1,4 @@
-/** Whether `dist` is what the sources give, by content: times and version control say less. */
+/** Whether `dist` matches the sources, by a hash of their contents. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ const FILES = ['vite.config.ts', 'tsconfig.json', 'package.json', 'package-lock.
 const PRODUCTS = ['dist/server/main.js', 'dist/client/index.html'];
 const STAMP = 'dist/.build-stamp';
 
-/** Hash of everything that a build reads. */
+/** Hash of all inputs of a build. */
 export function sourceHash(root) {
   const hash = createHash('sha256');
   const add = (path) =>
@@ -30,16 +30,16 @@ export function sourceHash(root) {
   return hash.digest('hex');
 }
 
-/** Without sources, as where only `dist` was shipped, there is nothing newer than the build. */
+/** Without sources, as with `dist` only, the build is current. */
 export function buildIsCurrent(root) {
   if (!PRODUCTS.every((path) => existsSync(join(root, path)))) return false;
   if (!existsSync(join(root, 'vite.config.ts'))) return true;
   return existsSync(join(root, STAMP)) && readFileSync(join(root, STAMP), 'utf8') === sourceHash(root);
 }
 
-/** One `vite build`, always for production, whatever NODE_ENV says here. */
+/** One `vite build`, always for production, whatever NODE_ENV is. */
 export async function build(root, node, { quiet, args = [] }) {
-  // Taken first: a file that changes meanwhile makes the result stale.
+  // Computed first: a file that changes during the build makes the result stale.
   const hash = sourceHash(root);
   rmSync(join(root, STAMP), { force: true });
   await run(node, [join(root, 'node_modules/vite/bin/vite.js'), 'build', ...args], {

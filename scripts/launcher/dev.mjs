@@ -1,4 +1,4 @@
-/** The server from its sources, started again whenever they change. The client's own changes are Vite's affair. */
+/** Runs the server from its sources, and restarts it when they change. Vite handles changes of the client. */
 import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { end, STOP_LIMIT_MS, start, stopSignal } from './processes.mjs';
@@ -6,7 +6,7 @@ import { watchFolders } from './watch.mjs';
 import { say } from './words.mjs';
 
 const WATCHED = ['server', 'contracts', 'drizzle'];
-/** What a server is started from; editors and version control write other files beside these for a moment. */
+/** The sources of a server. Editors and version control write temporary files beside them. */
 const SOURCE = /(?<!\.test)\.(ts|json|sql)$|[\\/]$/;
 /** Editors and version control write several files at once. */
 const SETTLE_MS = 100;

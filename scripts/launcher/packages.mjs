@@ -1,4 +1,4 @@
-/** What has to lie in node_modules: the packages of the lock file, and a Node that is new enough. */
+/** Provides node_modules: the packages of the lock file, and a current Node. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { privateNode } from './private-node.mjs';
@@ -8,7 +8,7 @@ import { say, step } from './words.mjs';
 const OLDEST_NODE = 24;
 
 /**
- * Whether node_modules holds what package-lock.json asks for.
+ * Whether node_modules has the packages of package-lock.json.
  *
  * @param {string} root
  * @param {{ shippedOnly: boolean }} which with `shippedOnly` development packages may be missing, as after `npm ci --omit=dev`
@@ -25,18 +25,18 @@ export function packagesAreCurrent(root, { shippedOnly }) {
     if (path === '' || link) return true;
     if (shippedOnly && (dev || devOptional)) return true;
     const found = installed[path];
-    // Not every platform gets an optional package.
+    // Optional packages are not installed on every platform.
     if (!found) return Boolean(optional || devOptional);
     return found.version === version && found.integrity === integrity && existsSync(join(root, path));
   });
 }
 
 /**
- * Sees to the packages and to Node, at the same time where both are missing.
+ * Installs packages and Node if they are missing, both at the same time.
  *
  * @param {string} root
  * @param {{ packages: 'all' | 'shipped' | 'none', production: boolean }} needs
- * @returns {Promise<string>} the path of a Node that is new enough; it stands first on the PATH from now on
+ * @returns {Promise<string>} the path of a current Node, which becomes the first on the PATH
  */
 export async function provide(root, { packages, production }) {
   const install = packages !== 'none' && !packagesAreCurrent(root, { shippedOnly: packages === 'shipped' });
@@ -81,14 +81,14 @@ export async function provide(root, { packages, production }) {
   return node;
 }
 
-/** Runs npm, from its cache where that will do: asking the registry about each package takes a third of the time. */
+/** Runs npm from its cache if possible: querying the registry for each package takes a third of the time. */
 async function npm(args, about, freshness = '--prefer-offline') {
   const [command, ...first] = npmCommand();
   try {
     await run(command, [...first, ...args, freshness], { quiet: true });
   } catch (error) {
     if (!error.output) throw error;
-    // What the cache knows of a package is older than the version that is asked for.
+    // The cache does not know the requested version.
     if (freshness === '--prefer-offline' && /ETARGET/.test(error.output))
       return npm(args, about, '--prefer-online');
     throw new Ended(`npm could not install ${about}. It said:\n\n${error.output.trim()}`, error.code);

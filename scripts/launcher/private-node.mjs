@@ -1,4 +1,4 @@
-/** The Node that is fetched where the system's is too old: an npm package that holds the program as nodejs.org built it. */
+/** The Node that is installed if the system's is too old: an npm package with the binary of nodejs.org. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ended } from './processes.mjs';

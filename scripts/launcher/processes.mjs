@@ -1,11 +1,11 @@
-/** Child processes, and how they end with us: by a signal, or when the npm that started us is gone. */
+/** Child processes. They end with this process: at a signal, or when the npm that started it has ended. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 
 const windows = process.platform === 'win32';
 
-/** A signal that comes again this soon is npm's echo of the terminal's, not a second wish. */
+/** A signal that repeats this soon is npm's copy of the signal from the terminal. */
 const ECHO_MS = 1_000;
 /** The server ends by itself within SHUTDOWN_TIMEOUT_MS (8 s); past this it is stuck. */
 export const STOP_LIMIT_MS = 12_000;
@@ -33,8 +33,8 @@ let toldAt = 0;
  * @param {string} command
  * @param {string[]} args
  * @param {{ env?: Record<string, string | undefined>, quiet?: boolean, server?: boolean }} [options]
- *   `quiet` keeps its output for the case that it fails. `server` gives it a process group of its own, so that Ctrl-C
- *   reaches it once, through us, and a channel whose end tells it that we are gone.
+ *   `quiet` shows its output only if it fails. `server` gives it its own process group, so that Ctrl-C reaches it only through this
+ *   process, and a channel that closes when this process ends.
  * @returns {{ child: import('node:child_process').ChildProcess, ended: Promise<{ code: number, output: string }> }}
  */
 export function start(command, args, { env, quiet = false, server = false } = {}) {
@@ -69,7 +69,7 @@ export function start(command, args, { env, quiet = false, server = false } = {}
 /**
  * Runs a program to its end.
  *
- * @returns {Promise<string>} what it said, when `quiet`
+ * @returns {Promise<string>} its output, when `quiet`
  * @throws {Ended} when it fails
  */
 export async function run(command, args, options) {
@@ -79,17 +79,17 @@ export async function run(command, args, options) {
   return output;
 }
 
-/** Asks a child to end. Windows has no signals for that: there the server notices that its channel is closed. */
+/** Ends a child. Windows has no such signal; there the server notices that its channel was closed. */
 export function end({ child, server }, signal) {
   if (windows && server) {
-    // Ctrl-C reaches every process of a console by itself.
+    // Ctrl-C reaches every process of a console.
     if (signal !== 'SIGINT' && child.connected) child.disconnect();
   } else {
     child.kill(signal);
   }
 }
 
-/** From here on signals are passed on to the children, and so is the death of the npm above us. */
+/** Passes signals to the children from now on, and ends them if the parent npm ends. */
 export function endTogether() {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
@@ -117,18 +117,18 @@ export function stop() {
 function passOn(signal) {
   if (!stopSignal.aborted) stopping.abort(new Ended(`Stopped by ${signal}`, 128 + constants.signals[signal]));
   for (const entry of children) {
-    // The terminal has sent its Ctrl-C to everything in our process group.
+    // The terminal has sent Ctrl-C to the whole process group.
     if (signal === 'SIGINT' && !entry.server && process.stdin.isTTY) continue;
     end(entry, signal);
   }
 }
 
 /**
- * `kill -TERM` on npm ends npm and is not passed on to what it started; `kill -KILL` cannot be. What is left for us to see
- * is that our parent has changed. Where npm's shell stays between the two of us, the shell's parent counts as well.
+ * npm does not pass SIGTERM to its child, and cannot pass SIGKILL. This process only sees that its parent has changed. If npm's shell
+ * stays between the two, the parent of the shell counts as well.
  */
 function watchParents(onGone) {
-  // Started by hand, the terminal may close and leave us running.
+  // Without npm, the process may outlive its terminal.
   if (!process.env.npm_lifecycle_event) return;
   const parent = process.ppid;
   const shell = parentOf(parent);
@@ -144,7 +144,7 @@ function watchParents(onGone) {
   timer.unref();
 }
 
-/** Linux tells of any process in /proc: `pid (name) state parent …`, where the name may hold spaces and parentheses. */
+/** From /proc on Linux: `pid (name) state parent …`. The name may contain spaces and parentheses. */
 function parentOf(pid) {
   try {
     const [, name, parent] = /\((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));

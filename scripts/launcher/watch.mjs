@@ -1,9 +1,9 @@
-/** Tells of changed files. One watch a folder: on Linux a recursive one loses each file that is replaced by a rename. */
+/** Reports changed files. One watch per folder: on Linux a recursive watch loses files that are replaced by a rename. */
 import { readdirSync, watch } from 'node:fs';
 import { join, sep } from 'node:path';
 
 /**
- * Watches folders with all that is in them, now and later.
+ * Watches folders and everything in them, including new folders.
  *
  * @param {string} root
  * @param {string[]} folders below the root; those that are missing are left out
@@ -28,7 +28,7 @@ export function watchFolders(root, folders, onChange) {
     } catch (error) {
       if (error.code !== 'ENOENT') throw error;
     }
-    // Listed again: what has come since the first time is told by no event.
+    // Listed again: files that came since the first listing cause no event.
     return (list(join(root, folder)) ?? []).flatMap((entry) => {
       const path = join(folder, entry.name);
       return entry.isDirectory() ? (enter(path) ?? []) : path;
@@ -42,7 +42,7 @@ export function watchFolders(root, folders, onChange) {
     }
   };
   const onEvent = (event, path) => {
-    // A folder has come, or another one stands under its name.
+    // A new folder, or another one with the same name.
     const files = event === 'rename' ? enter(path) : undefined;
     if (files) return files.forEach(onChange);
     if (event === 'rename' && watchers.has(path)) {
@@ -63,7 +63,7 @@ function list(folder) {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    // It has gone meanwhile, or is a file.
+    // It was deleted, or is a file.
     if (['ENOENT', 'ENOTDIR'].includes(error.code)) return undefined;
     throw error;
   }

@@ -1,4 +1,4 @@
-/** What the npm scripts say: a line that lives while something is being done, and one that stays. On standard error. */
+/** Messages of the npm scripts on standard error: a progress line, and a final line. */
 import { stopSignal } from './processes.mjs';
 
 const out = process.stderr;
@@ -15,7 +15,7 @@ export function say(text) {
 }
 
 /**
- * Names what is being done, with the elapsed seconds where a terminal shows them, and how long it took.
+ * Shows a step with its elapsed seconds on a terminal, and its duration at the end.
  *
  * @param {string} doing as in "Installing packages"
  * @param {string} done as in "Packages installed"
