@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox';
 
-/** The query every paged list takes: where to go on, and how many to bring. */
+/** The query of every paged list: where to continue, and how many items. */
 export const PageQuery = Type.Object({
   cursor: Type.Optional(
     Type.String({ maxLength: 200, description: '`nextCursor` of the page before; opaque, do not build one' }),

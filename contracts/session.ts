@@ -1,14 +1,14 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from './problem.ts';
 
-/** Who is signed in: the browser exchanges the operators' key for a cookie of one hour. */
+/** The session of an operator: the browser exchanges the operators' key for a cookie of one hour. */
 export const Session = Type.Object(
   {
     signedIn: Type.Boolean(),
     expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
-    /** Why a browser cannot sign in here at all, and what to set. */
+    /** Why no browser can sign in, and what to set. */
     closed: Type.Optional(Type.String()),
-    /** In development: where the operators' key stands, as `.data/secrets.json`. */
+    /** In development: the file with the operators' key, such as `.data/secrets.json`. */
     keyIn: Type.Optional(Type.String()),
   },
   { $id: 'Session', title: 'Session' },

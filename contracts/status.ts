@@ -1,33 +1,33 @@
 import { type Static, Type } from 'typebox';
 
-/** Where the process stands in its life. `not ready` is not among them: a ready process may have a failing check. */
+/** The state of the process. A process in state `ready` may have a failing check, and then answers 503 on `/ready`. */
 const STATES = ['starting', 'migrating', 'ready', 'draining', 'stopped'] as const;
 export const LifecycleState = Type.Unsafe<(typeof STATES)[number]>({ type: 'string', enum: STATES });
 export type LifecycleState = Static<typeof LifecycleState>;
 
 const STEP_STATES = ['pending', 'running', 'done', 'failed'] as const;
-/** One piece of start-up work. Times are milliseconds since the process was created. */
+/** One step of the start. Times are milliseconds since the process was created. */
 export const StartupStep = Type.Object({
   step: Type.String({ description: 'port, configuration, application, database, migrations, …' }),
   status: Type.Unsafe<(typeof STEP_STATES)[number]>({ type: 'string', enum: STEP_STATES }),
   startedAtMs: Type.Unsafe<number | null>({ type: ['number', 'null'], description: 'Null while pending' }),
   durationMs: Type.Optional(Type.Number({ description: 'Present once done or failed' })),
-  note: Type.Optional(Type.String({ description: 'What the step did, as "2 applied"' })),
+  note: Type.Optional(Type.String({ description: 'Result of the step, such as "2 applied"' })),
 });
 export type StartupStep = Static<typeof StartupStep>;
 
-/** What anyone may know about this process: needs no database, is never held. */
+/** Public status of this process. It needs no database and is never held. */
 export const Status = Type.Object(
   {
     name: Type.String(),
     version: Type.String(),
     state: LifecycleState,
     problem: Type.Optional(
-      Type.String({ description: 'Why the process is not ready, in words for a stranger' }),
+      Type.String({ description: 'Why the process is not ready. Contains no internals' }),
     ),
     startup: Type.Array(StartupStep),
     development: Type.Optional(
-      Type.Literal(true, { description: 'This is development, where operators are at home' }),
+      Type.Literal(true, { description: 'This is development, so show the operations screen' }),
     ),
   },
   { $id: 'Status', title: 'Status' },
@@ -37,5 +37,5 @@ export type Status = Static<typeof Status>;
 export const getStatus = {
   method: 'GET',
   url: '/api/status',
-  schema: { summary: 'What this server did to become ready', response: { 200: Status } },
+  schema: { summary: 'The state and the steps of the start', response: { 200: Status } },
 } as const;

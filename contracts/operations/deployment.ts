@@ -2,22 +2,22 @@ import { type Static, Type } from 'typebox';
 import { Problem } from '../problem.ts';
 import { instance, nullable, operators } from './common.ts';
 
-/** One setting as it is in force. */
+/** One setting with its current value. */
 export const ConfigEntry = Type.Object({
   name: Type.String(),
   group: Type.String(),
-  value: nullable(Type.String({ description: 'In force; secrets masked; null: nothing is set' })),
+  value: nullable(Type.String({ description: 'Current value, secrets masked; null if unset' })),
   origin: Type.String({ description: 'environment, file, default, computed, …' }),
   doc: Type.String(),
 });
 export type ConfigEntry = Static<typeof ConfigEntry>;
 
 export const ReadinessItem = Type.Object({
-  name: Type.String({ description: 'As `operators-key`' }),
+  name: Type.String({ description: 'Such as `operators-key`' }),
   title: Type.String(),
   status: Type.Union([Type.Literal('pass'), Type.Literal('warn'), Type.Literal('fail')]),
-  detail: Type.String({ description: 'What was found' }),
-  remedy: Type.Optional(Type.String({ description: 'What to do; absent where it passes' })),
+  detail: Type.String({ description: 'The result' }),
+  remedy: Type.Optional(Type.String({ description: 'What to do; absent if it passes' })),
 });
 export type ReadinessItem = Static<typeof ReadinessItem>;
 
@@ -35,7 +35,7 @@ export const readConfig = {
   method: 'GET',
   url: '/api/monitoring/config',
   schema: {
-    summary: 'Every setting as it is in force, and where it comes from',
+    summary: 'Every setting with its current value and origin',
     response: { 200: Type.Object({ instance, settings: Type.Array(ConfigEntry) }), ...operators },
   },
 } as const;
@@ -44,12 +44,12 @@ export const readProductionReadiness = {
   method: 'GET',
   url: '/api/monitoring/production-readiness',
   schema: {
-    summary: 'What is missing for production, and what to do about it',
+    summary: 'Production readiness: what is missing, with remedies',
     response: { 200: ProductionReadiness, ...operators },
   },
 } as const;
 
-/** Answers a `.cpuprofile`, which browser tools open. */
+/** Responds with a `.cpuprofile` for browser developer tools. */
 export const takeProfile = {
   method: 'GET',
   url: '/api/monitoring/profile',

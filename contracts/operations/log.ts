@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { instance, nullable, operators, timestamp } from './common.ts';
 
-/** Errors of one kind, told apart by type, message without its numbers, and the place that threw. */
+/** Errors of one kind: the same type, message (without its variable parts) and position in the code. */
 export const ErrorGroup = Type.Object(
   {
     fingerprint: Type.String(),
@@ -11,7 +11,9 @@ export const ErrorGroup = Type.Object(
     firstSeen: timestamp,
     lastSeen: timestamp,
     route: Type.Optional(Type.String()),
-    requestId: Type.Optional(Type.String({ description: 'Of the last one; leads to its lines in the log' })),
+    requestId: Type.Optional(
+      Type.String({ description: 'Of the latest error; its log lines have the same id' }),
+    ),
     stack: Type.Optional(Type.String()),
   },
   { $id: 'ErrorGroup', title: 'ErrorGroup' },
@@ -26,24 +28,24 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 /** One line of the log. */
 export const LogLine = Type.Object(
   {
-    seq: Type.Integer({ description: 'Grows by one with each line of this process' }),
+    seq: Type.Integer({ description: 'Increases by one with each line of this process' }),
     time: timestamp,
     level: Type.Unsafe<LogLevel>(LogLevel),
     message: Type.String(),
     requestId: Type.Optional(Type.String()),
-    /** Everything else that the line holds. */
+    /** The other fields of the line. */
     fields: Type.Record(Type.String(), Type.Unknown()),
   },
   { $id: 'LogLine', title: 'LogLine' },
 );
 export type LogLine = Static<typeof LogLine>;
 
-/** `silent` can be configured, but not asked for. */
+/** `silent` can be configured, but not set at run time. */
 const LevelInForce = Type.Unsafe<LogLevel | 'silent'>(
   Type.Union([...LogLevel.anyOf, Type.Literal('silent')]),
 );
 
-/** The log's level, and when it goes back. */
+/** The log level, and when it is reset. */
 export const LogLevelNow = Type.Object(
   {
     instance,
@@ -86,18 +88,18 @@ export const readLogs = {
 export const readLogLevel = {
   method: 'GET',
   url: '/api/monitoring/log-level',
-  schema: { summary: "The log's level", response: { 200: LogLevelNow, ...operators } },
+  schema: { summary: 'The log level', response: { 200: LogLevelNow, ...operators } },
 } as const;
 
 export const changeLogLevel = {
   method: 'PUT',
   url: '/api/monitoring/log-level',
   schema: {
-    summary: "Change the log's level for a while",
+    summary: 'Change the log level for some time',
     body: Type.Object(
       {
         level: Type.Unsafe<LogLevel>(LogLevel),
-        minutes: Type.Integer({ minimum: 1, maximum: 24 * 60, description: 'Then it goes back' }),
+        minutes: Type.Integer({ minimum: 1, maximum: 24 * 60, description: 'Then it is reset' }),
       },
       { additionalProperties: false },
     ),

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- --against REV`: whether this tree asks more of the processor than another revision, on the same machine
- * in the same run. For releases.
+ * `npm run bench -- --against REV`: compares the processor time of this tree with that of another revision, on the same machine in
+ * the same run. For releases.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,14 +12,14 @@ import { flightline } from './json.ts';
 import { print } from './results.ts';
 import { middle, ratio, type Turn, takeTurns, times } from './rounds.ts';
 
-/** Beyond this the guard fails; half of it is what two runs of the same build differ by on a shared machine. */
+/** The check fails above this ratio. Two runs of the same build differ by half of that on a shared machine. */
 const MAX_RATIO = 1.15;
 const PATHS = ['/api/status', '/api/notes?limit=20', '/'];
 
 /**
- * @param revision Anything that git takes for a commit.
+ * @param revision Any name of a commit that git accepts.
  * @returns Whether no path costs more than {@link MAX_RATIO} times what it cost there.
- * @throws Error when there is no such revision, or when it cannot be built.
+ * @throws Error if there is no such revision, or if it cannot be built.
  */
 export async function against(revision: string): Promise<boolean> {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
@@ -28,7 +28,7 @@ export async function against(revision: string): Promise<boolean> {
   const other = join(folder, 'tree');
   git('worktree', 'add', '--detach', other, commit);
   try {
-    // Each tree installs and builds itself, so that its own versions of packages count.
+    // Each tree installs and builds itself, with its own versions of packages.
     for (const cwd of [other, ROOT]) execFileSync('npm', ['run', 'build'], { cwd, stdio: ['ignore', 2, 2] });
     return await compare({ [commit]: join(other, 'dist'), 'this tree': join(ROOT, 'dist') });
   } finally {
@@ -45,7 +45,7 @@ async function compare(builds: Record<string, string>): Promise<boolean> {
       for (const [name, build] of Object.entries(builds)) {
         running.push(await startContender({ ...flightline(databaseUrl, build), name }));
       }
-      // Path by path: those that are compared stand side by side.
+      // Path by path, so that compared turns are adjacent.
       const turns = PATHS.flatMap((path) =>
         running.map((contender): [string, Turn] => [`${contender.name} ${path}`, { contender, path }]),
       );

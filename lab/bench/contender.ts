@@ -1,6 +1,5 @@
 /**
- * A contender: a server in a process of its own, on a core of its own where the system can tie it to one, and what it
- * costs there.
+ * A contender: a server in its own process, on its own core if the system supports that, and its costs.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,12 +18,12 @@ const LOAD_CORE = '1';
 
 export interface ContenderOptions {
   name: string;
-  /** The program and its arguments; a function where they name the port, which `PORT` says as well. */
+  /** The program and its arguments; a function if they need the port, which is also in `PORT`. */
   command: string[] | ((port: number) => string[]);
-  /** Done before it is started. */
+  /** Called before the start. */
   prepare?: (port: number) => Promise<void>;
   env?: Record<string, string>;
-  /** Its standard output goes there; nowhere by default. */
+  /** File for its standard output; discarded by default. */
   output?: string | undefined;
   /** Answers 200 once it is ready; `/api/status` by default. */
   ready?: string;
@@ -47,7 +46,7 @@ export function leaveServerCore(): void {
   if (CAN_PIN) execFileSync('taskset', ['-acp', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
 }
 
-/** Installs what contenders need and the project does not, when that has changed. */
+/** Installs the packages of the contenders if their lock file has changed. */
 export function installContenders(): void {
   const lock = join(CONTENDERS, 'package-lock.json');
   const installed = join(CONTENDERS, 'node_modules/.package-lock.json');
@@ -59,14 +58,14 @@ export function installContenders(): void {
   });
 }
 
-/** What a suite needs around it: a database, a folder for logs, and this process out of the server's way. */
+/** Runs a suite with a database and a folder for logs, away from the server's core. */
 export async function withDatabase(
   name: string,
   run: (databaseUrl: string, folder: string) => Promise<void>,
 ): Promise<void> {
   installContenders();
   leaveServerCore();
-  // In memory where there is such a place: writing hundreds of megabytes of log to a disk stops everybody now and then.
+  // In memory if possible: writing hundreds of megabytes of log to a disk causes pauses.
   const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bench-'));
   const postgres = await keepPostgres({
     folder: join(ROOT, '.data/bench-postgres'),
@@ -83,12 +82,12 @@ export async function withDatabase(
   }
 }
 
-/** @returns The command, tied to one core where the system has `taskset`. */
+/** @returns The command, pinned to one core if `taskset` is available. */
 export function onServerCore(command: string[]): string[] {
   return CAN_PIN ? ['taskset', '-c', SERVER_CORE, ...command] : command;
 }
 
-/** @throws Error when the process ends, or has not answered after 20 s. */
+/** @throws Error if the process ends, or does not respond within 20 s. */
 export async function startContender(options: ContenderOptions): Promise<Contender> {
   const port = await freePort();
   await options.prepare?.(port);
@@ -158,7 +157,7 @@ function residentMiB(pid: number): number {
 }
 
 export interface Load {
-  /** Answers a second. */
+  /** Responses per second. */
   rate: number;
   /** Processor time of the server, in microseconds. */
   cpuPerRequest: number;
@@ -169,14 +168,14 @@ export interface LoadOptions {
   connections: number;
   seconds: number;
   headers?: Record<string, string> | undefined;
-  /** A JSON document that is posted; without one it is asked for. */
+  /** A JSON document to POST. Without one the method is GET. */
   body?: object | undefined;
 }
 
 /**
- * Asks as fast as the contender answers, with wrk, or with autocannon where that is not installed.
+ * Sends requests as fast as the contender responds, with wrk, or with autocannon if wrk is not installed.
  *
- * @throws Error when an answer is not what was asked for: such a rate says nothing.
+ * @throws Error if a response is not successful: the rate would mean nothing.
  */
 export async function load(contender: Contender, options: LoadOptions): Promise<Load> {
   const url = `http://127.0.0.1:${contender.port}${options.path}`;
@@ -192,7 +191,7 @@ async function byWrk(url: string, { connections, seconds, headers = {}, body }: 
   for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`);
   const script = join(tmpdir(), `bench-${process.pid}.lua`);
   if (body) {
-    // A JSON text is a Lua string as well.
+    // A JSON string is also a Lua string.
     const text = JSON.stringify(JSON.stringify(body));
     const type = 'wrk.headers["content-type"] = "application/json"';
     await writeFile(script, `wrk.method = "POST"\nwrk.body = ${text}\n${type}\n`);
@@ -201,7 +200,7 @@ async function byWrk(url: string, { connections, seconds, headers = {}, body }: 
   const said = await run(['wrk', ...args, url]);
   if (body) await rm(script);
   const [, requests = 0, took = 0] = (/(\d+) requests in ([\d.]+)s/.exec(said) ?? []).map(Number);
-  // A 304 is no failure, and wrk counts it as none.
+  // wrk does not count a 304 as a failure.
   if (requests === 0 || /Non-2xx/.test(said)) throw new Error(`${url} did not answer as it should:\n${said}`);
   return { requests, seconds: took };
 }

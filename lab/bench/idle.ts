@@ -10,7 +10,7 @@ const IDLE_MS = 60_000;
 /** Connections of the pool are closed after 10 s without use; after that there is nothing left to do. */
 const SETTLE_MS = 15_000;
 
-/** What a ready server does in a minute without a single request: queries, and timers that fire. */
+/** Queries and timers of a ready server in a minute without requests. */
 export async function idleSuite(): Promise<void> {
   const postgres = await keepPostgres({
     folder: join(ROOT, '.data/bench-postgres'),

@@ -1,9 +1,8 @@
 /**
- * A small JSON answer, with everything switched on, beside what people would use instead; and the same again with ever more
- * connections (`concurrency`).
+ * A small JSON response with every feature on, compared with the alternatives; and the same with more connections (`concurrency`).
  *
- * The contenders take turns. Throughput depends on how much of a core the machine gives at the moment; processor time a
- * request much less, so both are told.
+ * The contenders take turns. Throughput depends on the share of a core that the machine provides at the moment; processor time per
+ * request depends on it much less, so both are reported.
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -36,13 +35,13 @@ import {
 } from './rounds.ts';
 
 const PATH = '/api/status';
-/** Latency is measured at this share of what each contender can do, in fewer and longer turns: a percentile needs requests. */
+/** Latency is measured at this share of each contender's peak, in fewer and longer turns: a percentile needs many requests. */
 const STEADY_SHARE = 0.5;
 const STEADY_ROUNDS = Math.ceil(ROUNDS / 3);
 const STEADY_SECONDS = 2 * SECONDS;
 
 export interface Entry extends ContenderOptions {
-  /** What its answer, its log and its metrics must show before it is measured. */
+  /** Whether response, log and metrics are checked before the measurement. */
   features: boolean;
   /** Without access log and metrics. */
   quiet?: boolean;
@@ -66,7 +65,7 @@ export function flightline(
       DATABASE_URL: databaseUrl,
       RATE_LIMIT_MAX: '1000000000',
       CORS_ORIGINS: 'https://app.example.com',
-      // The line of this route, which a page asks for again and again, is one for `debug`; others have none more there.
+      // This route is polled, so its line is logged at `debug`. Other routes log nothing more at that level.
       LOG_LEVEL: 'debug',
       INTERNAL_API_KEY: KEY,
     },
@@ -127,7 +126,7 @@ export async function jsonSuite(): Promise<void> {
           const figures = of(contender);
           const rate = middle(rates(figures.loads)).median * STEADY_SHARE;
           const answers = await openLoop(contender.port, PATH, rate, STEADY_SECONDS, CONNECTIONS);
-          // The generator has to be warm as well, or it falls behind and makes up for it in bursts.
+          // The generator must be warm as well, or it falls behind and catches up in bursts.
           if (round === -1) continue;
           const answered = answers.times.get(200) ?? [];
           figures.p50.push(quantile(answered, 0.5));
@@ -208,7 +207,7 @@ export async function checkFeatures(
 
 const STEPS = [1, 16, 64, 256, 1_024, 4_096];
 
-/** How throughput holds with ever more connections. */
+/** Throughput by number of connections. */
 export async function concurrencySuite(): Promise<void> {
   await withDatabase('concurrency', async (databaseUrl) => {
     const ours = flightline(databaseUrl);

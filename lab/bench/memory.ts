@@ -1,4 +1,4 @@
-/** What a process holds at rest, and after minutes of as many requests as it can answer, beside bare Fastify. */
+/** Resident memory at rest and after minutes of peak load, compared with bare Fastify. */
 import { join } from 'node:path';
 import { CONTENDERS, type Contender, load, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';

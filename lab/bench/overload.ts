@@ -12,7 +12,7 @@ const TIMES_PEAK = 5;
 /** So few that the database is what is short, and not this machine, which the load and PostgreSQL share. */
 const POOL = process.env.BENCH_POOL ?? '2';
 
-/** Five times as many requests as can be served, on a route of 5 ms database work: what is still served, and what else. */
+/** Five times the peak load, on a route with 5 ms of database work: how many requests are still served. */
 export async function overloadSuite(): Promise<void> {
   const postgres = await keepPostgres({
     folder: join(ROOT, '.data/bench-postgres'),

@@ -1,5 +1,5 @@
 /**
- * Real work: a page of 20 notes over HTTP with every feature on, against what one would build instead.
+ * Real work: a page of 20 notes over HTTP with every feature on, compared with the alternatives.
  *
  * The database and the load generator share the second core. Where they limit the rate, the processor time of the server
  * still tells the contenders apart.
@@ -20,7 +20,7 @@ const ROWS = 10_000;
 /** Twice as many as each pool has, so that the database is never idle. */
 const CONNECTIONS = 2 * POOL_SIZE;
 
-/** Ours comes first: each other one is compared with it. */
+/** Ours comes first; the others are compared with it. */
 function entries(databaseUrl: string): [ours: Entry, ...others: Entry[]] {
   const env = { DATABASE_URL: databaseUrl };
   const ours = flightline(databaseUrl);
@@ -55,7 +55,7 @@ export async function pageSuite(): Promise<void> {
         if (entry.features) await checkFeatures(contender, entry, PATH, output);
       }
       const [own = [], ...pages] = await Promise.all(running.map(rowsOf));
-      // Which rows, not how each writes its cursor.
+      // The rows only: each contender has its own form of the cursor.
       for (const rows of pages) deepStrictEqual(rows, own);
       const turns = running.map(
         (contender) => [contender.name, { contender, path: PATH, connections: CONNECTIONS }] as const,

@@ -1,4 +1,4 @@
-/** Whether what is told is true: percentiles as the server tells of them, beside those that a client measures. */
+/** Compares the percentiles that the server reports with those that a client measures. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessStatus } from '../../contracts/operations/process.ts';
@@ -10,7 +10,7 @@ import { keep, print, type Table } from './results.ts';
 const PATH = '/api/status';
 const SHARE_OF_PEAK = 0.3;
 const SECONDS = 20;
-/** Figures tell of the last minute, in steps of 5 s: after so long nothing of the warm-up is among them. In milliseconds. */
+/** Figures cover the last minute in steps of 5 s. After this time they do not include the warm-up. In milliseconds. */
 const FORGOTTEN_MS = 66_000;
 
 export async function percentilesSuite(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * How many connections to the database a process should hold: a page of the sample's list with pools of several sizes, the
- * database beside the server, and as far away as another availability zone.
+ * The size of the pool: a page of the sample's list with pools of several sizes, with a local database, and with one as distant as
+ * another availability zone.
  */
 import { TcpProxy } from '../../tests/support/tcp-proxy.ts';
 import { type Load, load, startContender, withDatabase } from './contender.ts';

@@ -24,7 +24,7 @@ type Contender = Record<Query, (id: number) => Promise<unknown>>;
 const COLUMNS = 'id, title, body, version, created_at as "createdAt", updated_at as "updatedAt"';
 const SUMMARY = `id, title, left(body, 140) as excerpt, version, created_at as "createdAt", updated_at as "updatedAt"`;
 
-/** What the API is asked for each of them. */
+/** The request for each query. */
 const ROUTES: Record<Query, (rows: number) => { path: string; body?: object }> = {
   'one row': (rows) => ({ path: `/api/notes/${Math.ceil(rows / 2)}` }),
   'page of 20': () => ({ path: `/api/notes?limit=${PAGE}` }),
@@ -32,8 +32,8 @@ const ROUTES: Record<Query, (rows: number) => { path: string; body?: object }> =
 };
 
 /**
- * The feature's own queries beside hand-written named statements and beside drizzle as its documentation shows it; and what
- * the whole server makes of them.
+ * The queries of the feature, compared with hand-written named statements and with drizzle as in its documentation; and the same over
+ * HTTP.
  */
 export async function queriesSuite(): Promise<void> {
   await withDatabase('database', async (connectionString) => {
@@ -193,7 +193,7 @@ async function drive(run: (id: number) => Promise<unknown>, rows: number): Promi
   return { rate: (done / (performance.now() - began)) * 1_000, cpuPerRequest: (user + system) / done };
 }
 
-/** The first page beside one far behind it: a keyset costs the same everywhere. In milliseconds, one at a time. */
+/** The first page and a distant one: with a keyset both cost the same. In milliseconds, one at a time. */
 async function pages(contender: Contender, rows: number) {
   const page = Math.min(10_000, Math.floor(rows / PAGE));
   const times = { first: [] as number[], far: [] as number[] };

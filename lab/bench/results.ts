@@ -5,10 +5,10 @@ import { ROOT } from '../../tests/support/server.ts';
 
 const PAGE = join(ROOT, 'docs/performance.md');
 
-/** A table's head, and its rows. */
+/** The head and the rows of a table. */
 export type Table = readonly [head: readonly string[], ...rows: readonly (readonly string[])[]];
 
-/** Prints a table with its columns in line. */
+/** Prints a table with aligned columns. */
 export function print(table: Table): void {
   const widths = table[0].map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0)));
   for (const row of table) {
@@ -21,10 +21,10 @@ export function print(table: Table): void {
 }
 
 /**
- * Keeps what a suite has found: as `lab/bench/results/<date>-<suite>.json`, and as the table between this suite's markers in
+ * Stores the result of a suite in `lab/bench/results/<date>-<suite>.json`, and in the table between the suite's markers in
  * `docs/performance.md` (`<!-- bench:json -->` to `<!-- /bench -->`).
  *
- * @param figures Everything that was measured, so that others can recompute it.
+ * @param figures All measurements.
  */
 export async function keep(suite: string, table: Table, figures: object): Promise<void> {
   const folder = join(ROOT, 'lab/bench/results');

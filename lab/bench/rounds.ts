@@ -1,8 +1,8 @@
 /**
- * Contenders that take turns, and what came of it.
+ * Contenders take turns.
  *
- * Turns are short and many, so that a neighbour on the same machine who is busy for some seconds meets everybody; ratios are
- * taken within a round, because in a minute such a machine changes more than between two turns.
+ * Turns are short and many, so that a busy neighbour on the same machine affects all contenders. Ratios are computed within a round,
+ * because a shared machine changes more in a minute than between two turns.
  */
 import { type Contender, type Load, type LoadOptions, load } from './contender.ts';
 
@@ -15,8 +15,7 @@ const WARM_UP_SECONDS = 3;
 export type Turn = Pick<LoadOptions, 'path' | 'headers'> & { contender: Contender; connections?: number };
 
 /**
- * @param turns By name, in the order in which they are taken; every other round goes backwards, so that who comes behind
- * whom is not always the same.
+ * @param turns By name, in order. Every other round runs in reverse, so that the predecessor of a turn changes.
  * @returns By name, a load for each round.
  */
 export async function takeTurns(turns: ReadonlyMap<string, Turn>): Promise<Map<string, Load[]>> {
@@ -38,14 +37,14 @@ export async function takeTurns(turns: ReadonlyMap<string, Turn>): Promise<Map<s
   return found;
 }
 
-/** @returns The middle one, and half the distance between the first and the last quarter. */
+/** @returns The median, and half of the interquartile range. */
 export function middle(values: readonly number[]): { median: number; spread: number } {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN;
   return { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2 };
 }
 
-/** @returns The middle one of what each round says `above` is as a share of `below`. */
+/** @returns The median of the ratios of all rounds. */
 export function ratio(above: readonly number[], below: readonly number[]): number {
   return middle(above.map((value, round) => value / (below[round] ?? Number.NaN))).median;
 }
@@ -54,7 +53,7 @@ export const rates = (loads: readonly Load[] = []): number[] => loads.map(({ rat
 export const times = (loads: readonly Load[] = []): number[] =>
   loads.map(({ cpuPerRequest }) => cpuPerRequest);
 
-/** @returns A figure as tables tell it, with what it strays by. */
+/** @returns The median with its spread, for a table. */
 export function withSpread(values: readonly number[], digits = 0): string {
   const { median, spread } = middle(values);
   return `${median.toFixed(digits)} ± ${spread.toFixed(digits)}`;

@@ -1,9 +1,8 @@
 /**
- * `npm run bench [suite …]`: what this template costs, beside what people would use instead.
- * `npm run bench -- --against REV`: whether it costs more than it did at another revision.
+ * `npm run bench [suite …]`: compares the costs of this template with the alternatives.
+ * `npm run bench -- --against REV`: compares them with another revision.
  *
- * The contenders take turns, so that a machine that is slow for a while is slow for all of them; what counts is the
- * median of what each round says.
+ * The contenders take turns, so that a slow phase of the machine affects all of them. Tables show medians over the rounds.
  */
 import { against } from './against.ts';
 import { idleSuite } from './idle.ts';

@@ -1,10 +1,8 @@
 /**
- * What each plugin adds to a request: Fastify with one plugin after the other switched on, in the order of `server/app.ts`,
- * until all are there.
+ * The cost of each plugin: Fastify with one more plugin in each row, in the order of the pipeline.
  *
- * The system's share (reading and writing a socket) is the same in each row and would drown a tenth of a microsecond, so
- * requests come here over streams in memory. Each row is a process of its own; its best batches count, because whatever
- * disturbs one only ever makes it slower.
+ * The system's share (reading and writing a socket) is the same in each row and would hide a tenth of a microsecond, so requests come
+ * over streams in memory. Each row is a separate process. Its best batches count, because disturbances only make a batch slower.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The client's files: a compressed asset, the page, and either unchanged, beside nginx and what Node's users take. */
+/** The client's files: a compressed asset, the page, and a 304 for either, compared with nginx and two packages for Node. */
 import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';

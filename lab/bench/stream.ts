@@ -1,5 +1,5 @@
 /**
- * What open operations screens cost a server that is at work: processor time a second, and what one screen is sent.
+ * The cost of open operations screens: processor time per second, and bytes per screen.
  */
 import { randomBytes } from 'node:crypto';
 import { type ClientRequest, get } from 'node:http';

@@ -1,5 +1,5 @@
 /**
- * This server beside itself with something switched off: what observation costs, and what counting limits together costs.
+ * This server with some features off: the cost of observation, and of shared rate limits.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
