@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import packageJson from '../package.json' with { type: 'json' };
 
 const USAGE = 'Usage: npm run test:smoke -- https://your.address [--read-only]';
-/** A deployment that sleeps may have to wake first. In milliseconds. */
+/** Time for a sleeping deployment to wake up, in milliseconds. */
 const TIMEOUT_MS = 20_000;
 
 const ROOT = join(import.meta.dirname, '..');
