@@ -120,7 +120,7 @@ describe.skipIf(!has('prlimit'))('file descriptors', () => {
     );
     await server.ready();
     const warning = server.log().find(({ msg }) => String(msg).startsWith('HTTP_MAX_CONNECTIONS is'));
-    const [, taken = '0'] = /takes (\d+) connections/.exec(String(warning?.msg)) ?? [];
+    const [, taken = '0'] = /accepts (\d+) connections/.exec(String(warning?.msg)) ?? [];
     const ledger = new Ledger();
     const load = Load.start(server.url, ledger, 50);
     await sleep(500);

@@ -1,9 +1,9 @@
 /**
- * Adds `draining` to the application and to each request: an AbortSignal that is aborted when the process begins to
- * drain, for what would otherwise outlast the drain, such as a stream, a WebSocket or work in the background.
+ * Adds `draining` to the application and to each request: an AbortSignal that is aborted when the process begins to drain,
+ * for what would outlast the drain, such as a stream, a WebSocket or background work.
  *
- * It adds nothing to a request that does not ask. There is one signal for the whole process, so a listener of one request
- * is to be removed when that request ends: `addEventListener('abort', stop, { signal: stream.closed })`.
+ * There is one signal for the whole process, so a request's listener must be removed when that request ends:
+ * `addEventListener('abort', stop, { signal: stream.closed })`.
  */
 import { setMaxListeners } from 'node:events';
 import type { FastifyRequest } from 'fastify';

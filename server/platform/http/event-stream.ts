@@ -1,26 +1,25 @@
 /**
  * Answers a request with server-sent events, which a browser reads with `EventSource`: `events(reply)`.
  *
- * Such a stream ends with the drain, says a word now and then so that proxies keep it, and holds bounded memory for a
- * client that does not read. The route says `config: { untimed: true }`, and `exposeHeadRoute: false`, because a HEAD
- * would never end.
+ * A stream ends with the drain, sends heartbeats so that proxies keep it, and holds bounded memory for a client that does not
+ * read. Its route has `config: { untimed: true }`, and `exposeHeadRoute: false`, because a HEAD would never end.
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { MIB } from '../lib/units.ts';
 
-/** Bytes that a client may leave unread. One that leaves more reads more slowly than we write, and is let go. */
+/** Bytes that a client may leave unread; beyond, its stream is closed. */
 const MAX_UNREAD = MIB;
-/** Of all streams together; past it those are let go that have more than their share. */
+/** Of all streams together; beyond, those with more than their share are closed. */
 const MAX_UNREAD_TOGETHER = 64 * MIB;
-/** Proxies end a connection on which nothing moves; 60 s is the shortest that is usual. In milliseconds. */
+/** Proxies close idle connections after 60 s or more. In milliseconds. */
 export const HEARTBEAT_MS = 15_000;
 const HEARTBEAT = Buffer.from(':\n\n');
-/** A client gets this long to read what is left when a stream ends, in milliseconds. */
+/** When a stream ends, its client has this long to read the rest, in milliseconds. */
 const LAST_READ_MS = 2_000;
-/** A stream that is opened during the drain may say how things are, and ends after this many milliseconds. */
+/** A stream that is opened during the drain ends after this many milliseconds. */
 const LATE_MS = 1_000;
-/** A browser connects again after this long, and as much more at random, so that not all come at once. In milliseconds. */
+/** A browser reconnects after this long, and a random time more, so that not all come at once. In milliseconds. */
 const RETRY_MS = 2_000;
 const RETRY_SPREAD_MS = 1_000;
 
@@ -34,12 +33,12 @@ export interface ServerEvent {
 }
 
 export interface EventStreamOptions {
-  /** Called when the process begins to drain, before the stream is ended: for a last word. */
+  /** Called when the process begins to drain, before the stream ends: for a last event. */
   onDrain?: (stream: EventStream) => void;
 }
 
 const open = new Set<EventStream>();
-/** What all clients have left unread. It counts too much rather than too little, until it is counted anew. */
+/** What all clients have left unread; too much rather than too little, until it is counted anew. */
 let unreadTogether = 0;
 
 /**
@@ -52,7 +51,7 @@ export function events(reply: FastifyReply, options: EventStreamOptions = {}): E
 }
 
 /**
- * Writes an event out, once for all streams that it goes to.
+ * Encodes an event, once for all streams that it goes to.
  *
  * @throws TypeError for a name or an id of more than one line.
  */
@@ -69,7 +68,7 @@ export function encodeEvent({ event, id, data }: ServerEvent): Buffer {
 }
 
 export class EventStream {
-  /** Aborted when the stream has ended: by `end`, by its client, by the drain, or because it was not read. */
+  /** Aborted when the stream has ended: by `end`, its client, the drain, or because it was not read. */
   readonly closed: AbortSignal;
   readonly #reply: FastifyReply;
   readonly #response: ServerResponse;
@@ -109,7 +108,7 @@ export class EventStream {
       onDrain?.(this);
       this.end();
     };
-    // A client that comes now would be back at once if it were sent away at once.
+    // A client that is refused at once would reconnect at once.
     if (draining.aborted) setTimeout(() => this.end(), LATE_MS).unref();
     else draining.addEventListener('abort', stop, { once: true, signal: closed.signal });
   }
@@ -120,14 +119,14 @@ export class EventStream {
     else this.closed.addEventListener('abort', listener, { once: true });
   }
 
-  /** Sends an event, as it is or written out by `encodeEvent`. Does nothing once the stream has ended. */
+  /** Sends an event, as it is or encoded by `encodeEvent`. Does nothing once the stream has ended. */
   send(event: ServerEvent | Buffer): void {
     const response = this.#response;
     if (response.destroyed || response.writableEnded) return;
     response.write(Buffer.isBuffer(event) ? event : encodeEvent(event));
     this.#count(response.writableLength);
-    if (this.#counted > MAX_UNREAD) this.#letGo();
-    else if (unreadTogether > MAX_UNREAD_TOGETHER) EventStream.#letGoSlowest();
+    if (this.#counted > MAX_UNREAD) this.#closeUnread();
+    else if (unreadTogether > MAX_UNREAD_TOGETHER) EventStream.#closeSlowest();
   }
 
   /** Ends the stream; what was sent before is still delivered to a client that reads. */
@@ -149,17 +148,17 @@ export class EventStream {
     this.#count(0);
   }
 
-  #letGo(): void {
-    this.#reply.log.debug('an event stream was closed: its client reads too slowly');
+  #closeUnread(): void {
+    this.#reply.log.debug('event stream closed: its client reads too slowly');
     this.#response.destroy();
     this.#forget();
   }
 
-  static #letGoSlowest(): void {
-    // Some have read in the meantime what was counted before.
+  static #closeSlowest(): void {
+    // Some clients have read meanwhile.
     for (const stream of open) stream.#count(stream.#response.writableLength);
     if (unreadTogether <= MAX_UNREAD_TOGETHER) return;
     const share = MAX_UNREAD_TOGETHER / open.size;
-    for (const stream of open) if (stream.#counted > share) stream.#letGo();
+    for (const stream of open) if (stream.#counted > share) stream.#closeUnread();
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Adds to every failure its problem document (RFC 9457): what the framework refuses, what a route throws, what matches
- * no route, and what is not even HTTP.
+ * Adds a problem document (RFC 9457) to every failure: what the framework refuses, what a route throws, what matches no
+ * route, and what is not HTTP.
  *
- * It stands before the routes, because a handler set later would not hold for those registered earlier.
+ * It stands before the routes, because an error handler applies to routes that are registered after it.
  */
 import type { Socket } from 'node:net';
 import type {
@@ -27,7 +27,7 @@ import { logAccess } from './access-log.ts';
 import { observeEarly } from './metrics.ts';
 import type {} from './security-headers.ts';
 
-/** What Fastify's own errors are to the caller: the kind, and words for the person who reads them. */
+/** The kind of each of Fastify's own errors, and its detail for a person. */
 const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
   FST_ERR_CTP_INVALID_JSON_BODY: ['malformed-json', 'The body could not be parsed as JSON.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed-json', 'The body is empty, and Content-Type promises JSON.'],
@@ -36,12 +36,12 @@ const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'Send the body as application/json.'],
   FST_ERR_CTP_INVALID_TYPE: ['unsupported-media-type', 'Send the body as application/json.'],
   FST_ERR_BAD_URL: ['bad-request', 'The address is not a well-formed path.'],
-  FST_ERR_MAX_PARAM_LENGTH: ['uri-too-long', 'A part of the address is longer than any that exists here.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['uri-too-long', 'A part of the address is too long.'],
   FST_ERR_HANDLER_TIMEOUT: ['handler-timeout', 'The request took too long. Try again in a moment.'],
 };
 
 interface Answer {
-  /** A status where the error is not one of ours and brings its own. */
+  /** A status for errors of others that bring one. */
   kind: ProblemKind | number;
   detail: string | undefined;
   headers: Readonly<Record<string, string>>;
@@ -56,7 +56,7 @@ export const problems = fp(async (app: FastifyInstance) => {
     if (allowed.length > 0 && !allowed.includes(request.method)) {
       return send(reply, request, {
         kind: 'method-not-allowed',
-        detail: `${request.method} is not possible here; ${allowed.join(', ')} is.`,
+        detail: `This address has no ${request.method}. It has ${allowed.join(', ')}.`,
         headers: { allow: allowed.join(', ') },
       });
     }
@@ -68,7 +68,7 @@ export const problems = fp(async (app: FastifyInstance) => {
   });
 });
 
-/** For errors from before a route is found (Fastify's `frameworkErrors`): no hook has run, and none will. */
+/** Answers errors from before routing (Fastify's `frameworkErrors`): no hook has run, and none will. */
 export function sendEarlyError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   reply.headers({ ...reply.server.securityHeaders, 'x-request-id': request.id });
   reply.raw.once('finish', () => {
@@ -95,7 +95,7 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
   }
   const unavailable = findUnavailable(error);
   if (unavailable !== undefined) {
-    request.log.debug({ reason: unavailable.reason }, 'the database is away');
+    request.log.debug({ reason: unavailable.reason }, 'the database is unreachable');
     return {
       kind: 'unavailable',
       detail: 'The database is unreachable. Try again in a moment.',
@@ -129,9 +129,8 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
 /**
  * Whether an error is the caller's fault, with a status and a message meant for the caller.
  *
- * A 4xx `statusCode` alone does not say so: clients of other services put there what their upstream answered, and its
- * 404 is a failure of ours. Fastify and its plugins begin their codes with `FST_`; http-errors, which other plugins
- * use, sets `expose` (https://github.com/jshttp/http-errors#error-properties).
+ * A 4xx `statusCode` alone does not say so: clients of other services put their upstream's status there. The codes of Fastify
+ * and its plugins begin with `FST_`; http-errors sets `expose` (https://github.com/jshttp/http-errors#error-properties).
  */
 function isClientError(
   error: FastifyError & { expose?: unknown },
@@ -140,7 +139,7 @@ function isClientError(
   return statusCode >= 400 && statusCode < 500 && (expose === true || String(code).startsWith('FST_'));
 }
 
-/** What a person reads beside the field. The validator's own words are for whoever wrote the schema. */
+/** @returns What a person reads beside the field. The validator's own words are for developers. */
 function inWords({ keyword, params, message }: FastifySchemaValidationError): string {
   const { limit } = params;
   switch (keyword) {
@@ -149,11 +148,11 @@ function inWords({ keyword, params, message }: FastifySchemaValidationError): st
     case 'minLength':
       return limit === 1 ? 'is empty' : `has fewer than ${limit} characters`;
     case 'pattern':
-      return 'has characters that are not possible here, or none that count';
+      return 'has invalid characters, or none but spaces';
     case 'required':
       return `misses ${params.missingProperty}`;
     case 'additionalProperties':
-      return `has something unknown: ${params.additionalProperty}`;
+      return `has an unknown property: ${params.additionalProperty}`;
     case 'maximum':
       return `is more than ${limit}`;
     case 'minimum':
@@ -165,7 +164,7 @@ function inWords({ keyword, params, message }: FastifySchemaValidationError): st
   }
 }
 
-/** Drizzle wraps what is thrown where a query would have begun, as for a request that nobody waits for any more. */
+/** Drizzle wraps what is thrown before a query, such as the error of a request that has timed out. */
 function findProblem(error: unknown): ProblemError | undefined {
   return findCause(error, ProblemError);
 }
@@ -180,11 +179,11 @@ function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): Fas
     .send(body);
 }
 
-/** Keeps every registered pattern, to tell 405 from 404. Asked only when nothing matched, so it may be slow. */
+/** Keeps every registered pattern, to tell 405 from 404. Used only when nothing matched, so it may be slow. */
 function rememberRoutes(app: FastifyInstance): { methodsOf(path: string): string[] } {
   const patterns = new Map<string, { matches: RegExp; methods: Set<string> }>();
   app.addHook('onRoute', ({ url, method }) => {
-    // A catch-all says nothing about what exists at an address.
+    // A catch-all does not say what exists at an address.
     if (url.endsWith('*')) return;
     let pattern = patterns.get(url);
     if (pattern === undefined) {
@@ -203,18 +202,18 @@ function rememberRoutes(app: FastifyInstance): { methodsOf(path: string): string
   };
 }
 
-/** What a parser's complaint about a connection is to the caller. */
+/** The kind of each error of Node's parser; others are a bad request. */
 const CONNECTION: Record<string, ProblemKind> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
   ERR_HTTP_REQUEST_TIMEOUT: 'timeout',
 };
 
 /**
- * Answers what could not be parsed as a request or came too slowly (Fastify's `clientErrorHandler`), then closes the
- * connection: it does not wait for the client to close or to read.
+ * Answers what is not a request, or came too slowly (Fastify's `clientErrorHandler`), and closes the connection without
+ * waiting for the client.
  *
  * @param newId Makes the request id: there is no request to take one from.
- * @param onAnswer Told of each answer.
+ * @param onAnswer Called with each answer.
  */
 export function answerBrokenConnection(
   newId: () => string,
@@ -235,9 +234,9 @@ export function answerBrokenConnection(
         `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
-    // Ending it alone would leave it open until the client ends it too, and would still serve what the client completes.
+    // `end` alone would leave it open until the client ends it too, and would serve what the client completes.
     if (socket.writableLength === 0) socket.destroySoon();
-    // The client does not even read what it was sent before.
+    // The client has not read what it was sent before.
     else socket.destroy();
   };
 }

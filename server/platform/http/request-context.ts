@@ -1,7 +1,7 @@
 /**
  * Adds to a request its id and its trace, and to its answer `X-Request-Id`.
  *
- * It stands first, because every later line of log and every refusal names the id.
+ * It stands first: every later log line and every refusal names the id.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -21,34 +21,17 @@ export interface Trace {
   flags: string;
 }
 
-/** Letters, digits and a few separators: nothing that could break a log line, a header or a shell. */
+/** Nothing that could break a log line, a header or a shell. */
 const REQUEST_ID = /^[\w.:+/=-]{8,128}$/;
 const TRACEPARENT =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 /** Later versions may append fields; version 00 has exactly these. */
 const LENGTH_OF_VERSION_00 = 55;
 
-/** The last digits of ids: so many ids share what stands before them. */
-const LAST_DIGITS = Array.from({ length: 0x1000 }, (_, i) => i.toString(16).padStart(3, '0'));
-let shared = '';
-let used = LAST_DIGITS.length;
-
-/**
- * A random UUID of which the last three digits count. As unlike those of other processes as any other, and nobody guesses
- * an id who has not seen one of its neighbours; but it takes a fifth of the time.
- */
-function newId(): string {
-  if (used === LAST_DIGITS.length) {
-    shared = randomUUID().slice(0, -3);
-    used = 0;
-  }
-  return shared + LAST_DIGITS[used++];
-}
-
 /** The id of a request: the caller's `X-Request-Id` when it is well-formed, else a new one. */
 export function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /** @returns The trace of a `traceparent` header (W3C Trace Context, level 1), or undefined when it is malformed. */

@@ -1,15 +1,12 @@
 import { ProblemError } from './problem.ts';
 
-/** The strong entity tag of a row that counts its versions. */
+/** The strong entity tag of a row with a version number. */
 export const etagOf = (row: { version: number }): string => `"${row.version}"`;
 
 /**
- * Reads `If-Match` for a row that counts its versions.
+ * Reads `If-Match` for a row with a version number. Weak tags are accepted: proxies that compress turn `"3"` into `W/"3"`.
  *
- * Weak forms of our own tags are accepted, because proxies that compress turn `"3"` into `W/"3"` on the way out and the
- * client can only send back what it was given.
- *
- * @returns The versions the client would accept; `'any'` for `*`; undefined when the header is absent.
+ * @returns The versions that match; `'any'` for `*`; undefined when the header is absent.
  * @throws ProblemError `bad-request` for a header that is not a list of entity tags.
  */
 export function readIfMatch(header: string | undefined): number[] | 'any' | undefined {
@@ -19,12 +16,9 @@ export function readIfMatch(header: string | undefined): number[] | 'any' | unde
   for (const part of header.split(',')) {
     const tag = /^\s*(?:W\/)?"([\x21\x23-\x7e]*)"\s*$/.exec(part)?.[1];
     if (tag === undefined) {
-      throw new ProblemError(
-        'bad-request',
-        'If-Match must hold entity tags as they were given in ETag, like "3".',
-      );
+      throw new ProblemError('bad-request', 'If-Match must hold entity tags from ETag, like "3".');
     }
-    // A tag that is not one of ours can match nothing; it is not an error.
+    // Other tags match nothing; they are no error.
     if (/^[1-9]\d{0,8}$/.test(tag)) versions.push(Number(tag));
   }
   return versions;

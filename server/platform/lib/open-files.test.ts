@@ -12,5 +12,5 @@ it.each([
   expect(connectionsThatFit(wanted, 20, (text) => said.push(text), known)).toBe(fitting);
   expect(said).toHaveLength(warnings);
   if (warnings > 0)
-    expect(said[0]).toMatch(/HTTP_MAX_CONNECTIONS is 10000.*takes \d+ connections.*ulimit -n/);
+    expect(said[0]).toMatch(/HTTP_MAX_CONNECTIONS is 10000.*accepts \d+ connections.*ulimit -n/);
 });

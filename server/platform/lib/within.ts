@@ -1,8 +1,9 @@
 /**
- * Waits for a promise, and no longer than a limit. What the promise does after that is passed over.
+ * Waits for a promise no longer than a limit. A later result or error is ignored.
  *
- * @param limitMs In milliseconds. A process that was busy or frozen for longer takes an answer that has come meanwhile.
- * @param late Makes the error for an answer that did not come in time.
+ * @param limitMs In milliseconds. After a freeze, an answer that has arrived meanwhile still counts.
+ * @param late Makes the error for an answer that is late.
+ * @throws What the promise or `late` says.
  */
 export async function within<Value>(
   promise: PromiseLike<Value>,
@@ -11,7 +12,7 @@ export async function within<Value>(
 ): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
-    // One more round of the event loop, which reads what has arrived.
+    // One more turn of the event loop reads what has arrived.
     timer = setTimeout(setImmediate, limitMs, () => reject(late()));
   });
   try {

@@ -265,8 +265,8 @@ describe('a file that the build has compressed', () => {
 });
 
 describe.each([
-  ['a large file', { largestInMemory: 100 }],
-  ['what is too much together', { mostInMemory: 100 }],
+  ['a large file', { maxFileBytes: 100 }],
+  ['what is too much together', { maxTotalBytes: 100 }],
 ])('%s', (_what, limits) => {
   let streamed: FastifyInstance;
   beforeAll(async () => {

@@ -1,9 +1,8 @@
 /**
- * Adds the built client: its files, and `index.html` for every address that is the router's to interpret.
+ * Adds the built client: its files, and `index.html` for every address of the client's router.
  *
- * It stands last: what nothing else answers is a page, a file, or nothing. Files are read once, at start, with the
- * compressed forms that the build made of them, and served from memory with headers made ready. No path that a client
- * sends ever reaches the file system: it either names one of these files or none.
+ * It stands last, for what nothing else answers. Files are read at start, with the compressed forms that the build made, and
+ * served from memory. A path from a request never reaches the file system: it names one of these files or none.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -41,7 +40,7 @@ const TYPES: Record<string, string> = {
   '.xml': 'application/xml; charset=utf-8',
 };
 
-/** Vite puts a hash of the content into the names under assets/; everything else is asked for again each time. */
+/** Names under assets/ contain a hash of the content; browsers ask again for everything else. */
 const isHashed = (url: string) => url.startsWith('/assets/');
 const cacheControlOf = (url: string) => (isHashed(url) ? 'public, max-age=31536000, immutable' : 'no-cache');
 
@@ -52,17 +51,17 @@ export interface ClientOptions {
   /** The client as Vite built it. */
   folder: string;
   /** A larger file is streamed from the disk, in bytes. */
-  largestInMemory?: number;
+  maxFileBytes?: number;
   /** Files beyond this total are streamed as well, in bytes. */
-  mostInMemory?: number;
+  maxTotalBytes?: number;
 }
 
 /**
  * @throws Error naming the remedy when there is no built client.
  */
 async function addClient(app: FastifyInstance, options: ClientOptions): Promise<void> {
-  const { folder, largestInMemory = 1024 ** 2, mostInMemory = 64 * 1024 ** 2 } = options;
-  const { inMemory, onDisk } = await sortFiles(await listFiles(folder), largestInMemory, mostInMemory);
+  const { folder, maxFileBytes = 1024 ** 2, maxTotalBytes = 64 * 1024 ** 2 } = options;
+  const { inMemory, onDisk } = await sortFiles(await listFiles(folder), maxFileBytes, maxTotalBytes);
   const resources = new Map(
     await Promise.all(inMemory.map(async (file) => [file.url, await readResource(file)] as const)),
   );
@@ -74,14 +73,14 @@ async function addClient(app: FastifyInstance, options: ClientOptions): Promise<
   const quiet = (url: string) => ({
     config: { access: 'public', quiet: true, countedAs: countedAs(url) } as const,
   });
-  // A colon in a file's name is no parameter.
+  // A colon in a file's name begins no parameter.
   const pattern = (url: string) => encodeURI(url).replaceAll(':', '::');
   resources.set('/', page);
   for (const [url, resource] of resources) {
     app.get(pattern(url), quiet(url), (request, reply) => sendResource(resource, request, reply));
   }
   if (onDisk.length > 0) {
-    // Loaded only where it is needed: it would be a tenth of the start.
+    // Loaded only when needed: it takes a tenth of the start.
     const { default: fastifyStatic } = await import('@fastify/static');
     await app.register(fastifyStatic, {
       root: folder,
@@ -106,21 +105,20 @@ async function addClient(app: FastifyInstance, options: ClientOptions): Promise<
 
 export const client = fp(addClient);
 
-/** Longer than any address that a person or a router of ours makes. */
+/** Longer than any address of the client's router. */
 const MAX_PATH = 2_000;
 
-/** What hides something in a path: dot files and `..`, and slashes, backslashes and NUL written as `%xx`. */
+/** Dot files and `..`, and encoded slashes, backslashes and NUL. */
 const HOSTILE = /(^|\/)\.|\\|%2f|%5c|%00/i;
 
 /**
- * Whether an address is for the client's router: it is asked for as a page, names no file and is not the API's.
+ * Whether an address is for the client's router: a browser asks for a page, and it is neither a file nor the API.
  *
  * @throws ProblemError `uri-too-long`
  */
 function isPage(request: FastifyRequest): boolean {
   const path = (request.params as { '*': string })['*'];
-  if (path.length > MAX_PATH)
-    throw new ProblemError('uri-too-long', 'No address here is as long as this one.');
+  if (path.length > MAX_PATH) throw new ProblemError('uri-too-long', 'The address is too long.');
   if (path === 'api' || path.startsWith('api/') || extname(path) !== '') return false;
   if (HOSTILE.test(path) || HOSTILE.test(request.url.split('?', 1)[0] as string)) return false;
   return request.headers.accept?.includes('text/html') ?? false;
@@ -142,7 +140,7 @@ async function listFiles(folder: string): Promise<File[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const paths = new Set(
     entries
-      // Source maps tell a stranger the sources; a dot file was never meant to be served.
+      // Source maps show the sources; dot files are not for clients.
       .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && !entry.name.endsWith('.map'))
       .map((entry) => join(entry.parentPath, entry.name)),
   );
@@ -163,15 +161,15 @@ async function listFiles(folder: string): Promise<File[]> {
   );
 }
 
-/** Small files first into memory, so that it is the largest that are streamed. The page is always in memory. */
-async function sortFiles(files: File[], largest: number, most: number) {
+/** Sorts small files into memory and streams the largest. The page is always in memory. */
+async function sortFiles(files: File[], maxFileBytes: number, maxTotalBytes: number) {
   const inMemory: File[] = [];
   const onDisk: File[] = [];
   let total = 0;
   for (const file of files.toSorted((a, b) => a.size - b.size)) {
-    // Compressed forms are smaller together than what they were made of.
+    // All compressed forms together are smaller than the file.
     total += file.encoded.length > 0 ? 2 * file.size : file.size;
-    const fits = file.size <= largest && total <= most;
+    const fits = file.size <= maxFileBytes && total <= maxTotalBytes;
     (fits || file.url === '/index.html' ? inMemory : onDisk).push(file);
   }
   return { inMemory, onDisk };

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../lib/problem.ts';
 
-/** The content encodings that files are kept in, with the ending of the file that holds each. */
+/** Content encodings, and the file name ending of each. */
 export const ENCODINGS = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
 export type Encoding = keyof typeof ENCODINGS;
 
@@ -14,12 +14,12 @@ export interface Form {
   unchanged: Record<string, string>;
 }
 
-/** Something that does not change while the process lives, ready to be sent. */
+/** Content that does not change while the process lives. */
 export interface Resource {
   identity: Form;
   /** Smallest first. */
   encoded: readonly (readonly [Encoding, Form])[];
-  /** Milliseconds of the whole second in which it was last modified; undefined where nobody knows. */
+  /** When it was last modified, in milliseconds, rounded down to a second; undefined if unknown. */
   modifiedMs: number | undefined;
 }
 
@@ -27,13 +27,13 @@ export interface ResourceParts {
   body: Buffer;
   type: string;
   cacheControl: string;
-  /** Stands for the content in the entity tags; each encoding gets a tag of its own. */
+  /** Of the content, for entity tags; each encoding has its own tag. */
   hash: string;
   encoded?: Partial<Record<Encoding, Buffer>>;
   modified?: Date | undefined;
 }
 
-/** Makes everything ready that does not depend on the request. */
+/** Prepares everything that does not depend on the request. */
 export function makeResource({
   body,
   type,
@@ -67,10 +67,10 @@ export function makeResource({
   };
 }
 
-/** Answers GET and HEAD of a resource: the smallest form the client takes, a part of it, or that nothing has changed. */
+/** Answers GET and HEAD: with the smallest form that the client accepts, a range, or 304. */
 export function sendResource(resource: Resource, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { headers } = request;
-  // Parts are of the plain bytes: who resumes a download may take another encoding by then.
+  // Ranges are of the plain bytes: a client may resume a download with another encoding.
   const range =
     headers.range === undefined ? undefined : readRange(headers.range, resource, headers['if-range']);
   const form = range === undefined ? chooseForm(resource, headers['accept-encoding']) : resource.identity;
@@ -83,7 +83,7 @@ export function sendResource(resource: Resource, request: FastifyRequest, reply:
   if (range === 'unsatisfiable') {
     throw new ProblemError(
       'range-not-satisfiable',
-      `There are ${length} bytes here, and the range has none of them.`,
+      `The range is not within the ${length} bytes of this file.`,
       {
         headers: { 'content-range': `bytes */${length}` },
       },
@@ -100,11 +100,11 @@ export function sendResource(resource: Resource, request: FastifyRequest, reply:
     .send(form.body.subarray(first, last + 1));
 }
 
-/** Clients send few different values, so each is read once; the number kept is bounded, because strangers choose them. */
+/** Clients send few different values, so each is parsed once. Bounded, because clients choose them. */
 const accepted = new Map<string, ReadonlySet<string>>();
 const MAX_REMEMBERED = 200;
 
-/** @returns The content codings that `Accept-Encoding` takes (RFC 9110, 12.5.3); those with `q=0` are left out. */
+/** @returns The content codings of an `Accept-Encoding` (RFC 9110, 12.5.3), without those with `q=0`. */
 export function acceptedEncodings(header: string): ReadonlySet<string> {
   const known = accepted.get(header);
   if (known !== undefined) return known;
@@ -122,7 +122,7 @@ export function acceptedEncodings(header: string): ReadonlySet<string> {
   return taken;
 }
 
-/** @returns The smallest form that the client takes. */
+/** @returns The smallest form that the client accepts. */
 export function chooseForm({ identity, encoded }: Resource, header: string | undefined): Form {
   if (header === undefined || encoded.length === 0) return identity;
   const taken = acceptedEncodings(header);
@@ -136,7 +136,7 @@ function isUnchanged(
   tags: string | undefined,
   since: string | undefined,
 ): boolean {
-  // A tag knows better than a time, which counts seconds (RFC 9110, 13.2.2).
+  // A tag is more precise than a time in seconds (RFC 9110, 13.2.2).
   if (tags !== undefined) {
     return tags === etag || tags.split(',').some((tag) => ['*', etag, `W/${etag}`].includes(tag.trim()));
   }
@@ -146,8 +146,8 @@ function isUnchanged(
 /**
  * Reads a range of bytes.
  *
- * @returns First and last byte, `unsatisfiable`, or undefined where the whole is to be sent: for several ranges, which
- *   nobody needs of an asset, for what is not a range, and where `If-Range` names what is no longer there.
+ * @returns First and last byte; `unsatisfiable`; or undefined, for the whole: for several ranges, for an invalid one, and when
+ *   `If-Range` does not match.
  */
 function readRange(
   header: string,
