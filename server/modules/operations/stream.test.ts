@@ -239,7 +239,7 @@ it('lets go of a screen that does not read', async () => {
     { timeout: 60_000, interval: 250 },
   );
   expect(server.lines.map(({ msg }) => msg)).toContain(
-    'an event stream was closed: its client reads too slowly',
+    'event stream closed: its client reads too slowly',
   );
 });
 

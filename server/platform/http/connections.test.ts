@@ -30,7 +30,7 @@ async function start(max = 10_000, trusts?: (address: string | undefined) => boo
     serverFactory: () => server,
     forceCloseConnections: true,
     bodyLimit: 8 * 2 ** 20,
-    clientErrorHandler: answerBrokenConnection(() => 'none'),
+    clientErrorHandler: answerBrokenConnection(),
   });
   const alwaysAnswered = new Set(['/live']);
   await app.register(connections, { server, max, alwaysAnswered, lifecycle, ...(trusts ? { trusts } : {}) });

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import {
   diskCheck,
@@ -39,7 +39,7 @@ import { status } from './status.ts';
 import { trustOf } from './trust.ts';
 import { trustedProxies } from './trusted-proxies.ts';
 
-/** What lines of log call the id of a request. */
+/** The name of a request's id in log lines. */
 const ID_LABEL = 'requestId';
 
 export interface PipelineOptions {
@@ -52,11 +52,10 @@ export interface PipelineOptions {
 }
 
 /**
- * The life of a request, from top to bottom: each plugin's first comment says what it adds and why it stands where it stands.
- * `server/app.ts` says which modules and features there are.
+ * The life of a request, from top to bottom. Each plugin's first comment says what it adds and why it stands where it stands;
+ * `server/app.ts` lists the modules and features.
  *
- * @returns The listener that answers every request; the application, to end what the plugins hold; and its schemas, which are
- *   compiled when they are needed, to be compiled ahead of that.
+ * @returns The listener for every request; the application, to be closed; and its schemas, to be compiled ahead of their use.
  */
 export async function createPipeline(
   options: PipelineOptions,
@@ -71,19 +70,16 @@ export async function createPipeline(
     // The port has been open since before this file was loaded.
     serverFactory: () => server,
     loggerInstance: log as FastifyBaseLogger,
-    // One line a request is written by a plugin of ours.
+    // access-log.ts writes one line for each request.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: ID_LABEL }),
     genReqId: requestId,
     trustProxy: config.trustProxy && trusts,
     bodyLimit: config.http.bodyLimitBytes,
-    // Draining answers until the last connection is gone; refusing is the load balancer's to do.
+    // Requests are answered until the last connection is gone; the load balancer sends them elsewhere.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (error, request, reply) => sendEarlyError(error, request as never, reply as never),
-    clientErrorHandler: answerBrokenConnection(
-      () => requestId({ headers: {} } as IncomingMessage),
-      (status, socket) => observeBroken(app, status, socket),
-    ),
+    clientErrorHandler: answerBrokenConnection((status, socket) => observeBroken(app, status, socket)),
   });
   const schemas = new SchemaCompilers();
   app.setValidatorCompiler(schemas.validator);
@@ -129,7 +125,7 @@ export async function createPipeline(
     clientFolder: 'folder' in clientFrom ? clientFrom.folder : undefined,
   });
 
-  // Answered in every state.
+  // Routes that are answered in every state.
   await app.register(probes, probeSources);
   await app.register(rateLimit, {
     ...config.rateLimit,
@@ -145,7 +141,7 @@ export async function createPipeline(
     if (routesInEveryState) await app.register((scope) => routesInEveryState.call(part, scope, parts));
   }
 
-  // The API: held while starting, refused quickly while the database is away.
+  // The features: refused while overloaded, held while starting.
   await app.register(async (api) => {
     api.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store');
@@ -162,7 +158,7 @@ export async function createPipeline(
     }
   });
 
-  // The client, for whatever is left.
+  // The client, for everything else.
   if ('folder' in clientFrom) await app.register(client, clientFrom);
   else await clientFrom.serve(app);
 

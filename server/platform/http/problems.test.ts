@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fastifyCompress from '@fastify/compress';
@@ -29,7 +29,7 @@ beforeAll(async () => {
     bodyLimit: 1_000,
     routerOptions: { maxParamLength: 20 },
     frameworkErrors: (error, request, reply) => sendEarlyError(error, request as never, reply as never),
-    clientErrorHandler: answerBrokenConnection(() => requestId({ headers: {} } as IncomingMessage)),
+    clientErrorHandler: answerBrokenConnection(),
   });
   const compilers = new SchemaCompilers();
   app.setValidatorCompiler(compilers.validator);

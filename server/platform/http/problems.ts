@@ -4,6 +4,7 @@
  *
  * It stands before the routes, because an error handler applies to routes that are registered after it.
  */
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type {
   ConnectionError,
@@ -25,6 +26,7 @@ import {
 } from '../lib/problem.ts';
 import { logAccess } from './access-log.ts';
 import { observeEarly } from './metrics.ts';
+import { REQUEST_ID_HEADER } from './request-context.ts';
 import type {} from './security-headers.ts';
 
 /** The kind of each of Fastify's own errors, and its detail for a person. */
@@ -70,7 +72,7 @@ export const problems = fp(async (app: FastifyInstance) => {
 
 /** Answers errors from before routing (Fastify's `frameworkErrors`): no hook has run, and none will. */
 export function sendEarlyError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  reply.headers({ ...reply.server.securityHeaders, 'x-request-id': request.id });
+  reply.headers({ ...reply.server.securityHeaders, [REQUEST_ID_HEADER]: request.id });
   reply.raw.once('finish', () => {
     logAccess(request, reply);
     observeEarly(request, reply);
@@ -212,26 +214,22 @@ const CONNECTION: Record<string, ProblemKind> = {
  * Answers what is not a request, or came too slowly (Fastify's `clientErrorHandler`), and closes the connection without
  * waiting for the client.
  *
- * @param newId Makes the request id: there is no request to take one from.
  * @param onAnswer Called with each answer.
  */
-export function answerBrokenConnection(
-  newId: () => string,
-  onAnswer: (status: number, socket: Socket) => void = () => {},
-) {
+export function answerBrokenConnection(onAnswer: (status: number, socket: Socket) => void = () => {}) {
   return (error: ConnectionError, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
       socket.destroy();
       return;
     }
     const kind = CONNECTION[error.code] ?? 'bad-request';
-    const requestId = newId();
+    const requestId = randomUUID();
     const document = problemDocument(kind, undefined, { instance: '', requestId });
     const body = JSON.stringify(document);
     onAnswer(document.status, socket);
     socket.write(
       `HTTP/1.1 ${document.status} ${document.title}\r\nConnection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n` +
-        `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +
+        `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\n${REQUEST_ID_HEADER}: ${requestId}\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
     // `end` alone would leave it open until the client ends it too, and would serve what the client completes.

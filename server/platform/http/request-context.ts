@@ -21,6 +21,8 @@ export interface Trace {
   flags: string;
 }
 
+/** The header that carries a request's id, in and out. */
+export const REQUEST_ID_HEADER = 'x-request-id';
 /** Nothing that could break a log line, a header or a shell. */
 const REQUEST_ID = /^[\w.:+/=-]{8,128}$/;
 const TRACEPARENT =
@@ -30,7 +32,7 @@ const LENGTH_OF_VERSION_00 = 55;
 
 /** The id of a request: the caller's `X-Request-Id` when it is well-formed, else a new one. */
 export function requestId(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
+  const given = request.headers[REQUEST_ID_HEADER];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
@@ -49,15 +51,15 @@ export function readTraceparent(header: string | undefined): Trace | undefined {
  */
 export function outgoingHeaders(request: FastifyRequest): Record<string, string> {
   const { trace } = request;
-  if (trace === undefined) return { 'x-request-id': request.id };
+  if (trace === undefined) return { [REQUEST_ID_HEADER]: request.id };
   const traceparent = `00-${trace.traceId}-${randomBytes(8).toString('hex')}-${trace.flags}`;
-  return { 'x-request-id': request.id, traceparent };
+  return { [REQUEST_ID_HEADER]: request.id, traceparent };
 }
 
 export const requestContext = fp(async (app) => {
   app.decorateRequest('trace', undefined);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
+    reply.header(REQUEST_ID_HEADER, request.id);
     const { traceparent } = request.headers;
     if (typeof traceparent === 'string') request.trace = readTraceparent(traceparent);
     done();

@@ -15,11 +15,11 @@ import type { Lifecycle } from '../../health/lifecycle.ts';
 import { pathOf } from '../../lib/problem.ts';
 import { hotReloadGuard, PING, viteGuard } from './vite-guard.ts';
 
-/** What the client is made of; Vite reads nothing else. */
+/** The folders that Vite may read. */
 const CLIENT_FOLDERS = ['client', 'contracts', 'node_modules'];
-/** Requests in flight get this long when the server restarts, in milliseconds; streams would have no end. */
+/** When the server restarts, requests in flight have this long to end; streams would never end. In milliseconds. */
 const RESTART_GRACE_MS = 250;
-/** A ping is answered by its opening; a client that does not close it gets this long, in milliseconds. */
+/** Opening a ping answers it; a client has this long to close it, in milliseconds. */
 const PING_MS = 1_000;
 
 export interface ViteDevOptions {
@@ -35,7 +35,7 @@ export interface ViteDevOptions {
 export async function viteDev(app: FastifyInstance, options: ViteDevOptions): Promise<void> {
   const { root, server, hosts, lifecycle } = options;
   const { createServer } = await import('vite');
-  // Never listens: it passes on those requests for hot reload that were let in.
+  // Never listens: it hands accepted hot reload requests to Vite.
   const hotReload = createHttpServer();
   const folders = CLIENT_FOLDERS.map((folder) => join(root, folder));
   const vite = await createServer({
@@ -46,11 +46,11 @@ export async function viteDev(app: FastifyInstance, options: ViteDevOptions): Pr
       middlewareMode: true,
       ws: { server: hotReload },
       allowedHosts: hosts.map((host) => host.replace(/^\*\./, '.')),
-      // Pages of other origins have nothing to read here.
+      // Pages of other origins may read nothing here.
       cors: false,
-      // Any page of ours could write to this terminal, which coding agents read.
+      // Otherwise any page could write to this terminal, which coding agents read.
       forwardConsole: false,
-      // Packages may lie elsewhere, behind a link.
+      // Packages may be behind a symbolic link.
       fs: { strict: true, allow: folders.flatMap((folder) => [folder, realpathSync(folder)]) },
     },
   });
@@ -61,7 +61,7 @@ export async function viteDev(app: FastifyInstance, options: ViteDevOptions): Pr
   app.get('/*', { config: { access: 'public', quiet: true } }, async (request, reply) => {
     if (mayAnswer(request.url)) {
       reply.hijack();
-      // Vite answers past Fastify, so what the plugins have added is handed on.
+      // Vite answers without Fastify: the plugins' headers are handed on.
       for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '');
       vite.middlewares(request.raw, reply.raw, () => {
         const text = 'Vite could not answer this. If the file exists, the terminal says why.\n';
@@ -74,26 +74,26 @@ export async function viteDev(app: FastifyInstance, options: ViteDevOptions): Pr
       request.headers.accept?.includes('text/html') && !/^\/(api|@|__)/.test(path) && !/\.\w+$/.test(path);
     if (!isPage) return reply.callNotFound();
     const html = await readFile(join(vite.config.root, 'index.html'), 'utf8');
-    // Always the same address: Vite keeps something for each one it is told of.
+    // Always the same address: Vite keeps state for each.
     const page = await vite.transformIndexHtml('/index.html', html);
     return reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(page);
   });
 }
 
-/** Passes requests for hot reload on to Vite. A drain does not wait for these connections, nor for streams. */
+/** Hands hot reload requests to Vite. A drain does not wait for their connections, nor for streams. */
 function acceptHotReload(
   server: Server,
   hotReload: Server,
   hosts: readonly string[],
   lifecycle: Lifecycle,
 ): void {
-  const isLetIn = hotReloadGuard(hosts);
+  const isAccepted = hotReloadGuard(hosts);
   const open = new Set<Duplex>();
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    if (pathOf(request.url ?? '') !== '/' || !isLetIn(request)) {
+    if (pathOf(request.url ?? '') !== '/' || !isAccepted(request)) {
       const answer = 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
-      // The server's time-outs end here: a client that does not close would keep its connection.
+      // No time-out of the server applies any more.
       socket.end(answer, () => socket.destroy());
       return;
     }
@@ -112,7 +112,7 @@ function acceptHotReload(
   });
 }
 
-/** What Vite has to say, as lines of our log: one form, and in the order in which things happen. */
+/** Vite's messages as log lines. */
 function viteLogger(log: FastifyBaseLogger): ViteLogger {
   const warned = new Set<string>();
   const errors = new WeakSet<object>();

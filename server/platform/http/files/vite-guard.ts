@@ -1,6 +1,6 @@
 /**
- * What the development server asks Vite for. Vite checks files by itself; this is the second lock, and it names what is
- * open instead of what is closed: Vite's own modules, and files of the folders that the client is made of.
+ * Which requests Vite may answer in development: for its own modules, and for files in the client's folders. Vite checks files
+ * itself with a list of what is forbidden; this is a second check, with a list of what is allowed.
  */
 
 import { realpathSync, statSync } from 'node:fs';
@@ -8,18 +8,15 @@ import type { IncomingMessage } from 'node:http';
 import { join, relative, sep } from 'node:path';
 import { hasOneHost, hostMatcher } from '../allowed-hosts.ts';
 
-/** Modules that plugins make up, and for which no file is read. */
-const MADE_UP = /^\/(@vite\/(client|env)|@react-refresh|@id\/__x00__[^/].*)$/;
-/**
- * An address that can be read in one way only, once it is decoded as Vite decodes it: no second encoding, no backslash,
- * and no path in its query.
- */
+/** Virtual modules, for which no file is read. */
+const VIRTUAL = /^\/(@vite\/(client|env)|@react-refresh|@id\/__x00__[^/].*)$/;
+/** An address with one meaning only, decoded as Vite does: no second encoding, no backslash, no path in its query. */
 const UNAMBIGUOUS = /^\/(?!\/)[^?#\\%\p{Cc}]*(\?[^/?#\\%\p{Cc}]*)?$/u;
 const UPWARDS = /\/\.{1,2}(\/|$)/;
 const FILE_SYSTEM = '/@fs/';
-/** Asks whether the server is back. */
+/** The protocol of Vite's client for asking whether the server is back. */
 export const PING = 'vite-ping';
-/** What Vite's client speaks; Vite leaves all others without an answer. */
+/** The protocols of Vite's client; Vite does not answer others. */
 const HOT_RELOAD = ['vite-hmr', PING];
 
 /**
@@ -31,13 +28,13 @@ export function viteGuard(root: string, folders: readonly string[]): (url: strin
   const open = [...new Set(folders.flatMap((folder) => [folder, realPath(folder) ?? folder]))];
   const mayRead = (file: string) => {
     const real = realPath(file);
-    // Vite writes the packages that it has prepared while the browser asks for them.
+    // Vite may still be writing the packages that it prepares.
     return isOpen(file, open) && (real === undefined || isOpen(real, open));
   };
   return (url) => {
     const path = decoded(url);
     if (path === undefined) return false;
-    if (MADE_UP.test(path)) return true;
+    if (VIRTUAL.test(path)) return true;
     if (path.startsWith(FILE_SYSTEM)) {
       return mayRead(path.slice(process.platform === 'win32' ? FILE_SYSTEM.length : FILE_SYSTEM.length - 1));
     }
@@ -46,23 +43,23 @@ export function viteGuard(root: string, folders: readonly string[]): (url: strin
 }
 
 /**
- * Whether a request for the socket of hot reload comes from a page under one of our names. Browsers always say where a
- * page comes from; that it is our own page is then shown by Vite's token, which no other origin can read.
+ * Browsers always send a page's origin. Vite's token, which no other origin can read, then shows that it is our page.
  *
  * @param hosts As in `ALLOWED_HOSTS`.
+ * @returns Whether a request for the hot reload socket comes from a page under one of these hosts.
  */
 export function hotReloadGuard(hosts: readonly string[]): (request: IncomingMessage) => boolean {
   const isAllowed = hostMatcher(hosts);
   return (request) => {
     const { host = '', origin, 'sec-websocket-protocol': protocol = '' } = request.headers;
     const isOurs = isAllowed(host.replace(/:\d*$/, '')) && hasOneHost(request);
-    // A ping has no token, so that its page is known by its name alone.
+    // A ping has no token.
     const from = origin === undefined ? undefined : URL.parse(origin)?.hostname;
     return isOurs && from !== undefined && isAllowed(from) && HOT_RELOAD.includes(protocol);
   };
 }
 
-/** The path of an address, or nothing where it can be read in more than one way. */
+/** @returns The path of an address; undefined if it is ambiguous. */
 function decoded(url: string): string | undefined {
   try {
     const text = decodeURI(url);
@@ -73,7 +70,7 @@ function decoded(url: string): string | undefined {
   }
 }
 
-/** Of what begins with a dot, only the packages that Vite has prepared for the browser are open. */
+/** Of dot folders, only the packages that Vite has prepared are open. */
 function isOpen(file: string, folders: readonly string[]): boolean {
   return folders.some((folder) => {
     const inside = relative(folder, file).split(sep).join('/');
