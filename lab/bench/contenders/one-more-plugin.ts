@@ -100,6 +100,11 @@ export const SHARES: readonly Share[] = [
       app.register(securityHeaders, { hsts: 'max-age=31536000', fromVite: false, inReplitWorkspace: false }),
   },
   {
+    name: 'cors, with an origin listed',
+    why: 'only where `CORS_ORIGINS` is set',
+    add: (app) => app.register(cors, { origins: ['https://app.example.com'] }),
+  },
+  {
     name: 'problems, json-bodies, cross-site-writes, access, compression',
     why: 'each looks at routes as they are registered: a read of a public route pays nothing',
     async add(app) {
@@ -114,11 +119,6 @@ export const SHARES: readonly Share[] = [
     name: 'trusted-proxies',
     why: 'says once why all visitors share one limit',
     add: (app) => app.register(trustedProxies, { ranges: false, trusts: () => false }),
-  },
-  {
-    name: 'cors, with an origin listed',
-    why: 'only where `CORS_ORIGINS` is set',
-    add: (app) => app.register(cors, { origins: ['https://app.example.com'] }),
   },
   {
     name: 'rate-limit',

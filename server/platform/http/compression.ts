@@ -53,7 +53,7 @@ function isWorthIt(payload: unknown): boolean {
 
 /**
  * Loads `@fastify/compress` for the first large answer: at start it would take 5.5 MB of every process
- * (docs/decisions/0010-asked-once-loaded-late.md). Registered on an application of its own, it adds its hook to a route.
+ * (docs/decisions/0026-packages-as-documented.md). Registered on an application of its own, it adds its hook to a route.
  */
 async function load(): Promise<Compress> {
   const [{ default: plugin }, { default: Fastify }] = await Promise.all([
