@@ -35,7 +35,7 @@ describe('HealthChecks', () => {
     expect(await checks.read()).toMatchObject({ database: { status: 'passing', required: true } });
   });
 
-  it('takes a look at what is known that fails for nothing known, and says so', async () => {
+  it('keeps the last result where `known` fails, and reports the error', async () => {
     const faults: unknown[][] = [];
     const checks = new HealthChecks((...fault) => faults.push(fault));
     const fault = new Error('the look failed');
@@ -75,7 +75,7 @@ describe('HealthChecks', () => {
     expect(check.runs).toBe(2);
   });
 
-  it('turns a passing check after two failures in a row, and looks at a failing one every second', async () => {
+  it('fails a passing check after two failures in a row, and runs a failing one every second', async () => {
     const checks = new HealthChecks();
     const check = scripted(checks);
     await checks.read();
@@ -94,7 +94,7 @@ describe('HealthChecks', () => {
     expect(await checks.read()).toMatchObject({ database: { status: 'passing' } });
   });
 
-  it('one failure between passes does not turn it', async () => {
+  it('keeps passing after a single failure', async () => {
     const checks = new HealthChecks();
     const check = scripted(checks);
     await checks.read();
@@ -138,7 +138,7 @@ describe('HealthChecks', () => {
     expect(Date.now() - began).toBe(1_000);
   });
 
-  it('has one flight at a time', async () => {
+  it('runs a check once at a time', async () => {
     const checks = new HealthChecks();
     let runs = 0;
     checks.register({
@@ -174,7 +174,7 @@ describe('HealthChecks', () => {
     expect(aborted).toBe(true);
   });
 
-  it('shows a stranger no foreign error text, and tells the log all of it', async () => {
+  it('publishes no foreign error, and logs all of it', async () => {
     const faults: unknown[] = [];
     const checks = new HealthChecks((_name, error) => faults.push(error));
     checks.register({
@@ -188,7 +188,7 @@ describe('HealthChecks', () => {
     expect(String(faults[0])).toContain('10.0.0.7');
   });
 
-  it('reads the required ones alone when asked to', async () => {
+  it('can read the required ones alone', async () => {
     const checks = new HealthChecks();
     scripted(checks);
     checks.register({

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Lifecycle, type Transition } from './lifecycle.ts';
 
 describe('Lifecycle', () => {
-  it('moves from starting to stopped and tells each transition once, with how long the state lasted', () => {
+  it('moves from starting to stopped and reports each transition once, with how long the state lasted', () => {
     const lifecycle = new Lifecycle([]);
     const seen: Transition[] = [];
     lifecycle.onTransition((transition) => seen.push(transition));
@@ -61,11 +61,11 @@ describe('Lifecycle', () => {
     ]);
   });
 
-  it('knows no step that was not declared', async () => {
+  it('refuses a step that was not declared', async () => {
     await expect(new Lifecycle(['port']).step('prot', () => {})).rejects.toThrow("'prot' is not a declared");
   });
 
-  it('wakes who waits for a question, a second later at the earliest', async () => {
+  it('resolves nextQuestion with a question, one second later at the earliest', async () => {
     const lifecycle = new Lifecycle([]);
     const began = performance.now();
     const waited = lifecycle.nextQuestion(new AbortController().signal);

@@ -21,7 +21,7 @@ const broken = () => {
   throw new CheckFailure('it cannot be reached');
 };
 
-it('/live says who lives and since when, and nothing else', () => {
+it('/live has the process id and uptime, and nothing else', () => {
   expect(live()).toEqual({ status: 200, body: { alive: true, timestamp, pid: process.pid, uptime: number } });
 });
 
@@ -44,7 +44,7 @@ describe('/startup', () => {
 });
 
 describe('/ready', () => {
-  it('is 200 with just the fact when all is well, or merely degraded', async () => {
+  it('is 200 while checks pass or are degraded', async () => {
     for (const of of [sources('ready'), withCheck(sources('ready'), false, broken)]) {
       expect(await ready(of)).toEqual({ status: 200, body: { ready: true, timestamp } });
     }
@@ -61,7 +61,7 @@ describe('/ready', () => {
     });
   });
 
-  it('gives the reason of the start-up that cannot go on', async () => {
+  it('gives the reason why start-up is blocked', async () => {
     const of = sources('migrating');
     of.lifecycle.problem = '2 migrations are pending';
     expect((await ready(of)).body.error).toBe('2 migrations are pending');
@@ -74,7 +74,7 @@ describe('/ready', () => {
     });
   });
 
-  it('is 503 when the process is told to stop while a check is awaited', async () => {
+  it('is 503 where draining begins while a check is awaited', async () => {
     const of = sources('ready');
     withCheck(of, true, () => {
       of.lifecycle.to('draining');

@@ -5,7 +5,7 @@ import { HealthChecks } from './health-checks.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { probeListener } from './probe-listener.ts';
 
-it('answers 503 where a probe fails, and tells no stranger why', async () => {
+it('answers 503 where a probe fails, without the reason', async () => {
   const checks = new HealthChecks();
   checks.read = () => Promise.reject(new Error('a secret'));
   const lifecycle = new Lifecycle(['port']);

@@ -52,7 +52,7 @@ describe('memory', () => {
 });
 
 describe('the event loop', () => {
-  it('is degraded when it had no pause, and recovers', async () => {
+  it('is degraded when it was always busy, and recovers', async () => {
     const check = eventLoopCheck(0.9);
     // Long beside the pause below, which a busy machine makes longer.
     const until = performance.now() + 2_000;
@@ -93,7 +93,7 @@ describe('the disk', () => {
     expect(await run(diskCheck('/'))).toMatchObject({ degraded: expect.stringMatching(/^10 %/) });
   });
 
-  it('says so as an error under 10 %, and still lets traffic in', async () => {
+  it('fails under 10 %, and leaves the process ready', async () => {
     withFree(99);
     await expect(run(diskCheck('/'))).rejects.toThrow(CheckFailure);
     const checks = new HealthChecks();
@@ -134,7 +134,7 @@ describe('the disk', () => {
 describe('the system', () => {
   const MACHINE = { cpus: 2, load: 0.5, memoryTotal: 2_000, memoryAvailable: 1_000, uptime: 60 };
 
-  it('tells of CPU, memory and uptime', () => {
+  it('shows CPU, memory and uptime', () => {
     expect(run(systemCheck(() => MACHINE))).toEqual({
       details: {
         cpus: 2,
@@ -148,7 +148,7 @@ describe('the system', () => {
     expect(run(systemCheck())).toMatchObject({ details: { cpus: expect.any(Number) } });
   });
 
-  it('is degraded when hardly any memory of the machine is left, whoever has it', () => {
+  it('is degraded when little memory of the machine is left, whichever process uses it', () => {
     expect(run(systemCheck(() => ({ ...MACHINE, memoryAvailable: 90 })))).toMatchObject({
       degraded: '5 % of the memory of the machine is available',
       details: { memoryAvailableBytes: 90 },
@@ -183,7 +183,7 @@ describe('another service', () => {
     await expect(run(httpCheck({ name: 'mail', url }))).rejects.toThrow(`it answers with ${status}`);
   });
 
-  it('fails when nothing listens, and says nothing of where', async () => {
+  it('fails when nothing listens, without its address', async () => {
     const closed = `http://user:hunter2@127.0.0.1:${await freePort()}/path`;
     for (const where of [closed, 'http://no-such-host.invalid/']) {
       const checks = new HealthChecks();
@@ -204,7 +204,7 @@ describe('another service', () => {
 });
 
 describe.skipIf(process.platform !== 'linux')('open files', () => {
-  it('pass far below the limit and where nobody knows it, and are degraded near it', async () => {
+  it('pass far below the limit and where it is unknown, and are degraded near it', async () => {
     expect(await run(openFilesCheck(1_000_000))).toBeUndefined();
     expect(await run(openFilesCheck(null))).toBeUndefined();
     expect(await run(openFilesCheck(5))).toEqual({

@@ -42,7 +42,7 @@ afterAll(async () => {
 const open = () => connect((server.address() as AddressInfo).port, '127.0.0.1');
 const gone = () => lines.filter(({ msg }) => msg === 'the client disconnected');
 
-it('says of a client that left before its answer, once, without its query', async () => {
+it('logs a client that disconnected before its answer once, without its query', async () => {
   const socket = open();
   const arrival = new Promise<void>((resolve) => {
     arrived = resolve;
@@ -55,7 +55,7 @@ it('says of a client that left before its answer, once, without its query', asyn
   expect(JSON.stringify(lines)).not.toContain('a-secret');
 });
 
-it('says nothing of one that left with its answer', async () => {
+it('logs nothing of a client that disconnected after its answer', async () => {
   const before = gone().length;
   const socket = open();
   socket.write('GET /quick HTTP/1.1\r\nHost: a\r\n\r\n');

@@ -47,26 +47,26 @@ it.each(['br', 'zstd', 'gzip'] as const)(
   },
 );
 
-it('the tag of a compressed answer is weak, and strong for the same as it is', async () => {
+it('the tag of a compressed answer is weak, and strong otherwise', async () => {
   expect((await get('/large')).headers.etag).toBe('W/"3"');
   expect((await get('/large', {})).headers.etag).toBe('"3"');
 });
 
-describe('as they are stay', () => {
+describe('are not compressed:', () => {
   it.each([
     ['small answers', '/small', 'gzip'],
-    ['answers of routes that did not ask', '/unasked', 'gzip'],
+    ['answers of routes that do not ask for it', '/unasked', 'gzip'],
     ['event streams', '/events', 'gzip'],
     ['pictures', '/image', 'gzip'],
-    ['answers for who takes nothing else', '/large', 'identity'],
-    ['answers for who refuses what there is', '/large', 'gzip;q=0, br;q=0'],
-    ['answers for who writes nonsense', '/large', ';;,q=br'],
+    ['answers to clients that accept identity alone', '/large', 'identity'],
+    ['answers to clients that refuse every encoding', '/large', 'gzip;q=0, br;q=0'],
+    ['answers to clients with a malformed header', '/large', ';;,q=br'],
     ['answers without a body', '/empty', 'gzip'],
   ])('%s', async (_what, url, taken) => {
     expect((await get(url, { 'accept-encoding': taken })).headers).not.toHaveProperty('content-encoding');
   });
 
-  it('answers to who says so', async () => {
+  it('answers to requests with x-no-compression', async () => {
     const answer = await get('/large', { 'accept-encoding': 'gzip', 'x-no-compression': '1' });
     expect(answer.headers).not.toHaveProperty('content-encoding');
     expect(answer.body).toBe(TEXT);

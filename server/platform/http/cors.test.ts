@@ -32,7 +32,7 @@ const corsOf = (headers: Record<string, unknown>) =>
 const preflight = (origin: string) => ({ origin, 'access-control-request-method': 'PATCH' });
 
 describe.each(ORIGINS)('a page of %s', (origin) => {
-  it('may read answers, errors and what stands in their headers', async () => {
+  it('may read answers, errors and their headers', async () => {
     for (const url of ['/api/things', '/api/nothing']) {
       const { headers } = await app.inject({ url, headers: { origin } });
       expect(corsOf(headers)).toEqual({
@@ -45,7 +45,7 @@ describe.each(ORIGINS)('a page of %s', (origin) => {
     }
   });
 
-  it('may ask beforehand, and remember the answer', async () => {
+  it('may send a preflight, and cache the answer', async () => {
     const answer = await app.inject({ method: 'OPTIONS', url: '/api/things', headers: preflight(origin) });
     expect([answer.statusCode, answer.body]).toEqual([204, '']);
     const { headers } = answer;
@@ -54,7 +54,7 @@ describe.each(ORIGINS)('a page of %s', (origin) => {
     expect(headers['access-control-max-age']).toBe('7200');
   });
 
-  it('is told what @fastify/cors would tell it on each request', async () => {
+  it('gets what a plain registration of @fastify/cors answers', async () => {
     const theirs = Fastify();
     await theirs.register(fastifyCors, { ...CORS, origin: [...ORIGINS] });
     theirs.get('/api/things', async () => []);
@@ -92,7 +92,7 @@ it('grants nothing outside the API, and sends nothing without CORS_ORIGINS', asy
   expect(corsOf((await closed.inject({ url: '/api/things', headers })).headers)).toEqual({});
 });
 
-describe('what operators may, of the whole application', () => {
+describe('operators’ routes, in the whole application', () => {
   const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
   const SESSION = '/api/operations/session';
   const origin = 'https://pages.example.com';
@@ -146,13 +146,13 @@ describe('what operators may, of the whole application', () => {
     ['POST', SESSION],
     ['DELETE', SESSION],
     ['DELETE', '/api/monitoring/stock/7'],
-  ])('nor is its preflight for %s %s answered', async (method, url) => {
+  ])('a preflight for %s %s is refused', async (method, url) => {
     const headers = { origin, 'access-control-request-method': method };
     const answer = await server.app.inject({ method: 'OPTIONS', url, headers });
     expect([answer.statusCode >= 400, granted(answer.headers)]).toEqual([true, []]);
   });
 
-  it('nor can it write with the operator’s cookie, as the operator’s own page can', async () => {
+  it('a page of a listed origin cannot write with the operator’s cookie, as the operator’s own page can', async () => {
     const write = (origin: string) =>
       server.app.inject({
         method: 'PUT',
@@ -167,7 +167,7 @@ describe('what operators may, of the whole application', () => {
     expect(out.statusCode).toBe(403);
   });
 
-  it('while it reads and writes what is for everybody', async () => {
+  it('a page of a listed origin reads and writes public routes', async () => {
     const read = await server.app.inject({ url: '/api/shop', headers: { origin } });
     expect(read.headers['access-control-allow-origin']).toBe(origin);
     const headers = { origin, 'access-control-request-method': 'PATCH' };

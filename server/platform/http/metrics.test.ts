@@ -129,7 +129,7 @@ test(`counts ${COUNT} requests of every kind once each`, { timeout: 600_000 }, a
   }
 });
 
-test('counts what was not even a request', async () => {
+test('counts malformed requests', async () => {
   const before = await counted({ route: 'unknown', method: 'other', status: '400' });
   for (let index = 0; index < 5; index++) await sendRaw(url, ['not http\r\n\r\n']);
   expect(await counted({ route: 'unknown', method: 'other', status: '400' })).toBe(before + 5);
@@ -144,7 +144,7 @@ test('counts what was not even a request', async () => {
   expect(await counted({ status: '417' })).toBe(1);
 });
 
-test('counts clients that leave before their answer, and those that leave in the middle of their body', async () => {
+test('counts clients that disconnect before their answer, and in the middle of their body', async () => {
   const route = '/api/held';
   const head = `POST ${route} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n`;
   const body = JSON.stringify({ comment: 'deployment' });
@@ -170,7 +170,7 @@ test('counts clients that leave before their answer, and those that leave in the
   expect(await counted()).toBe(before + 2);
 });
 
-test('tells unknown addresses and methods apart from known ones, and not from one another', async () => {
+test('has one label for all unknown addresses, and one for all unknown methods', async () => {
   for (let index = 0; index < 300; index++) {
     const method = ['GET', 'POST', 'PROPFIND', 'REPORT', 'PURGE', 'MKCOL'][index % 6];
     await ask(`/${random(1e12).toString(36)}/${index}.php?x=${index}`, method);
@@ -186,7 +186,7 @@ test('tells unknown addresses and methods apart from known ones, and not from on
   expect(series.length).toBeLessThan(3_000);
 });
 
-test('never has more than 3,000 series, whatever comes', async () => {
+test('never has more than 3,000 series', async () => {
   const { observations } = server.app;
   for (let index = 0; index < 5_000; index++) {
     const route = observations.routes.of(['GET', 'POST', 'X'][index % 3] as string, `/route/${index % 100}`);
@@ -197,7 +197,7 @@ test('never has more than 3,000 series, whatever comes', async () => {
   expect(await counted({ route: 'other' })).toBeGreaterThan(0);
 });
 
-test('has what is needed, by names that promtool finds nothing wrong with', async (context) => {
+test('has the metrics that dashboards need, and promtool finds no fault', async (context) => {
   await ask('/api/status');
   await server.database.pool.query('select 1');
   const names = new Set((await scraped()).map(({ name }) => name));
@@ -230,7 +230,7 @@ test('has what is needed, by names that promtool finds nothing wrong with', asyn
   expect(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })).toBe('');
 });
 
-test('buckets and sum of a series fit its count', async () => {
+test('has buckets and a sum that match the count', async () => {
   const series = await scraped();
   const of = (name: string) =>
     series.filter(({ name: one, labels }) => one === `${DURATION}_${name}` && labels.route === '/live');

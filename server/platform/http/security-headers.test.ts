@@ -37,7 +37,7 @@ describe.each([
   });
 });
 
-it('let nothing inline run in production, and nobody frame it', async () => {
+it('forbid inline code and framing in production', async () => {
   const headers = await ours({});
   expect(headers['content-security-policy']).toMatch(
     /^default-src 'none';script-src 'self';.*frame-ancestors 'none'$/,
@@ -56,7 +56,7 @@ it('let nothing inline run in production, and nobody frame it', async () => {
   expect(headers).not.toHaveProperty('x-powered-by');
 });
 
-it("let Replit's editor frame its workspace's preview, and nobody else", async () => {
+it("allow Replit's editor alone to frame the preview of a workspace", async () => {
   const headers = await ours({ inReplitWorkspace: true });
   expect(headers['content-security-policy']).toContain(
     "frame-ancestors 'self' https://replit.com https://*.replit.com https://*.replit.dev",
@@ -69,8 +69,8 @@ describe('HSTS', () => {
   it.each([
     ['over TLS, as a trusted proxy says', HSTS, '10.0.0.1', TLS, HSTS],
     ['without TLS', HSTS, '10.0.0.1', {}, undefined],
-    ['where the proxy speaks of HTTP', HSTS, '10.0.0.1', { 'x-forwarded-proto': 'http' }, undefined],
-    ['when a stranger speaks of TLS', HSTS, '203.0.113.9', TLS, undefined],
+    ['where the proxy says HTTP', HSTS, '10.0.0.1', { 'x-forwarded-proto': 'http' }, undefined],
+    ['when an untrusted client claims TLS', HSTS, '203.0.113.9', TLS, undefined],
     ['when it is switched off', false as const, '10.0.0.1', TLS, undefined],
   ])('%s', async (_when, hsts, remoteAddress, headers, expected) => {
     const answer = await ours({ hsts }, { remoteAddress, headers });
@@ -79,6 +79,6 @@ describe('HSTS', () => {
   });
 });
 
-it('stand on what is missing as well', async () => {
+it('are on a 404 as well', async () => {
   expect((await ours({}, { url: '/no' }))['x-content-type-options']).toBe('nosniff');
 });

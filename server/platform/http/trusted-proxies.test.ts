@@ -36,9 +36,9 @@ const xff = (...addresses: string[]) => ({ 'x-forwarded-for': addresses.join(', 
 const PROXY = { TRUST_PROXY: '10.0.0.0/8' };
 const REPLIT = { REPL_ID: 'x', REPLIT_DEPLOYMENT: '1' };
 
-describe('the address that is held to be the client', () => {
+describe('the address of the client', () => {
   it.each<[string, Record<string, string>, string, Record<string, string>, string, number]>([
-    ['trusts nobody by default', {}, PRIVATE, xff(SPOOFED), PRIVATE, 1],
+    ['trusts no proxy by default', {}, PRIVATE, xff(SPOOFED), PRIVATE, 1],
     ['is the peer, where nothing is forwarded', {}, REAL, {}, REAL, 0],
     ['is what a trusted proxy says', PROXY, PRIVATE, xff(REAL), REAL, 0],
     [
@@ -51,9 +51,9 @@ describe('the address that is held to be the client', () => {
     ],
     ['passes over trusted hops only', PROXY, PRIVATE, xff(SPOOFED, REAL, '10.9.9.9'), REAL, 0],
     ['is not what a private spoof pretends', PROXY, PRIVATE, xff('10.0.0.99', REAL), REAL, 0],
-    ['does not listen to a stranger', PROXY, STRANGER, xff(SPOOFED), STRANGER, 1],
+    ['ignores an untrusted peer', PROXY, STRANGER, xff(SPOOFED), STRANGER, 1],
     [
-      'does not listen to a stranger that names a trusted hop',
+      'ignores an untrusted peer that names a trusted hop',
       PROXY,
       STRANGER,
       xff(SPOOFED, PRIVATE),
@@ -64,7 +64,7 @@ describe('the address that is held to be the client', () => {
     ['knows ranges of IPv6, and no zones', { TRUST_PROXY: 'fe80::/10' }, 'fe80::1%eth0', xff(REAL), REAL, 0],
     ['knows single addresses', { TRUST_PROXY: '10.0.0.2' }, '10.0.0.3', xff(SPOOFED), '10.0.0.3', 1],
     [
-      'takes what is no address for a stranger',
+      'does not trust a value that is no address',
       PROXY,
       PRIVATE,
       xff('10.0.0.9', 'unknown', '10.0.0.8'),
@@ -75,14 +75,14 @@ describe('the address that is held to be the client', () => {
     ['knows the named sets', { TRUST_PROXY: 'loopback' }, '::1', xff(REAL), REAL, 0],
     ['reads true as the private ranges', { TRUST_PROXY: 'true' }, STRANGER, xff(SPOOFED), STRANGER, 1],
     ["is what Replit's proxy says", REPLIT, PRIVATE, xff(SPOOFED, REAL), REAL, 0],
-    ['does not listen to a stranger on Replit', REPLIT, STRANGER, xff(SPOOFED), STRANGER, 1],
+    ['ignores an untrusted peer on Replit', REPLIT, STRANGER, xff(SPOOFED), STRANGER, 1],
     ['is the proxy itself, where it forwards for itself', PROXY, PRIVATE, xff(PRIVATE), PRIVATE, 0],
   ])('%s', async (_what, env, peer, headers, ip, warned) => {
     const request = await seen(env, peer, headers);
     expect([request.ip, request.warned]).toEqual([ip, warned]);
   });
 
-  it('is warned about in words that say what to set', async () => {
+  it('is logged once, with what to set', async () => {
     const { said } = await seen({}, PRIVATE, xff(REAL));
     expect(said).toMatch(/10\.0\.0\.2 sends X-Forwarded-For .* set TRUST_PROXY to its address/);
   });
@@ -125,7 +125,7 @@ describe('ALLOWED_HOSTS', () => {
     expect(await status(HOSTS, { host })).toBe(expected);
   });
 
-  it('exempts probes, believes a trusted proxy, and refuses nobody where it is not set', async () => {
+  it('exempts probes, believes a trusted proxy, and admits every host where it is not set', async () => {
     expect(await status(HOSTS, { host: '10.1.1.1' }, '/live?x')).toBe(200);
     const renamed = { host: 'inner', 'x-forwarded-host': 'example.com' };
     expect(await status(HOSTS, renamed, '/', PRIVATE)).toBe(200);

@@ -62,13 +62,13 @@ describe('a route for operators', () => {
     expect(answer.body).not.toContain('inside');
   });
 
-  it('is what an address under /api/monitoring/ looks like that does not exist', async () => {
+  it('looks like an address under /api/monitoring/ that does not exist', async () => {
     const url = '/api/monitoring/nothing';
     expect((await app.inject(url)).statusCode).toBe(401);
     expect((await app.inject({ url, headers: { 'x-api-key': NEW } })).statusCode).toBe(404);
   });
 
-  it('is shut to everybody where no key is set, and says what to set', async () => {
+  it('admits nobody where no key is set, and says what to set', async () => {
     await using closed = await make([]);
     for (const headers of [{}, { 'x-api-key': '' }, { 'x-api-key': NEW }]) {
       const answer = await closed.inject({ url: '/closed', headers });
@@ -78,7 +78,7 @@ describe('a route for operators', () => {
   });
 });
 
-it('leaves the others open, and tells them what they were shown', async () => {
+it('leaves other routes open, and passes on what identifies an operator', async () => {
   expect((await app.inject('/api/monitoring/live')).statusCode).toBe(200);
   const shown = async (headers: Record<string, string>) =>
     (await app.inject({ url: '/open', headers })).json().operatorKey;
@@ -147,13 +147,13 @@ describe('a rule of another level', () => {
         reply.redirect('/');
       },
     ],
-  ])('that %s lets nobody in: %i', async (_, status, rule) => {
+  ])('that %s admits nobody: %i', async (_, status, rule) => {
     const answer = await answerUnder(rule);
     expect([answer.statusCode, answer.ran]).toEqual([status, 0]);
     expect(answer.body).not.toContain('inside');
   });
 
-  it('refuses in its own words', async () => {
+  it('refuses with its own message', async () => {
     const { body } = await answerUnder(async () => Promise.reject(refusal));
     expect(JSON.parse(body)).toMatchObject({
       type: '/problems/forbidden',
@@ -162,7 +162,7 @@ describe('a rule of another level', () => {
     });
   });
 
-  it('lets in whom it does not refuse, at once or after a while', async () => {
+  it('admits a request that it does not refuse, at once or later', async () => {
     expect(await answerUnder(() => {})).toMatchObject({ statusCode: 200, body: 'inside' });
     expect(await answerUnder(async () => void (await later()))).toMatchObject({ statusCode: 200 });
   });
@@ -181,7 +181,7 @@ describe('a rule of another level', () => {
 });
 
 describe('a route that cannot be registered', () => {
-  it('declares nothing, and is told its method, path and file, and what to write', async () => {
+  it('declares no access; the error names method, path, file and remedy', async () => {
     await using other = await make([NEW]);
     const told =
       /^POST \/things declares no access \(server\/platform\/http\/access\/access\.test\.ts:\d+\)\. Write config: { access: 'user' }.*'operator'.*'public'/;

@@ -11,7 +11,7 @@ describe('a session', () => {
   const sessions = new OperatorSessions(KEYS, SECRETS);
   const { session, value } = sessions.begin(1, NOW);
 
-  it('is what its value says, for an hour', () => {
+  it('is read from its value for an hour', () => {
     expect(session).toEqual({
       id: session.id,
       signedInAt: NOW,
@@ -34,7 +34,7 @@ describe('a session', () => {
     expect(new OperatorSessions(['key-two'], SECRETS).read(value, NOW)).toEqual({ ...session, key: 0 });
   });
 
-  it('cannot be made up or changed', () => {
+  it('cannot be forged or changed', () => {
     const [id, signedIn, expires, signature] = value.split('.') as [string, string, string, string];
     const other = sessions.begin(1, NOW).session.id;
     const later = (NOW + 120 * MINUTE).toString(36);
@@ -72,7 +72,7 @@ describe('a session', () => {
 });
 
 describe('a session that is signed out', () => {
-  it('ends with its renewals, and is remembered as long as one could last', () => {
+  it('ends with its renewals, and is kept as long as one could last', () => {
     const sessions = new OperatorSessions(KEYS, SECRETS);
     const { session, value } = sessions.begin(0, NOW);
     const other = sessions.begin(0, NOW);

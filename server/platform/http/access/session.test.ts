@@ -59,7 +59,7 @@ const cookieOf = (answer: { headers: Record<string, unknown> }) =>
 const ask = async ({ app }: TestApp, cookie: string, more: Record<string, string> = {}) =>
   (await app.inject({ url: CLOSED, headers: { cookie, ...more } })).statusCode;
 
-it('says in development, and nowhere else, that this is development and where the key stands', async () => {
+it('says in development alone that this is development and where the key is', async () => {
   const env = { NODE_ENV: 'development' };
   await using given = await make(env);
   await using generated = await make({ ...env, INTERNAL_API_KEY: '' });
@@ -77,7 +77,7 @@ it('says in development, and nowhere else, that this is development and where th
 });
 
 describe('signing in', () => {
-  it('exchanges a key for a cookie that opens the operators’ doors', async () => {
+  it('exchanges a key for a cookie that admits to operators’ routes', async () => {
     const before = await server.app.inject(SESSION);
     expect(before.json()).toEqual({ signedIn: false, expiresAt: null });
     const answer = await signIn(server, { key: KEY });
@@ -107,14 +107,14 @@ describe('signing in', () => {
     expect(await ask(server, cookie)).toBe(401);
   });
 
-  it('finds the cookie among others, also where a neighbour has set more of its name', async () => {
+  it('finds the cookie among others, also where another host has set more of its name', async () => {
     const cookie = cookieOf(await signIn(server, { key: KEY }));
     expect(await ask(server, `a=1; operator=nonsense; ${cookie}; xoperator=2`)).toBe(200);
     expect(await ask(server, `x${cookie}`)).toBe(401);
     expect(await ask(server, 'operator=; operator; ;=')).toBe(401);
   });
 
-  it('says what is wrong, and after ten failures nothing more for a while', async () => {
+  it('says what is wrong, and refuses to check after ten failures', async () => {
     const client = from();
     for (let n = 0; n < 10; n++) {
       const answer = await signIn(server, { key: OTHER_KEY }, client);
@@ -171,7 +171,7 @@ describe('a session', () => {
     expect((await use(110, cookieOf(renewed))).statusCode).toBe(401);
   });
 
-  it('ends when its key is taken away, and lives through a restart and the rotation of secrets', async () => {
+  it('ends when its key is removed, and survives a restart and the rotation of secrets', async () => {
     await using before = await make({ INTERNAL_API_KEY: `${OTHER_KEY},${KEY}` });
     const [one, other] = await Promise.all(
       [KEY, OTHER_KEY].map(async (key) => cookieOf(await signIn(before, { key }))),
@@ -181,18 +181,18 @@ describe('a session', () => {
     expect(await ask(rotated, one as string)).toBe(200);
   });
 
-  it('that has ended keeps nobody from signing in again', async () => {
+  it('that has expired does not prevent a new sign-in', async () => {
     const client = from();
     for (let n = 0; n < 20; n++) expect(await ask(server, 'operator=old.old.old', client)).toBe(401);
     expect((await signIn(server, { key: KEY }, client)).statusCode).toBe(200);
   });
 
-  it('gives way to a key that is sent as well', async () => {
+  it('is ignored where a key is sent as well', async () => {
     const cookie = cookieOf(await signIn(server, { key: KEY }));
     expect(await ask(server, cookie, { 'x-api-key': OTHER_KEY, ...from() })).toBe(401);
   });
 
-  it('is counted as an operator, who may ask more often', async () => {
+  it('has the limit of operators', async () => {
     await using strict = await make({ RATE_LIMIT_MAX: '3' });
     const cookie = cookieOf(await signIn(strict, { key: KEY }));
     const client = from();
@@ -251,7 +251,7 @@ describe('signing in over plain HTTP', () => {
   const at = (host: string, more: Record<string, string> = {}) => ({ host, ...from(), ...more });
   const OVER_HTTP = /HTTPS.*TRUST_PROXY.*ALLOW_HTTP_SIGN_IN/;
 
-  it('is refused in production, before a key is asked for, in words that say what to set', async () => {
+  it('is refused in production before a key is sent, with what to set', async () => {
     const shown = await server.app.inject({ url: SESSION, headers: { host: 'app.example.com' } });
     expect(shown.json().closed).toMatch(OVER_HTTP);
     for (const host of ['app.example.com', '192.0.2.1:5000', 'localhost.example.com', '[2001:db8::1]']) {
@@ -308,7 +308,7 @@ describe('the token of a start', () => {
     expect(JSON.stringify(local.lines)).not.toContain(token.value);
   });
 
-  it('is none where nobody has a terminal', async () => {
+  it('does not exist without a terminal', async () => {
     expect((await signIn(server, { token: new SignInToken().value })).statusCode).toBe(401);
   });
 });

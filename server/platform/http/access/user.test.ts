@@ -46,7 +46,7 @@ describe('the whole application', () => {
     );
   });
 
-  it('lets in who is signed in, with their scope, and refuses others', async () => {
+  it('admits signed-in users with their scope, and refuses others', async () => {
     await using server = await createTestApp(
       database.url,
       {},
@@ -74,7 +74,7 @@ describe('the whole application', () => {
     expect(warnings(server.lines)).toEqual([]);
   });
 
-  it('admits everybody where there is no identity, and says so once', async () => {
+  it('admits everybody where there is no identity, and logs that once', async () => {
     await using server = await createTestApp(database.url, {}, { features: [mine] });
     expect((await server.app.inject('/api/mine')).json()).toEqual({ scope: null });
     const { userRoutes } = server.app.declaredAccess;
@@ -125,7 +125,7 @@ describe('an identity', () => {
     ['returns a verdict', 500, async () => true],
     ['returns a scope of nobody', 500, async () => ({ userId: '' })],
     ['returns a scope without an id', 500, async () => ({ organisationId: '7' })],
-  ])('that %s lets nobody in: %i', async (_, status, identify) => {
+  ])('that %s admits nobody: %i', async (_, status, identify) => {
     const answer = await answerUnder(identify);
     expect([answer.statusCode, answer.ran]).toEqual([status, 0]);
     expect(answer.body).not.toMatch(/inside|table/);

@@ -134,7 +134,7 @@ describe('the page', () => {
     expect(body).not.toMatch(/<style|style="|<script>|\son\w+=/);
   });
 
-  it('goes by the policy of every other page', async () => {
+  it('has the policy of every other page', async () => {
     const policies = await Promise.all(
       ['/', '/api/docs', '/api/openapi.json', '/api/status', '/api/nothing'].map(
         async (url) => (await server.app.inject(url)).headers['content-security-policy'],
@@ -144,7 +144,7 @@ describe('the page', () => {
     expect(policies[0]).not.toMatch(/unsafe/);
   });
 
-  it('is not sent again unchanged, and compressed to who can read that', async () => {
+  it('is not sent again unchanged, and is compressed where the client accepts it', async () => {
     for (const url of ['/api/docs', '/api/openapi.json']) {
       const whole = await server.app.inject({ url, headers: { 'accept-encoding': 'gzip' } });
       expect(whole.headers).toMatchObject({ 'content-encoding': 'gzip', 'cache-control': 'no-cache' });

@@ -41,7 +41,7 @@ it.each([
   expect(clientKey(text, '10.0.0.1')).toBe('10.0.0.1');
 });
 
-it('is the empty one where the connection has ended', () => {
+it('is empty where the connection has ended', () => {
   expect(clientKey(undefined, undefined)).toBe('');
 });
 

@@ -75,7 +75,7 @@ describe('a client that guesses operators’ keys', () => {
     expect(counts[401]).toBeLessThanOrEqual(MAX_ANSWERED);
   });
 
-  it('learns nothing from a public route, and is not refused there', async () => {
+  it('learns nothing from a public route, and is not limited there', async () => {
     await start();
     const seen = async (key: string) => {
       const answer = await fetch(`${url}/api/status`, { headers: { authorization: `Bearer ${key}` } });
@@ -87,7 +87,7 @@ describe('a client that guesses operators’ keys', () => {
     expect(counts).toEqual({ 200: 100 });
   });
 
-  it('is warned about once in a window, and another client apart', async () => {
+  it('is logged once in a window, separately for each client', async () => {
     await start();
     await guess(60, CLOSED, () => ({ 'x-forwarded-for': '203.0.113.1' }));
     await guess(60, '/metrics', () => ({ 'x-forwarded-for': '203.0.113.2' }));
@@ -130,7 +130,7 @@ async function heldSignIn(key: string): Promise<{ socket: Socket; finish(): Prom
 }
 
 describe('a client that signs in', () => {
-  it('gets ten tries, also where it begins many and holds their bodies back', async () => {
+  it('gets ten attempts, also where it holds back the bodies of many parallel ones', async () => {
     await start();
     const held = await Promise.all(Array.from({ length: 59 }, (_, n) => heldSignIn(`guess-${n}`)));
     const counts = tally(await Promise.all(held.map((one) => one.finish())));
@@ -139,7 +139,7 @@ describe('a client that signs in', () => {
     expect(server.lines.filter(({ level, client }) => level === 40 && client !== undefined).length).toBe(1);
   });
 
-  it('has a try back when it succeeds, or when the server could not judge it', async () => {
+  it('gets an attempt back when it succeeds, or when the server could not check it', async () => {
     await start();
     for (let n = 0; n < 20; n++) expect(await (await heldSignIn(KEY)).finish()).toBe(200);
     await server[Symbol.asyncDispose]();
@@ -147,7 +147,7 @@ describe('a client that signs in', () => {
     for (let n = 0; n < 20; n++) expect(await (await heldSignIn(KEY)).finish()).toBe(503);
   });
 
-  it('keeps a try that it broke off', async () => {
+  it('loses an attempt that it aborts', async () => {
     await start();
     for (let n = 0; n < 10; n++) (await heldSignIn(`guess-${n}`)).socket.destroy();
     expect(await (await heldSignIn('guess')).finish()).toBe(429);

@@ -84,7 +84,7 @@ async function passing(app: FastifyInstance, url: string, times: number, options
 }
 
 describe('in memory', () => {
-  it('lets a client make so many requests, and says so in the standard headers', async () => {
+  it('admits the configured number of requests, and sends the standard headers', async () => {
     const app = await make(3);
     const first = await ask(app, '/api/things');
     expect(first.statusCode).toBe(200);
@@ -114,7 +114,7 @@ describe('in memory', () => {
     },
   );
 
-  it('leaves pages alone whose address only begins like the API', async () => {
+  it('does not limit pages whose address only begins like the API', async () => {
     const app = await make(5);
     expect(await passing(app, '/apiary?a=%20', 12)).toBe(12);
   });
@@ -148,7 +148,7 @@ describe('in memory', () => {
     expect(await passing(app, '/api/things', 20)).toBe(10);
   });
 
-  it('takes IPv6 by /64 and mapped IPv4 for what it is', async () => {
+  it('counts IPv6 by /64, and mapped IPv4 as IPv4', async () => {
     const app = await make(2);
     for (const from of ['2001:db8::1', '2001:db8::2', '192.0.2.9', '::ffff:192.0.2.9']) {
       expect((await ask(app, '/api/things', { from })).statusCode).toBe(200);
@@ -159,7 +159,7 @@ describe('in memory', () => {
     expect((await ask(app, '/api/things', { from: '2001:db8:0:1::1' })).statusCode).toBe(200);
   });
 
-  it('closes to a client whose keys are wrong, but not to the right key', async () => {
+  it('refuses a client after wrong keys, but not the right key', async () => {
     const app = await make(100);
     const secret = '/api/monitoring/secrets';
     const wrong = { headers: { 'x-api-key': 'guess' } };
@@ -173,13 +173,13 @@ describe('in memory', () => {
     expect((await ask(app, secret, { ...wrong, from: '192.0.2.2' })).statusCode).toBe(401);
   });
 
-  it('closes to a client whose sign-ins fail, and not because of operators’ keys', async () => {
+  it('refuses a client after failed sign-ins, not because of operators’ keys', async () => {
     const app = await make(100);
     await passing(app, '/api/monitoring/secrets', 30, { headers: { 'x-api-key': 'guess' } });
     expect(await passing(app, '/api/sign-in', 15, { method: 'POST' })).toBe(10);
   });
 
-  it('serves an office whose address has been refused as an operator', async () => {
+  it('serves users of an address whose operators’ keys are refused', async () => {
     const app = await make(100_000);
     await passing(app, '/api/monitoring/secrets', 30, { headers: { authorization: 'Bearer guess' } });
     const token = { headers: { authorization: 'Bearer token' } };
@@ -226,7 +226,7 @@ describe('in memory', () => {
     expect(() => app.get('/api/other', { config: { access: 'public', limit } }, () => '')).toThrow(TypeError);
   });
 
-  it('never promises more time than its window has', async () => {
+  it('never names more time than its window has', async () => {
     const app = await make(100_000);
     const seen = new Set<string | undefined>();
     for (let n = 0; n < 500; n++) {
@@ -236,7 +236,7 @@ describe('in memory', () => {
     expect(Math.max(...[...seen].map(Number))).toBe(60);
   });
 
-  it('remembers a bounded number of clients, and forgets the oldest', () => {
+  it('keeps a bounded number of clients, and drops the oldest', () => {
     const windows = new FixedWindows(1_000, 100);
     for (let i = 0; i < 1_000; i++) windows.hit(`client ${i}`, i / 10);
     expect(windows.size).toBe(100);
@@ -289,7 +289,7 @@ describe('in PostgreSQL', () => {
     // A busy machine may take longer than the 50 ms of a real one; that is another test.
     make(max, { windowMs, shared: { store: postgresStore(pool().db), timeoutMs: 5_000 } });
 
-  it('lets exactly so many through two replicas, one after the other or at once', async () => {
+  it('admits the configured number over two replicas, in sequence or at once', async () => {
     const replicas = [await replica(100), await replica(100)] as const;
     let passed = 0;
     for (let i = 0; i < 150; i++) passed += await passing(replicas[i % 2 ? 0 : 1], '/api/things', 1);
@@ -318,7 +318,7 @@ describe('in PostgreSQL', () => {
     );
   });
 
-  it('counts anew when the window ends, by the clock of the database', async () => {
+  it('starts over when the window ends, by the clock of the database', async () => {
     const app = await replica(2, 3_000);
     expect(await passing(app, '/api/things', 5)).toBe(2);
     await new Promise((resolve) => setTimeout(resolve, 3_100));
@@ -326,7 +326,7 @@ describe('in PostgreSQL', () => {
     expect(again.headers.ratelimit).toMatch(/^"reads";r=1;t=[23]$/);
   });
 
-  it('promises no more than its window, also where another configuration has begun a longer one', async () => {
+  it('names no more time than its window has, also where another configuration has begun a longer one', async () => {
     const app = await replica(1);
     await ask(app, '/api/things');
     await query(testDatabase.url, `update rate_limits set ends_at = now() + interval '1 day'`);
@@ -344,14 +344,14 @@ describe('in PostgreSQL', () => {
     expect(await passing(await replica(1, 30_000), '/api/things', 2)).toBe(1);
   });
 
-  it('counts the status, and nothing else, for itself', async () => {
+  it('counts the status alone in its own process', async () => {
     const app = await replica(5);
     await ask(app, '/api/status');
     const { rowCount } = await query(testDatabase.url, 'select 1 from rate_limits');
     expect(rowCount).toBe(0);
   });
 
-  it('limits for itself while the database is away or silent, says so once, and comes back', async () => {
+  it('counts in its own process while the database is unreachable, logs it once, and returns', async () => {
     const app = await replica(10);
     const before = { from: '192.0.2.8' };
     expect(await passing(app, '/api/things', 4, before)).toBe(4);

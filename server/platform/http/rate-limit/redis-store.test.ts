@@ -34,56 +34,59 @@ afterAll(async () => {
 });
 
 // Where there is no Redis there is nothing real to test against; .ci/run installs one.
-it.runIf(installed)('two replicas count together, and each for itself while Redis is away', async () => {
-  const env = {
-    DATABASE_URL: database.url,
-    RATE_LIMIT_STORE: 'redis',
-    REDIS_URL: `redis://127.0.0.1:${redisPort}`,
-    RATE_LIMIT_MAX: '20',
-    // Longer than the test: each part of it asks as another client.
-    RATE_LIMIT_WINDOW_MS: '600000',
-    TRUST_PROXY: 'loopback',
-  };
-  await using one = await startServer(env);
-  await using other = await startServer(env);
-  await Promise.all([one.ready(), other.ready()]);
-  const ask = async ({ url }: SpawnedServer, client: string) => {
-    const answer = await fetch(`${url}/api/nothing`, { headers: { 'x-forwarded-for': client } });
-    await answer.body?.cancel();
-    return answer;
-  };
-  /** How many of 60 requests pass, sent to both in turn. */
-  const passing = async (client: string) => {
-    let passed = 0;
-    for (let asked = 0; asked < 60; asked++) {
-      if ((await ask(asked % 2 ? one : other, client)).status === 404) passed++;
-    }
-    return passed;
-  };
-  let clients = 0;
-  /** Until its connection stands, a replica counts for itself. */
-  const together = () =>
-    until('both to count together', async () => {
-      const client = `203.0.113.${++clients}`;
-      await ask(one, client);
-      return (await ask(other, client)).headers.get('ratelimit')?.includes('r=18;');
-    });
-  await together();
-  expect(await passing('192.0.2.1')).toBe(20);
+it.runIf(installed)(
+  'two replicas count together, and each for itself while Redis is unreachable',
+  async () => {
+    const env = {
+      DATABASE_URL: database.url,
+      RATE_LIMIT_STORE: 'redis',
+      REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+      RATE_LIMIT_MAX: '20',
+      // Longer than the test: each part of it asks as another client.
+      RATE_LIMIT_WINDOW_MS: '600000',
+      TRUST_PROXY: 'loopback',
+    };
+    await using one = await startServer(env);
+    await using other = await startServer(env);
+    await Promise.all([one.ready(), other.ready()]);
+    const ask = async ({ url }: SpawnedServer, client: string) => {
+      const answer = await fetch(`${url}/api/nothing`, { headers: { 'x-forwarded-for': client } });
+      await answer.body?.cancel();
+      return answer;
+    };
+    /** How many of 60 requests pass, sent to both in turn. */
+    const passing = async (client: string) => {
+      let passed = 0;
+      for (let asked = 0; asked < 60; asked++) {
+        if ((await ask(asked % 2 ? one : other, client)).status === 404) passed++;
+      }
+      return passed;
+    };
+    let clients = 0;
+    /** Until its connection stands, a replica counts for itself. */
+    const together = () =>
+      until('both to count together', async () => {
+        const client = `203.0.113.${++clients}`;
+        await ask(one, client);
+        return (await ask(other, client)).headers.get('ratelimit')?.includes('r=18;');
+      });
+    await together();
+    expect(await passing('192.0.2.1')).toBe(20);
 
-  await stopRedis();
-  // A window that is used up stays used up; the next one is each replica's own.
-  expect(await passing('192.0.2.1')).toBe(0);
-  expect(await passing('192.0.2.2')).toBe(40);
-  expect(`${one.output()}${other.output()}`).toContain('the store of rate limits is unreachable');
+    await stopRedis();
+    // A window that is used up stays used up; the next one is each replica's own.
+    expect(await passing('192.0.2.1')).toBe(0);
+    expect(await passing('192.0.2.2')).toBe(40);
+    expect(`${one.output()}${other.output()}`).toContain('the store of rate limits is unreachable');
 
-  await startRedis();
-  await together();
-  expect(await passing('192.0.2.3')).toBe(20);
-});
+    await startRedis();
+    await together();
+    expect(await passing('192.0.2.3')).toBe(20);
+  },
+);
 
 it.runIf(installed)(
-  '/health tells how Redis is, and readiness does not depend on it',
+  '/health shows whether Redis answers, and readiness does not depend on it',
   async () => {
     await using server = await startServer({
       DATABASE_URL: database.url,
