@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemError } from '../../lib/problem.ts';
-import type { Window } from './fixed-windows.ts';
-import { Limit } from './limit.ts';
+import { Limit, type Window } from './limit.ts';
 
 /** A person mistypes a few times; a client that fails this often is guessing. */
 const MAX_FAILURES = 10;
@@ -18,7 +17,7 @@ export class Guesses {
 
   /** Counts a failure. @returns The refusal, once there were too many. */
   fail(request: FastifyRequest, reply: FastifyReply, client: string, now: number): ProblemError | undefined {
-    const window = this.limit.windows.hit(client, now);
+    const window = this.limit.hit(client, now);
     this.#log(request, client, window);
     return this.limit.admit(reply, window.hits, window.endsAt - now);
   }
@@ -31,7 +30,7 @@ export class Guesses {
   begin(request: FastifyRequest, reply: FastifyReply, client: string, now: number): ProblemError | undefined {
     const closedForMs = this.limit.closedForMs(client, now);
     if (closedForMs !== undefined) return this.limit.refuse(reply, closedForMs);
-    this.#pending.set(request, { client, window: this.limit.windows.hit(client, now) });
+    this.#pending.set(request, { client, window: this.limit.hit(client, now) });
     return undefined;
   }
 

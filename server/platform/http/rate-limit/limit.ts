@@ -1,20 +1,35 @@
 import type { FastifyReply } from 'fastify';
 import { ProblemError } from '../../lib/problem.ts';
-import { FixedWindows } from './fixed-windows.ts';
 
 type Reply = Pick<FastifyReply, 'header'>;
 
 /** PostgreSQL's `integer` and Node's timers end here: 24.8 days. */
 const MAX_WINDOW_MS = 2_147_483_647;
 
-/** How many requests of one kind a client may make in a window, and the headers that say so. */
+/** About 15 MB for each of the few limits. */
+const MAX_CLIENTS = 100_000;
+
+/** What one client has done in its window. */
+export interface Window {
+  hits: number;
+  /** On the `performance.now()` clock. */
+  readonly endsAt: number;
+}
+
+/**
+ * How many requests of one kind a client may make in a window, and the headers that say so.
+ *
+ * Windows are fixed, one for each client, in bounded memory and without a timer.
+ */
 export class Limit {
   readonly name: string;
   readonly max: number;
   readonly windowMs: number;
-  readonly windows: FixedWindows;
   /** Requests that were refused. */
   refused = 0;
+  readonly #maxClients: number;
+  /** Roughly in the order of their ends, since all are equally long. */
+  readonly #windows = new Map<string, Window>();
   readonly #policy: string;
   readonly #windowSeconds: number;
 
@@ -22,9 +37,10 @@ export class Limit {
    * @param name Sent in headers.
    * @param max Requests in a window; at least one is let through.
    * @param windowMs In milliseconds; headers name it in whole seconds, rounded up.
+   * @param maxClients Beyond so many clients, the one whose window ends next is dropped for a new one.
    * @throws TypeError for a name that cannot be sent, and for a number out of range.
    */
-  constructor(name: string, max: number, windowMs: number) {
+  constructor(name: string, max: number, windowMs: number, maxClients = MAX_CLIENTS) {
     if (!/^[\w-]+$/.test(name))
       throw new TypeError(`The name of limit '${name}' may only have letters, digits, _ and -.`);
     if (!(max > 0)) throw new TypeError(`The limit '${name}' has max ${max}: it must be more than 0.`);
@@ -35,7 +51,38 @@ export class Limit {
     this.windowMs = windowMs;
     this.#windowSeconds = seconds(windowMs);
     this.#policy = `"${name}";q=${this.max};w=${this.#windowSeconds}`;
-    this.windows = new FixedWindows(windowMs);
+    this.#maxClients = maxClients;
+  }
+
+  /** Clients with a window. */
+  get size(): number {
+    return this.#windows.size;
+  }
+
+  /** Counts a request. */
+  hit(client: string, now: number): Window {
+    const known = this.look(client, now);
+    if (known === undefined) return this.set(client, { hits: 1, endsAt: now + this.windowMs }, now);
+    known.hits++;
+    return known;
+  }
+
+  look(client: string, now: number): Window | undefined {
+    const window = this.#windows.get(client);
+    return window !== undefined && window.endsAt > now ? window : undefined;
+  }
+
+  /** Continues from what was counted elsewhere. @param window Ends no later than one that begins now. */
+  set(client: string, window: Window, now: number): Window {
+    this.#windows.delete(client);
+    // Two are dropped for each that comes, so the memory of a flood shrinks again.
+    let looks = 2;
+    for (const [oldest, { endsAt }] of this.#windows) {
+      if (looks-- === 0 || (endsAt > now && this.#windows.size < this.#maxClients)) break;
+      this.#windows.delete(oldest);
+    }
+    this.#windows.set(client, window);
+    return window;
   }
 
   /** @returns The refusal; undefined where the request is admitted. Either way its answer says what is left. */
@@ -55,7 +102,7 @@ export class Limit {
 
   /** How long a client whose window is known to be used up must wait, in milliseconds; undefined for any other client. */
   closedForMs(client: string, now: number): number | undefined {
-    const window = this.windows.look(client, now);
+    const window = this.look(client, now);
     return window !== undefined && window.hits >= this.max ? window.endsAt - now : undefined;
   }
 

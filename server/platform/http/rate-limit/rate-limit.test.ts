@@ -7,7 +7,7 @@ import { Lifecycle } from '../../health/lifecycle.ts';
 import { ProblemError } from '../../lib/problem.ts';
 import { access } from '../access/access.ts';
 import { problems } from '../problems.ts';
-import { FixedWindows } from './fixed-windows.ts';
+import { Limit } from './limit.ts';
 import { postgresStore } from './postgres-store.ts';
 import { rateLimit } from './rate-limit.ts';
 import type { SharedStore } from './shared-counter.ts';
@@ -237,7 +237,7 @@ describe('in memory', () => {
   });
 
   it('keeps a bounded number of clients, and drops the oldest', () => {
-    const windows = new FixedWindows(1_000, 100);
+    const windows = new Limit('reads', 1, 1_000, 100);
     for (let i = 0; i < 1_000; i++) windows.hit(`client ${i}`, i / 10);
     expect(windows.size).toBe(100);
     expect(windows.look('client 899', 100)).toBeUndefined();

@@ -126,7 +126,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
     }
 
     const judgeHere = () => {
-      const { hits, endsAt } = limit.windows.hit(client, now);
+      const { hits, endsAt } = limit.hit(client, now);
       return limit.admit(reply, hits, endsAt - now);
     };
     if (store === undefined || option === 'local' || !lifecycle.started || store.paused) return judgeHere();

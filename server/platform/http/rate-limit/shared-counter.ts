@@ -64,7 +64,7 @@ export class SharedCounter {
       // A store names the time at which it was asked, which may be before the window began that it has waited for.
       const endsInMs = Math.min(counted.ttl, limit.windowMs);
       const now = performance.now();
-      limit.windows.set(this.#keyOf(request), { hits, endsAt: now + endsInMs }, now);
+      limit.set(this.#keyOf(request), { hits, endsAt: now + endsInMs }, now);
       return { hits, endsInMs };
     } catch (err) {
       this.failures++;
