@@ -3,7 +3,7 @@
  *
  * Browsers say where a request comes from in `Sec-Fetch-Site` and `Origin`, and no page can change either, so no token is
  * needed. A subdomain of the same site counts as another site: `blog.example.com` should not write to `app.example.com`.
- * A request without cookies acts in nobody's name, so programs with a key are not concerned.
+ * A request without cookies acts in no visitor's name, so programs with a key are not concerned.
  *
  * It stands before the routes, because it looks at each as it is registered: reads, which are most, pay nothing. CORS
  * stands before it, so that a page of a listed origin may read the refusal.

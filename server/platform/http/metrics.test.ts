@@ -121,7 +121,7 @@ test(`counts ${COUNT} requests of every kind once each`, { timeout: 600_000 }, a
       }
     }),
   );
-  // Those whose answer has come may not have been told of yet.
+  // An answer may arrive before its request is counted.
   await vi.waitFor(async () => expect(await counted()).toBe(before + sent), soon);
   expect([...statuses.keys()].sort()).toEqual([200, 400, 401, 404, 405]);
   for (const [status, count] of statuses) {
@@ -162,7 +162,7 @@ test('counts clients that disconnect before their answer, and in the middle of t
   }
   await vi.waitFor(async () => expect(await counted()).toBe(before + 2), soon);
   expect(await counted({ status: '499', method: 'POST', route })).toBe(1);
-  // Half a request is a bad one, although nobody is there to be told.
+  // Half a request counts as a bad one, although its client is gone.
   expect(await counted({ status: '400', method: 'POST', route })).toBe(1);
   // What they set going ends, and is not counted a second time.
   letGo.resolve();

@@ -156,5 +156,5 @@ function addSize(sizes: Sizes, length: unknown): void {
   const bytes = Number(length);
   if (!(bytes >= 0)) return;
   sizes.count++;
-  sizes.bytes += bytes;
+  sizes.sum += bytes;
 }

@@ -9,7 +9,7 @@ import { trustedProxies } from './trusted-proxies.ts';
 const REAL = '203.0.113.7';
 const SPOOFED = '198.51.100.1';
 const PRIVATE = '10.0.0.2';
-const STRANGER = '192.0.2.66';
+const UNTRUSTED = '192.0.2.66';
 
 /** Settings → the address, protocol and host that a request is held to come with, and what was warned about. */
 async function seen(env: Record<string, string>, remoteAddress: string, headers: Record<string, string>) {
@@ -51,13 +51,13 @@ describe('the address of the client', () => {
     ],
     ['passes over trusted hops only', PROXY, PRIVATE, xff(SPOOFED, REAL, '10.9.9.9'), REAL, 0],
     ['is not what a private spoof pretends', PROXY, PRIVATE, xff('10.0.0.99', REAL), REAL, 0],
-    ['ignores an untrusted peer', PROXY, STRANGER, xff(SPOOFED), STRANGER, 1],
+    ['ignores an untrusted peer', PROXY, UNTRUSTED, xff(SPOOFED), UNTRUSTED, 1],
     [
       'ignores an untrusted peer that names a trusted hop',
       PROXY,
-      STRANGER,
+      UNTRUSTED,
       xff(SPOOFED, PRIVATE),
-      STRANGER,
+      UNTRUSTED,
       1,
     ],
     ['knows IPv4 inside IPv6', PROXY, `::ffff:${PRIVATE}`, xff(REAL), REAL, 0],
@@ -73,9 +73,9 @@ describe('the address of the client', () => {
     ],
     ['knows a hop by its address, whatever its port', PROXY, PRIVATE, xff(REAL, '10.0.0.9:443'), REAL, 0],
     ['knows the named sets', { TRUST_PROXY: 'loopback' }, '::1', xff(REAL), REAL, 0],
-    ['reads true as the private ranges', { TRUST_PROXY: 'true' }, STRANGER, xff(SPOOFED), STRANGER, 1],
+    ['reads true as the private ranges', { TRUST_PROXY: 'true' }, UNTRUSTED, xff(SPOOFED), UNTRUSTED, 1],
     ["is what Replit's proxy says", REPLIT, PRIVATE, xff(SPOOFED, REAL), REAL, 0],
-    ['ignores an untrusted peer on Replit', REPLIT, STRANGER, xff(SPOOFED), STRANGER, 1],
+    ['ignores an untrusted peer on Replit', REPLIT, UNTRUSTED, xff(SPOOFED), UNTRUSTED, 1],
     ['is the proxy itself, where it forwards for itself', PROXY, PRIVATE, xff(PRIVATE), PRIVATE, 0],
   ])('%s', async (_what, env, peer, headers, ip, warned) => {
     const request = await seen(env, peer, headers);
@@ -90,14 +90,14 @@ describe('the address of the client', () => {
 
 it.each([
   ['a trusted proxy', PRIVATE, 'https', 'shown.example'],
-  ['a stranger', STRANGER, 'http', 'own'],
+  ['an untrusted peer', UNTRUSTED, 'http', 'own'],
 ])('protocol and host are taken from %s accordingly', async (_who, peer, protocol, host) => {
   const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'shown.example' };
   expect(await seen(PROXY, peer, headers)).toMatchObject({ protocol, host });
 });
 
 describe('ALLOWED_HOSTS', () => {
-  async function status(hosts: string[], headers: Record<string, string>, url = '/', peer = STRANGER) {
+  async function status(hosts: string[], headers: Record<string, string>, url = '/', peer = UNTRUSTED) {
     const app = Fastify({ trustProxy: ['10.0.0.0/8'] });
     await app.register(problems);
     await app.register(allowedHosts, { hosts, exempt: new Set(['/live']) });
@@ -129,7 +129,7 @@ describe('ALLOWED_HOSTS', () => {
     expect(await status(HOSTS, { host: '10.1.1.1' }, '/live?x')).toBe(200);
     const renamed = { host: 'inner', 'x-forwarded-host': 'example.com' };
     expect(await status(HOSTS, renamed, '/', PRIVATE)).toBe(200);
-    expect(await status(HOSTS, renamed, '/', STRANGER)).toBe(421);
+    expect(await status(HOSTS, renamed, '/', UNTRUSTED)).toBe(421);
     expect(await status([], { host: 'any.thing' })).toBe(200);
   });
 });

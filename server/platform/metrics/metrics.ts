@@ -52,7 +52,7 @@ export const gauge = family('gauge');
 export const summary = (
   name: string,
   help: string,
-  measured: () => Iterable<readonly [Labels, { count: number; sum: number }]>,
+  measured: () => Iterable<readonly [Labels, { readonly count: number; readonly sum: number }]>,
 ): Family => ({
   name,
   help,

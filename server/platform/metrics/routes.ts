@@ -14,7 +14,7 @@ const MAX_COMBINATIONS = 150;
 /** Sizes of the bodies whose length is known, in bytes. */
 export interface Sizes {
   count: number;
-  bytes: number;
+  sum: number;
 }
 
 /** One method of one route, and what was counted of it. */
@@ -25,8 +25,8 @@ export class Route {
   readonly route: string;
   /** Whether its 503 is a regular answer: that of a probe tells the truth, and is no error. */
   probe = false;
-  readonly received: Sizes = { count: 0, bytes: 0 };
-  readonly sent: Sizes = { count: 0, bytes: 0 };
+  readonly received: Sizes = { count: 0, sum: 0 };
+  readonly sent: Sizes = { count: 0, sum: 0 };
   /** By status. */
   readonly labels: (Labels | undefined)[] = [];
 

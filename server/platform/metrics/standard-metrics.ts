@@ -12,6 +12,7 @@ import type { Observations } from './observations.ts';
 type Counts = Readonly<Record<string, number>>;
 
 const STATES: LifecycleState[] = ['starting', 'migrating', 'ready', 'draining', 'stopped'];
+/** How long a scrape waits for checks, in milliseconds. */
 const CHECKS_MS = 25;
 
 const by = (label: string, counts: Counts): Measure =>
@@ -30,14 +31,9 @@ export function trafficMetrics(
   },
 ): Family[] {
   const sizesOf = (of: 'received' | 'sent') =>
-    Array.from(
-      routes.all(),
-      (one) =>
-        [
-          { method: one.method, route: one.route },
-          { count: one[of].count, sum: one[of].bytes },
-        ] as const,
-    ).filter(([, { count }]) => count > 0);
+    Array.from(routes.all(), (one) => [{ method: one.method, route: one.route }, one[of]] as const).filter(
+      ([, { count }]) => count > 0,
+    );
   return [
     gauge('http_server_active_requests', 'Requests in flight.', () => sources.connections().working),
     summary('http_server_request_body_size_bytes', 'Request bodies of known length.', () =>

@@ -183,10 +183,10 @@ describe('a rule of another level', () => {
 describe('a route that cannot be registered', () => {
   it('declares no access; the error names method, path, file and remedy', async () => {
     await using other = await make([NEW]);
-    const told =
+    const message =
       /^POST \/things declares no access \(server\/platform\/http\/access\/access\.test\.ts:\d+\)\. Write config: { access: 'user' }.*'operator'.*'public'/;
-    expect(() => other.post('/things', async () => null)).toThrow(told);
-    expect(() => other.post('/things', { config: { quiet: true } }, async () => null)).toThrow(told);
+    expect(() => other.post('/things', async () => null)).toThrow(message);
+    expect(() => other.post('/things', { config: { quiet: true } }, async () => null)).toThrow(message);
     expect(() => other.head('/things', async () => null)).toThrow(/^HEAD \/things declares no access/);
   });
 

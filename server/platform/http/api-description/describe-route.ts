@@ -24,7 +24,7 @@ const OPERATOR_SECURITY = Object.keys(SECURITY_SCHEMES).map((scheme) => ({ [sche
 const REFUSALS: Record<number, { description: string; when?: (route: RouteOptions) => boolean }> = {
   400: { description: 'The request is not valid; `errors` says where' },
   401: {
-    description: 'Nobody is signed in, or the key is not valid',
+    description: 'Not signed in, or the key is not valid',
     when: ({ config }) => config?.access !== 'public',
   },
   403: {

@@ -37,7 +37,7 @@ it.each([
   '[192.0.2',
   '1:2',
   ':::',
-])("'%s' is no address, and counts as who has connected", (text) => {
+])("'%s' is no address, so the connected peer counts", (text) => {
   expect(clientKey(text, '10.0.0.1')).toBe('10.0.0.1');
 });
 

@@ -35,7 +35,7 @@ export class Guesses {
   }
 
   /**
-   * Takes the failure back where the sign-in succeeded, or was not checked: a limit refused it (429), nobody may sign in
+   * Takes the failure back where the sign-in succeeded, or was not checked: a limit refused it (429), no sign-in is possible
    * this way (403), or the server failed. An aborted sign-in is never settled, and stays counted.
    */
   settle(request: FastifyRequest, status: number): void {
