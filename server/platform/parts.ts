@@ -81,7 +81,7 @@ export interface Events {
 /** When an operator is to be told. */
 export interface AlertRule {
   readonly name: string;
-  /** What is the matter, for a person. */
+  /** The problem in one sentence, for an operator. */
   readonly summary: string;
   /** `critical`: visitors notice, get up. `warning`: they soon may. */
   readonly severity: 'warning' | 'critical';

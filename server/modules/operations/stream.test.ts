@@ -238,9 +238,7 @@ it('lets go of a screen that does not read', async () => {
     },
     { timeout: 60_000, interval: 250 },
   );
-  expect(server.lines.map(({ msg }) => msg)).toContain(
-    'event stream closed: its client reads too slowly',
-  );
+  expect(server.lines.map(({ msg }) => msg)).toContain('event stream closed: its client reads too slowly');
 });
 
 it('is for a thousand screens', async () => {

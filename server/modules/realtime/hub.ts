@@ -28,7 +28,7 @@ export interface Client {
   topics: readonly string[];
   /** Asked again while it is connected. @returns Those that it may still read. @throws Where that cannot be found out. */
   allowed(): Promise<readonly string[]>;
-  /** Whose it is, where somebody is signed in. */
+  /** The signed-in user; undefined for an anonymous client. */
   userId(): string | undefined;
   send(message: Buffer): void;
   /** Looks whether it is still there. */

@@ -160,7 +160,7 @@ export class EventStore {
 
   async #prune(): Promise<void> {
     for (let removed: number | null = PRUNE_AT_ONCE; removed === PRUNE_AT_ONCE; ) {
-      // The oldest are the first of the key; two writers never wait for each other over rubbish.
+      // The oldest are the first of the key; two writers never wait for each other to delete expired rows.
       ({ rowCount: removed } = await this.#db.execute(sql`
         delete from ${events} where id in (
           select id from (select id, created_at from ${events} order by id limit ${PRUNE_AT_ONCE} for update skip locked) oldest

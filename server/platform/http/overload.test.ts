@@ -55,7 +55,7 @@ it('refuses while too many handlers run, but neither probes nor operators', asyn
   const { requestId, ...document } = (await refused.json()) as Record<string, unknown>;
   expect(document).toEqual({
     type: '/problems/unavailable',
-    title: 'Not available right now',
+    title: 'Service unavailable',
     status: 503,
     detail: 'The server is overloaded. Try again in a moment.',
     instance: '/',

@@ -58,7 +58,7 @@ describe('a request that comes while starting', () => {
     await app.close();
   });
 
-  it('is refused when the server is told to stop instead', async () => {
+  it('is refused when the server receives SIGTERM instead', async () => {
     const { app, lifecycle } = await holding(5_000);
     const answer = app.inject('/thing');
     await sleep(20);

@@ -1,4 +1,4 @@
-/** What a process that runs out of memory leaves behind for whoever looks into it. */
+/** Writes a report when the process runs out of memory. */
 import { access, constants, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';

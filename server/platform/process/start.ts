@@ -7,7 +7,6 @@ import { Clock } from '../database/clock.ts';
 import { Listener } from '../database/listener.ts';
 import { withWayOut } from '../database/migrations/errors.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
-import { migrationStatus } from '../database/migrations/status.ts';
 import { createDatabase, type Database } from '../database/pool/pool.ts';
 import type { Lifecycle } from '../health/lifecycle.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';

@@ -239,7 +239,7 @@ test.describe('when something goes wrong', () => {
       if (method === 'GET' && asked.length > 1) return route.continue();
       const problem = {
         type: '/problems/unavailable',
-        title: 'Not available right now',
+        title: 'Service unavailable',
         status: 503,
         instance: '/api/notes',
         requestId: 'asked-too-early',

@@ -33,12 +33,12 @@ const REFUSALS: Record<number, { description: string; when?: (route: RouteOption
   },
   404: { description: 'Not found' },
   412: { description: 'It has been changed since; read it again' },
-  413: { description: 'The body is too large', when: ({ schema }) => schema?.body !== undefined },
+  413: { description: 'Content too large', when: ({ schema }) => schema?.body !== undefined },
   415: { description: 'The body is not JSON', when: ({ schema }) => schema?.body !== undefined },
   428: { description: 'Send If-Match with the ETag of what was read' },
   429: { description: 'Too many requests; Retry-After says when to try again', when: isGuarded },
   500: { description: 'Internal error; the log has the cause under the request id', when: () => true },
-  503: { description: 'Not available right now; Retry-After says when to try again', when: isGuarded },
+  503: { description: 'Service unavailable; Retry-After says when to try again', when: isGuarded },
 };
 
 /** Everything but the probes may be limited, held or refused under load. */
