@@ -13,6 +13,14 @@ const LOW_MEMORY_SHARE = 0.05;
 /** How long a refused body keeps the check degraded, in milliseconds. */
 const REFUSAL_SHOWN_MS = 10_000;
 
+/** A check of this process and its machine, which is not required. */
+const localCheck = (name: string, run: Check['run']): Check => ({
+  name,
+  required: false,
+  timeoutMs: 1_000,
+  run,
+});
+
 /**
  * Degraded when the process fills its container, or has refused request bodies for lack of memory.
  *
@@ -25,39 +33,26 @@ export function memoryCheck(
   limitBytes: number | null = memoryLimit(),
   share = 0.9,
 ): Check {
-  return {
-    name: 'memory',
-    required: false,
-    timeoutMs: 1_000,
-    run() {
-      if (bodiesRefusedMs() < REFUSAL_SHOWN_MS) {
-        return { degraded: 'request bodies are refused: those in flight use all the memory for bodies' };
-      }
-      if (limitBytes === null) return;
-      const used = memoryUsage().rss;
-      if (used <= limitBytes * share) return;
-      return { degraded: `${percent(used / limitBytes)} of the memory limit is in use` };
-    },
-  };
+  return localCheck('memory', () => {
+    if (bodiesRefusedMs() < REFUSAL_SHOWN_MS) {
+      return { degraded: 'request bodies are refused: those in flight use all the memory for bodies' };
+    }
+    if (limitBytes === null) return;
+    const used = memoryUsage().rss;
+    if (used <= limitBytes * share) return;
+    return { degraded: `${percent(used / limitBytes)} of the memory limit is in use` };
+  });
 }
 
-/** The whole machine, which other containers may share. Bytes and seconds. */
-interface Machine {
-  cpus: number;
-  /** Over the last minute; 1 keeps one CPU busy. */
-  load: number;
-  memoryTotal: number;
-  /** Available without swapping. */
-  memoryAvailable: number;
-  uptime: number;
-}
-
-const thisMachine = (): Machine => ({
+/** The whole machine, which other containers may share. */
+const thisMachine = () => ({
   cpus: availableParallelism(),
-  load: loadavg()[0] ?? 0,
-  memoryTotal: totalmem(),
-  memoryAvailable: freemem(),
-  uptime: uptime(),
+  /** Over the last minute; 1 keeps one CPU busy. */
+  load1m: loadavg()[0] ?? 0,
+  memoryTotalBytes: totalmem(),
+  /** Without swapping. */
+  memoryAvailableBytes: freemem(),
+  uptimeSeconds: uptime(),
 });
 
 /**
@@ -65,26 +60,14 @@ const thisMachine = (): Machine => ({
  * left, whichever process uses it; {@link memoryCheck} judges this process. Load is shown and not judged: it does not say how
  * long requests wait, which {@link eventLoopCheck} does.
  */
-export function systemCheck(look: () => Machine = thisMachine): Check {
-  return {
-    name: 'system',
-    required: false,
-    timeoutMs: 1_000,
-    run() {
-      const { cpus, load, memoryTotal, memoryAvailable, uptime } = look();
-      const details = {
-        cpus,
-        load1m: load,
-        memoryTotalBytes: memoryTotal,
-        memoryAvailableBytes: memoryAvailable,
-        uptimeSeconds: uptime,
-      };
-      const available = memoryAvailable / memoryTotal;
-      // Elsewhere the number leaves out what the system would give back at once.
-      if (process.platform !== 'linux' || available >= LOW_MEMORY_SHARE) return { details };
-      return { degraded: `${percent(available)} of the memory of the machine is available`, details };
-    },
-  };
+export function systemCheck(look = thisMachine): Check {
+  return localCheck('system', () => {
+    const details = look();
+    const available = details.memoryAvailableBytes / details.memoryTotalBytes;
+    // Elsewhere the number leaves out what the system would give back at once.
+    if (process.platform !== 'linux' || available >= LOW_MEMORY_SHARE) return { details };
+    return { degraded: `${percent(available)} of the memory of the machine is available`, details };
+  });
 }
 
 /**
@@ -95,19 +78,14 @@ export function systemCheck(look: () => Machine = thisMachine): Check {
  */
 export function eventLoopCheck(share = 0.95): Check {
   let last = performance.eventLoopUtilization();
-  return {
-    name: 'event-loop',
-    required: false,
-    timeoutMs: 1_000,
-    run() {
-      const now = performance.eventLoopUtilization();
-      const { utilization, active } = performance.eventLoopUtilization(now, last);
-      last = now;
-      // Short intervals are noise: one long turn of 100 ms is no trend.
-      if (active < 500 || utilization <= share) return;
-      return { degraded: `the event loop was busy ${percent(utilization)} of the time` };
-    },
-  };
+  return localCheck('event-loop', () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization, active } = performance.eventLoopUtilization(now, last);
+    last = now;
+    // Short intervals are noise: one long turn of 100 ms is no trend.
+    if (active < 500 || utilization <= share) return;
+    return { degraded: `the event loop was busy ${percent(utilization)} of the time` };
+  });
 }
 
 /**
@@ -119,22 +97,17 @@ export function eventLoopCheck(share = 0.95): Check {
  * @param folder Any folder of the file system in question.
  */
 export function diskCheck(folder: string): Check {
-  return {
-    name: 'disk',
-    required: false,
-    timeoutMs: 1_000,
-    async run() {
-      const { bavail, blocks, bsize } = await statfs(folder);
-      const free = blocks > 0 ? bavail / blocks : 1;
-      if (free >= 0.2) return;
-      if (bavail * bsize < FULL_BYTES) {
-        throw new CheckFailure('the disk is full', { unhealthy: true });
-      }
-      const left = `${percent(free)} of the disk is free (${((bavail * bsize) / GIB).toFixed(1)} GiB)`;
-      if (free < 0.1) throw new CheckFailure(left);
-      return { degraded: left };
-    },
-  };
+  return localCheck('disk', async () => {
+    const { bavail, blocks, bsize } = await statfs(folder);
+    const free = blocks > 0 ? bavail / blocks : 1;
+    if (free >= 0.2) return;
+    if (bavail * bsize < FULL_BYTES) {
+      throw new CheckFailure('the disk is full', { unhealthy: true });
+    }
+    const left = `${percent(free)} of the disk is free (${((bavail * bsize) / GIB).toFixed(1)} GiB)`;
+    if (free < 0.1) throw new CheckFailure(left);
+    return { degraded: left };
+  });
 }
 
 /**
@@ -143,19 +116,14 @@ export function diskCheck(folder: string): Check {
  * @param share Degraded above this part of the limit.
  */
 export function openFilesCheck(limit: number | null = openFilesLimit(), share = 0.9): Check {
-  return {
-    name: 'open-files',
-    required: false,
-    timeoutMs: 1_000,
-    async run() {
-      if (limit === null) return;
-      const open = await readdir('/proc/self/fd').catch((cause) => {
-        throw new CheckFailure('no further file can be opened', { cause });
-      });
-      if (open.length <= limit * share) return;
-      return { degraded: `${open.length} of ${limit} files are open` };
-    },
-  };
+  return localCheck('open-files', async () => {
+    if (limit === null) return;
+    const open = await readdir('/proc/self/fd').catch((cause) => {
+      throw new CheckFailure('no further file can be opened', { cause });
+    });
+    if (open.length <= limit * share) return;
+    return { degraded: `${open.length} of ${limit} files are open` };
+  });
 }
 
 /**
