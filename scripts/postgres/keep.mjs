@@ -57,8 +57,9 @@ export async function keepPostgres({
           resolve();
         }
       });
-      keeper.once('exit', (_code, signal) => {
-        if (signal && !released) return start();
+      keeper.once('exit', (code, signal) => {
+        // One that was killed or stopped is replaced; one that failed would fail again.
+        if (!released && (signal || code === 0)) return start();
         reject(new Error(`PostgreSQL did not start. Its log: ${join(folder, 'postgres.log')}`));
       });
     };

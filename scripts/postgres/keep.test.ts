@@ -214,6 +214,17 @@ test('a killed keeper is replaced while its owner lives, and PostgreSQL runs on'
   expect(isAlive(pid)).toBe(false);
 });
 
+test('a keeper that receives SIGTERM stops PostgreSQL, and is replaced while its owner lives', async () => {
+  const postgres = await start();
+  const pid = await postmasterPid();
+  process.kill(await keeperPid(), 'SIGTERM');
+  await until('PostgreSQL to end', () => !isAlive(pid));
+  await until('another in its place', () => answers(postgres.url));
+  const next = await postmasterPid();
+  await postgres.release();
+  expect(isAlive(next)).toBe(false);
+});
+
 test('a lock file whose process id belongs to another program by now does not stop it', async () => {
   const file = join(dataDir, 'cluster', 'postmaster.pid');
   await fs.writeFile(file, `${process.pid}\n${dataDir}/cluster\n1\n1\n\n127.0.0.1\n1 1\nready\n`);
