@@ -25,7 +25,7 @@ const children = new Set();
 const stopping = new AbortController();
 /** Aborted when this process received a signal, or its parent is gone. */
 export const stopSignal = stopping.signal;
-let toldAt = 0;
+let signalledAt = 0;
 
 /**
  * Starts a program.
@@ -94,8 +94,8 @@ export function endTogether() {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
       const now = Date.now();
-      if (stopSignal.aborted && now - toldAt < ECHO_MS) return;
-      toldAt = now;
+      if (stopSignal.aborted && now - signalledAt < ECHO_MS) return;
+      signalledAt = now;
       passOn(signal);
     });
   }

@@ -7,7 +7,7 @@ import { join, sep } from 'node:path';
  *
  * @param {string} root
  * @param {string[]} folders below the root; those that are missing are left out
- * @param {(path: string) => void} onChange told the path, from the root, of each file that is written, moved or removed,
+ * @param {(path: string) => void} onChange called with the path, from the root, of each file that is written, moved or removed,
  *   and of each folder that is no longer there, with a slash at its end
  * @returns {() => void} ends it
  * @throws {Error} when the system has no watches left (ENOSPC)

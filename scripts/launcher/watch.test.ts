@@ -5,26 +5,26 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { watchFolders } from './watch.mjs';
 
 let root: string;
-let told: string[];
+let reported: string[];
 let stop: () => void;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'watch-'));
   await mkdir(join(root, 'server/lib'), { recursive: true });
   await writeFile(join(root, 'server/lib/a.ts'), '');
-  told = [];
-  stop = watchFolders(root, ['server', 'missing'], (path) => told.push(path));
+  reported = [];
+  stop = watchFolders(root, ['server', 'missing'], (path) => reported.push(path));
 });
 afterEach(async () => {
   stop();
   await rm(root, { recursive: true });
 });
 
-/** Does something, and waits until the path is told of because of it. */
-async function tells(path: string, work: () => Promise<unknown>): Promise<void> {
-  told.length = 0;
+/** Does something, and waits until its path is reported. */
+async function reports(path: string, work: () => Promise<unknown>): Promise<void> {
+  reported.length = 0;
   await work();
-  await expect.poll(() => told).toContain(path);
+  await expect.poll(() => reported).toContain(path);
 }
 
 /** As `sed -i`, editors and version control save: written beside, and moved over. */
@@ -35,39 +35,39 @@ async function replace(path: string, text: string): Promise<void> {
 
 const FILE = join('server', 'lib', 'a.ts');
 
-it('tells of a file each time that it is replaced, and of what is written to it then', async () => {
+it('reports a file each time that it is replaced, and of what is written to it then', async () => {
   for (let round = 0; round < 10; round++) {
-    await tells(FILE, () => replace('server/lib/a.ts', `${round}`));
-    await tells(FILE, () => appendFile(join(root, FILE), ' '));
+    await reports(FILE, () => replace('server/lib/a.ts', `${round}`));
+    await reports(FILE, () => appendFile(join(root, FILE), ' '));
   }
 });
 
-it('tells of a file that goes and comes back', async () => {
-  await tells(FILE, () => rm(join(root, FILE)));
-  await tells(FILE, () => writeFile(join(root, FILE), 'back'));
+it('reports a file that goes and comes back', async () => {
+  await reports(FILE, () => rm(join(root, FILE)));
+  await reports(FILE, () => writeFile(join(root, FILE), 'back'));
 });
 
-it('tells of files in folders that come, go, come back and are moved', async () => {
+it('reports files in folders that come, go, come back and are moved', async () => {
   const deep = join('server', 'new', 'deep');
   const file = join(deep, 'b.ts');
   for (let round = 0; round < 3; round++) {
-    await tells(file, async () => {
+    await reports(file, async () => {
       await mkdir(join(root, deep), { recursive: true });
       await writeFile(join(root, file), '');
     });
-    await tells(file, () => replace('server/new/deep/b.ts', `${round}`));
-    await tells(join('server', 'new', sep), () => rm(join(root, 'server/new'), { recursive: true }));
+    await reports(file, () => replace('server/new/deep/b.ts', `${round}`));
+    await reports(join('server', 'new', sep), () => rm(join(root, 'server/new'), { recursive: true }));
   }
-  await tells(join('server', 'lib', sep), () => rename(join(root, 'server/lib'), join(root, 'away')));
+  await reports(join('server', 'lib', sep), () => rename(join(root, 'server/lib'), join(root, 'away')));
   const moved = join('server', 'moved', 'a.ts');
-  await tells(moved, () => rename(join(root, 'away'), join(root, 'server/moved')));
-  await tells(moved, () => appendFile(join(root, moved), ' '));
+  await reports(moved, () => rename(join(root, 'away'), join(root, 'server/moved')));
+  await reports(moved, () => appendFile(join(root, moved), ' '));
 });
 
-it('tells nothing more once it has ended', async () => {
-  await tells(FILE, () => replace('server/lib/a.ts', '1'));
+it('reports nothing more once it has ended', async () => {
+  await reports(FILE, () => replace('server/lib/a.ts', '1'));
   stop();
-  told.length = 0;
+  reported.length = 0;
   await replace('server/lib/a.ts', '2');
   const other = new Promise<void>((resolve) => {
     const end = watchFolders(root, ['server'], () => {
@@ -77,5 +77,5 @@ it('tells nothing more once it has ended', async () => {
   });
   await replace('server/lib/a.ts', '3');
   await other;
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
 });
