@@ -39,7 +39,7 @@ async function change(path: string, from: string, to: string) {
 }
 
 test('a change to a screen is shown at once, and what was typed stays', async ({ page }) => {
-  await page.goto(`${server.url}/kit`);
+  await page.goto(`${server.url}/kit#Forms`);
   const title = page.getByRole('textbox', { name: 'Title' });
   await title.fill('half a thought');
   await page.evaluate(() => Object.assign(window, { isSamePage: true }));

@@ -7,19 +7,19 @@ import { ErrorNote } from './error-state.tsx';
 import { Field } from './field.tsx';
 
 type Props = {
-  /** The button that asks. */
+  /** The button that opens it. */
   trigger: ReactElement;
   title: string;
   children: ReactNode;
-  /** What is done, as its button says it: "Delete project". */
+  /** The label of the confirming button: "Delete project". */
   action: string;
-  /** For what cannot be undone: the words to type first. */
+  /** For what cannot be undone: the text to type before the button is enabled. */
   typed?: string;
-  /** Throws where it fails: the dialog stays and says why. */
+  /** If it rejects, the dialog stays open and shows the error. */
   onConfirm: () => void | Promise<void>;
 };
 
-/** Asks before something that has no way back. A press beside it does not close it. What can be undone needs a toast instead. */
+/** Asks before an action that cannot be undone. A press outside does not close it. For what can be undone, act and offer Undo in a toast. */
 export function Confirm({ trigger, title, children, action, typed, onConfirm }: Props) {
   const [isOpen, setOpen] = useState(false);
   const [words, setWords] = useState('');

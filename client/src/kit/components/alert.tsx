@@ -16,7 +16,7 @@ type Props = {
   children?: ReactNode;
 };
 
-/** A callout in the page. With `role="alert"` around it, it is announced when it appears. */
+/** A callout. Wrap it in `role="alert"` if it appears later and must be announced. */
 export function Alert({ variant = 'default', title, action, children }: Props) {
   const [icon, colour] = VARIANTS[variant] as [IconName, string];
   return (
@@ -31,7 +31,7 @@ export function Alert({ variant = 'default', title, action, children }: Props) {
   );
 }
 
-/** A strip of its own across the page, for what concerns every screen. It covers nothing: its place is kept by who shows it. */
+/** A full-width strip for messages about the whole application. Reserve its place where it is shown, so that nothing shifts. */
 export function Banner({ variant = 'default', action, children }: Omit<Props, 'title'>) {
   const [icon, colour] = VARIANTS[variant] as [IconName, string];
   return (

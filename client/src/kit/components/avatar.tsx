@@ -9,7 +9,7 @@ const initials = (name: string) =>
     .join('')
     .toUpperCase();
 
-/** A person or an organisation: the picture, or the initials until it is here. Decorative: the name stands beside it or labels its button. */
+/** The picture of a person or an organisation, or initials. Hidden from screen readers: show the name beside it, or label its button. */
 export const Avatar = ({
   name,
   src,

@@ -10,7 +10,7 @@ const VARIANTS = {
   destructive: 'border-transparent bg-failing/10 text-failing',
 };
 
-/** A word or a number about what stands beside it. States of the server: `StateBadge`, which has a shape as well. */
+/** A short label or count. For the server's states use `StateBadge`, which adds a shape. */
 export const Badge = ({
   variant = 'default',
   className,

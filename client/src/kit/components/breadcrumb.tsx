@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { Fragment } from 'react';
 import { Icon } from './icon.tsx';
 
-/** Where this screen stands: links to what is above it, and itself last, without `to`. */
+/** The path to this screen. The last item is the screen itself and has no `to`. */
 export const Breadcrumb = ({ items }: { items: { label: string; to?: string }[] }) => (
   <nav aria-label="Breadcrumb">
     <ol className="flex flex-wrap items-center gap-1 text-sm text-muted">

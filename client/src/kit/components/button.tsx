@@ -11,7 +11,7 @@ const VARIANTS = {
   link: 'border-transparent text-accent underline-offset-4 hover:underline',
 };
 
-/** 44 px where a finger presses, whatever the size. */
+/** Every size is at least 44 px high on touch screens. */
 const SIZES = {
   default: 'min-h-9 px-3.5 pointer-coarse:min-h-11 max-md:min-h-11',
   sm: 'min-h-8 px-3 pointer-coarse:min-h-11 max-md:min-h-11',
@@ -22,18 +22,18 @@ const SIZES = {
 
 type Looks = { variant?: keyof typeof VARIANTS; size?: keyof typeof SIZES };
 
-/** The look of a button, for links that stand among buttons. */
+/** The classes of a button, for links that look like one. */
 export const buttonVariants = ({ variant = 'default', size = 'default' }: Looks = {}) =>
   `inline-flex shrink-0 items-center justify-center gap-2 rounded-md border text-sm font-medium whitespace-nowrap transition-colors aria-disabled:opacity-50 disabled:opacity-50 ${VARIANTS[variant]} ${SIZES[size]}`;
 
 type Props = ComponentProps<'button'> &
   Looks & {
     icon?: IconName;
-    /** Its action is under way: further presses do nothing, and the focus stays. */
+    /** The action is running: the button ignores presses and keeps the focus. */
     pending?: boolean;
   };
 
-/** A button with words. Submits a form only with `type="submit"`. */
+/** A button with a text label. It submits a form only with `type="submit"`. */
 export function Button({
   variant,
   size,

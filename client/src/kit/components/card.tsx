@@ -1,7 +1,7 @@
 import type { ComponentProps, ReactNode } from 'react';
 import { cn } from '@/kit/lib/styles.ts';
 
-/** A box around one thing. */
+/** A bordered box. */
 export const Card = ({ className, ...rest }: ComponentProps<'div'>) => (
   <div className={cn('rounded-lg border bg-surface', className)} {...rest} />
 );
@@ -35,7 +35,7 @@ export const CardFooter = ({ className, ...rest }: ComponentProps<'div'>) => (
   />
 );
 
-/** A part of a screen, with its name and no box. */
+/** A titled section of a screen, without a border. */
 export const Panel = ({
   title,
   note,

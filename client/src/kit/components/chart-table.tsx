@@ -3,7 +3,7 @@ import { type ChartProps, textOf } from './chart.tsx';
 import { Dialog, DialogContent } from './dialog.tsx';
 import { Table } from './table.tsx';
 
-/** What a chart shows, for those who would rather read it. Loaded when it is asked for. */
+/** A chart's values as a table in a dialog. Loaded when it is opened. */
 export const ChartTable = ({
   title,
   times,

@@ -27,7 +27,7 @@ import { clock } from '@/kit/lib/format.ts';
 import { pointAt, useCursor } from '@/kit/lib/time-cursor.ts';
 import { IconButton } from './button.tsx';
 
-/** How a series is drawn: a colour of the theme, and a stroke, so that colour is not needed to tell them apart. */
+/** A series' colour and stroke. The stroke distinguishes series without colour. */
 const STROKES = {
   first: { colour: 'text-chart-1', dashes: undefined },
   second: { colour: 'text-chart-2', dashes: '5 3' },
@@ -37,31 +37,31 @@ const STROKES = {
 
 export type Series = { name: string; values: Values; stroke: keyof typeof STROKES };
 
-/** A stretch of time, in milliseconds since 1970. */
+/** A time range, in milliseconds since 1970. */
 export type Range = { from: number; to: number };
 
 export type ChartProps = {
   title: string;
   /** What the numbers mean, in a few words. */
   note?: string;
-  /** Lines, the first with its area; lines with areas; bars side by side; areas upon each other. */
+  /** `line` fills the first series only, `area` all of them; `bar` draws bars side by side; `stacked` adds the series up. */
   kind?: 'line' | 'area' | 'bar' | 'stacked';
   times: readonly number[];
   stepMs: number;
   /** How much time the axis shows, in milliseconds. */
   windowMs: number;
-  /** Shows this stretch instead of the last `windowMs`. */
+  /** Shows this range instead of the last `windowMs`. */
   range?: Range | undefined;
-  /** Given, a stretch can be chosen by dragging, or by Shift with the arrow keys and Enter; `undefined` goes back. */
+  /** Enables zoom: by dragging, or by Shift with arrow keys and then Enter. Called with undefined on reset (double click, Escape). */
   onZoom?: (range: Range | undefined) => void;
   series: Series[];
   /** A value with its unit. */
   format: (value: number) => string;
-  /** The axis ends no lower. */
+  /** The smallest maximum of the axis, so that noise does not fill the chart. */
   least: number;
-  /** Values that matter, such as the limit of an alert. */
+  /** Horizontal lines, such as the limit of an alert. */
   thresholds?: readonly { value: number; label: string }[];
-  /** Moments that matter, such as deployments. */
+  /** Vertical lines, such as deployments. */
   marks?: readonly { at: number; label: string }[];
   /** What a gap means. */
   gap?: string;
@@ -71,7 +71,7 @@ const AsTable = lazy(async () => ({
   default: (await loadPart(() => import('./chart-table.tsx'))).ChartTable,
 }));
 
-/** Values over time. All charts of a screen show the same time, and one cursor: by pointing, or by arrow keys. */
+/** Values over time. All charts of a screen share one cursor, moved by the pointer or by arrow keys. */
 export const Chart = memo(function Chart(props: ChartProps) {
   const { title, note, kind = 'line', times, windowMs, range, series, least, thresholds } = props;
   const id = useId();
@@ -116,11 +116,11 @@ export const Chart = memo(function Chart(props: ChartProps) {
   );
 });
 
-/** A value in words, or what a gap means. */
+/** The formatted value, or `none` where there is no value. */
 export const textOf = (value: number | null | undefined, format: (value: number) => string, none: string) =>
   value === null || value === undefined ? none : format(value);
 
-/** Where in the columns the cursor is, or the end. */
+/** The index at the cursor, or the last one. */
 function useIndex(times: readonly number[]) {
   const cursor = useCursor();
   return {
@@ -129,7 +129,7 @@ function useIndex(times: readonly number[]) {
   };
 }
 
-/** The numbers, before the picture: of now, or of the moment that is pointed at. */
+/** The current values, or those at the cursor. */
 function Readout({ times, series, format }: ChartProps) {
   const { index } = useIndex(times);
   return (
@@ -170,7 +170,7 @@ function Swatch({ stroke }: { stroke: Series['stroke'] }) {
   );
 }
 
-/** Steps of the cursor by key. */
+/** Cursor steps by key. */
 const KEYS: Record<string, number> = {
   ArrowLeft: -1,
   ArrowRight: 1,
@@ -198,7 +198,7 @@ function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, 
   );
   const last = times.findLastIndex((at) => at <= to);
   const at = times[index];
-  /** Where a stretch that is being chosen began; the cursor is its other end. */
+  /** Where the selection started; the cursor is its other end. */
   const anchor = useRef<number>(undefined);
   const share = (at: number) => `${((at - from) / (to - from)) * 100}%`;
 
@@ -213,7 +213,7 @@ function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, 
     pointAt(times[Math.min(last, Math.max(near, first))]);
   };
   const onPointerDown = (event: PointerEvent<HTMLElement>) => {
-    // A finger scrolls the page.
+    // Touch scrolls the page.
     if (!onZoom || event.pointerType === 'touch' || event.button !== 0) return;
     event.currentTarget.setPointerCapture(event.pointerId);
     anchor.current = at;
@@ -337,7 +337,7 @@ function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, 
   );
 }
 
-/** The picture itself: drawn anew when there is more to show, not when the cursor moves. */
+/** The lines. Rendered again when the data changes, not when the cursor moves. */
 const Drawing = memo(function Drawing({
   kind,
   drawn,
@@ -368,7 +368,7 @@ const Drawing = memo(function Drawing({
     const { line, area } = paths(times, values, stepMs, scale);
     return (
       <g key={name} className={colour} fill="none">
-        {/* A stack hides what is behind it. */}
+        {/* Covers the layer behind it. */}
         {kind === 'stacked' && <path d={area} className="fill-surface" />}
         {(kind !== 'line' || order === 0) && (
           <path d={area} fill="currentColor" fillOpacity={kind === 'stacked' ? 0.35 : 0.12} />
@@ -419,7 +419,7 @@ const Drawing = memo(function Drawing({
   );
 });
 
-/** A line as small as a word, beside its number; `label` says what it shows. */
+/** A sparkline, beside its number. @param label What it shows, for screen readers. */
 export function Spark({
   label,
   values,

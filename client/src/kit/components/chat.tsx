@@ -9,14 +9,14 @@ export type ChatMessage = {
   text: string;
   /** Still being written. */
   isStreaming?: boolean;
-  /** Below the text: sources, tools, an error with a way on. */
+  /** Shown below the text: sources, tools used, an error. */
   footer?: ReactNode;
 };
 
-/** How near the end counts as reading along, in pixels. */
+/** Within this distance of the end, in pixels, the thread keeps scrolling. */
 const AT_END_PX = 48;
 
-/** A conversation. It follows what is being written, unless its reader has scrolled up. */
+/** A conversation. It scrolls with new text unless the reader has scrolled up. */
 export function ChatThread({
   label,
   messages,
@@ -29,7 +29,7 @@ export function ChatThread({
   const scroller = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
   const last = messages.at(-1);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it follows whatever is added
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls on every addition
   useEffect(() => {
     const element = scroller.current;
     if (element && isAtEnd.current) element.scrollTop = element.scrollHeight;
@@ -69,7 +69,7 @@ export function ChatThread({
   );
 }
 
-/** The box to write in: `Enter` sends, `Shift Enter` begins a line. While an answer is written its button stops it. */
+/** The message box: `Enter` sends, `Shift Enter` adds a line. While an answer streams, its button stops it. */
 export function ChatComposer({
   label = 'Message',
   onSend,
@@ -77,7 +77,7 @@ export function ChatComposer({
 }: {
   label?: string;
   onSend: (text: string) => void;
-  /** Present while an answer is being written. */
+  /** Set while an answer is streaming. */
   onStop?: (() => void) | undefined;
 }) {
   const [text, setText] = useState('');
@@ -101,7 +101,7 @@ export function ChatComposer({
         rows={1}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => {
-          // An input method uses Enter for itself.
+          // Input methods use Enter to confirm a composition.
           if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
           event.preventDefault();
           send();

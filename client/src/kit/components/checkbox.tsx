@@ -3,7 +3,7 @@ import type { ComponentProps } from 'react';
 import { cn } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
 
-/** Yes or no, or `indeterminate` for some of several. */
+/** A checkbox; `indeterminate` means that some of several are checked. */
 export const Checkbox = ({
   className,
   ...rest

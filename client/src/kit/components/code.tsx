@@ -1,6 +1,6 @@
 import { CopyButton } from './copy-button.tsx';
 
-/** Text as a machine reads or wrote it, in a box that scrolls by itself, to copy. @param copied Where it differs from what is shown. */
+/** Code or output in a scrolling box with a copy button. @param copied The text to copy, where it differs from `text`. */
 export const Code = ({ label, text, copied = text }: { label: string; text: string; copied?: string }) => (
   <div className="flex w-full items-start gap-1 rounded-md border bg-background pr-0.5 pl-3">
     {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}

@@ -3,7 +3,7 @@ import type { ComponentProps, ReactNode } from 'react';
 import { cn, inputClass, optionClass, popupClass } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
 
-/** One of many, found by typing. For answers of a server pass `items`, `filter={null}` and `onInputValueChange`. */
+/** A select with search. For results of a server pass `items`, `filter={null}` and `onInputValueChange`. */
 export const Combobox = Base.Root;
 
 export const ComboboxInput = ({
@@ -29,7 +29,7 @@ export const ComboboxInput = ({
   </Base.InputGroup>
 );
 
-/** The list: one `ComboboxItem` for each item, and what is said when none matches. */
+/** The list: a `ComboboxItem` for each item. @param empty Shown when nothing matches. */
 export const ComboboxContent = ({
   empty = 'No matches.',
   children,
@@ -38,7 +38,7 @@ export const ComboboxContent = ({
   children: ComponentProps<typeof Base.List>['children'];
 }) => (
   <Base.Portal>
-    <Base.Positioner sideOffset={4} className="z-30 outline-none">
+    <Base.Positioner sideOffset={6} className="z-30 outline-none">
       <Base.Popup
         className={cn(
           popupClass,

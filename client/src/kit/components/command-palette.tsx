@@ -3,16 +3,16 @@ import { Icon, type IconName } from './icon.tsx';
 import { Kbd } from './kbd.tsx';
 
 export type Command = {
-  /** What it does, in words; also what is searched. */
+  /** The text that is shown and searched. */
   label: string;
   group: string;
   icon?: IconName;
-  /** The key that does the same without the palette. */
+  /** The keyboard shortcut of the same action. */
   shortcut?: string;
   run: () => void;
 };
 
-/** Every word of the search occurs in the command, in any order. */
+/** Whether the command contains every word of the search, in any order. */
 const matches = (command: Command, search: string) => {
   const text = `${command.group} ${command.label}`.toLowerCase();
   return search
@@ -21,7 +21,7 @@ const matches = (command: Command, search: string) => {
     .every((word) => text.includes(word));
 };
 
-/** A list of commands that is searched by typing, gone through by arrow keys, and run by `Enter`. */
+/** A searchable list of commands: arrow keys select, `Enter` runs. */
 export function CommandPalette({ commands, onClose }: { commands: Command[]; onClose: () => void }) {
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);
@@ -51,7 +51,7 @@ export function CommandPalette({ commands, onClose }: { commands: Command[]; onC
       ref={dialog}
       aria-label="Commands"
       onClose={onClose}
-      // Not the click: a selection that is dragged out of the box ends beside it.
+      // Not onClick: dragging a text selection out of the box ends in a click outside.
       onPointerDown={(event) => event.target === event.currentTarget && dialog.current?.close()}
       className="mx-auto mt-[12vh] w-[min(36rem,calc(100vw-2rem))] overflow-hidden rounded-lg border bg-surface p-0 text-text shadow-overlay open:rise"
     >

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { IconButton } from './button.tsx';
 
-/** Without TLS a page has no clipboard of its own; a selection and the old command still copy. */
+/** Fallback without TLS, where `navigator.clipboard` is missing. */
 function copyBySelection(text: string) {
   const area = document.createElement('textarea');
   area.value = text;
@@ -13,7 +13,7 @@ function copyBySelection(text: string) {
   return copied;
 }
 
-/** Copies `text`, and says for two seconds that it has. */
+/** Copies `text` and confirms it for two seconds. */
 export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
   const [said, setSaid] = useState<'Copied' | 'Could not copy'>();
   useEffect(() => {

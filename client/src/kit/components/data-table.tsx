@@ -11,9 +11,9 @@ import { Input } from './input.tsx';
 import { type Column, type Direction, Table, type TableProps } from './table.tsx';
 
 export type DataColumn<Row> = Omit<Column<Row>, 'onSort' | 'isSorted'> & {
-  /** What it is sorted and filtered by; a column without one cannot be sorted. */
+  /** The value to sort and filter by. Columns without it cannot be sorted. */
   value?: (row: Row) => string | number;
-  /** Not offered to be hidden. */
+  /** The column cannot be hidden. */
   fixed?: boolean;
 };
 
@@ -22,15 +22,15 @@ export type Sort = { by: string; direction: Direction };
 type Props<Row> = Omit<TableProps<Row>, 'columns' | 'lead' | 'rowKey'> & {
   columns: DataColumn<Row>[];
   rowKey: (row: Row) => string;
-  /** Given, the server sorts, and `rows` come sorted; otherwise the rows here are sorted. */
+  /** With `onSort` the server sorts and `rows` arrive sorted. Without it the table sorts `rows`. */
   sort?: Sort | undefined;
   onSort?: (sort: Sort) => void;
-  /** The same for the filter. */
+  /** With `onFilter` the server filters, likewise. */
   filter?: string;
   onFilter?: (filter: string) => void;
-  /** Given, rows can be selected. Buttons for what may be done with those that are. */
+  /** Enables selection. Returns the buttons for the selected rows. */
   actions?: (selected: Row[], clear: () => void) => ReactNode;
-  /** What is said where no row is left. */
+  /** Shown when no row matches. */
   empty?: ReactNode;
   /** A `Pagination`. */
   footer?: ReactNode;
@@ -41,7 +41,7 @@ const compare = (a: string | number, b: string | number) =>
     ? a - b
     : String(a).localeCompare(String(b), undefined, { numeric: true });
 
-/** A table of records: sorted both ways, filtered, with a choice of columns, selection and pages; cards on phones. */
+/** A table of records with sorting, filter, column choice, selection and pages; cards on phones. */
 export function DataTable<Row>({
   columns,
   rows,
@@ -77,7 +77,7 @@ export function DataTable<Row>({
     const sign = sort?.direction === 'descending' ? -1 : 1;
     shown = shown.toSorted((a, b) => sign * compare(by(a), by(b)));
   }
-  // What is not shown is not selected: an action concerns what its reader sees.
+  // Rows that are filtered out are not selected: actions apply to visible rows only.
   const chosen = shown.filter((row) => selected.includes(rowKey(row)));
   const clear = () => setSelected([]);
 

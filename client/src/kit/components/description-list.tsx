@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** Names and what they are; one under the other where there is no room for two columns. */
+/** Terms and their values, in two columns, or one on narrow screens. */
 export const DescriptionList = ({ items }: { items: [name: string, value: ReactNode][] }) => (
   <dl className="w-full divide-y text-sm">
     {items.map(([name, value]) => (

@@ -3,7 +3,7 @@ import type { ComponentProps, ReactNode } from 'react';
 import { cn, popupClass } from '@/kit/lib/styles.ts';
 import { IconButton } from './button.tsx';
 
-/** A modal. The focus goes to its first field and back afterwards; `Esc` and a press beside it close it. */
+/** A modal dialog. It focuses its first field, restores the focus when closed, and closes on `Esc` and on a press outside. */
 export const Dialog = Base.Root;
 export const DialogTrigger = Base.Trigger;
 export const DialogClose = Base.Close;
@@ -28,14 +28,14 @@ export const DialogContent = ({ title, description, className, children, ...rest
           <Base.Description className="-mt-2 mb-4 text-sm text-muted">{description}</Base.Description>
         )}
         {children}
-        {/* The last element, so that the focus does not begin here. */}
+        {/* Last in the DOM, so that it does not take the initial focus. */}
         <Base.Close render={<IconButton icon="close" label="Close" />} className="absolute top-4 right-3" />
       </Base.Popup>
     </Base.Viewport>
   </Base.Portal>
 );
 
-/** The buttons, the main one last. */
+/** The buttons, primary last. */
 export const DialogFooter = (props: ComponentProps<'div'>) => (
   <div className="mt-6 flex flex-wrap justify-end gap-2" {...props} />
 );

@@ -3,7 +3,7 @@ import type { ComponentProps, ReactNode } from 'react';
 import { cn, optionClass, popupClass } from '@/kit/lib/styles.ts';
 import { Icon, type IconName } from './icon.tsx';
 
-/** Actions behind a button. `render` of the trigger is the button. */
+/** A menu of actions. Pass the button as the trigger's `render`. */
 export const DropdownMenu = Base.Root;
 export const DropdownMenuTrigger = Base.Trigger;
 export const DropdownMenuGroup = Base.Group;

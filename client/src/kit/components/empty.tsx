@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { Icon, type IconName } from './icon.tsx';
 
-/** Nothing is here yet: says so, and what to do about it. */
+/** An empty state: what is missing, and the first step. */
 export const Empty = ({ icon, title, children }: { icon: IconName; title: string; children?: ReactNode }) => (
   <div className="flex flex-col items-center gap-3 px-6 py-12 text-center">
     <Icon name={icon} className="size-6 text-muted" />

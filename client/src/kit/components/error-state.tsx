@@ -4,7 +4,7 @@ import { Button } from './button.tsx';
 import { CopyButton } from './copy-button.tsx';
 import { Icon } from './icon.tsx';
 
-/** The id to quote to an operator, with a button that copies it. */
+/** The request id to quote to an operator, with a copy button. */
 function RequestId({ id }: { id: string }) {
   return (
     <p className="flex items-center gap-1 text-sm text-muted">
@@ -14,7 +14,7 @@ function RequestId({ id }: { id: string }) {
   );
 }
 
-/** A screen, or a large part of one, that could not be shown: what, why, what next. */
+/** Shown in place of a screen that failed: what happened, why, and what to do next. */
 export function ErrorState({
   error,
   onRetry,
@@ -39,7 +39,7 @@ export function ErrorState({
   );
 }
 
-/** The same in one place of a form or a pane. */
+/** The same error, inline in a form or a pane. */
 export function ErrorNote({ error }: { error: unknown }) {
   const { title, detail, requestId } = explain(error);
   return (

@@ -1,5 +1,6 @@
 import { Field as Base } from '@base-ui/react/field';
 import type { ComponentProps, ReactNode } from 'react';
+import { asSentence } from '@/kit/lib/format.ts';
 import { useFieldError } from './form.tsx';
 import { Input } from './input.tsx';
 import { Textarea } from './textarea.tsx';
@@ -8,7 +9,7 @@ type Shared = {
   label: ReactNode;
   name?: string | undefined;
   description?: ReactNode;
-  /** What is wrong. Within a `Form` it comes from the server's answer, by `name`. */
+  /** The error. Within a `Form` it defaults to the server's message for `name`. */
   error?: string | undefined;
   className?: string;
 };
@@ -20,12 +21,12 @@ type Props = Shared &
   };
 
 /**
- * A control with its label, a description and its error, tied together for screen readers. Without children it is a text
- * box, with `multiline` a larger one, and the remaining props go to it.
+ * A control with its label, description and error, associated for screen readers. Without children it renders an
+ * `Input`, or with `multiline` a `Textarea`, which receives the remaining props.
  */
 export function Field({ label, name, description, error, className, multiline, children, ...box }: Props) {
   const fromForm = useFieldError(name);
-  const message = error ?? fromForm;
+  const message = error ?? (fromForm && asSentence(fromForm));
   return (
     <Base.Root name={name} invalid={Boolean(message)} className={className}>
       <Base.Label className="mb-1.5 block text-sm font-medium">{label}</Base.Label>
@@ -42,7 +43,7 @@ export function Field({ label, name, description, error, className, multiline, c
   );
 }
 
-/** One checkbox, radio or switch with its label beside it. */
+/** A checkbox, radio or switch with its label beside it. */
 export const FieldRow = ({
   label,
   description,

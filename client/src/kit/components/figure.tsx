@@ -1,4 +1,4 @@
-/** A number that changes, flush right: with a key of its own it counts as replaced and not as moved. */
+/** A right-aligned number that changes. Its key replaces the element, so that a wider number is no layout shift. */
 export const Figure = ({ children }: { children: string }) => (
   <span key={children} className="tabular-nums">
     {children}

@@ -7,27 +7,27 @@ import { Progress } from './progress.tsx';
 export type FileUpload = {
   id: string;
   name: string;
-  /** From 0 to 100; undefined once it is there. */
+  /** 0 to 100; undefined when the upload is complete. */
   progress?: number;
   error?: string;
 };
 
 type Props = {
   label: string;
-  /** What is taken: "PNG or JPEG, up to 5 MB". */
+  /** The accepted files: "PNG or JPEG, up to 5 MB". */
   hint?: ReactNode;
-  /** As `<input accept>` has it; what is dropped is held against it as well. */
+  /** Like `<input accept>`; also applied to dropped files. */
   accept?: string;
   multiple?: boolean;
   /** In bytes. */
   maxBytes?: number;
   uploads?: FileUpload[];
   onFiles: (files: File[]) => void;
-  /** Cancels an upload or takes a file away. */
+  /** Cancels the upload or removes the file. */
   onRemove?: (id: string) => void;
 };
 
-/** Whether a file is what `accept` asks for: by its ending, its type, or the group of its type. */
+/** Whether a file matches `accept`: by extension, by type, or by wildcard. */
 const isAccepted = ({ name, type }: File, accept: string) =>
   accept === '' ||
   accept.split(',').some((one) => {
@@ -36,7 +36,7 @@ const isAccepted = ({ name, type }: File, accept: string) =>
     return wanted.endsWith('/*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
   });
 
-/** Takes files by drop, by press and by keyboard, and shows how far they have come. The server checks them again. */
+/** Accepts files by drop, click and keyboard, and shows the progress of uploads. The server must check them again. */
 export function FileDrop({
   label,
   hint,
@@ -91,7 +91,7 @@ export function FileDrop({
           className="sr-only"
           onChange={({ target }) => {
             take(target.files);
-            // The same file may be chosen once more.
+            // Allows choosing the same file again.
             target.value = '';
           }}
         />

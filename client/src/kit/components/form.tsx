@@ -4,18 +4,18 @@ import { ErrorNote } from './error-state.tsx';
 
 const Errors = createContext<Record<string, string>>({});
 
-/** The server's message about the field called `name`, within the form around it. */
+/** The server's message for the field `name` in the surrounding form. */
 export const useFieldError = (name: string | undefined) => use(Errors)[name ?? ''];
 
 type Props = Omit<ComponentProps<'form'>, 'onSubmit'> & {
-  /** What the last try failed with; its field messages go to the fields, the rest stands above the buttons. */
+  /** The error of the last submit. Messages of fields appear at the fields, other errors at the end of the form. */
   error?: unknown;
-  /** True while a try is under way: a second submit is ignored. */
+  /** True while submitting: further submits are ignored. */
   busy?: boolean;
   onSubmit: (data: FormData) => void;
 };
 
-/** A form that never leaves the page and never sends twice. */
+/** A form that stays on the page and never submits twice at once. */
 export function Form({ error, busy = false, onSubmit, children, ...rest }: Props) {
   const form = useRef<HTMLFormElement>(null);
   const messages = fieldErrors(error);

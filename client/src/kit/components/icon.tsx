@@ -1,4 +1,4 @@
-/** Outlines on a 16 px grid, 1.5 px strokes in the colour of the text around them. */
+/** Outlines on a 16 px grid with 1.5 px strokes in the text's colour. */
 const PATHS = {
   alert: 'M8 5v3.5M8 11h.01M8 1.8 1.4 13.6h13.2z',
   arrowLeft: 'M13 8H3m4-4L3 8l4 4',
@@ -46,7 +46,7 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS;
 
-/** A decorative icon; the words beside it, or the label of its button, say what it means. */
+/** A decorative icon. The text beside it, or its button's label, carries the meaning. */
 export function Icon({ name, className = 'size-4' }: { name: IconName; className?: string }) {
   return (
     <svg

@@ -4,7 +4,7 @@ import { cn, inputClass } from '@/kit/lib/styles.ts';
 
 type Props = Omit<ComponentProps<typeof OTPField.Root>, 'length'> & { length?: number };
 
-/** A one-time code, a box a character. A pasted or suggested code fills all of them. */
+/** A one-time code with one box per character. Pasting or autofill fills all boxes. */
 export const InputOTP = ({ length = 6, ...rest }: Props) => (
   <OTPField.Root length={length} className="flex gap-1.5" {...rest}>
     {Array.from({ length }, (_, index) => (

@@ -3,12 +3,12 @@ import { type ComponentProps, useState } from 'react';
 import { cn, inputClass } from '@/kit/lib/styles.ts';
 import { IconButton } from './button.tsx';
 
-/** A box of one line. For days and times use the browser's own: `type="date"`, `time`, `datetime-local`. */
+/** A text box. For dates and times use the native `type="date"`, `time` and `datetime-local`. */
 export const Input = ({ className, ...rest }: ComponentProps<typeof Base> & { className?: string }) => (
   <Base className={cn(inputClass, className)} {...rest} />
 );
 
-/** A password that can be shown. Say what a manager should fill in by `autoComplete`. */
+/** A password box with a button that reveals it. Set `autoComplete` for password managers. */
 export function PasswordInput({ className, ...rest }: ComponentProps<typeof Input>) {
   const [isShown, setShown] = useState(false);
   return (

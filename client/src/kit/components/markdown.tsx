@@ -3,7 +3,7 @@ import { createElement, Fragment, type ReactNode } from 'react';
 import { Code, InlineCode } from './code.tsx';
 import { Icon } from './icon.tsx';
 
-/** Where a link may lead: what a page, a mail program or a phone opens, and no script. */
+/** Allowed link targets. Everything else, `javascript:` and `data:` among it, stays text. */
 const SAFE = /^(?:https?:|mailto:|tel:|\/(?!\/)|#|\?|\.)/i;
 
 function Anchor({ href, children }: { href: string; children: ReactNode }) {
@@ -26,7 +26,7 @@ function Anchor({ href, children }: { href: string; children: ReactNode }) {
   );
 }
 
-/** Entities that marked leaves for a browser's parser, which is not used here. */
+/** marked escapes text for HTML; React needs it unescaped. */
 const unescaped = (text: string) =>
   text.replace(
     /&(amp|lt|gt|quot|#39);/g,
@@ -43,12 +43,8 @@ function one(token: Token): ReactNode {
   const inner = 'tokens' in token ? all(token.tokens) : undefined;
   switch (token.type) {
     case 'heading':
-      // The page has its first level, a panel its second.
-      return createElement(
-        `h${Math.min(6, (token as Tokens.Heading).depth + 2)}`,
-        { className: 'text-base font-semibold' },
-        inner,
-      );
+      // The screen has the h1, a panel the h2.
+      return createElement(token.depth > 2 ? 'h4' : 'h3', { className: 'text-base font-semibold' }, inner);
     case 'paragraph':
       return <p>{inner}</p>;
     case 'strong':
@@ -70,7 +66,7 @@ function one(token: Token): ReactNode {
     case 'link':
       return <Anchor href={token.href}>{inner}</Anchor>;
     case 'image':
-      // An image of another site would tell it who reads this.
+      // A remote image would reveal the reader to its host, so it becomes a link.
       return <Anchor href={token.href}>{token.text || token.href}</Anchor>;
     case 'list': {
       const { ordered, start, items } = token as Tokens.List;
@@ -119,12 +115,12 @@ function one(token: Token): ReactNode {
     case 'def':
       return null;
     default:
-      // HTML among it is text like any other.
+      // HTML is shown as text.
       return token.raw;
   }
 }
 
-/** Markdown of people or of a model, as elements: no HTML of theirs, no images, no script, links marked. May grow while it is read. */
+/** Renders untrusted Markdown, as of people or models, to React elements. No HTML, images or scripts; external links are marked. May be called with growing text. */
 export const Markdown = ({ children }: { children: string }) => (
   <div className="max-w-prose min-w-0 space-y-3 wrap-anywhere">{all(lexer(children))}</div>
 );

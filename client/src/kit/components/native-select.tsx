@@ -2,7 +2,7 @@ import { type ComponentProps, useId } from 'react';
 import { cn, triggerClass } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
 
-/** The browser's own list of choices: the lightest one, and on phones the best. */
+/** The browser's own select: it needs no script, and phones show it best. */
 export const NativeSelect = ({ className, ...rest }: ComponentProps<'select'>) => (
   <span className={cn('relative block w-fit', className)}>
     <select className={cn(triggerClass, 'min-w-28 appearance-none pr-8')} {...rest} />
@@ -13,7 +13,7 @@ export const NativeSelect = ({ className, ...rest }: ComponentProps<'select'>) =
   </span>
 );
 
-/** The same with its label, which may be for screen readers only. */
+/** `NativeSelect` with a label. `hidden` keeps the label for screen readers only. */
 export function Choice({
   label,
   hidden = false,

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { Icon } from './icon.tsx';
 
-/** 403: who is signed in may not see this. Says who can change that; `children` is the way out. */
+/** 403: the user may not see this. `detail` says who can change that; `children` are links out. */
 export const NotPermitted = ({
   title = 'You do not have access',
   detail,

@@ -6,7 +6,7 @@ import { Icon } from './icon.tsx';
 const step =
   'absolute inset-y-px flex w-9 items-center justify-center text-muted hover:text-text disabled:opacity-40 pointer-coarse:w-11 max-md:w-11';
 
-/** A number with steps by buttons and arrow keys, read and written as the visitor's locale does. */
+/** A number with step buttons and arrow keys, in the format of the visitor's locale. */
 export const NumberInput = ({
   className,
   ...rest

@@ -2,7 +2,7 @@ import { Popover as Base } from '@base-ui/react/popover';
 import type { ComponentProps, ReactNode } from 'react';
 import { cn, popupClass } from '@/kit/lib/styles.ts';
 
-/** A small panel beside its button. */
+/** A small panel anchored to its button. */
 export const Popover = Base.Root;
 export const PopoverTrigger = Base.Trigger;
 export const PopoverClose = Base.Close;

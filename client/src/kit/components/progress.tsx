@@ -1,6 +1,6 @@
 import { Progress as Base } from '@base-ui/react/progress';
 
-/** How much of something is done. @param value From 0 to 100; null while that is not known. */
+/** A progress bar. @param value 0 to 100; null while the progress is unknown. */
 export const Progress = ({ label, value }: { label: string; value: number | null }) => (
   <Base.Root value={value} className="w-full text-sm">
     <span className="mb-1 flex justify-between gap-4">

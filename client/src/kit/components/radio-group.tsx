@@ -3,7 +3,7 @@ import { RadioGroup as Base } from '@base-ui/react/radio-group';
 import type { ComponentProps } from 'react';
 import { cn } from '@/kit/lib/styles.ts';
 
-/** One of a few, all in sight. Its `RadioGroupItem`s stand in `FieldRow`s. */
+/** A choice among a few. Put each `RadioGroupItem` into a `FieldRow`. */
 export const RadioGroup = ({ className, ...rest }: ComponentProps<typeof Base> & { className?: string }) => (
   <Base className={cn('flex flex-col', className)} {...rest} />
 );

@@ -1,6 +1,6 @@
 import { useTitle } from '@/kit/lib/use-title.ts';
 
-/** The name of a screen: its heading, its page title, and where the focus goes when it opens. */
+/** The screen's heading. It also sets the page title and takes the focus when the screen opens. */
 export function ScreenHeading({ title, className = 'text-xl' }: { title: string; className?: string }) {
   useTitle(title);
   return (

@@ -3,7 +3,7 @@ import type { ComponentProps } from 'react';
 import { cn, optionClass, popupClass, triggerClass } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
 
-/** One of some, in a list that opens. `items` holds the values with their labels. Within a screen's toolbar: `NativeSelect`. */
+/** A select with styled options. `items` maps values to labels. In toolbars prefer `NativeSelect`, which needs no script. */
 export const Select = Base.Root;
 export const SelectGroup = Base.Group;
 export const SelectValue = Base.Value;

@@ -4,7 +4,7 @@ import { cn } from '@/kit/lib/styles.ts';
 import { IconButton } from './button.tsx';
 import { overlayClass } from './dialog.tsx';
 
-/** A drawer at the edge of the window, for what is looked at beside the page: details, filters, navigation. */
+/** A drawer at an edge of the window, for details, filters or navigation. */
 export const Sheet = Base.Root;
 export const SheetTrigger = Base.Trigger;
 export const SheetClose = Base.Close;
@@ -34,11 +34,12 @@ export const SheetContent = ({
         SIDES[side],
       )}
     >
+      <div className="min-h-0 grow overflow-y-auto p-5">{children}</div>
+      {/* Last in the DOM, so that Close does not take the initial focus. */}
       <div className="order-first flex items-center justify-between gap-4 border-b py-3 pr-3 pl-5">
         <Base.Title className="text-base">{title}</Base.Title>
         <Base.Close render={<IconButton icon="close" label="Close" />} />
       </div>
-      <div className="min-h-0 grow overflow-y-auto p-5">{children}</div>
     </Base.Popup>
   </Base.Portal>
 );

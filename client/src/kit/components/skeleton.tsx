@@ -1,9 +1,9 @@
-/** A grey line in the place of text that is on its way. Appears after 150 ms; silent for screen readers. */
+/** A placeholder for loading text. It appears after 150 ms and is hidden from screen readers. */
 export const Skeleton = ({ className = 'h-4 w-full' }: { className?: string }) => (
   <div aria-hidden="true" className={`appear-late rounded-md bg-skeleton ${className}`} />
 );
 
-/** A table or a list before its rows are here. */
+/** A placeholder for the rows of a table or list. */
 export const SkeletonRows = ({ rows = 4 }: { rows?: number }) => (
   <div aria-busy="true" className="rounded-md border bg-surface px-3">
     {Array.from({ length: rows }, (_, row) => (

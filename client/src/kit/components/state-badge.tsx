@@ -1,4 +1,4 @@
-/** The four states of the theme, and waiting, which has no colour of its own. */
+/** The theme's four states, and `waiting`, which has no colour. */
 export type State = 'ready' | 'degraded' | 'failing' | 'draining' | 'waiting';
 
 const COLOURS: Record<State, string> = {
@@ -41,7 +41,7 @@ export function StateMark({ state }: { state: State }) {
   );
 }
 
-/** A state in a word and a shape. */
+/** A state as a shape and a word. */
 export function StateBadge({ state, children }: { state: State; children: string }) {
   return (
     <span className={`inline-flex items-center gap-1.5 text-sm font-medium ${COLOURS[state]}`}>

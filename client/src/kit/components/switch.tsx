@@ -2,7 +2,7 @@ import { Switch as Base } from '@base-ui/react/switch';
 import type { ComponentProps } from 'react';
 import { cn } from '@/kit/lib/styles.ts';
 
-/** On or off, at once: a choice that waits for "Save" is a `Checkbox`. */
+/** An on/off setting that applies at once. For one that is saved with a form use `Checkbox`. */
 export const Switch = ({ className, ...rest }: ComponentProps<typeof Base.Root> & { className?: string }) => (
   <Base.Root
     className={cn(

@@ -7,35 +7,35 @@ export type Direction = 'ascending' | 'descending';
 export type Column<Row> = {
   header: string;
   cell: (row: Row) => ReactNode;
-  /** Numbers stand at the right, in figures of one width. */
+  /** Right-aligned, with tabular figures. */
   numeric?: boolean;
-  /** In a table with `minWidth`: how wide, as CSS says it. Columns without one share what is left. */
+  /** A CSS width, for tables with `minWidth`. Columns without one share the rest. */
   width?: string;
-  /** A press on the header orders the rows by this column. */
+  /** Makes the header a button that sorts. */
   onSort?: () => void;
   /** `true` is descending. */
   isSorted?: boolean | Direction;
 };
 
 export type TableProps<Row> = {
-  /** What the table shows, for those who cannot see it. */
+  /** The accessible name of the table. */
   caption: string;
   columns: Column<Row>[];
   rows: Row[];
   rowKey: (row: Row, index: number) => string | number;
-  /** In pixels. Columns then have widths that no content changes, for tables whose rows change while they are read. */
+  /** In pixels. Fixes the widths of columns, for tables with live data. */
   minWidth?: number;
-  /** Rows keep the places that they had first, until this changes: nothing jumps away from under a finger. */
+  /** Rows keep their first positions until this value changes, so that live data does not move them. */
   order?: string;
-  /** On phones each row is a card with the headers as labels, instead of a table that scrolls sideways. */
+  /** On phones, shows each row as a card with the headers as labels. */
   cards?: boolean;
-  /** A CSS length: the rows scroll under a head that stays. */
+  /** A CSS length. The rows scroll under a sticky header. */
   maxHeight?: string;
-  /** Before the first column, in the head (`undefined`) and in each row: a box to select it. */
+  /** A leading cell, such as a checkbox; called with undefined for the header. */
   lead?: (row: Row | undefined) => ReactNode;
 };
 
-/** A dense table that scrolls sideways by itself where it is too wide, never the page. */
+/** A dense table. Where it is too wide it scrolls horizontally; the page does not. */
 export function Table<Row>(props: TableProps<Row>) {
   const { caption, columns, rows, rowKey, minWidth, order, cards = false, maxHeight, lead } = props;
   const placed = useInPlace(rows, rowKey, order);
@@ -135,7 +135,7 @@ function Head<Row>({ header, numeric, onSort, isSorted = false }: Column<Row>) {
           )}
         >
           {header}
-          {/* Its place is kept, so that no column moves. */}
+          {/* Always takes its space, so that columns do not shift. */}
           <Icon
             name={direction === 'ascending' ? 'chevronUp' : 'chevronDown'}
             className={cn('size-3', !direction && 'invisible')}
@@ -148,7 +148,7 @@ function Head<Row>({ header, numeric, onSort, isSorted = false }: Column<Row>) {
   );
 }
 
-/** The rows in the places they had before, new ones behind them; as they come, where no order is asked for. */
+/** With `order`: the rows in their previous positions, new ones last. */
 function useInPlace<Row>(rows: Row[], rowKey: TableProps<Row>['rowKey'], order: string | undefined) {
   const places = useRef<{ order: string; keys: (string | number)[] }>(undefined);
   if (order === undefined) return rows;

@@ -1,7 +1,7 @@
 import { Tabs as Base } from '@base-ui/react/tabs';
 import type { ComponentProps } from 'react';
 
-/** Views of one thing, one at a time. What has an address of its own is links instead. */
+/** Tabs within one screen. Use links for views that have their own address. */
 export const Tabs = Base.Root;
 
 export const TabsList = (props: ComponentProps<typeof Base.List>) => (

@@ -3,7 +3,7 @@ import { type State, StateMark } from './state-badge.tsx';
 
 export type TimelineItem = {
   id: string;
-  /** As an ISO date or as words. */
+  /** The time as shown. */
   at: string;
   dateTime?: string;
   title: ReactNode;
@@ -11,7 +11,7 @@ export type TimelineItem = {
   children?: ReactNode;
 };
 
-/** What happened, in order. */
+/** Events in order. */
 export const Timeline = ({ items }: { items: TimelineItem[] }) => (
   <ol className="w-full text-sm">
     {items.map(({ id, at, dateTime, title, state, children }) => (

@@ -3,16 +3,16 @@ import { loadPart } from '@/kit/lib/deployment.ts';
 
 export type ToastOptions = {
   description?: ReactNode;
-  /** A way back or onwards. */
+  /** A button in the message, such as Undo. */
   action?: { label: string; onClick: () => void };
-  /** In milliseconds. Without it 8 s: enough to read, think and undo. It waits while pointed at or focused. */
+  /** In milliseconds; 8 s by default. The timer pauses on hover and on focus. */
   duration?: number;
 };
 
 export type ToastType = 'default' | 'success' | 'warning' | 'error';
 type Show = (title: ReactNode, type: ToastType, options: ToastOptions) => void;
 
-/** Loaded with the first message: most visits see none, and home has a budget. */
+/** Loaded with the first message: most visits show none, and the home screen has a size budget. */
 const LazyToaster = lazy(async () => ({ default: (await loadPart(() => import('./toaster.tsx'))).Toaster }));
 
 const waiting: Parameters<Show>[] = [];
@@ -20,7 +20,7 @@ let show: Show | undefined;
 let isWanted = false;
 const listeners = new Set<() => void>();
 
-/** For the toaster: hands it the messages, those that came before it first. */
+/** Connects the toaster, which first receives the messages that were queued while it loaded. */
 export function receiveToasts(receiver: Show) {
   show = receiver;
   for (const message of waiting.splice(0)) receiver(...message);
@@ -45,7 +45,7 @@ export const toast = Object.assign(as('default'), {
   error: as('error'),
 });
 
-/** Where messages appear. Stands once, in the shell. */
+/** The place where messages appear. The shell renders it once. */
 export function Toasts() {
   const isShown = useSyncExternalStore(
     (listener) => {

@@ -51,7 +51,7 @@ function Messages() {
             <Base.Description className="text-muted" />
           </div>
           <Base.Action className={buttonVariants({ variant: 'outline', size: 'sm' })} />
-          {/* Every message is open, none lies behind another. */}
+          {/* Base UI hides it in collapsed stacks; ours is always expanded. */}
           <Base.Close aria-hidden={false} render={<IconButton icon="close" label="Dismiss" />} />
         </Base.Content>
       </Base.Root>
@@ -59,7 +59,7 @@ function Messages() {
   });
 }
 
-/** Messages at the foot of the window, the latest lowest. Loaded by `toast.tsx`. */
+/** Messages at the bottom of the window, the latest lowest. `toast.tsx` loads it. */
 export const Toaster = () => (
   <Base.Provider timeout={8_000} limit={4}>
     <Base.Portal>

@@ -2,7 +2,7 @@ import { Tooltip as Base } from '@base-ui/react/tooltip';
 import type { ReactElement, ReactNode } from 'react';
 import { cn, popupClass } from '@/kit/lib/styles.ts';
 
-/** A few words about `children`, a control, by pointing and by focus. Never the only place of something needed: phones have none. */
+/** Describes `children`, a control, on hover and on focus. Touch screens have no hover: never put essential text here. */
 export const Tooltip = ({ content, children }: { content: ReactNode; children: ReactElement }) => (
   <Base.Root>
     <Base.Trigger delay={400} render={children} />

@@ -22,7 +22,7 @@ type Props = {
   onSignOut: () => void;
 };
 
-/** Who is signed in, what is theirs, the theme, and the way out. */
+/** The signed-in user's menu: their links, the theme, and sign-out. */
 export const UserMenu = ({ name, email, picture, children, onSignOut }: Props) => (
   <DropdownMenu>
     <DropdownMenuTrigger className="inline-flex items-center justify-center rounded-full pointer-coarse:size-11 max-md:size-11">
@@ -50,7 +50,7 @@ export const UserMenu = ({ name, email, picture, children, onSignOut }: Props) =
   </DropdownMenu>
 );
 
-/** The choice of theme, within a menu. */
+/** The theme choice, for use inside a menu. */
 export function ThemeItems() {
   const theme = useTheme();
   return (

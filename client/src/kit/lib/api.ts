@@ -37,14 +37,14 @@ type Answer<Route extends Contract> = {
       : never;
 }[keyof Route['schema']['response'] & (200 | 201 | 204)];
 
-/** The longest `Retry-After` that is waited for on a person's behalf, in milliseconds; beyond it the error is shown. */
+/** The longest `Retry-After` to wait for, in milliseconds. Longer ones show the error. */
 const MAX_WAIT_MS = 10_000;
 
-/** The server answered, and the answer is an error. */
+/** The server answered with a problem document. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly problem: Problem;
-  /** Milliseconds after which the server says a new try makes sense. */
+  /** `Retry-After` in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(problem: Problem, retryAfterMs?: number) {
@@ -54,7 +54,7 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer of our server came back: the network, the process, or what stands between. */
+/** No answer arrived: the network, the server, or a proxy between them failed. */
 export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
   readonly requestId: string;
@@ -67,7 +67,7 @@ export class UnreachableError extends Error {
 
 const unreachableListeners = new Set<() => void>();
 
-/** Calls `listener` whenever a request found no server. Returns the function that ends it. */
+/** Calls `listener` whenever a request could not reach the server. @returns A function that unsubscribes. */
 export function onUnreachable(listener: () => void) {
   unreachableListeners.add(listener);
   return () => unreachableListeners.delete(listener);
@@ -122,7 +122,7 @@ async function send(method: string, address: string, headers: Headers, body: unk
 
   const json = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '');
   if (response.ok && text === '') return undefined;
-  // A proxy that has lost its server answers in HTML: for the person in front of the screen that is "unreachable".
+  // A proxy without its server answers with HTML: treat it as unreachable.
   if (!json) throw unreachable(new Error(`${response.status} without JSON`));
   if (response.ok) return JSON.parse(text);
   throw new ApiError(JSON.parse(text) as Problem, retryAfterMs(response));
@@ -132,14 +132,14 @@ async function send(method: string, address: string, headers: Headers, body: unk
  * Sends one request of the API. `method` and `url` are repeated as literals and checked against the contract, so that
  * a renamed route fails to compile here, while no schema is part of the bundle.
  *
- * A read that is answered 429 or 503 with `Retry-After` (of at most 10 s) is tried once more after that time. A write never is.
+ * A GET answered with 429 or 503 and `Retry-After` of at most 10 s is retried once. Writes are never retried.
  *
  * @param method The contract's method.
  * @param url The contract's path, with its `:parameters`.
- * @param options What the contract asks for; `signal` cancels.
+ * @param options Parameters, query, headers and body as the contract defines them; `signal` cancels.
  * @returns The body of the success answer.
  * @throws {ApiError} The server answered with a problem document.
- * @throws {UnreachableError} No answer of the server arrived.
+ * @throws {UnreachableError} No answer arrived.
  */
 export async function request<Route extends Contract>(
   method: Route['method'],
@@ -182,9 +182,9 @@ export async function request<Route extends Contract>(
 }
 
 /**
- * What a person should read when something failed.
+ * The text to show for an error.
  *
- * @returns `title` in a few words, `detail` with what to do where it is known, and the id to quote to an operator.
+ * @returns `title`, an optional `detail` with what to do, and the request id to quote to an operator.
  */
 export function explain(error: unknown): { title: string; detail?: string; requestId?: string } {
   if (error instanceof ApiError) {
@@ -202,7 +202,7 @@ export function explain(error: unknown): { title: string; detail?: string; reque
 }
 
 /**
- * The messages of a validation problem, by the name of the field.
+ * The messages of a validation problem by field name.
  *
  * @returns `{title: 'must not be empty'}` for an entry whose path is `/body/title`.
  */

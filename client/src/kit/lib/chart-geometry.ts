@@ -1,11 +1,11 @@
-/** The drawing's own coordinates; the browser stretches them to the box it gives a chart. */
+/** The SVG's viewBox; the browser stretches it to the chart's box. */
 export const WIDTH = 1_000;
 export const HEIGHT = 100;
 
-/** What a chart's edges mean: milliseconds since 1970 from left to right, and the value at the top; 0 is at the foot. */
+/** The range of the axes: milliseconds since 1970, and the value at the top. The bottom is 0. */
 export type Scale = { from: number; to: number; most: number };
 
-/** A column of history: null where nothing was measured. */
+/** The values of a series; null where nothing was measured. */
 export type Values = readonly (number | null)[];
 
 /**
@@ -21,10 +21,10 @@ export function axisEnd(columns: readonly Values[], least: number): number {
   return step * power;
 }
 
-/** A chart is some 300 px wide: of more points than this only the lowest and the highest of neighbours are drawn. */
+/** The maximum of points drawn: a chart is about 300 px wide. Beyond it, the minimum and maximum of each group are drawn. */
 const MAX_POINTS = 240;
 
-/** The elements to draw, in their order: all of them, or of each few the two extremes, so that no peak is lost. */
+/** The indexes to draw: all of them, or the extremes of each group, so that no peak is lost. */
 function drawn(values: Values): number[] {
   const few = Math.max(1, Math.ceil((2 * values.length) / MAX_POINTS));
   const chosen: number[] = [];
@@ -49,22 +49,21 @@ function drawn(values: Values): number[] {
 const round = (value: number) => Math.round(value * 10) / 10;
 
 /**
- * The line through what was measured, and the area below it, as SVG paths. Where nothing was measured the line ends and
- * begins anew: a gap of the server's is a gap in the picture.
+ * The line and its area as SVG paths. Missing values interrupt the line.
  *
- * @param stepMs From one element of `times` to the next; a longer way between two is a gap as well.
+ * @param stepMs The regular distance of `times`; a longer one is a gap.
  */
 export function paths(times: readonly number[], values: Values, stepMs: number, scale: Scale) {
   const { from, to, most } = scale;
   let line = '';
   let area = '';
-  /** The stretch under way: its points after the first, as `L1 2L3 4`. */
+  /** The points of the current segment after its first, as `L1 2L3 4`. */
   let stretch = '';
   let start: string | undefined;
   let before = -1;
   const end = () => {
     if (start === undefined) return;
-    // One point alone is a line of no length, which a round cap makes a dot.
+    // A single point: a line of zero length, which a round cap makes a dot.
     line += `M${start}${stretch || 'h0'}`;
     area += `M${start}${stretch}V${HEIGHT}H${Number.parseFloat(start)}Z`;
     start = undefined;
@@ -73,7 +72,7 @@ export function paths(times: readonly number[], values: Values, stepMs: number, 
   for (const index of drawn(values)) {
     const at = times[index] as number;
     const value = values[index] ?? null;
-    // Neighbours that were left out have been measured; only the clock tells of steps that were not.
+    // Points that were skipped by `drawn` are no gap; only a longer time between two is.
     if (value === null || (before !== -1 && at - (times[before] as number) > (index - before + 0.5) * stepMs))
       end();
     before = index;
@@ -87,8 +86,8 @@ export function paths(times: readonly number[], values: Values, stepMs: number, 
 }
 
 /**
- * The longest stretch without a value, as shares of the width from left to right, and whether it lies before the first
- * step there is; undefined where none is worth a word.
+ * The longest gap, as fractions of the width, and whether it lies before the first value; undefined if it is shorter
+ * than a fifth of the width.
  */
 export function widestGap(times: readonly number[], values: Values, scale: Scale) {
   const { from, to } = scale;
@@ -116,9 +115,9 @@ const TIME_STEPS = [
 ];
 
 /**
- * Round moments for a time axis, in the clock of this machine.
+ * Ticks at round times of the local time zone.
  *
- * @param most No more than so many are given.
+ * @param most The maximum number of ticks.
  */
 export function timeTicks({ from, to }: Pick<Scale, 'from' | 'to'>, most = 4): number[] {
   const step = TIME_STEPS.find((step) => (to - from) / step <= most) ?? (to - from) / most;
@@ -128,7 +127,7 @@ export function timeTicks({ from, to }: Pick<Scale, 'from' | 'to'>, most = 4): n
   return ticks;
 }
 
-/** Each series upon those before it, the sum in the last: an area of each, drawn from the last to the first, is a stack. */
+/** Cumulative sums of the series. Draw their areas from the last to the first for a stacked chart. */
 export function stacked(columns: readonly Values[]): Values[] {
   const sums: Values[] = [];
   for (const values of columns) {
@@ -138,7 +137,7 @@ export function stacked(columns: readonly Values[]): Values[] {
   return sums;
 }
 
-/** A bar for each step, side by side with those of other series, as one SVG path. @param slot Which of how many. */
+/** The bars of one series as an SVG path. @param slot The series' index and the number of series side by side. */
 export function bars(
   times: readonly number[],
   values: Values,
@@ -153,7 +152,7 @@ export function bars(
   let path = '';
   times.forEach((at, index) => {
     const value = values[index] ?? null;
-    // A bar is of the step that ends at its time.
+    // A bar covers the step that ends at its time.
     const left = ((at - from) / (to - from)) * WIDTH - room * 0.9 + place * width;
     if (value === null || value <= 0 || left < 0) return;
     path += `M${round(left)} ${HEIGHT}V${round(HEIGHT - Math.min(1, value / most) * HEIGHT)}h${round(width)}V${HEIGHT}Z`;

@@ -3,33 +3,33 @@ import { useSyncExternalStore } from 'react';
 import type { getStatus, Status } from '#contracts/status.ts';
 import { ApiError, onUnreachable, request } from './api.ts';
 
-/** How often the server is asked how it is, in milliseconds. */
+/** Polling intervals of `/api/status`, in milliseconds. */
 const EVERY_MS = { starting: 400, troubled: 1_000, ready: 2_000, heard: 5_000 };
 
-/** A server that has not answered for this long counts as unreachable, in milliseconds. */
+/** Time-out of a status request, in milliseconds. */
 const ANSWER_WITHIN_MS = 4_000;
 
-/** One lost packet is not an outage: a failure is confirmed after this many milliseconds. */
+/** Delay before a second request confirms a failure, in milliseconds: one lost packet is no outage. */
 const CONFIRM_AFTER_MS = 250;
 
 /**
- * After this many milliseconds without a sign of a person, or in the background, the page asks nothing any more, so
- * that a forgotten tab keeps no scaled-to-zero server awake. The next sign of life asks at once.
+ * After this many milliseconds without input, or in the background, polling stops, so that a forgotten tab does not keep
+ * a scaled-to-zero server awake. The next input polls at once.
  */
 const IDLE_AFTER_MS = 5 * 60_000;
 
-/** What the page knows about its server. */
+/** The state of the connection to the server. */
 export type Connection = {
   reachable: boolean;
-  /** The last answer of `/api/status`; undefined before the first. */
+  /** The last `/api/status` response; undefined before the first. */
   status: Status | undefined;
-  /** How many different server processes have answered this page. */
+  /** The number of distinct server processes that have answered. */
   processes: number;
 };
 
 let connection: Connection = { reachable: true, status: undefined, processes: 0 };
 
-/** The processes that have answered, by when they opened their port: exact enough to tell one from the next. */
+/** Processes seen, identified by the time they opened their port. */
 const processes = new Set<number | null | undefined>();
 const listeners = new Set<() => void>();
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -43,7 +43,7 @@ function update(next: Connection) {
     JSON.stringify(next.status) !== JSON.stringify(connection.status);
   if (!changed) return;
   connection = next;
-  // Queries and writes wait while this says offline, and go on by themselves afterwards.
+  // While offline, queries and mutations pause; they resume by themselves.
   onlineManager.setOnline(next.reachable);
   for (const listener of listeners) listener();
 }
@@ -62,7 +62,7 @@ async function ask() {
   }
 }
 
-/** Asks the server now, unless a question is under way. Resolves when the answer, or its absence, is known. */
+/** Requests the status now, or joins the request in flight. Resolves when it has succeeded or failed. */
 export function askNow(): Promise<void> {
   clearTimeout(timer);
   flight ??= ask().finally(() => {
@@ -73,15 +73,14 @@ export function askNow(): Promise<void> {
 }
 
 /**
- * The server was heard of by another way, such as an event stream: while that says nothing new, asking can wait, and a
- * server without traffic is left without it.
+ * Reports the state received another way, such as an event stream. While it is unchanged, polling slows down.
  */
 export function heard(state: string, ready: boolean) {
   if (failures > 0 || state !== connection.status?.state || ready !== !connection.status.problem) askNow();
   else if (ready && flight === undefined) schedule(EVERY_MS.heard);
 }
 
-/** Whether the page is unused or hidden. Then only what a person asked for may be sent. */
+/** Whether the page is inactive or hidden. Then nothing may be sent without user input. */
 export const isIdle = () => document.visibilityState === 'hidden' || Date.now() - lastActive > IDLE_AFTER_MS;
 
 const onlookers = new Set<(present: boolean) => void>();
@@ -118,9 +117,9 @@ function active() {
   if (slept) askNow();
 }
 
-/** Starts to watch the server. Called once, by `main.tsx`. */
+/** Starts polling. `main.tsx` calls it once. */
 export function watchServer() {
-  // The browser's own "online" only knows about the network card; what counts is whether our server answers.
+  // `navigator.onLine` reports the network interface only; what matters is whether the server answers.
   onlineManager.setEventListener(() => () => {});
   for (const event of ['pointermove', 'pointerdown', 'keydown', 'wheel', 'focus']) {
     addEventListener(event, active, { passive: true, capture: true });
@@ -145,7 +144,7 @@ function subscribe(listener: () => void) {
   return () => listeners.delete(listener);
 }
 
-/** What the page knows about its server, kept current. */
+/** The connection state, kept current. */
 export const useConnection = () =>
   useSyncExternalStore(
     subscribe,

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import { isIdle, serverReachable, useConnection } from './connection.ts';
 import { recall, remember } from './tab-memory.ts';
 
-/** How often the page looks for a newer build while the page is used, in milliseconds. */
+/** How often an active page checks for a newer build, in milliseconds. */
 const LOOK_EVERY_MS = 60_000;
 
 /** The hashed script this page was started from. It changes with every build of the client. */
@@ -11,11 +11,11 @@ const runningEntry =
     ? undefined
     : (document.querySelector('script[type=module]')?.getAttribute('src') ?? undefined);
 
-/** The same of a page that is only text: a parser of HTML would be refused under trusted types. */
+/** The same from HTML text. Trusted types forbid `DOMParser`. */
 const entryOf = (html: string) =>
   /<script\b[^>]*\btype="?module\b[^>]*>/.exec(html)?.[0].match(/\bsrc="?([^"\s>]+)/)?.[1];
 
-/** Whether the server would now give another client than the one that is running. False when that cannot be known. */
+/** Whether the server now serves another build. False when unknown. */
 async function isOutdated() {
   if (import.meta.env.DEV) return false;
   try {
@@ -28,7 +28,7 @@ async function isOutdated() {
   }
 }
 
-/** True once a newer client has been deployed. Looks when another process answers, and now and then. */
+/** True once a newer build is deployed. Checks when another server process answers, and every minute. */
 export function useNewVersion() {
   const { reachable, processes } = useConnection();
   const [outdated, setOutdated] = useState(false);
@@ -37,7 +37,7 @@ export function useNewVersion() {
     const look = async () => {
       if (!isIdle() && (await isOutdated())) setOutdated(true);
     };
-    // The process that sent this page has nothing newer.
+    // The process that served this page has no newer build.
     if (processes > 1) look();
     const timer = setInterval(look, LOOK_EVERY_MS);
     return () => clearInterval(timer);
@@ -46,11 +46,11 @@ export function useNewVersion() {
 }
 
 /**
- * Loads a part of the client, and copes with its absence. While the server is away it waits. When the file has gone
- * because of a deployment, the page is loaded anew, once for each build: a second failure is shown instead of looping.
+ * Loads a chunk. While the server is unreachable it waits. If a deployment removed the file, it reloads the page, once
+ * for each build: a second failure throws, so that the page does not reload in a loop.
  *
  * @param load A dynamic import.
- * @throws {Error} The file cannot be had, also after a reload.
+ * @throws {Error} The file is still missing after a reload.
  */
 export async function loadPart<Module>(load: () => Promise<Module>): Promise<Module> {
   try {
@@ -63,7 +63,7 @@ export async function loadPart<Module>(load: () => Promise<Module>): Promise<Mod
       const mark = `reloaded:${runningEntry}`;
       const isSecondTime = recall(mark) !== undefined;
       remember(mark, 'yes');
-      // Where the tab may remember nothing, the page would reload endlessly.
+      // Without session storage the page would reload endlessly.
       if (isSecondTime || recall(mark) === undefined) {
         throw new Error('A file of this screen is missing on the server. Reload the page in a minute.', {
           cause: error,

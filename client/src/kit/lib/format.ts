@@ -10,10 +10,10 @@ const timeOfDay = new Intl.DateTimeFormat('en', {
   hourCycle: 'h23',
 });
 
-/** A moment as a clock shows it here: `14:03:22`. */
+/** A time of day in the local time zone: `14:03:22`. */
 export const clock = (at: number | string) => timeOfDay.format(new Date(at));
 
-/** Milliseconds as people read them: `38 ms`, `1.2 s`, `2 min 5 s`. */
+/** A readable duration: `38 ms`, `1.2 s`, `2 min 5 s`. */
 export function duration(ms: number) {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
@@ -21,7 +21,7 @@ export function duration(ms: number) {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** A text of the server as a sentence: `database: no answer` becomes `Database: no answer.` */
+/** Makes a sentence of a message: `database: no answer` becomes `Database: no answer.` */
 export const asSentence = (text: string) =>
   `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/([^.!?])$/, '$1.');
 
@@ -35,5 +35,5 @@ export function ago(iso: string, now = Date.now()) {
   return (date.getFullYear() === new Date(now).getFullYear() ? dayOf : dayOfYear).format(date);
 }
 
-/** An ISO date in full, for titles and tooltips. */
+/** An ISO date with time, for tooltips. */
 export const exactly = (iso: string) => absolute.format(new Date(iso));

@@ -3,8 +3,8 @@ import type { ComponentType } from 'react';
 import { UnreachableError } from './api.ts';
 
 /**
- * The cache of what the server said. A read that found no server is tried again; as soon as the connection is known
- * to be lost (`connection.ts`), reads and writes wait, and go on by themselves when it is back. `Retry-After` is honoured in `api.ts`.
+ * The query cache. Reads that do not reach the server are retried; once the connection is known to be lost
+ * (`connection.ts`), reads and writes pause and resume when it is back. `api.ts` honours `Retry-After`.
  */
 const queryClient = new QueryClient({
   defaultOptions: {
@@ -17,15 +17,15 @@ const queryClient = new QueryClient({
   },
 });
 
-// For as long as the page lives, so that a write that waits for the server goes on although its screen was left.
+// For the page's lifetime, so that a paused write resumes even if its screen was left.
 queryClient.mount();
 
 /**
- * Gives a screen, and all below it, the cache. Wrapped around the screens that need it instead of the whole client,
- * because it weighs 10 KB and the home screen works without.
+ * Provides the query cache to a screen. Only screens that need it are wrapped, because it weighs 10 KB and the home
+ * screen works without it.
  */
 export function withServerData(Screen: ComponentType): ComponentType {
-  // Named as a component is: without, a hot update reloads the page instead.
+  // Named like a component, so that hot reload keeps the page.
   return function WithServerData() {
     return (
       <QueryClientProvider client={queryClient}>

@@ -3,14 +3,14 @@ import { useEffect, useEffectEvent } from 'react';
 const isTyping = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || target.matches('input, textarea, select'));
 
-/** What takes all keys while it is open. */
+/** Overlays that take the keyboard while open. */
 const OVERLAYS = 'dialog[open], [role=dialog], [role=alertdialog], [role=menu], [role=listbox][data-open]';
 
 /**
- * Runs `action` when a key is pressed anywhere on the screen.
+ * Registers a keyboard shortcut for the whole page.
  *
  * @param key `n`, `/`, `Escape`, or `mod+k` and `mod+s`, where `mod` is ⌘ on Apple's machines and Ctrl elsewhere.
- *   A plain key is ignored while a text box has the focus and while a dialog or a menu is open.
+ *   Plain keys are ignored in text boxes and while a dialog or menu is open.
  */
 export function useShortcut(key: string, action: (event: KeyboardEvent) => void, enabled = true) {
   const run = useEffectEvent(action);

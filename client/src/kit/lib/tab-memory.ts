@@ -1,19 +1,19 @@
-/** What this tab remembers under `key`, also after a reload; undefined where it has nothing or may not. */
+/** Reads `key` from session storage; undefined if missing or if storage is blocked. */
 export function recall(key: string): string | undefined {
   try {
     return sessionStorage.getItem(key) ?? undefined;
   } catch {
-    // A browser may forbid storage; the page then works without a memory.
+    // Storage may be blocked; the page works without it.
     return undefined;
   }
 }
 
-/** Remembers `value` for this tab, or forgets it when it is undefined. */
+/** Writes `value` to session storage; undefined removes it. */
 export function remember(key: string, value: string | undefined) {
   try {
     if (value === undefined) sessionStorage.removeItem(key);
     else sessionStorage.setItem(key, value);
   } catch {
-    // As above; or the storage is full, which loses no more than a reload would.
+    // Blocked or full: the value is lost on reload.
   }
 }

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** `system` follows the machine; the others were chosen with the switch. */
+/** `system` follows the operating system. */
 export type Theme = 'system' | 'light' | 'dark';
 
 const listeners = new Set<() => void>();
@@ -10,7 +10,7 @@ const current = (): Theme => {
   return chosen === 'light' || chosen === 'dark' ? chosen : 'system';
 };
 
-/** Chooses the theme, now and for later visits. `public/theme.js` applies it before the first paint. */
+/** Sets and remembers the theme. `public/theme.js` applies it before the first paint. */
 export function setTheme(theme: Theme) {
   if (theme === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
@@ -18,12 +18,12 @@ export function setTheme(theme: Theme) {
     if (theme === 'system') localStorage.removeItem('theme');
     else localStorage.setItem('theme', theme);
   } catch {
-    // Storage may be forbidden; the choice then lasts until the page is left.
+    // Without storage the choice lasts until the page is closed.
   }
   for (const listener of listeners) listener();
 }
 
-/** The theme that was chosen. */
+/** The chosen theme. */
 export const useTheme = () =>
   useSyncExternalStore<Theme>(
     (listener) => {

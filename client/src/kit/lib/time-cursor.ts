@@ -1,17 +1,17 @@
 import { useSyncExternalStore } from 'react';
 
-/** The moment that is pointed at, in milliseconds since 1970: one for all charts, so that causes meet their effects. */
+/** The cursor shared by all charts, in milliseconds since 1970. */
 let cursor: number | undefined;
 const listeners = new Set<() => void>();
 
-/** Points all charts at a moment, or at none. */
+/** Moves the cursor of all charts; undefined removes it. */
 export function pointAt(at: number | undefined) {
   if (at === cursor) return;
   cursor = at;
   for (const listener of listeners) listener();
 }
 
-/** The moment that is pointed at, kept current. */
+/** The cursor, kept current. */
 export const useCursor = () =>
   useSyncExternalStore(
     (listener) => {

@@ -1,11 +1,10 @@
 import { useCallback, useRef, useState } from 'react';
 
-/** Rows kept above and below what is in sight, so that a flick shows no gap before they are drawn. */
+/** Rows rendered above and below the viewport, so that fast scrolling shows no gap. */
 const AROUND = 8;
 
 /**
- * Which rows of a scrolling list exist. All rows have one height, so a row's place is a product and the cost of
- * scrolling does not depend on how many there are.
+ * Virtualizes a list of rows of equal height: the cost of scrolling does not depend on the number of rows.
  *
  * @param count Rows in all.
  * @param rowPx Height of a row in pixels.

@@ -1,6 +1,6 @@
 import { useEffect } from 'react';
 
-/** Names the page in the tab, the history, and for a screen reader, until the component goes. */
+/** Sets the document title while the component is mounted. */
 export function useTitle(title: string) {
   useEffect(() => {
     const before = document.title;

@@ -5,15 +5,15 @@ const KEY = 'operator';
 const listeners = new Set<() => void>();
 
 /**
- * Notes whether an operator is signed in in this browser. It decides what the navigation offers and nothing else: the
- * session is in a cookie that no script can read, and the server asks for it.
+ * Remembers whether an operator is signed in in this browser. It only affects the navigation: the session is an
+ * HTTP-only cookie that the server checks.
  */
 export function rememberOperator(isSignedIn: boolean) {
   try {
     if (isSignedIn) localStorage.setItem(KEY, 'yes');
     else localStorage.removeItem(KEY);
   } catch {
-    // A browser may forbid storage; then the address of the screen is typed.
+    // Storage may be blocked; operators then type the screen's address.
   }
   for (const listener of listeners) listener();
 }
@@ -36,7 +36,7 @@ function subscribe(listener: () => void) {
   };
 }
 
-/** Whether to offer what is for operators: one has signed in here, or this is development. */
+/** Whether to show operators' navigation: one has signed in here, or this is development. */
 export function useIsOperator() {
   const remembered = useSyncExternalStore(subscribe, isRemembered, () => false);
   const { status } = useConnection();

@@ -11,7 +11,7 @@ export const sessionQuery = queryOptions({
 
 const SIGNED_OUT = { signedIn: false, expiresAt: null };
 
-/** An answer for operators. A session that has ended is noted, and the screen asks to sign in, where it stands. */
+/** Wraps an operators' request. On 401 it marks the session as ended, and the screen asks to sign in again. */
 export async function forOperators<Answer>(client: QueryClient, answer: Promise<Answer>): Promise<Answer> {
   try {
     return await answer;
@@ -33,7 +33,7 @@ export function useSignIn() {
   });
 }
 
-/** Ends the session, and forgets everything that the server has said: what was for operators is among it. */
+/** Ends the session and clears the query cache, which holds operators' data. */
 export function useSignOut() {
   const client = useQueryClient();
   return useMutation({

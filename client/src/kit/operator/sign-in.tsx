@@ -8,10 +8,10 @@ import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { ApiError, explain } from '@/kit/lib/api.ts';
 import { useSignIn } from './session.ts';
 
-/** Tokens that this page has tried: each is good for once, and a screen may be mounted twice. */
+/** Tokens already used: each works once, and strict mode mounts twice. */
 const tried = new Set<string>();
 
-/** Signs in by a printed link, and takes its token out of the address before anything else. */
+/** Signs in with the token of a printed link, and first removes it from the address. */
 export function useTokenOfAddress() {
   const { hash } = useLocation();
   const navigate = useNavigate();
@@ -29,7 +29,7 @@ export function useTokenOfAddress() {
   return { ...rest, isPending: rest.isPending || token !== undefined };
 }
 
-/** One field, one action: the operators' key is exchanged for a cookie of one hour. */
+/** The sign-in form: exchanges the operators' key for a session cookie of one hour. */
 export function SignIn({
   title,
   about,
@@ -37,7 +37,7 @@ export function SignIn({
   keyIn,
   failed,
 }: {
-  /** The name of the screen that is behind it, and what it shows. */
+  /** The screen's title and description. */
   title: string;
   about: string;
   closed: string | undefined;

@@ -18,7 +18,7 @@ export function Sample({ name, from, children }: { name: string; from: string; c
   return (
     <section aria-label={name} className="flex min-w-0 flex-col rounded-lg border bg-surface">
       <div className="flex flex-wrap items-baseline justify-between gap-x-4 px-5 pt-4">
-        <h3 className="text-sm">{name}</h3>
+        <h2 className="text-sm">{name}</h2>
         <code className="font-mono text-xs text-muted">@/components/ui/{from}</code>
       </div>
       <div className="flex grow flex-wrap content-start items-center gap-3 p-5">{children}</div>

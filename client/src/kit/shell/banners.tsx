@@ -21,11 +21,11 @@ function Banner({ icon, tone, action, children }: Props) {
   );
 }
 
-/** What concerns every screen, over the page instead of pushing it, the most urgent alone: the connection, the server's trouble, a new version. */
+/** The most urgent message about the connection, the server or a new version. It overlays the page, so that nothing shifts. */
 export function Banners() {
   const { reachable, status } = useConnection();
   const outdated = useNewVersion();
-  // The home screen says it larger itself.
+  // The home screen shows the problem itself.
   const isHome = useRouterState({ select: ({ location }) => location.pathname === '/' });
   const [wasAway, setWasAway] = useState(false);
   useEffect(() => {

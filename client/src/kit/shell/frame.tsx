@@ -5,11 +5,11 @@ export type NavigationItem = { to: string; label: string; icon: IconName };
 
 type Props = {
   items: NavigationItem[];
-  /** How a link is made: the router's own in the browser, a plain one in the prerendered page. */
+  /** The link component: the router's in the browser, a plain anchor in the prerendered page. */
   Anchor: ComponentType<{ to: string; className: string; children: ReactNode }>;
-  /** What stands at the foot of the rail, and at the end of the bar on phones. */
+  /** Shown at the bottom of the sidebar, and at the end of the bar on phones. */
   tools: ReactNode;
-  /** What is shown over everything: progress, banners, messages. */
+  /** Overlays: progress, banners, messages. */
   overlays?: ReactNode;
   children?: ReactNode;
 };
@@ -19,7 +19,7 @@ const item =
   'max-md:min-h-14 max-md:min-w-14 max-md:grow max-md:flex-col max-md:justify-center max-md:gap-0.5 max-md:text-xs ' +
   'md:min-h-9 md:justify-center md:gap-3 md:text-sm md:pointer-coarse:min-h-11 lg:justify-start lg:px-3';
 
-/** The shell's geometry: a rail of 224 px on wide screens, of 56 px on tablets, and a bar at the foot of phones. */
+/** The layout: a sidebar of 224 px on wide screens and 56 px on tablets, and a bottom bar on phones. */
 export function Frame({ items, Anchor, tools, overlays, children }: Props) {
   return (
     <div className="md:grid md:grid-cols-[56px_minmax(0,1fr)] lg:grid-cols-[224px_minmax(0,1fr)]">
@@ -54,7 +54,7 @@ export function Frame({ items, Anchor, tools, overlays, children }: Props) {
   );
 }
 
-/** The product's mark; `public/favicon.svg` is the same drawing. */
+/** The logo, the same as `public/favicon.svg`. */
 function Mark() {
   return (
     <svg viewBox="0 0 32 32" width="22" height="22" className="size-5.5 shrink-0" aria-hidden="true">

@@ -4,7 +4,7 @@ import { setTheme } from '@/kit/lib/theme.ts';
 import { useIsOperator } from '@/kit/operator/operator.ts';
 import { navigationOf, offeredRoutes } from './navigation.ts';
 
-/** The command palette with everything the route list offers, and the theme. */
+/** The command palette: navigation, commands of screens, and the theme. */
 export function Palette({ onClose }: { onClose: () => void }) {
   const router = useRouter();
   const isOperator = useIsOperator();

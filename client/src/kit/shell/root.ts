@@ -2,5 +2,5 @@ import { createRootRoute } from '@tanstack/react-router';
 import { NotFound } from './not-found.tsx';
 import { Shell } from './shell.tsx';
 
-/** What every screen is a child of. */
+/** The parent route of every screen. */
 export const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });

@@ -5,16 +5,16 @@ import { loadPart } from '@/kit/lib/deployment.ts';
 
 declare module '@tanstack/react-router' {
   interface StaticDataRouteOption {
-    /** Puts the screen into the navigation, in the order of the route list. */
+    /** Adds the screen to the navigation, in the order of the route list. */
     navigation?: { label: string; icon: IconName };
-    /** Its navigation and commands are offered to operators alone. Its address is open to all, and asks who they are. */
+    /** Shows its navigation and commands to operators only. The address itself asks visitors to sign in. */
     forOperators?: true;
-    /** Further commands of the screen for the palette: an address each, so that they need none of its code. */
+    /** Commands for the palette. Each is an address, so that the screen's code need not be loaded. */
     commands?: { label: string; icon?: IconName; shortcut?: string; href: string }[];
   }
 }
 
-/** A screen in a file of its own, loaded when it is first shown or pointed at. */
+/** A lazily loaded screen: fetched when it is shown or its link is hovered. */
 export function screen<Name extends string>(load: () => Promise<Record<Name, ComponentType>>, name: Name) {
   return lazyRouteComponent(() => loadPart(load), name);
 }

@@ -1,7 +1,7 @@
 import { type State, StateBadge, StateMark } from '@/kit/components/state-badge.tsx';
 import { type Connection, useConnection } from '@/kit/lib/connection.ts';
 
-/** What is known about the server, as one state and one word. */
+/** The server's state as a mark and a word. */
 export function stateOf({ reachable, status }: Connection): { state: State; word: string } {
   if (!reachable) return { state: 'failing', word: 'Unreachable' };
   if (!status) return { state: 'waiting', word: 'Asking' };
@@ -12,7 +12,7 @@ export function stateOf({ reachable, status }: Connection): { state: State; word
   return { state: 'waiting', word: status.state === 'migrating' ? 'Migrating' : 'Starting' };
 }
 
-/** The server's state in the rail; on tablets the shape alone, with its word for those who listen. Phones show it on the home screen. */
+/** The server's state in the sidebar; on tablets the mark only. Phones show it on the home screen. */
 export function ServerState() {
   const { state, word } = stateOf(useConnection());
   return (

@@ -14,7 +14,7 @@ const NavLink = ({ to, ...rest }: { to: string; className: string; children: Rea
   <Link to={to} activeOptions={{ exact: to === '/', includeSearch: false }} {...rest} />
 );
 
-/** Moves the focus into a screen when it opens, as a page load would: to its heading, or to what asks for it. */
+/** Moves the focus to a newly opened screen: to the element with `data-focus`, by default its heading. */
 function useFocusOnNavigation() {
   const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
   const previous = useRef(path);
@@ -29,7 +29,7 @@ function useFocusOnNavigation() {
   }, [path]);
 }
 
-/** A thin line at the top while a screen is slow to come. */
+/** A progress line at the top while a screen is loading. */
 function Progress() {
   const isPending = useRouterState({ select: (state) => state.status === 'pending' });
   if (!isPending) return null;
@@ -44,13 +44,13 @@ function Progress() {
   );
 }
 
-/** What stands around every screen. */
+/** The frame around every screen. */
 export function Shell() {
   const router = useRouter();
   const [isPaletteOpen, setPaletteOpen] = useState(false);
   const isOperator = useIsOperator();
   useFocusOnNavigation();
-  // Part of the shell's own file: what is typed while a palette loads would reach the screen behind it.
+  // Not loaded lazily: keys typed while it loads would reach the screen behind it.
   const openPalette = () => setPaletteOpen(true);
   useShortcut('mod+k', openPalette, !isPaletteOpen);
 

@@ -2,7 +2,7 @@ import type { ReactElement } from 'react';
 import { DropdownMenu, DropdownMenuContent, DropdownMenuTrigger } from '@/kit/components/dropdown-menu.tsx';
 import { ThemeItems } from '@/kit/components/user-menu.tsx';
 
-/** The menu of themes, open. */
+/** The theme menu, initially open. */
 export const ThemeChoice = ({ button }: { button: ReactElement }) => (
   <DropdownMenu defaultOpen>
     <DropdownMenuTrigger render={button} />

@@ -4,13 +4,13 @@ import { loadPart } from '@/kit/lib/deployment.ts';
 import { useTheme } from '@/kit/lib/theme.ts';
 
 const load = () => loadPart(() => import('./theme-choice.tsx'));
-/** Ahead of the press; one that fails is tried again by it. */
+/** Loads it early. If that fails, the press tries again. */
 const preload = () => {
   load().catch(() => {});
 };
 const ThemeChoice = lazy(async () => ({ default: (await load()).ThemeChoice }));
 
-/** The switch of the theme. Its menu is loaded when it is pointed at, and opens with the press that asked for it. */
+/** The theme button. Its menu loads on hover or focus and opens on the first press. */
 export function ThemeMenu() {
   const theme = useTheme();
   const [isAsked, setAsked] = useState(false);

@@ -5,7 +5,7 @@ import { modKey } from '@/kit/lib/shortcut.ts';
 import { ServerState } from './server-state.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
-/** The rail's foot: how the server is, the palette, the theme. */
+/** The bottom of the sidebar: server state, palette, theme. */
 export function Tools({ onSearch }: { onSearch: () => void }) {
   return (
     <>
