@@ -108,7 +108,8 @@ export const socketRoutes: FastifyPluginAsyncTypebox<{
     async function subscribe(data: Buffer): Promise<void> {
       const wanted = wish(data);
       if (!wanted) return socket.close(POLICY_VIOLATION, 'Send { "topics": […] }.');
-      const { allowed, refused } = await judge(app, topics, request, answer, wanted.topics);
+      const { allowed, refused, reason } = await judge(app, topics, request, answer, wanted.topics);
+      if (reason && allowed.length === 0) throw reason;
       if (closed) return;
       if (joined) hub.leave(client);
       joined = true;

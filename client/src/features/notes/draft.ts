@@ -25,5 +25,8 @@ export function useDraft(id: number) {
   return [draft, setDraft] as const;
 }
 
+/** Whether something of a note is typed and not saved. */
+export const hasDraft = (id: unknown) => recall(keyOf(Number(id))) !== undefined;
+
 /** Whether draft and note say the same. */
 export const isSame = (draft: Draft, note: Note) => draft.title === note.title && draft.body === note.body;

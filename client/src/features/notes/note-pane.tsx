@@ -84,6 +84,7 @@ function Loading() {
 
 function Editor({ note }: { note: Note }) {
   const id = useId();
+  const client = useQueryClient();
   const navigate = useNavigate();
   const { search } = route.useSearch();
   const [draft, setDraft] = useDraft(note.id);
@@ -128,6 +129,8 @@ function Editor({ note }: { note: Note }) {
   const discard = () => {
     setDraft(undefined);
     save.reset();
+    // It was not followed while something was typed.
+    client.invalidateQueries({ queryKey: noteQuery(note.id).queryKey });
   };
 
   const isConflictError = save.error instanceof ApiError && save.error.problem.status === 412;

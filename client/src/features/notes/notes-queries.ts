@@ -24,6 +24,7 @@ import type {
 import { toast } from '@/kit/components/toast.tsx';
 import { explain, request } from '@/kit/lib/api.ts';
 import { useEvents } from '@/kit/lib/events.ts';
+import { hasDraft } from './draft.ts';
 
 /** Notes in the first page, which the reader waits for, and in each further one, which is fetched ahead. */
 const FIRST_PAGE = 40;
@@ -122,13 +123,18 @@ let lastTemporaryId = 0;
 /** More notes than these are not read one by one. */
 const MAX_READ_ALONE = 20;
 
-/** Keeps what is shown current while others write. */
+/** Keeps what is shown current while others write. A note that somebody types into stays: saving tells of the conflict. */
 export function useLiveNotes() {
   const client = useQueryClient();
   useEvents<NoteEvent>('notes', (events) => {
     const latest = new Map(events?.map((event) => [event.id, event]));
-    if (!events || latest.size > MAX_READ_ALONE)
-      return void client.invalidateQueries({ queryKey: ['notes'] });
+    if (!events || latest.size > MAX_READ_ALONE) {
+      client.invalidateQueries({
+        queryKey: ['notes'],
+        predicate: ({ queryKey: [, kind, id] }) => kind === 'list' || !hasDraft(id),
+      });
+      return;
+    }
     for (const event of latest.values()) void follow(client, event);
   });
 }
@@ -141,6 +147,7 @@ async function follow(client: QueryClient, { id, version }: NoteEvent) {
     if (client.getQueryCache().find({ queryKey })?.isActive()) return client.resetQueries({ queryKey });
     return client.removeQueries({ queryKey });
   }
+  if (hasDraft(id)) return;
   // What was written here has come with its answer.
   if ((client.getQueryData(queryKey)?.version ?? 0) >= version) return;
   const note = await client.fetchQuery({ queryKey, queryFn, staleTime: 0 }).catch(() => undefined);
