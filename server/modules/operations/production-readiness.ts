@@ -57,6 +57,16 @@ const ITEMS: Items = {
       );
     },
   ],
+  notifications: [
+    'Notifications between processes',
+    ({ pooler, config: { database } }) =>
+      pooler && database.direct === undefined
+        ? warn(
+            'They do not get through the transaction pooler, so processes ask the database every 2 s while pages or jobs wait.',
+            'Set DATABASE_DIRECT_URL to the address past the pooler.',
+          )
+        : pass('They go by one connection of each process, past any pooler.'),
+  ],
   clock: [
     'Clock',
     ({ database }) => {
