@@ -156,7 +156,7 @@ it('is closed when its client no longer answers', async () => {
   expect(await client.closed).toMatchObject({ code: 1006 });
 });
 
-it('says goodbye when the process drains', async () => {
+it('closes with a reason when the process drains', async () => {
   const own = await start({ ENABLE_WEBSOCKETS: 'true' });
   const before = url;
   url = await own.listen();

@@ -123,7 +123,7 @@ let lastTemporaryId = 0;
 /** More notes than these are not read one by one. */
 const MAX_READ_ALONE = 20;
 
-/** Keeps what is shown current while others write. A note that somebody types into stays: saving tells of the conflict. */
+/** Keeps what is shown current while others write. A note with unsaved text stays as it is: saving reports the conflict. */
 export function useLiveNotes() {
   const client = useQueryClient();
   useEvents<NoteEvent>('notes', (events) => {

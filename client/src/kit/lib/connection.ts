@@ -86,7 +86,7 @@ export const isIdle = () => document.visibilityState === 'hidden' || Date.now() 
 const onlookers = new Set<(present: boolean) => void>();
 let present = true;
 
-/** Tells when somebody comes back to the page, and when nobody is there any more, as `isIdle` has it. */
+/** Reports when a person returns to the page, and when it has been idle for as long as `isIdle` says. */
 export function onPresence(listener: (present: boolean) => void) {
   onlookers.add(listener);
   listener(!isIdle());
