@@ -76,6 +76,7 @@ interface Client {
   socket: Socket;
   /** Milliseconds from its opening to its end by the server; undefined while it is open. */
   endedAfter: number | undefined;
+  openedAt: number;
   said: string;
 }
 
@@ -83,9 +84,9 @@ async function open(text: string, options: { read?: boolean; from?: string } = {
   const socket = connect({ port: port.port, host: '127.0.0.1', localAddress: options.from });
   sockets.add(socket);
   await once(socket, 'connect');
-  const client: Client = { socket, endedAfter: undefined, said: '' };
-  const began = performance.now();
-  socket.on('error', () => {}).on('close', () => (client.endedAfter = performance.now() - began));
+  const openedAt = performance.now();
+  const client: Client = { socket, endedAfter: undefined, openedAt, said: '' };
+  socket.on('error', () => {}).on('close', () => (client.endedAfter = performance.now() - openedAt));
   if (options.read !== false) socket.on('data', (chunk) => (client.said += chunk.toString('latin1')));
   if (text) socket.write(text);
   return client;
@@ -104,7 +105,7 @@ async function drip(client: Client, bytes: string | (() => string), everyMs: num
 }
 
 describe('slow clients', () => {
-  it('are let go, while honest ones are served, slow lines and pauses of our own included', async () => {
+  it('are closed, while honest clients are served, also over slow lines and during pauses of the server', async () => {
     await start();
     const silent = await open('');
     const headers = await open('GET / HTTP/1.1\r\nHost: a\r\n');
@@ -148,7 +149,7 @@ describe('slow clients', () => {
     expect(await honest).toMatch(/^HTTP\/1.1 200 /);
     expect(await (await held).text()).toBe('kept');
     // A socket that nobody reads does not notice its end, so that these are seen from the other side.
-    await until('those who do not read', () => app.connections.closed['slow-read'] === 2);
+    await until('the clients that do not read', () => app.connections.closed['slow-read'] === 2);
     clearInterval(reader);
     expect(steady.endedAfter).toBeUndefined();
     expect(steady.socket.bytesRead).toBeGreaterThan(2 ** 20);
@@ -156,7 +157,7 @@ describe('slow clients', () => {
     for (const [name, client] of Object.entries({ silent, headers })) {
       await until(name, () => client.endedAfter);
     }
-    // Nobody waits for these.
+    // These have been answered.
     for (const [name, client] of Object.entries({ bodyForNobody, bodyRefused })) {
       expect(await until(name, () => client.endedAfter), name).toBeGreaterThan(4_500);
       expect(client.said, name).toMatch(/^HTTP\/1.1 (200|401) /);
@@ -199,7 +200,7 @@ describe('too many connections', () => {
     expect(app.connections).toMatchObject({ open: 3, closed: { idle: 1 } });
   });
 
-  it('always leave room for a probe, and tell others to come back', async () => {
+  it('leave room for probes; other requests get 503 with Retry-After', async () => {
     await start(2);
     // Two that are at work: neither idle nor stalled.
     const busy = [await open(get('/events')), await open(get('/events'))];
@@ -213,25 +214,25 @@ describe('too many connections', () => {
     expect(busy.map((client) => client.endedAfter)).toEqual([undefined, undefined]);
   });
 
-  it('give way where all that is to come is a body that nobody waits for', async () => {
+  it('close those that only send the rest of a body after its answer', async () => {
     await start(2);
     const lingering = await Promise.all([1, 2].map(() => open(post(100_000, '/refused'))));
     for (const client of lingering) void drip(client, 'x'.repeat(500), 100);
-    await until('what is expected', () => lingering.every((client) => client.said.includes('401')));
+    await until('the answers', () => lingering.every((client) => client.said.includes('401')));
     const newcomer = await open(get('/'));
-    await until('what is expected', () => newcomer.said !== '');
+    await until('the answers', () => newcomer.said !== '');
     expect(newcomer.said).toMatch(/^HTTP\/1.1 200 /);
     expect(app.connections.closed).toMatchObject({ idle: 1 });
   });
 
-  it('from one address give way to those from others, and are refused where all are at work', async () => {
+  it('from one address leave room for others, and are refused when all are busy', async () => {
     await start(64);
     const own = await Promise.all(Array.from({ length: 16 }, () => open(get('/events'))));
-    await until('what is expected', () => own.every((client) => client.said !== ''));
+    await until('the answers', () => own.every((client) => client.said !== ''));
     // One after the other: each newcomer closes those that have not asked for anything yet.
     const ask = async (path: string, from = '127.0.0.1') => {
       const client = await open(get(path), { from });
-      await until('what is expected', () => client.said !== '');
+      await until('the answers', () => client.said !== '');
       return client;
     };
     const another = await ask('/');
@@ -243,14 +244,14 @@ describe('too many connections', () => {
     expect(own.every((client) => client.endedAfter === undefined)).toBe(true);
   });
 
-  it('from a proxy are those of many', async () => {
+  it('from a proxy have no limit per address', async () => {
     await start(64, (address) => address === '127.0.0.1');
     const own = await Promise.all(Array.from({ length: 40 }, () => open(get('/events'))));
-    await until('what is expected', () => own.every((client) => client.said !== ''));
+    await until('the answers', () => own.every((client) => client.said !== ''));
     expect(own.every((client) => client.said.startsWith('HTTP/1.1 200 '))).toBe(true);
   });
 
-  it('give way where they are stalled', async () => {
+  it('close stalled ones', async () => {
     await start(2);
     const stalled = [await open(`${post(10)}{`), await open(`${post(10)}{`)];
     await sleep(3_200);
@@ -278,7 +279,7 @@ describe('unfinished headers', () => {
     expect(app.connections.closed.headers).toBeLessThan(100);
   });
 
-  it('are none where whole requests came', async () => {
+  it('do not include whole requests', async () => {
     await start();
     const long = `X-A: ${'a'.repeat(15_000)}\r\n\r\n`;
     const whole = get('/').replace('\r\n\r\n', `\r\n${long}`);
@@ -290,7 +291,20 @@ describe('unfinished headers', () => {
   });
 });
 
-it('refuses more headers than anyone needs', async () => {
+it('closes a kept-alive connection when its time is over, and none whose handler takes longer', async () => {
+  await start();
+  Object.assign(port.server, { keepAliveTimeout: 100, keepAliveTimeoutBuffer: 0 });
+  const idle = await open(get('/'));
+  const busy = await open(get('/'));
+  await until('its answer', () => busy.said.includes('hello'));
+  busy.socket.write(get('/slow'));
+  await until('the end of the idle one', () => idle.endedAfter);
+  await until('some time-outs more', () => performance.now() - busy.openedAt > 500);
+  gate.resolve('at last');
+  await until('the answer', () => busy.said.endsWith('at last'));
+});
+
+it('refuses more than 100 headers', async () => {
   await start();
   const lines = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: a\r\n`).join('');
   const fits = await open(`GET / HTTP/1.1\r\nHost: a\r\n${lines(99)}\r\n`);
@@ -313,6 +327,6 @@ it('closes a connection with the answer that was under way when draining began',
   await until('its end', () => client.endedAfter);
   expect(client.said).toMatch(/connection: close\r\n/i);
   expect(client.said).toMatch(/at last$/);
-  // Those are closed by who stops listening (drain.ts).
+  // Idle ones are closed by drain.ts.
   expect(idle.endedAfter).toBeUndefined();
 });
