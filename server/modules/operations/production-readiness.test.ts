@@ -115,6 +115,7 @@ const FAULTS: [
     { migrations: { applied: false, note: '2 migrations are pending' } },
   ],
   ['migrations', 'warn', /transaction pooler/, {}, { pooler: true }],
+  ['notifications', 'warn', /every 2 s/, {}, { pooler: true }],
   ['clock', 'warn', /differs .* by 3 s/, {}, answers({ clockAheadMs: -3_000 })],
   ['clock', 'fail', /by 60 s/, {}, answers({ clockAheadMs: 60_000 })],
   ['clock', 'warn', /did not tell/, {}, { database: undefined }],
