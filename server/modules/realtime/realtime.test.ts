@@ -127,7 +127,7 @@ describe('events', () => {
       await a.server.app.inject({ method, url, headers: { 'x-user': 'bob' } });
     }
     await until('all three', () => reader.payloads().length === 3);
-    expect(reader.payloads()).toEqual([{ id }, { id }, { id }]);
+    expect(reader.payloads()).toEqual([{ id, version: 1 }, { id }, { id, version: 1 }]);
   });
 
   it('are none of a transaction that is rolled back', async () => {

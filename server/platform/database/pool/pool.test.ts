@@ -263,7 +263,7 @@ describe.concurrent('the database is away', () => {
 
 describe.concurrent('connections that are needed again at once', () => {
   it('are lent the last used first, and closed when they are unused', async ({ make }) => {
-    const database = make({ idleTimeoutMs: 1_000 });
+    const database = make({ idleTimeoutMs: 3_000 });
     await openIdle(database, 2);
     const pids = new Set<number>();
     for (let i = 0; i < 20; i++) pids.add(await pidOf(database));
