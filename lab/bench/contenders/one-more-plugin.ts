@@ -95,7 +95,7 @@ export const SHARES: readonly Share[] = [
   },
   {
     name: 'security-headers',
-    why: 'twelve headers on every answer; A+ at MDN Observatory',
+    why: 'a strict policy on every answer; A+ at MDN Observatory',
     add: (app) =>
       app.register(securityHeaders, { hsts: 'max-age=31536000', fromVite: false, inReplitWorkspace: false }),
   },

@@ -90,6 +90,11 @@ export function helmetOptions({
     referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
     crossOriginOpenerPolicy: { policy: 'same-origin' },
     crossOriginResourcePolicy: { policy: 'same-origin' },
+    // No current browser needs these four (docs/decisions/0028-documented-interfaces.md).
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
+    xDnsPrefetchControl: false,
     // Sent as it is configured, by the hook below.
     strictTransportSecurity: false,
   };
