@@ -198,7 +198,10 @@ describe('database', () => {
     expect(warnings.filter((warning) => warning.includes('DATABASE_DIRECT_URL'))).toHaveLength(
       expected ? 1 : 0,
     );
-    expect(production({ DATABASE_URL: url, MIGRATE_ON_START: 'false' }).warnings).toEqual([]);
+    expect(production({ DATABASE_URL: url, MIGRATE_ON_START: 'false' }).warnings).toEqual(
+      expected ? [expect.stringContaining('through which notifications do not arrive')] : [],
+    );
+    expect(production({ DATABASE_URL: url, DATABASE_DIRECT_URL: LOCAL }).warnings).toEqual([]);
   });
 
   test.each<[string, Env, RegExp | undefined]>([

@@ -75,9 +75,10 @@ export function resolveDatabase(
     (port === 6543 && /(^|\.)pooler\./.test(host)) ||
     host.includes('-pooler') ||
     /[?&]pgbouncer=true\b/.test(url ?? '');
-  if (poolerHint && !direct && migrateOnStart) {
+  if (poolerHint && !direct) {
+    const lock = migrateOnStart ? 'migrations cannot hold their lock and ' : '';
     report.warn(
-      `${host}:${port} looks like a transaction pooler, through which migrations cannot hold their lock. Set DATABASE_DIRECT_URL to the address past it.`,
+      `${host}:${port} looks like a transaction pooler, through which ${lock}notifications do not arrive. Set DATABASE_DIRECT_URL to the address past it.`,
     );
   }
   // Without one a problem was reported, which ends the process.
