@@ -493,11 +493,19 @@ describe('a stream', () => {
   });
 
   it('that is the last leaves nothing running', async () => {
+    const set = vi.spyOn(globalThis, 'setInterval');
+    const clear = vi.spyOn(globalThis, 'clearInterval');
     const reader = await read(a, 'news');
     await until('it listens', () => a.platform.listener.available);
     reader[Symbol.dispose]();
     await until('the connection to close', () => a.server.app.connections.open === 0);
-    vi.useFakeTimers({ toFake: ['setInterval'] });
+    const beats = set.mock.calls.flatMap(([, ms], at) =>
+      ms === 15_000 ? [set.mock.results[at]?.value] : [],
+    );
+    // The stream's own, and the one of all streams.
+    expect(beats).toHaveLength(2);
+    for (const beat of beats) expect(clear).toHaveBeenCalledWith(beat);
+    vi.restoreAllMocks();
     await query(
       database.url,
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test listener' and datname = current_database()",
