@@ -63,7 +63,10 @@ test.describe('when its server ends', () => {
     const streams = streamsOf(context);
     await using first = await backend.start();
     await first.ready();
+    const joined = page.waitForResponse(/\/api\/events/);
     await page.goto(`${first.url}/notes`);
+    await expect(page.getByRole('heading', { name: 'No notes yet' })).toBeVisible();
+    await joined;
     await send(first.url, 'POST', '', { title: 'Before' });
     await expect(row(page, 'Before')).toBeVisible();
     await first.end();
