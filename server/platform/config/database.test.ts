@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { CERTIFICATE, type Env, file, load, production, refused } from '../../../tests/support/config.ts';
+import {
+  CERTIFICATE,
+  type Env,
+  file,
+  LOCAL,
+  load,
+  production,
+  refused,
+} from '../../../tests/support/config.ts';
 import { isPrivateHost } from './database.ts';
 
 describe('database', () => {
