@@ -1,9 +1,9 @@
 import type { Plugin } from 'vite';
 
-/** The one face that every screen shows; the others wait until a page has text in them. */
+/** The face that every screen uses. Others load when a page needs them. */
 const FACE = /geist-latin-wght-normal-[\w-]+\.woff2$/;
 
-/** Names the font in the page, so that it is asked for together with the style sheet instead of after it. */
+/** Preloads the font, so that it is fetched together with the style sheet and not after it. */
 export const preloadFont = (): Plugin => ({
   name: 'preload-font',
   apply: 'build',

@@ -27,7 +27,7 @@ export function prerenderedShell(): Plugin[] {
           });
           return {
             html: html.replace('<!--shell-->', module.renderShell()),
-            // It is painted whole: half of it would move when the rest comes. `main` is its last element.
+            // Blocks rendering until the shell is complete, so that nothing shifts. `main` is its last element.
             tags: [
               { tag: 'link', attrs: { rel: 'expect', href: '#main', blocking: 'render' }, injectTo: 'head' },
             ],

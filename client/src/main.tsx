@@ -11,7 +11,7 @@ watchServer();
 const container = document.getElementById('root');
 if (!container) throw new Error('index.html has no element with the id "root" to mount the client in.');
 
-// The prerendered shell inside is replaced in one step, once the first screen's code is here, by the same shell.
+// Replaces the prerendered shell with the same shell, once the first screen's code has loaded.
 await router.load();
 createRoot(container).render(
   <StrictMode>

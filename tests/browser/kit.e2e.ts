@@ -141,6 +141,12 @@ test('a dialog begins at its first field, and keeps what was typed when a select
   await page.mouse.move(5, 5, { steps: 4 });
   await page.mouse.up();
   await expect(field).toHaveValue('Half a thought');
+
+  const audience = dialog.getByRole('combobox', { name: 'Visible to' });
+  await audience.click();
+  await page.getByRole('option', { name: 'Everyone' }).click();
+  await expect(audience).toHaveText('Everyone');
+  await expect(field).toHaveValue('Half a thought');
   await page.mouse.click(5, 5);
   await expect(dialog).toBeHidden();
 });
@@ -191,6 +197,10 @@ test('fields: the server’s message, a shown password, a pasted code, a number,
   await expect(page.getByRole('textbox', { name: 'Title' })).toHaveAccessibleDescription(
     /Must not be empty\./,
   );
+
+  const native = await page.getByRole('combobox', { name: 'Time range' }).boundingBox();
+  const button = await page.getByRole('button', { name: 'Of the same height' }).boundingBox();
+  expect(native?.height).toBe(button?.height);
 
   const password = page.getByLabel('Password', { exact: true });
   await page.getByRole('button', { name: 'Show password' }).click();

@@ -1,15 +1,15 @@
-/** One line of a card: something to run, something to look at, or something to know. */
+/** A line of a card: a command, a link, or a note. */
 export type Line = {
   label: string;
   /** What to type in a terminal, exactly; `tests/browser/home.e2e.ts` holds each against the repository. */
   command?: string;
   /** An address of this server to open. */
   href?: string;
-  /** Shown only while the client has this screen: an instruction about the sample goes when the sample has gone. */
+  /** Shown only if the client has this screen, so that it disappears with the sample. */
   whileRoute?: string;
 };
 
-/** What a person may want next, in three cards. */
+/** Next steps, in three cards. */
 export const CARDS: { title: string; lines: Line[] }[] = [
   {
     title: 'Make it yours',

@@ -19,7 +19,7 @@ function sentence({ reachable, status }: Connection) {
   return 'Shutting down. Requests under way are finished first.';
 }
 
-/** Home: what this server did to become ready, live while it does, and where to go from here. */
+/** Home: the server's start-up, live, and next steps. */
 export function HomeScreen() {
   const router = useRouter();
   const connection = useConnection();

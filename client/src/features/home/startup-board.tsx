@@ -4,7 +4,7 @@ import { type State, StateMark } from '@/kit/components/state-badge.tsx';
 import type { Connection } from '@/kit/lib/connection.ts';
 import { duration } from '@/kit/lib/format.ts';
 
-/** What a step is called, while it runs and when it is done. A step that is not listed is shown by its own name. */
+/** Labels of steps, while running and when done. Other steps are shown by their name. */
 const WORDS: Record<string, { running: string; done: string }> = {
   port: { running: 'Opening the port', done: 'Port open' },
   configuration: { running: 'Checking the configuration', done: 'Configuration checked' },
@@ -37,12 +37,12 @@ const endOf = ({ startedAtMs, durationMs }: StartupStep) => (startedAtMs ?? 0) +
 /** Milliseconds from the beginning of the process to the end of its last step of start-up. */
 export const readyAfterMs = (steps: StartupStep[]) => Math.max(0, ...steps.map(endOf));
 
-/** As many rows as the server's own start-up has, and one for "ready"; more of them make the strip longer. */
+/** The usual number of rows: the steps of the server's start-up, and "ready". */
 const ROWS = 6;
 const ROW =
   'grid h-10 grid-cols-[1rem_minmax(0,1fr)_4.5rem] items-center gap-3 px-4 md:grid-cols-[1rem_14rem_minmax(0,1fr)_5rem]';
 
-/** What the server did to become ready: one row a step, in true times since its process began, live while it happens. */
+/** The steps of start-up, one per row, with times since the process started; live while it starts. */
 export function StartupBoard({ connection: { reachable, status } }: { connection: Connection }) {
   const steps = status?.startup ?? [];
   const total = readyAfterMs(steps);
@@ -108,7 +108,7 @@ export function StartupBoard({ connection: { reachable, status } }: { connection
   );
 }
 
-/** When the step ran, on the one time axis all share. Cut out of a full line, so that a growing axis moves no element. */
+/** When the step ran, on a shared time axis. Drawn with clip-path, so that a growing axis moves no element. */
 function Bar({ step: { startedAtMs, durationMs, status }, total }: { step: StartupStep; total: number }) {
   if (startedAtMs === null || durationMs === undefined || total <= 0)
     return <span className="max-md:hidden" />;

@@ -7,16 +7,16 @@ import { ago } from '@/kit/lib/format.ts';
 import type { Draft } from './draft.ts';
 
 type Props = {
-  /** The newer note, as it is on the server. */
+  /** The newer note on the server. */
   note: Note;
-  /** What stands here and was begun from an older version. */
+  /** The local draft, based on an older version. */
   draft: Draft;
   onEdit: (change: Partial<Draft>) => void;
   onKeepMine: () => void;
   onTakeTheirs: () => void;
 };
 
-/** Two people changed one note: shows both versions, lets mine be completed from theirs, and one of them stay. */
+/** Shows both versions of a note that two people changed, to merge them or to keep one. */
 export function ConflictView({ note, draft, onEdit, onKeepMine, onTakeTheirs }: Props) {
   const theirs = note.body.split('\n').map((line, place) => ({ place, line }));
   const mine = new Set(draft.body.split('\n'));

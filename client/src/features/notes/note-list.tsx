@@ -11,13 +11,13 @@ import { ago, exactly } from '@/kit/lib/format.ts';
 import { useRowsInSight } from '@/kit/lib/use-rows-in-sight.ts';
 import { notesQuery, useDeleteNote } from './notes-queries.ts';
 
-/** The height of a row in pixels. It is the same for each, so that any number of them is placed without measuring. */
+/** The height of a row in pixels; equal for all, so that rows are placed without measuring. */
 const ROW_PX = 72;
 
-/** The next page is asked for while this many rows are still below: some screens ahead of a fast finger. */
+/** The next page is fetched when fewer rows than this remain below. */
 const ROWS_AHEAD = 50;
 
-/** The notes of all pages by their place, without copying 100,000 of them whenever a page arrives. */
+/** The notes of all pages by index, without copying them when a page arrives. */
 function indexOf(pages: NotePage[]) {
   let count = 0;
   const ends = pages.map(({ items }) => (count += items.length));
@@ -28,7 +28,7 @@ function indexOf(pages: NotePage[]) {
   return { count, noteAt };
 }
 
-/** The list: only the rows in sight exist, however many there are. */
+/** The list, virtualized: only visible rows are rendered. */
 export function NoteList({ search, onNew }: { search: string; onNew: () => void }) {
   const navigate = useNavigate();
   const { id: openId } = useParams({ strict: false });
@@ -39,7 +39,7 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
   const { ref, scroller, first, end, reveal } = useRowsInSight(count, ROW_PX);
   const [active, setActive] = useState(0);
   const current = Math.min(active, count - 1);
-  // Who comes back from a note finds the focus on its row.
+  // Returning from a note focuses its row.
   const [lastOpen, setLastOpen] = useState(openId);
   if (openId !== undefined && openId !== lastOpen) setLastOpen(openId);
 
@@ -48,8 +48,8 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
     if (wantsMore) fetchNextPage();
   }, [wantsMore, fetchNextPage]);
 
-  // A search shows its first results, wherever the list before it had been scrolled to.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new search is a reason to scroll, not something that is read
+  // A new search starts at the top of the list.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls on a new search
   useEffect(() => {
     setActive(0);
     scroller.current?.scrollTo({ top: 0 });
@@ -58,7 +58,7 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
   const rowAt = (index: number) => scroller.current?.querySelector<HTMLElement>(`[data-note-row="${index}"]`);
 
   const focusRow = (index: number) => {
-    // At once, because a row that was out of sight can take the focus only when it has been drawn.
+    // Synchronously: a row outside the viewport can be focused only after it is rendered.
     flushSync(() => {
       setActive(index);
       reveal(index);
@@ -72,7 +72,7 @@ export function NoteList({ search, onNew }: { search: string; onNew: () => void 
     if (to !== undefined) focusRow(Math.max(0, Math.min(to, count - 1)));
     else if (event.key === 'Delete' && note && note.id > 0) {
       if (openId === String(note.id)) navigate({ to: '/notes', search: { search: search || undefined } });
-      // The neighbour takes the focus while both exist, and keeps it when it moves up.
+      // Focus the neighbour while both exist; it keeps the focus when it moves up.
       const neighbour = current < count - 1 ? current + 1 : current - 1;
       rowAt(neighbour)?.focus();
       setActive(Math.min(current, neighbour));
@@ -159,16 +159,16 @@ type RowProps = {
   index: number;
   search: string;
   isCurrent: boolean;
-  /** How many rows there are in all; -1 while that is not known. */
+  /** The total number of rows; -1 while unknown. */
   total: number;
-  /** The focus goes here when the list is come back to. */
+  /** Receives the focus when the list is opened again. */
   isReturn: boolean;
   onFocus: (index: number) => void;
 };
 
 function Row({ note, index, search, isCurrent, total, isReturn, onFocus }: RowProps) {
   const isSaving = note.id < 0;
-  // Also its key: flush right, a longer word in the same element would count as moved.
+  // Also its key: a longer text in a right-aligned element would count as a layout shift.
   const when = isSaving ? 'Saving…' : ago(note.updatedAt);
   return (
     <li

@@ -94,7 +94,7 @@ function Editor({ note }: { note: Note }) {
   const isConflict = draft !== undefined && draft.version < note.version && !save.isPending;
   const canSave = draft !== undefined && !save.isPending && title.trim() !== '';
 
-  // What was typed and taken back, or has arrived although its answer was lost, is no draft any more.
+  // Text that equals the saved note, because it was undone or saved without an answer, is no draft.
   useEffect(() => {
     if (draft && isSame(draft, note) && !save.isPending) setDraft(undefined);
   }, [draft, note, save.isPending, setDraft]);
@@ -112,7 +112,7 @@ function Editor({ note }: { note: Note }) {
     save.mutate(
       { change: { title: mine.title.trim(), body: mine.body }, version },
       {
-        // Typing may have gone on meanwhile: that part stays a draft, now of the new version.
+        // Text typed meanwhile stays a draft, now of the new version.
         onSuccess: (saved) =>
           setDraft((now) =>
             now && (now.title !== mine.title || now.body !== mine.body)
@@ -177,7 +177,7 @@ function Editor({ note }: { note: Note }) {
           icon="trash"
           label="Delete this note"
           onClick={() => {
-            // What was not saved stays in the tab, for who undoes this.
+            // Unsaved text stays in the tab, for Undo.
             navigate({ to: '/notes', search: { search } });
             const { body: text, ...rest } = note;
             remove.mutate({ ...rest, excerpt: text.slice(0, 140) });
@@ -194,12 +194,12 @@ function Editor({ note }: { note: Note }) {
           onTakeTheirs={discard}
         />
       ) : (
-        // biome-ignore lint/a11y/noStaticElementInteractions: keys typed in the two boxes, heard in one place
+        // biome-ignore lint/a11y/noStaticElementInteractions: handles keys of the two boxes within
         <div
           className="flex grow flex-col pb-6"
           onKeyDown={(event) => {
             if (event.key !== 'Escape') return;
-            // The first Esc leaves the text, the next one the note.
+            // The first Esc leaves the text box, the second closes the note.
             event.preventDefault();
             event.currentTarget.closest<HTMLElement>('[data-note-pane]')?.focus();
           }}

@@ -33,8 +33,8 @@ const NEXT_PAGE = 100;
 type Lists = InfiniteData<NotePage, string | undefined>;
 
 /**
- * The notes that hold the words of `search`, newest first, page by page. Refetching would ask for every page that was
- * scrolled through, so only a list of one page is refreshed by itself; the others are kept current by what is done here.
+ * The notes that match `search`, newest first, in pages. Refetching would fetch every loaded page, so only a list of
+ * one page is refreshed automatically; mutations keep the others current.
  */
 export const notesQuery = (search: string) =>
   infiniteQueryOptions({
@@ -50,25 +50,25 @@ export const notesQuery = (search: string) =>
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
     placeholderData: keepPreviousData,
-    // Comparing 100,000 notes with themselves at each page would cost more than drawing the few that changed.
+    // Structural sharing of 100,000 notes per page would cost more than rendering the few that changed.
     structuralSharing: false,
     staleTime: ({ state }) => ((state.data?.pages.length ?? 0) > 1 ? Number.POSITIVE_INFINITY : 30_000),
   });
 
-/** One note, whole. */
+/** One note with its text. */
 export const noteQuery = (id: number) =>
   queryOptions({
     queryKey: ['notes', 'one', id],
     queryFn: ({ signal }) => request<typeof readNote>('GET', '/api/notes/:id', { params: { id }, signal }),
   });
 
-/** The version a change is based on, as HTTP says it. */
+/** The version a change is based on, as an ETag. */
 const ifMatch = (version: number) => ({ 'if-match': `"${version}"` });
 
-/** The first 140 characters stand in a list, as in the server's own `excerpt`. */
+/** Lists show the first 140 characters, like the server's `excerpt`. */
 const summaryOf = ({ body, ...note }: Note): NoteSummary => ({ ...note, excerpt: body.slice(0, 140) });
 
-/** Changes every cached list; `change` gets one page's notes, and returns the same array where nothing changed. */
+/** Changes every cached list. `change` receives the notes of one page and returns the same array if nothing changed. */
 function editLists(client: QueryClient, change: (items: NoteSummary[]) => NoteSummary[]) {
   client.setQueriesData<Lists>(
     { queryKey: ['notes', 'list'] },
@@ -97,7 +97,7 @@ const replaceInLists = (client: QueryClient, id: number, by: NoteSummary) =>
     return items.map((note) => (note.id === id ? by : note));
   });
 
-/** Puts a note where the order, newest first, wants it. Searched lists are asked again: only the server knows whether it belongs. */
+/** Inserts a note, newest first. Lists with a search are refetched: only the server knows whether the note matches. */
 function insertIntoLists(client: QueryClient, note: NoteSummary) {
   removeFromLists(client, note.id);
   client.setQueryData<Lists>(['notes', 'list', ''], (data) => {
@@ -205,7 +205,7 @@ export function useSaveNote(id: number) {
   });
 }
 
-/** Brings a deleted note back, also into the lists. */
+/** Restores a deleted note, also in the lists. */
 export async function restore(client: QueryClient, id: number) {
   try {
     const note = await request<typeof restoreNote>('POST', '/api/notes/:id/restore', { params: { id } });

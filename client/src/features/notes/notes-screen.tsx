@@ -15,7 +15,7 @@ import { useLiveNotes } from './notes-queries.ts';
 
 const route = getRouteApi('/notes');
 
-/** A search starts when nothing was typed for this long, in milliseconds. */
+/** Debounce of the search, in milliseconds. */
 const SEARCH_AFTER_MS = 200;
 
 /** Notes: the list and the note side by side, or one after the other on phones. */
@@ -109,7 +109,7 @@ function useSearchText(search: string) {
     setSeen(search);
     if (search !== settled) setText(search);
   }
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only what was typed starts a search, not the address it leads to
+  // biome-ignore lint/correctness/useExhaustiveDependencies: typing starts a search, a changed address does not
   useEffect(() => {
     if (settled === search) return;
     navigate({ to: '.', search: (before) => ({ ...before, search: settled || undefined }), replace: true });

@@ -1,6 +1,6 @@
-/** What stands after the `?` of the notes' addresses. */
+/** The search parameters of the notes' addresses. */
 export type NotesSearch = {
-  /** Words that all occur in the notes shown. */
+  /** Words that the listed notes contain. */
   search?: string;
   /** The box for a new note is open. */
   new?: true;

@@ -1,5 +1,6 @@
 import { AlertDialog as Base } from '@base-ui/react/alert-dialog';
 import { type ReactElement, type ReactNode, useState } from 'react';
+import { InDialog } from '@/kit/lib/overlay-root.ts';
 import { cn, popupClass } from '@/kit/lib/styles.ts';
 import { Button, buttonVariants } from './button.tsx';
 import { DialogFooter, overlayClass } from './dialog.tsx';
@@ -51,44 +52,46 @@ export function Confirm({ trigger, title, children, action, typed, onConfirm }: 
       }}
     >
       <Base.Trigger render={trigger} />
-      <Base.Portal>
-        <Base.Backdrop className={overlayClass} />
-        <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
-          <Base.Popup className={cn(popupClass, 'm-auto w-full max-w-md p-5')}>
-            <Base.Title className="text-lg">{title}</Base.Title>
-            <Base.Description render={<div />} className="mt-2 text-muted">
-              {children}
-            </Base.Description>
-            <form
-              onSubmit={(event) => {
-                event.preventDefault();
-                confirm();
-              }}
-              className="mt-4 space-y-4"
-            >
-              {typed !== undefined && (
-                <Field
-                  label={
-                    <>
-                      Type <code className="font-mono">{typed}</code> to confirm
-                    </>
-                  }
-                  value={words}
-                  autoComplete="off"
-                  onChange={(event) => setWords(event.target.value)}
-                />
-              )}
-              {error !== undefined && <ErrorNote error={error} />}
-              <DialogFooter>
-                <Base.Close className={buttonVariants({ variant: 'outline' })}>Cancel</Base.Close>
-                <Button type="submit" variant="destructive" disabled={!isReady} pending={isPending}>
-                  {action}
-                </Button>
-              </DialogFooter>
-            </form>
-          </Base.Popup>
-        </Base.Viewport>
-      </Base.Portal>
+      <InDialog value={true}>
+        <Base.Portal>
+          <Base.Backdrop className={overlayClass} />
+          <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
+            <Base.Popup className={cn(popupClass, 'm-auto w-full max-w-md p-5')}>
+              <Base.Title className="text-lg">{title}</Base.Title>
+              <Base.Description render={<div />} className="mt-2 text-muted">
+                {children}
+              </Base.Description>
+              <form
+                onSubmit={(event) => {
+                  event.preventDefault();
+                  confirm();
+                }}
+                className="mt-4 space-y-4"
+              >
+                {typed !== undefined && (
+                  <Field
+                    label={
+                      <>
+                        Type <code className="font-mono">{typed}</code> to confirm
+                      </>
+                    }
+                    value={words}
+                    autoComplete="off"
+                    onChange={(event) => setWords(event.target.value)}
+                  />
+                )}
+                {error !== undefined && <ErrorNote error={error} />}
+                <DialogFooter>
+                  <Base.Close className={buttonVariants({ variant: 'outline' })}>Cancel</Base.Close>
+                  <Button type="submit" variant="destructive" disabled={!isReady} pending={isPending}>
+                    {action}
+                  </Button>
+                </DialogFooter>
+              </form>
+            </Base.Popup>
+          </Base.Viewport>
+        </Base.Portal>
+      </InDialog>
     </Base.Root>
   );
 }

@@ -1,5 +1,6 @@
 import { Combobox as Base } from '@base-ui/react/combobox';
 import type { ComponentProps, ReactNode } from 'react';
+import { useOverlayRoot } from '@/kit/lib/overlay-root.ts';
 import { cn, inputClass, optionClass, popupClass } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
 
@@ -37,7 +38,7 @@ export const ComboboxContent = ({
   empty?: ReactNode;
   children: ComponentProps<typeof Base.List>['children'];
 }) => (
-  <Base.Portal>
+  <Base.Portal container={useOverlayRoot()}>
     <Base.Positioner sideOffset={6} className="z-30 outline-none">
       <Base.Popup
         className={cn(

@@ -1,5 +1,6 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import type { ComponentProps, ReactNode } from 'react';
+import { InDialog } from '@/kit/lib/overlay-root.ts';
 import { cn, popupClass } from '@/kit/lib/styles.ts';
 import { IconButton } from './button.tsx';
 
@@ -19,20 +20,22 @@ type Props = Omit<ComponentProps<typeof Base.Popup>, 'title'> & {
 };
 
 export const DialogContent = ({ title, description, className, children, ...rest }: Props) => (
-  <Base.Portal>
-    <Base.Backdrop className={overlayClass} />
-    <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
-      <Base.Popup className={cn(popupClass, 'relative m-auto w-full max-w-lg p-5', className)} {...rest}>
-        <Base.Title className="mb-3 pr-10 text-lg">{title}</Base.Title>
-        {description && (
-          <Base.Description className="-mt-2 mb-4 text-sm text-muted">{description}</Base.Description>
-        )}
-        {children}
-        {/* Last in the DOM, so that it does not take the initial focus. */}
-        <Base.Close render={<IconButton icon="close" label="Close" />} className="absolute top-4 right-3" />
-      </Base.Popup>
-    </Base.Viewport>
-  </Base.Portal>
+  <InDialog value={true}>
+    <Base.Portal>
+      <Base.Backdrop className={overlayClass} />
+      <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
+        <Base.Popup className={cn(popupClass, 'relative m-auto w-full max-w-lg p-5', className)} {...rest}>
+          <Base.Title className="mb-3 pr-10 text-lg">{title}</Base.Title>
+          {description && (
+            <Base.Description className="-mt-2 mb-4 text-sm text-muted">{description}</Base.Description>
+          )}
+          {children}
+          {/* Last in the DOM, so that it does not take the initial focus. */}
+          <Base.Close render={<IconButton icon="close" label="Close" />} className="absolute top-4 right-3" />
+        </Base.Popup>
+      </Base.Viewport>
+    </Base.Portal>
+  </InDialog>
 );
 
 /** The buttons, primary last. */

@@ -1,5 +1,6 @@
 import { Menu as Base } from '@base-ui/react/menu';
 import type { ComponentProps, ReactNode } from 'react';
+import { useOverlayRoot } from '@/kit/lib/overlay-root.ts';
 import { cn, optionClass, popupClass } from '@/kit/lib/styles.ts';
 import { Icon, type IconName } from './icon.tsx';
 
@@ -18,7 +19,7 @@ export const DropdownMenuContent = ({
   className?: string;
   children: ReactNode;
 }) => (
-  <Base.Portal>
+  <Base.Portal container={useOverlayRoot()}>
     <Base.Positioner
       sideOffset={4}
       collisionPadding={8}

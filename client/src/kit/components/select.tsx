@@ -1,5 +1,6 @@
 import { Select as Base } from '@base-ui/react/select';
 import type { ComponentProps } from 'react';
+import { useOverlayRoot } from '@/kit/lib/overlay-root.ts';
 import { cn, optionClass, popupClass, triggerClass } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
 
@@ -22,7 +23,7 @@ export const SelectTrigger = ({
 );
 
 export const SelectContent = ({ children }: { children: ComponentProps<typeof Base.Popup>['children'] }) => (
-  <Base.Portal>
+  <Base.Portal container={useOverlayRoot()}>
     <Base.Positioner sideOffset={4} alignItemWithTrigger={false} className="z-30 outline-none">
       <Base.Popup
         className={cn(popupClass, 'max-h-(--available-height) min-w-(--anchor-width) overflow-y-auto p-1')}

@@ -1,5 +1,6 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import type { ReactNode } from 'react';
+import { InDialog } from '@/kit/lib/overlay-root.ts';
 import { cn } from '@/kit/lib/styles.ts';
 import { IconButton } from './button.tsx';
 import { overlayClass } from './dialog.tsx';
@@ -26,20 +27,22 @@ export const SheetContent = ({
   title: string;
   children: ReactNode;
 }) => (
-  <Base.Portal>
-    <Base.Backdrop className={overlayClass} />
-    <Base.Popup
-      className={cn(
-        'fixed z-20 flex flex-col bg-surface text-text shadow-overlay outline-none transition-transform',
-        SIDES[side],
-      )}
-    >
-      <div className="min-h-0 grow overflow-y-auto p-5">{children}</div>
-      {/* Last in the DOM, so that Close does not take the initial focus. */}
-      <div className="order-first flex items-center justify-between gap-4 border-b py-3 pr-3 pl-5">
-        <Base.Title className="text-base">{title}</Base.Title>
-        <Base.Close render={<IconButton icon="close" label="Close" />} />
-      </div>
-    </Base.Popup>
-  </Base.Portal>
+  <InDialog value={true}>
+    <Base.Portal>
+      <Base.Backdrop className={overlayClass} />
+      <Base.Popup
+        className={cn(
+          'fixed z-20 flex flex-col bg-surface text-text shadow-overlay outline-none transition-transform',
+          SIDES[side],
+        )}
+      >
+        <div className="min-h-0 grow overflow-y-auto p-5">{children}</div>
+        {/* Last in the DOM, so that Close does not take the initial focus. */}
+        <div className="order-first flex items-center justify-between gap-4 border-b py-3 pr-3 pl-5">
+          <Base.Title className="text-base">{title}</Base.Title>
+          <Base.Close render={<IconButton icon="close" label="Close" />} />
+        </div>
+      </Base.Popup>
+    </Base.Portal>
+  </InDialog>
 );

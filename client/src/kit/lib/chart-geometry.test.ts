@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { axisEnd, nearest, paths, widestGap } from './chart-geometry.ts';
+import { axisEnd, bars, nearest, paths, stacked, timeTicks, widestGap } from './chart-geometry.ts';
 
 const scale = { from: 0, to: 1_000, most: 10 };
 const every100 = (count: number) => Array.from({ length: count }, (_, index) => index * 100);
@@ -52,4 +52,35 @@ test.each([
   [9_999, 3],
 ])('%d points at element %d', (at, index) => {
   expect(nearest(every100(4), at)).toBe(index);
+});
+
+test('ticks of time are round, ascending and no more than asked for', () => {
+  const to = Date.UTC(2026, 10, 29, 14, 30, 7);
+  for (const windowMs of [60_000, 300_000, 900_000, 3_600_000, 86_400_000]) {
+    const ticks = timeTicks({ from: to - windowMs, to }, 4);
+    expect(ticks.length).toBeGreaterThan(0);
+    expect(ticks.length).toBeLessThanOrEqual(4);
+    for (const at of ticks) {
+      expect(at % 5_000).toBe(0);
+      expect(at >= to - windowMs && at < to).toBe(true);
+    }
+  }
+});
+
+test('a stack adds up, and keeps gaps', () => {
+  expect(
+    stacked([
+      [1, 2, null],
+      [10, null, 30],
+    ]),
+  ).toEqual([
+    [1, 2, null],
+    [11, null, 30],
+  ]);
+});
+
+test('bars stand on the ground, side by side, and nothing is drawn for 0 and for gaps', () => {
+  const of = (slot: [number, number]) => bars([0, 100, 200, 300], [null, 5, 0, 10], 100, scale, slot);
+  expect(of([0, 2])).toBe('M10 100V50h40V100ZM210 100V0h40V100Z');
+  expect(of([1, 2])).toBe('M50 100V50h40V100ZM250 100V0h40V100Z');
 });

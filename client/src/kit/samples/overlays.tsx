@@ -4,10 +4,16 @@ import { DescriptionList } from '@/components/ui/description-list';
 import { Dialog, DialogClose, DialogContent, DialogFooter, DialogTrigger } from '@/components/ui/dialog';
 import { Field } from '@/components/ui/field';
 import { Popover, PopoverContent, PopoverTrigger } from '@/components/ui/popover';
+import { Select, SelectContent, SelectItem, SelectTrigger, SelectValue } from '@/components/ui/select';
 import { Sheet, SheetContent, SheetTrigger } from '@/components/ui/sheet';
 import { toast } from '@/components/ui/toast';
 import { Tooltip } from '@/components/ui/tooltip';
 import { Sample } from './sample.tsx';
+
+const AUDIENCES = [
+  { value: 'team', label: 'The team' },
+  { value: 'everyone', label: 'Everyone' },
+];
 
 export const Overlays = () => (
   <>
@@ -15,7 +21,23 @@ export const Overlays = () => (
       <Dialog>
         <DialogTrigger render={<Button variant="outline" />}>Rename project</DialogTrigger>
         <DialogContent title="Rename project" description="Links to it keep working.">
-          <Field label="Name" defaultValue="Flightline" />
+          <div className="space-y-4">
+            <Field label="Name" defaultValue="Flightline" />
+            <Field label="Visible to">
+              <Select items={AUDIENCES} defaultValue="team">
+                <SelectTrigger>
+                  <SelectValue />
+                </SelectTrigger>
+                <SelectContent>
+                  {AUDIENCES.map(({ value, label }) => (
+                    <SelectItem key={value} value={value}>
+                      {label}
+                    </SelectItem>
+                  ))}
+                </SelectContent>
+              </Select>
+            </Field>
+          </div>
           <DialogFooter>
             <DialogClose render={<Button variant="outline" />}>Cancel</DialogClose>
             <DialogClose render={<Button />}>Rename</DialogClose>

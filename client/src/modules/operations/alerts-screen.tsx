@@ -31,7 +31,7 @@ function stateOf({ state, severity, silencedUntil }: Alert): { state: State; wor
 
 const first = (text: string) => text.replace(/^./, (letter) => letter.toUpperCase());
 
-/** Every rule and how it stands, and the silences. */
+/** Every alert rule with its state, and the silences. */
 export function AlertsScreen(): ReactNode {
   const { alerts, now } = useLive((live) => live);
   const [isOpen, setOpen] = useState<string>();

@@ -4,7 +4,7 @@ import { Chart, type Series } from '@/kit/components/chart.tsx';
 import { useLive } from './live.ts';
 import { cores, milliseconds, number, percent, perSecond } from './units.ts';
 
-/** What a chart draws of the history. */
+/** A chart's definition. */
 export type ChartOf<From> = {
   title: string;
   note?: string;
@@ -20,7 +20,7 @@ const mebibytes = (value: number) => `${number(value)} MiB`;
 
 type Rates = Pick<TrafficHistory, 'requestsPerSecond' | 'errorsPerSecond' | 'p50Ms' | 'p95Ms' | 'p99Ms'>;
 
-/** What is known of every route, too. */
+/** Charts available per route. */
 export const RATES = {
   requests: {
     title: 'Requests',
@@ -52,7 +52,7 @@ export const RATES = {
   },
 } satisfies Record<string, ChartOf<Rates>>;
 
-/** Every chart of the process. */
+/** The process's charts. */
 export const CHARTS = {
   ...RATES,
   inFlight: {
@@ -130,7 +130,7 @@ export const SPANS: Record<TrafficHistory['window'], number> = {
 
 type Timed = { times: readonly number[]; stepMs: number };
 
-/** A chart of something that has times. Drawn anew when that changes, and not otherwise. */
+/** A chart of a history. Rendered only when the history changes. */
 export function ChartFrom<From extends Timed>({
   from,
   of,
@@ -160,7 +160,7 @@ export function ChartFrom<From extends Timed>({
 }
 
 const NO_TIMES: readonly number[] = [];
-/** Before the first history has come every column is empty, and every chart has its place. */
+/** Empty columns, so that every chart has its place before the first data arrives. */
 const EMPTY = Object.fromEntries(
   [
     'requestsPerSecond',

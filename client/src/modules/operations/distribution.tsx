@@ -3,7 +3,7 @@ import { Panel } from '@/kit/components/card.tsx';
 import { Figure } from '@/kit/components/figure.tsx';
 import { milliseconds, number, percent } from './units.ts';
 
-/** How long requests took: a bar for each range, as long as its share. A list, so that it is read as it is seen. */
+/** The distribution of request durations: a bar per range. A list, so that screen readers can read it. */
 export function Distribution({ performance: { distribution, total } }: { performance: TrafficReport }) {
   const last = distribution.findLastIndex(({ requests }) => requests > 0);
   const first = Math.max(
@@ -21,7 +21,7 @@ export function Distribution({ performance: { distribution, total } }: { perform
         <ol className="rounded-md border bg-surface px-3 py-2">
           {shown.map(({ upToMs, requests }, index) => (
             <li
-              // biome-ignore lint/suspicious/noArrayIndexKey: a range has no other name than its place
+              // biome-ignore lint/suspicious/noArrayIndexKey: ranges have no id
               key={index}
               className="grid h-6 grid-cols-[5.5rem_minmax(0,1fr)_4.5rem] items-center gap-3 text-sm md:grid-cols-[6rem_minmax(0,1fr)_5rem_4.5rem]"
             >

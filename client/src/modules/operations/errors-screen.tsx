@@ -14,7 +14,7 @@ import { errorsQuery, refreshed } from './operations-queries.ts';
 import { keeping } from './pieces.tsx';
 import { moment, number } from './units.ts';
 
-/** Errors by kind, latest first. Rows have one height and change their content, so that nothing jumps. */
+/** Errors by kind, latest first. Rows have a fixed height, so that nothing shifts. */
 export function ErrorsScreen(): ReactNode {
   const { error: open, paused } = useSearch({ strict: false });
   const errors = useLive((live) => live.errors);
@@ -34,7 +34,7 @@ export function ErrorsScreen(): ReactNode {
       </div>
     );
   }
-  // The stack comes a moment later than the rest.
+  // The stack arrives after the rest.
   const chosen = [...(data?.errors ?? []), ...errors].find(({ fingerprint }) => fingerprint === open);
   return (
     <>
@@ -50,7 +50,7 @@ export function ErrorsScreen(): ReactNode {
         ) : (
           <ul className="overflow-hidden rounded-md border bg-surface">
             {errors.map((group, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: places stay, what stands in them changes
+              // biome-ignore lint/suspicious/noArrayIndexKey: rows keep their place, their content changes
               <li key={index} className="border-b last:border-b-0">
                 <ErrorRow group={group} onOpen={() => show(group.fingerprint)} />
               </li>

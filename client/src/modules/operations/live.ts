@@ -7,36 +7,36 @@ import type { readHistory, TrafficHistory, TrafficWindow } from '#contracts/oper
 import { ApiError, request } from '@/kit/lib/api.ts';
 import { heard } from '@/kit/lib/connection.ts';
 
-/** How often everything is asked for where no stream can be had, in milliseconds. */
+/** Polling interval where the event stream is not available, in milliseconds. */
 const POLL_MS = 5_000;
-/** Figures come every 2 s: after so long without any, in milliseconds, a stream is believed dead. */
+/** A stream without data for this long is considered dead, in milliseconds. Data arrives every 2 s. */
 const SILENT_MS = 10_000;
-/** How long a stream that was refused is left alone, in milliseconds. */
+/** Delay before a refused stream is tried again, in milliseconds. */
 const STREAM_AGAIN_MS = 15_000;
-/** Lines of the log that are held; the server's tail holds as many. */
+/** Maximum of log lines kept; the server's tail holds as many. */
 const MAX_LINES = 1_000;
-/** So many polls in a row must be answered by another process until it counts as the one that is watched. */
+/** After this many consecutive polls answered by another process, that process is watched instead. */
 const SWITCH_AFTER_POLLS = 3;
 
 const SPANS: Record<TrafficWindow, number> = { '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000 };
 
-/** What the screen knows about the one process that it watches. */
+/** Live data of the watched process. */
 export type Live = {
-  /** How the figures come, if they do. */
+  /** How the data arrives. */
   mode: 'connecting' | 'stream' | 'polling' | 'still';
-  /** When the last ones came, in milliseconds since 1970. */
+  /** When the last data arrived, in milliseconds since 1970. */
   heardAt?: number;
   instance?: string;
-  /** The process that was watched before. Its figures are gone: two make no chart. */
+  /** The previously watched process. Its data is dropped: a chart shows one process. */
   before?: string;
   now?: ProcessStatus;
   history?: TrafficHistory;
   alerts: Alert[];
-  /** The latest kinds, without their stacks; undefined until the first word of them. */
+  /** The latest errors by kind, without stacks; undefined before the first data. */
   errors?: ErrorGroup[];
-  /** The end of the log, oldest first. */
+  /** The most recent log lines, oldest first. */
   lines: LogLine[];
-  /** Lines that came faster than they could be sent. */
+  /** The number of lines dropped because they came too fast to send. */
   missed: number;
 };
 
@@ -52,7 +52,7 @@ function become(next: Live) {
 
 const update = (change: Partial<Live>) => become({ ...live, ...change });
 
-/** What `select` takes of it, kept current. */
+/** Subscribes to a part of the live data. */
 export const useLive = <Part>(select: (live: Live) => Part) =>
   useSyncExternalStore(
     (listener) => {
@@ -65,7 +65,7 @@ export const useLive = <Part>(select: (live: Live) => Part) =>
 /** Forgets everything. Called when an operator signs out. */
 export const forget = () => become(NOTHING);
 
-/** From now on this process is watched. */
+/** Switches to a process. */
 function watch(instance: string) {
   if (live.instance === instance) return;
   become({
@@ -76,7 +76,7 @@ function watch(instance: string) {
   });
 }
 
-/** Puts further steps behind those that are held, as long as they fit; a history that goes back takes their place. */
+/** Appends new steps if they continue the history; otherwise replaces it. */
 export function joined(held: TrafficHistory | undefined, next: TrafficHistory): TrafficHistory {
   const last = held?.times.at(-1);
   const first = next.times[0];
@@ -101,7 +101,7 @@ export function joined(held: TrafficHistory | undefined, next: TrafficHistory): 
   return Object.fromEntries(columns) as TrafficHistory;
 }
 
-/** Puts further lines behind those that are held. */
+/** Appends log lines. */
 function withLines(lines: LogLine[]) {
   const last = live.lines.at(-1)?.seq ?? 0;
   const further = lines.filter(({ seq }) => seq > last);
@@ -110,17 +110,17 @@ function withLines(lines: LogLine[]) {
 
 export type Watched = {
   window: TrafficWindow;
-  /** Lines of the log of at least this level come as well. */
+  /** Also stream log lines of at least this level. */
   level: LogLevel | undefined;
-  /** The session has ended, or may have. */
+  /** Called when the session may have ended. */
   onRefused: () => void;
 };
 
 /**
- * Watches one process: by an event stream, or, after that has failed twice, by asking every 5 s. A hidden tab asks and
- * hears nothing.
+ * Watches one process: by an event stream, or by polling every 5 s after the stream has failed twice. A hidden tab does
+ * neither.
  *
- * @returns A function that ends it.
+ * @returns A function that stops watching.
  */
 export function connect({ window, level, onRefused }: Watched): () => void {
   let source: EventSource | undefined;
@@ -174,7 +174,7 @@ export function connect({ window, level, onRefused }: Watched): () => void {
     source = undefined;
   }
 
-  /** Goes over to asking. */
+  /** Switches to polling. */
   function poll() {
     close();
     if (polls !== undefined) return;
@@ -201,7 +201,7 @@ export function connect({ window, level, onRefused }: Watched): () => void {
         level && request<typeof readLogs>('GET', '/api/monitoring/logs', { query: { level }, signal }),
       ]);
       if (signal.aborted) return;
-      // Behind a balancer another process may answer each time; one that keeps answering has taken over.
+      // Behind a load balancer each poll may reach another process; one that keeps answering has taken over.
       if (live.instance !== undefined && now.instance !== live.instance) others += 1;
       else others = 0;
       if (others === 0 || others >= SWITCH_AFTER_POLLS) {
@@ -245,5 +245,5 @@ export function connect({ window, level, onRefused }: Watched): () => void {
   };
 }
 
-/** What is shown stands still from now on. */
+/** Pauses updates. */
 export const standStill = () => update({ mode: 'still' });

@@ -18,25 +18,25 @@ import { LEVELS } from './operations-search.ts';
 import { keeping, ShortId } from './pieces.tsx';
 import { moment, number } from './units.ts';
 
-/** A search starts when nothing was typed for this long, in milliseconds. */
+/** Debounce of the search, in milliseconds. */
 const SEARCH_AFTER_MS = 250;
-/** Within so many pixels of its end, a list is read at its end, and follows it. */
+/** Within this distance of its end, in pixels, the list follows new lines. */
 const AT_END_PX = 24;
 
-/** What needs an eye has a shape; the rest is a word. */
+/** Warnings and errors get a shape. */
 const MARKS: Partial<Record<LogLevel, State>> = {
   warn: 'degraded',
   error: 'failing',
   fatal: 'failing',
 };
 
-/** Whether a line holds the words, as the server finds them: anywhere in it, whatever their case. */
+/** Whether a line contains the words, ignoring case, as on the server. */
 const holds = (line: LogLine, search: string) =>
   `${line.message} ${JSON.stringify(line.fields)} ${line.requestId ?? ''}`
     .toLowerCase()
     .includes(search.toLowerCase());
 
-/** The lines to show: what the server found before, and what has come since and fits. */
+/** The lines to show: the server's matches, and newer lines that match. */
 function useLines() {
   const { level = 'info', search, requestId } = useSearch({ strict: false });
   const { lines: live, instance } = useLive((all) => all);
@@ -53,7 +53,7 @@ function useLines() {
   return { lines: [...found, ...since], error };
 }
 
-/** The end of the log as it is written. */
+/** The live log. */
 export function LogsScreen(): ReactNode {
   const { search, requestId, level = 'info', paused } = useSearch({ strict: false });
   const missed = useLive((live) => live.missed);
@@ -95,7 +95,7 @@ function Filters() {
   const navigate = useNavigate();
   const [text, setText] = useState(search);
   const settled = useDebounced(text.trim(), SEARCH_AFTER_MS);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only what was typed starts a search, not the address it leads to
+  // biome-ignore lint/correctness/useExhaustiveDependencies: typing starts a search, a changed address does not
   useEffect(() => {
     if (settled === search) return;
     navigate({ to: '.', search: (before) => ({ ...before, search: settled || undefined }), replace: true });
@@ -145,7 +145,7 @@ function Filters() {
   );
 }
 
-/** The list. Who reads its end stays there; who has scrolled up is left alone. */
+/** The list. It follows new lines unless the reader has scrolled up. */
 function Tail({
   lines,
   onOpen,
@@ -159,7 +159,7 @@ function Tail({
   const follows = useRef(true);
   const [isAway, setAway] = useState(false);
   const end = lines.at(-1)?.seq;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another last line is what it follows
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls when the last line changes
   useLayoutEffect(() => {
     if (follows.current && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   }, [end]);
@@ -224,7 +224,7 @@ const Line = memo(function Line({ line, onOpen }: { line: LogLine; onOpen: (line
   );
 });
 
-/** A line as it is read: a request by what was asked and answered; what else it holds as `ip=10.0.0.1 lastedMs=12`. */
+/** A line as text: a request's method, path and status; further fields as `ip=10.0.0.1 lastedMs=12`. */
 function splitLine({ message, fields }: LogLine) {
   const { method, path, status, durationMs, ...others } = fields;
   const isRequest = message === 'request' && method !== undefined;

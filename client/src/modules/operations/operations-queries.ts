@@ -16,13 +16,13 @@ import { forOperators } from '@/kit/operator/session.ts';
 /** How often the tables in view are fetched, in milliseconds. */
 const EVERY_MS = 5_000;
 
-/** How often a query is repeated, unless what is shown stands still. */
+/** The polling interval of a query, unless paused. */
 export const refreshed = (paused: boolean | undefined) => ({
   refetchInterval: paused ? (false as const) : EVERY_MS,
   refetchOnWindowFocus: !paused,
 });
 
-/** Rate, errors and durations: of all routes, or of one. */
+/** Rate, errors and durations of all routes, or of one. */
 export const performanceQuery = (window: TrafficWindow, route?: string) =>
   queryOptions({
     queryKey: ['operations', 'performance', window, route],
@@ -34,12 +34,12 @@ export const performanceQuery = (window: TrafficWindow, route?: string) =>
           signal,
         }),
       ),
-    // Another window of the same route takes the place of this one without an empty moment between.
+    // Keeps the previous time range visible while the next one loads.
     placeholderData: (previous, query) =>
       query?.queryKey[3] === route ? keepPreviousData(previous) : undefined,
   });
 
-/** Errors by kind, with their stacks, for as long as one is looked at. */
+/** Errors by kind with their stacks; fetched while one is open. */
 export const errorsQuery = (isOpen: boolean) =>
   queryOptions({
     queryKey: ['operations', 'errors'],
@@ -48,7 +48,7 @@ export const errorsQuery = (isOpen: boolean) =>
     enabled: isOpen,
   });
 
-/** What the end of the log holds of these words, or of this request. */
+/** Recent log lines with these words, or of this request. */
 export const logsQuery = (level: LogLevel, search: string | undefined, requestId: string | undefined) =>
   queryOptions({
     queryKey: ['operations', 'logs', level, search, requestId],
@@ -127,7 +127,7 @@ export function useChangeLogLevel() {
   });
 }
 
-/** Every check by name. Its answer is the same document with 200 and, while something required fails, with 503. */
+/** Every health check. The document is the same with 200 and, while a required check fails, with 503. */
 export const healthQuery = queryOptions({
   queryKey: ['operations', 'health'],
   queryFn: async ({ signal }): Promise<Health> => {

@@ -113,7 +113,7 @@ function SignedIn() {
 
 const WORDS = { '5m': '5 min', '15m': '15 min', '1h': '1 h' };
 
-/** Keeps the screen current for as long as it is looked at. */
+/** Keeps the screen current while it is visible. */
 function useWatch(wantsLog: boolean) {
   const { window = '15m', paused, level = 'info' } = useSearch({ strict: false });
   const client = useQueryClient();
@@ -127,7 +127,7 @@ function useWatch(wantsLog: boolean) {
   useEffect(() => forget, []);
 }
 
-/** How many alerts are to be acted on; in a place that is kept for it. */
+/** The number of active alerts, in reserved space. */
 function AlertCount() {
   const count = useLive(({ alerts }) => loud(alerts).length);
   return (
@@ -144,7 +144,7 @@ function AlertCount() {
   );
 }
 
-/** Which process is watched, and how its figures come. */
+/** The watched process, and how its data arrives. */
 function Source() {
   const { mode, heardAt, instance } = useLive((live) => live);
   const [state, word] = {

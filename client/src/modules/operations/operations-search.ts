@@ -3,25 +3,25 @@ import type { LogLevel } from '#contracts/operations/log.ts';
 export const WINDOWS = ['5m', '15m', '1h'] as const;
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const satisfies LogLevel[];
 
-/** What stands after the `?` of the operations' addresses: a shared address shows the same view. */
+/** The search parameters of the operations' addresses: a shared address shows the same view. */
 export type OperationsSearch = {
-  /** How far back; 15 minutes where nothing is said. */
+  /** The time range; 15 minutes by default. */
   window?: (typeof WINDOWS)[number];
-  /** What is shown stands still. */
+  /** Updates are paused. */
   paused?: true;
   /** One route, as `GET /api/notes/:id`. */
   route?: string;
-  /** The column that routes are ordered by. */
+  /** The column to sort routes by. */
   sort?: string;
   /** The fingerprint of the error that is open. */
   error?: string;
-  /** Lines of the log of at least this level, with these words, of this request. */
+  /** Filters of the log: minimum level, words, request id. */
   level?: LogLevel;
   search?: string;
   requestId?: string;
 };
 
-/** Takes of an address what the screens understand. */
+/** Validates the search parameters. */
 export function operationsSearch(given: Record<string, unknown>): OperationsSearch {
   const texts = ['route', 'sort', 'error', 'search', 'requestId'].flatMap((name) =>
     given[name] === undefined || given[name] === '' ? [] : [[name, String(given[name])]],

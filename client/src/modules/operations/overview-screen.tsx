@@ -16,10 +16,10 @@ import { keeping } from './pieces.tsx';
 import { columnsOf } from './route-columns.tsx';
 import { lastWords, sentence } from './sentence.ts';
 
-/** Routes on the first screen; all of them have one of their own. */
+/** The number of routes on the overview; `/ops/routes` shows all. */
 const SHOWN_ROUTES = 6;
 
-/** The first screen: a sentence, then the figures over time, then where to look. */
+/** The overview: a sentence, charts, and links to details. */
 export function OverviewScreen(): ReactNode {
   return (
     <>
@@ -53,7 +53,7 @@ function Sentence() {
     <div className="mt-5 mb-6">
       <p className="min-h-[4lh] text-lg md:min-h-[2lh] md:text-xl">
         {said && (
-          // Words that change are other elements then: within a line they would count as moved.
+          // Keyed by text: changing words inside a line would count as a layout shift.
           <span key={said.join()}>
             <span className={isWell ? '' : 'text-failing'}>{said[0]}</span> {said[1]}
           </span>

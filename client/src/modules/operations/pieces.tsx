@@ -5,10 +5,10 @@ import type { OperationsSearch } from './operations-search.ts';
 const linkClass =
   'inline-flex min-h-6 items-center underline decoration-border underline-offset-4 transition-colors hover:decoration-current pointer-coarse:min-h-11 max-md:min-h-11';
 
-/** The end of an id: of those that one process made, the beginning is the same. */
+/** The end of an id; ids of one process share the beginning. */
 export const ShortId = ({ id }: { id: string }) => <span>{id.length > 12 ? `…${id.slice(-11)}` : id}</span>;
 
-/** Leads to the lines that the log holds of a request. */
+/** A link to the log lines of a request. */
 export function RequestLink({ id }: { id: string }) {
   return (
     <Link
@@ -22,7 +22,7 @@ export function RequestLink({ id }: { id: string }) {
   );
 }
 
-/** Leads to the page of a route. */
+/** A link to a route's page. */
 export function RouteLink({ name }: { name: string }) {
   return (
     <Link
@@ -37,7 +37,7 @@ export function RouteLink({ name }: { name: string }) {
   );
 }
 
-/** Changes an address without losing how far back it looks, and whether it stands still. */
+/** Changes the search parameters but keeps the time range and the pause. */
 export const keeping =
   (change: OperationsSearch = {}) =>
   ({ window, paused }: OperationsSearch): OperationsSearch => ({
@@ -46,7 +46,7 @@ export const keeping =
     ...change,
   });
 
-/** For how long something is to hold. @param spans Minutes, and the words for them. */
+/** A choice of duration. @param spans Minutes and their labels. */
 export function SpanChoice({
   spans,
   defaultValue,

@@ -19,7 +19,7 @@ import { useLive } from './live.ts';
 import { performanceQuery, refreshed } from './operations-queries.ts';
 import { bytes, milliseconds, number } from './units.ts';
 
-/** What the process uses: the event loop, processor, memory, database. */
+/** Resources: event loop, CPU, memory, database. */
 export function ResourcesScreen(): ReactNode {
   return (
     <>
@@ -46,7 +46,7 @@ export function ResourcesScreen(): ReactNode {
   );
 }
 
-/** What there is, beside the charts of what is used. */
+/** The limits, beside the charts of usage. */
 function Limits() {
   const now = useLive((live) => live.now);
   const facts = now && [
@@ -133,7 +133,7 @@ const STEPS = {
   failed: ['failing', 'Failed'],
 } as const;
 
-/** What start-up did, migrations among it. */
+/** The steps of start-up, with migrations. */
 function Startup() {
   const { status } = useConnection();
   return (
@@ -169,7 +169,7 @@ function Startup() {
 
 const SECONDS = [5, 15, 30, 60];
 
-/** What the processor works on, recorded for some seconds. */
+/** A CPU profile of some seconds. */
 function Profile() {
   const instance = useLive((live) => live.instance);
   const [seconds, setSeconds] = useState(5);

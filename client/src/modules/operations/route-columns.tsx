@@ -4,10 +4,10 @@ import type { Column } from '@/kit/components/table.tsx';
 import { RouteLink } from './pieces.tsx';
 import { milliseconds, number, percent, perSecond } from './units.ts';
 
-/** A route as its address says it. */
+/** A route's name as in the address. */
 export const nameOf = ({ method, route }: { method: string; route: string }) => `${method} ${route}`;
 
-/** A share of nothing is nothing. */
+/** Avoids dividing by zero. */
 const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
 
 type Measure = {
@@ -16,7 +16,7 @@ type Measure = {
   text: (value: number) => string;
 };
 
-/** What is known of a route, by the name it has in an address. */
+/** The figures of a route by its name. */
 export const MEASURES = {
   requests: { header: 'Requests', value: ({ requests }) => requests, text: number },
   rate: { header: 'Rate', value: ({ requestsPerSecond }) => requestsPerSecond, text: perSecond },

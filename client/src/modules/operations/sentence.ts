@@ -3,7 +3,7 @@ import type { ProcessStatus } from '#contracts/operations/process.ts';
 import { asSentence, clock } from '@/kit/lib/format.ts';
 import { milliseconds, number, percent, span } from './units.ts';
 
-/** How alerts are called within a sentence: `event-loop-delay` is `event loop delay`. */
+/** An alert's name within a sentence: `event-loop-delay` is `event loop delay`. */
 export const spoken = (name: string) => name.replaceAll('-', ' ').replace(/\bcpu\b/, 'CPU');
 
 const COUNTS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
@@ -39,13 +39,13 @@ function warnings(alerts: readonly Alert[]) {
   return `${COUNTS[names.length] ?? names.length} ${names.length === 1 ? 'alert' : 'alerts'}: ${list}.${aside}`;
 }
 
-/** How the process is, as a colleague would say it: its condition, and the rest. */
+/** The state of the process in one sentence, as a colleague would say it. */
 export const sentence = (now: ProcessStatus, alerts: readonly Alert[], at = Date.parse(now.at)) => [
   condition(now, at),
   `${traffic(now)} ${warnings(alerts)}`,
 ];
 
-/** The same once it answers no more: what it did before. */
+/** The sentence when the process no longer answers. */
 export const lastWords = (now: ProcessStatus, heardAt: number) => [
   `No answer since ${clock(heardAt)}.`,
   `Before that: ${traffic(now).replace(/^No/, 'no')}`,

@@ -17,10 +17,10 @@ import { configQuery, logLevelQuery, readinessQuery, useChangeLogLevel } from '.
 import { LEVELS } from './operations-search.ts';
 import { SpanChoice } from './pieces.tsx';
 
-/** What is set, what production still needs, and what can be changed while it runs. */
+/** Settings, production readiness, and what can be changed at run time. */
 export function SettingsScreen(): ReactNode {
   const { isPending } = useQuery(readinessQuery);
-  // Asked for at once, and shown below a list of unknown length when that is there: it would be pushed down.
+  // Fetched at once, but shown only after the list above it, whose length is unknown: it would shift.
   useQuery(configQuery);
   return (
     <>

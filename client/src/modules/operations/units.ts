@@ -9,13 +9,13 @@ const dateAndTime = new Intl.DateTimeFormat('en', {
 /** A moment with its day, for what may be older than this one: `Nov 21, 14:03:22`. */
 export const moment = (at: number | string) => dateAndTime.format(new Date(at));
 
-/** Between a number and its unit a line does not end. */
+/** No line break between a number and its unit. */
 const NBSP = '\u00a0';
 
-/** By how many digits stand behind the point. Made once: making one costs more than a hundred numbers. */
+/** By number of decimals. Created once: creating one costs more than formatting a hundred numbers. */
 const NUMBERS = [0, 1, 2].map((digits) => new Intl.NumberFormat('en', { maximumFractionDigits: digits }));
 
-/** Three digits that count: `0.42`, `4.2`, `42`, `4,200`. */
+/** Three significant digits: `0.42`, `4.2`, `42`, `4,200`. */
 export function number(value: number) {
   const size = Math.abs(value);
   const digits = size === 0 || size >= 99.5 ? 0 : size >= 9.95 ? 1 : 2;
@@ -25,7 +25,7 @@ export function number(value: number) {
 /** A rate: `42.1/s`. */
 export const perSecond = (value: number) => `${number(value)}/s`;
 
-/** A share of 1: `0.02 %`. What is not 0 is not shown as 0. */
+/** A ratio in percent. Small values are not rounded to 0. */
 export const percent = (share: number) =>
   share > 0 && share < 0.0001 ? `<${NBSP}0.01${NBSP}%` : `${number(share * 100)}${NBSP}%`;
 
@@ -44,7 +44,7 @@ export function bytes(value: number) {
 /** Cores in use: `0.42 cores`. */
 export const cores = (value: number) => `${number(value)}${NBSP}${value === 1 ? 'core' : 'cores'}`;
 
-/** A time that has passed, in its two largest units: `3 d 4 h`, `12 min 5 s`. */
+/** A duration in its two largest units: `3 d 4 h`, `12 min 5 s`. */
 export function span(ms: number) {
   const seconds = Math.max(0, Math.round(ms / 1_000));
   const parts = [
@@ -62,7 +62,7 @@ export function span(ms: number) {
     .join(' ');
 }
 
-/** A figure of a check, whose name ends with its unit: `memory total 7.8 GiB`. */
+/** A figure of a health check, whose name ends with its unit: `memory total 7.8 GiB`. */
 export function figure([name, value]: [string, number]) {
   const [, what = name, unit] = /^(.+?)(Bytes|Seconds)?$/.exec(name) ?? [];
   const words = what.replace(/(?<=[a-z])(?=[A-Z\d])/g, ' ').toLowerCase();
