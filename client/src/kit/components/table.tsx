@@ -129,17 +129,18 @@ function Head<Row>({ header, numeric, onSort, isSorted = false }: Column<Row>) {
           type="button"
           onClick={onSort}
           className={cn(
-            'inline-flex min-h-9 items-center gap-1 rounded-sm hover:text-text pointer-coarse:min-h-11 max-md:min-h-11',
-            numeric && 'flex-row-reverse',
+            'relative inline-flex min-h-9 items-center rounded-sm hover:text-text pointer-coarse:min-h-11 max-md:min-h-11',
             direction && 'text-text',
           )}
         >
           {header}
-          {/* Always takes its space, so that columns do not shift. */}
-          <Icon
-            name={direction === 'ascending' ? 'chevronUp' : 'chevronDown'}
-            className={cn('size-3', !direction && 'invisible')}
-          />
+          {direction && (
+            <Icon
+              name={direction === 'ascending' ? 'chevronUp' : 'chevronDown'}
+              // Beside the text without taking space, so that columns do not shift.
+              className={cn('absolute size-3', numeric ? 'right-full' : 'left-full')}
+            />
+          )}
         </button>
       ) : (
         header

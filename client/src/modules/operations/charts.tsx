@@ -40,11 +40,11 @@ export const RATES = {
   },
   duration: {
     title: 'Duration',
-    note: 'of requests, within',
+    note: 'of requests',
     series: (history) => [
-      { name: '50 %', values: history.p50Ms, stroke: 'first' },
-      { name: '95 %', values: history.p95Ms, stroke: 'second' },
-      { name: '99 %', values: history.p99Ms, stroke: 'third' },
+      { name: 'p50', values: history.p50Ms, stroke: 'first' },
+      { name: 'p95', values: history.p95Ms, stroke: 'second' },
+      { name: 'p99', values: history.p99Ms, stroke: 'third' },
     ],
     format: milliseconds,
     least: 5,
@@ -72,7 +72,7 @@ export const CHARTS = {
   },
   eventLoopDelay: {
     title: 'Event loop delay',
-    series: (history) => [{ name: '99 % within', values: history.eventLoopDelayMs, stroke: 'first' }],
+    series: (history) => [{ name: 'p99', values: history.eventLoopDelayMs, stroke: 'first' }],
     format: milliseconds,
     least: 20,
   },
@@ -114,7 +114,7 @@ export const CHARTS = {
   },
   queries: {
     title: 'Queries',
-    series: (history) => [{ name: '95 % within', values: history.queryP95Ms, stroke: 'first' }],
+    series: (history) => [{ name: 'p95', values: history.queryP95Ms, stroke: 'first' }],
     format: milliseconds,
     least: 5,
     gap: 'no queries',

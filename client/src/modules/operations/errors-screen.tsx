@@ -122,7 +122,11 @@ function Details({
           </div>
         ))}
       </dl>
-      {stack && <Code label="Stack" text={stack} />}
+      {stack && (
+        <div className="mt-3">
+          <Code label="Stack" text={stack} />
+        </div>
+      )}
       {requestId && (
         <div className="mt-4 flex flex-wrap items-center justify-between gap-2">
           <p className="flex items-center gap-1 text-sm text-muted">

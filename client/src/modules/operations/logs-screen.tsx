@@ -241,11 +241,13 @@ function Details({ line, onClose }: { line: LogLine; onClose: () => void }) {
   return (
     <>
       <p className="wrap-anywhere">{message}</p>
-      <Code
-        label="Fields"
-        text={`${err?.stack ? `${err.stack}\n\n` : ''}${JSON.stringify(fields, null, 2)}`}
-        copied={JSON.stringify(line)}
-      />
+      <div className="mt-3">
+        <Code
+          label="Fields"
+          text={`${err?.stack ? `${err.stack}\n\n` : ''}${JSON.stringify(fields, null, 2)}`}
+          copied={JSON.stringify(line)}
+        />
+      </div>
       {requestId && (
         <div className="mt-4 flex justify-end">
           <Link

@@ -26,9 +26,9 @@ export const MEASURES = {
     text: percent,
   },
   errors: { header: 'Errors', value: ({ errors, requests }) => share(errors, requests), text: percent },
-  p50: { header: 'Half within', value: ({ p50Ms }) => p50Ms, text: milliseconds },
-  p95: { header: '95 % within', value: ({ p95Ms }) => p95Ms, text: milliseconds },
-  p99: { header: '99 % within', value: ({ p99Ms }) => p99Ms, text: milliseconds },
+  p50: { header: 'p50', value: ({ p50Ms }) => p50Ms, text: milliseconds },
+  p95: { header: 'p95', value: ({ p95Ms }) => p95Ms, text: milliseconds },
+  p99: { header: 'p99', value: ({ p99Ms }) => p99Ms, text: milliseconds },
   max: { header: 'Slowest', value: ({ maxMs }) => maxMs, text: milliseconds },
 } satisfies Record<string, Measure>;
 

@@ -52,7 +52,7 @@ function AllRoutes() {
       <Panel
         title="Routes"
         className="mt-5"
-        note={`Press a column to order by it. ${number(data.total.requests)} requests in ${WORDS[window]}.`}
+        note={`Press a column to sort by it. ${number(data.total.requests)} requests in ${WORDS[window]}.`}
       >
         <Table
           caption="Routes"
@@ -140,9 +140,9 @@ const facts = ({ requests, requestsPerSecond, clientErrors, errors, ...took }: T
     ['Rate', perSecond(requestsPerSecond)],
     ['Client errors', percent(requests && clientErrors / requests)],
     ['Errors', percent(requests && errors / requests)],
-    ['Half within', or(took.p50Ms, milliseconds)],
-    ['95 % within', or(took.p95Ms, milliseconds)],
-    ['99 % within', or(took.p99Ms, milliseconds)],
+    ['p50', or(took.p50Ms, milliseconds)],
+    ['p95', or(took.p95Ms, milliseconds)],
+    ['p99', or(took.p99Ms, milliseconds)],
     ['Slowest', or(took.maxMs, milliseconds)],
   ] as const;
 

@@ -22,7 +22,7 @@ function traffic({ requestsPerSecond: rate, errorRatio, p95Ms }: ProcessStatus) 
       ? `${number(rate)} requests a second`
       : `${Math.max(1, Math.round(rate * 60))} requests a minute`;
   const errors = errorRatio === 0 ? 'no errors' : `${percent(errorRatio)} errors`;
-  const duration = p95Ms === null ? '' : `, ${percent(0.95)} within ${milliseconds(p95Ms)}`;
+  const duration = p95Ms === null ? '' : `, p95 ${milliseconds(p95Ms)}`;
   return `${often.replace(/^1 requests/, '1 request')}, ${errors}${duration}.`;
 }
 

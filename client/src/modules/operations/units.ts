@@ -27,7 +27,7 @@ export const perSecond = (value: number) => `${number(value)}/s`;
 
 /** A ratio in percent. Small values are not rounded to 0. */
 export const percent = (share: number) =>
-  share > 0 && share < 0.0001 ? `<${NBSP}0.01${NBSP}%` : `${number(share * 100)}${NBSP}%`;
+  share > 0 && share < 0.0001 ? `<${NBSP}0.01%` : `${number(share * 100)}%`;
 
 /** Milliseconds: `0.42 ms`, `12.3 ms`, `1.24 s`. */
 export const milliseconds = (ms: number) =>
