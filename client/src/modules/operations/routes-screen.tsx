@@ -52,7 +52,7 @@ function AllRoutes() {
       <Panel
         title="Routes"
         className="mt-5"
-        note={`Press a column to sort by it. ${number(data.total.requests)} requests in ${WORDS[window]}.`}
+        note={`${number(data.total.requests)} requests in ${WORDS[window]}.`}
       >
         <Table
           caption="Routes"
