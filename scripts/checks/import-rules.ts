@@ -15,7 +15,12 @@ const RANKS: readonly (readonly string[])[] = [
   ['server/modules/'],
   ['server/platform/process/'],
   ['server/platform/http/', 'server/platform/parts.ts'],
-  ['server/platform/health/', 'server/platform/logging/', 'server/platform/metrics/'],
+  [
+    'server/platform/health/',
+    'server/platform/logging/',
+    'server/platform/metrics/',
+    'server/platform/resilience/',
+  ],
   ['server/platform/database/'],
   ['server/platform/config/', 'server/platform/lib/'],
   ['client/src/main.tsx', 'client/src/render-shell.tsx', 'client/src/router.tsx'],

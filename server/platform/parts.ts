@@ -17,6 +17,7 @@ import type { SignInToken } from './http/access/sign-in-token.ts';
 import type { LogLines } from './logging/log-lines.ts';
 import type { Logger } from './logging/logger.ts';
 import type { Family } from './metrics/metrics.ts';
+import type { Resilience } from './resilience/resilience.ts';
 
 export interface Part {
   /** The name of its folders, and what `npm run strip` calls it. */
@@ -139,6 +140,8 @@ export interface Platform<Own extends Declaration = UnknownSettings> {
   /** The process's one timer for due times. */
   readonly clock: Clock;
   readonly probeSources: ProbeSources;
+  /** Calls to other services, protected. */
+  readonly resilience: Resilience;
   /** A folder of the disk that may fill. */
   readonly folder: string;
   /** Signs in who sees the terminal; only where there is one. */

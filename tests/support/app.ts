@@ -17,6 +17,7 @@ import type { SchemaCompilers } from '../../server/platform/http/schemas.ts';
 import { LogLines } from '../../server/platform/logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
 import type { Application, Part, Platform } from '../../server/platform/parts.ts';
+import { createResilience } from '../../server/platform/resilience/create.ts';
 import { settings as ownSettings } from '../../server/settings.ts';
 
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
@@ -87,6 +88,7 @@ export async function createTestApp(
     listener,
     clock,
     probeSources: { lifecycle, checks, version: '0', environment: config.environment },
+    resilience: createResilience(config, log, checks),
     folder,
     signInToken,
   };

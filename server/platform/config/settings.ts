@@ -1,6 +1,7 @@
 /** The platform's settings, in the order of the documentation. Yours are in `server/settings.ts`. */
 import { basics } from './settings/basics.ts';
 import { database, databaseAddress } from './settings/database.ts';
+import { dependencies } from './settings/dependencies.ts';
 import { lifecycle } from './settings/lifecycle.ts';
 import { observation } from './settings/observation.ts';
 import { operators } from './settings/operators.ts';
@@ -14,4 +15,5 @@ export const platformSettings = {
   ...requests,
   ...operators,
   ...observation,
+  ...dependencies,
 };

@@ -20,6 +20,7 @@ import { compression } from './compression.ts';
 import { connections } from './connections.ts';
 import { cors } from './cors.ts';
 import { crossSiteWrites } from './cross-site-writes.ts';
+import { dependencies } from './dependencies.ts';
 import { draining } from './draining.ts';
 import { client } from './files/client.ts';
 import { handlerDeadline } from './handler-deadline.ts';
@@ -135,6 +136,7 @@ export async function createPipeline(
   await app.register(status, { sources: probeSources, ...about });
   await app.register(session, { token: platform.signInToken, keyIn: placeOfKey(config, platform.settings) });
   await app.register(scrape);
+  await app.register(dependencies, { resilience: platform.resilience, instance: about.instance });
   app.metricsRegistry.add(...parts.metrics);
   for (const part of parts.all) {
     const { routesInEveryState } = part;

@@ -10,6 +10,7 @@ import { Lifecycle } from '../health/lifecycle.ts';
 import { LogLines } from '../logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../logging/logger.ts';
 import type { Command, Part, Platform } from '../parts.ts';
+import { createResilience } from '../resilience/create.ts';
 import { about } from './about.ts';
 import type { LoadApplication } from './start.ts';
 
@@ -76,6 +77,7 @@ export async function runPartCommand(
         version: about.version,
         environment: config.environment,
       },
+      resilience: createResilience(config, log),
       folder: config.diagnosticsDir,
     };
     const { modules, features } = createApp(platform);

@@ -15,6 +15,7 @@ import { createLogger, type ServerLogger } from '../logging/logger.ts';
 import { reportWhenOutOfMemory } from '../metrics/heap.ts';
 import { metricsListener } from '../metrics/metrics-listener.ts';
 import type { Application, Platform } from '../parts.ts';
+import { createResilience } from '../resilience/create.ts';
 import { about, BUILT_CLIENT, BUNDLED, MIGRATIONS, ROOT } from './about.ts';
 import { announce, isAtOwnTerminal } from './announce.ts';
 import type { OpenPort } from './port.ts';
@@ -115,6 +116,7 @@ export async function start(parts: StartParts): Promise<void> {
       listener,
       clock,
       probeSources,
+      resilience: createResilience(config, log, checks),
       folder: watchedFolder(config),
       signInToken,
     };

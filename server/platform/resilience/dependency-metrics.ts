@@ -1,0 +1,40 @@
+import { counter, type Family, gauge, histogram } from '../metrics/metrics.ts';
+import type { BreakerState, Dependency, Resilience } from './resilience.ts';
+
+const STATES: BreakerState[] = ['closed', 'open', 'half-open', 'isolated'];
+
+/** What a scrape reads of the services that this process calls. */
+export function dependencyMetrics(resilience: Resilience): Family[] {
+  const each = (of: (dependency: Dependency) => number) => () =>
+    resilience.dependencies.map((one) => [{ dependency: one.name }, of(one)] as const);
+  return [
+    counter('dependency_calls_total', 'Calls to other services, by how they ended.', () =>
+      resilience.dependencies.flatMap(({ name, outcomes }) =>
+        Object.entries(outcomes).map(([outcome, count]) => [{ dependency: name, outcome }, count] as const),
+      ),
+    ),
+    counter(
+      'dependency_retries_total',
+      'Attempts after the first.',
+      each(({ retries }) => retries),
+    ),
+    histogram('dependency_call_duration_seconds', 'Calls with all their attempts.', () =>
+      resilience.dependencies.map(({ name, durations }) => [{ dependency: name }, durations] as const),
+    ),
+    gauge(
+      'dependency_running_calls',
+      'Calls under way.',
+      each(({ running }) => running),
+    ),
+    gauge(
+      'dependency_waiting_calls',
+      'Calls that wait for one to end.',
+      each(({ waiting }) => waiting),
+    ),
+    gauge('dependency_breaker_state', '1 for the state that the circuit breaker is in.', () =>
+      resilience.dependencies.flatMap((one) =>
+        STATES.map((state) => [{ dependency: one.name, state }, Number(state === one.state)] as const),
+      ),
+    ),
+  ];
+}
