@@ -3,6 +3,7 @@
  * handed to it here, so that the compiler says what is missing.
  */
 import { notes } from './features/notes/part.ts';
+import { createJobs } from './modules/jobs/part.ts';
 import { operations } from './modules/operations/part.ts';
 import { realtime } from './modules/realtime/part.ts';
 import type { Application, Platform } from './platform/parts.ts';
@@ -10,11 +11,13 @@ import type { settings } from './settings.ts';
 
 export function createApp(platform: Platform<typeof settings>): Application {
   const events = realtime(platform);
+  const jobs = createJobs(platform);
   return {
     modules: [
       // The template's: each goes with `npm run strip NAME`.
       operations(platform),
       events,
+      jobs,
     ],
     features: [
       // Yours.

@@ -3,6 +3,7 @@
  * values; `npm run docs` writes the documentation. They are read before the port opens, so this file imports nothing but
  * `platform/config` and the parts' `settings.ts`. The platform's settings are in `platform/config/settings.ts`.
  */
+import { jobsSettings } from './modules/jobs/settings.ts';
 import { operationsSettings } from './modules/operations/settings.ts';
 import { realtimeSettings } from './modules/realtime/settings.ts';
 import type { OwnSettings } from './platform/config/config.ts';
@@ -11,6 +12,7 @@ export const settings = {
   // The modules'.
   ...operationsSettings,
   ...realtimeSettings,
+  ...jobsSettings,
   // Yours.
   // pageSize: setting('PAGE_SIZE', integer(1, 500), { default: 50, doc: 'Rows on a page.' }),
 } satisfies OwnSettings;

@@ -3,6 +3,7 @@
  * collects what they bring. Everything but the name is optional.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Static, TSchema } from 'typebox';
 import type { Config } from './config/config.ts';
 import type { EffectiveSetting } from './config/reader.ts';
 import type { Declaration, UnknownSettings } from './config/setting.ts';
@@ -113,6 +114,8 @@ export type Verdict =
 export interface Command {
   /** One line: its arguments, and what it does. */
   readonly help: string;
+  /** It runs until it is stopped: it logs at `LOG_LEVEL`, to standard error, and answers `/metrics` and the probes on `METRICS_PORT`. */
+  readonly keepsRunning?: true;
   /**
    * @param signal Aborted when the process is to stop.
    * @returns The exit code; 0 where nothing is said.
@@ -174,4 +177,129 @@ export interface Application {
   readonly identity?: Identity | undefined;
   /** Checks of your own that belong to no part. */
   readonly checks?: readonly Check[];
+}
+
+/**
+ * Work that outlives a request: background jobs, kept in the database until they are done. A module such as jobs supplies it;
+ * `server/app.ts` hands it on.
+ *
+ * Every job runs at least once, and twice where a process dies at the wrong moment: what a job does must bear that.
+ */
+export interface Jobs {
+  /**
+   * Declares a job. To be called while the application is composed, in every process alike.
+   *
+   * @throws Error where the name is taken, or is not made of lower-case letters, digits and hyphens.
+   */
+  define<Schema extends TSchema>(definition: JobDefinition<Schema>): Job<Static<Schema>>;
+  /**
+   * Enqueues a job: it runs once the caller's transaction is committed, and never where that is rolled back.
+   *
+   * @param tx `platform.database.transaction((tx) => …)`.
+   * @returns The id of the job; undefined where it is `unique` and there is one already that has not ended.
+   * @throws Error where the input does not fit the job's schema.
+   */
+  enqueue<Input>(
+    tx: Transaction,
+    job: Job<Input>,
+    input: Input,
+    options?: EnqueueOptions,
+  ): Promise<string | undefined>;
+  /** Enqueues many of one job in one statement. @returns How many there were not yet. */
+  enqueueMany<Input>(
+    tx: Transaction,
+    job: Job<Input>,
+    inputs: readonly Input[],
+    options?: Omit<EnqueueOptions, 'key'>,
+  ): Promise<number>;
+}
+
+export interface JobDefinition<Schema extends TSchema = TSchema> {
+  /** Of the queue, and in metrics and on screens. */
+  readonly name: string;
+  /** What it is given: TypeBox. It is checked when the job is enqueued, and again when it runs, by the code of that day. */
+  readonly input: Schema;
+  /** How many of it one process runs at once; `JOBS_CONCURRENCY` counts all jobs together. */
+  readonly concurrency?: number;
+  /** How long one attempt may take, in milliseconds. `JOBS_TIMEOUT_MS` where nothing is said. */
+  readonly timeoutMs?: number;
+  /** Attempts after the first. `JOBS_RETRIES` where nothing is said. */
+  readonly retries?: number;
+  /** The pause before the next attempt, in seconds: it doubles, with jitter, up to `max`. 1 and 3,600 where nothing is said. */
+  readonly backoff?: { readonly seconds: number; readonly max: number };
+  /** At most one that has not ended, for each `key`. */
+  readonly unique?: boolean;
+  /** Runs by itself. What was missed while nothing ran is run once. */
+  readonly schedule?: {
+    /** Five fields, as `0 3 * * *`. */
+    readonly cron: string;
+    /** IANA's name; UTC where nothing is said. */
+    readonly timeZone?: string;
+    readonly input: Static<Schema>;
+  };
+  /** The service that it pulls from, for `GET /api/sync/health` and `main.js resync`. */
+  readonly pullsFrom?: string;
+  /**
+   * Does the work.
+   *
+   * @throws What makes the attempt a failed one; a {@link PermanentJobError} is not tried again.
+   */
+  run(context: JobRun<Static<Schema>>): Promise<void>;
+}
+
+/** A job that is defined. */
+export interface Job<Input> {
+  readonly name: string;
+  /** Never there: it binds the type of the input. */
+  readonly takes?: (input: Input) => void;
+}
+
+export interface EnqueueOptions {
+  /** Not before this time. */
+  readonly at?: Date;
+  /** What a `unique` job is unique by. */
+  readonly key?: string;
+  /** The larger, the earlier, among jobs of the same name. */
+  readonly priority?: number;
+  /** On whose behalf: a request, or the actor of the job that enqueues it. */
+  readonly actor?: Actor | FastifyRequest;
+}
+
+/** On whose behalf something is done. */
+export interface Actor {
+  readonly userId?: string | undefined;
+  readonly organisationId?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** W3C Trace Context, as it came. */
+  readonly traceparent?: string | undefined;
+}
+
+/** What a job is told, and what it can do, while it runs. */
+export interface JobRun<Input> {
+  readonly id: string;
+  readonly input: Input;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** The same in every attempt, for services that do a thing once for each key. */
+  readonly idempotencyKey: string;
+  readonly actor: Actor;
+  /** Carries the job's name and id, and the request that it comes from. */
+  readonly log: Logger;
+  /** Aborted when the job is cancelled, takes too long, runs elsewhere by now, or must end with the process. */
+  readonly signal: AbortSignal;
+  /** Tells operators how far it is; written every few seconds. */
+  progress(done: number, total?: number, note?: string): void;
+  /**
+   * Does a part of the work once: its result is kept, so that an attempt after an interruption goes on behind it. What ran and
+   * could not be kept runs again.
+   *
+   * @param name Unique within the job, and the same in each attempt.
+   * @returns What `fn` returned, as JSON keeps it.
+   */
+  step<T>(name: string, fn: () => Promise<T>): Promise<T>;
+}
+
+/** Thrown by a job that would fail each time. */
+export class PermanentJobError extends Error {
+  override readonly name = 'PermanentJobError';
 }

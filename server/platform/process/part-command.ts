@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { loadConfig } from '../config/config.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import { ConfigError } from '../config/problems.ts';
 import type { UnknownSettings } from '../config/setting.ts';
 import { Clock } from '../database/clock.ts';
@@ -7,11 +7,16 @@ import { Listener } from '../database/listener.ts';
 import { createDatabase } from '../database/pool/pool.ts';
 import { HealthChecks } from '../health/health-checks.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
+import type { ProbeSources } from '../health/probe-documents.ts';
+import { probeListener } from '../health/probe-listener.ts';
 import { LogLines } from '../logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../logging/logger.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { metricsListener } from '../metrics/metrics-listener.ts';
 import type { Command, Part, Platform } from '../parts.ts';
 import { createResilience } from '../resilience/create.ts';
 import { about } from './about.ts';
+import type { OpenPort } from './port.ts';
 import type { LoadApplication } from './start.ts';
 
 const OWN: Record<string, string> = {
@@ -58,6 +63,13 @@ export async function runPartCommand(
     log,
   );
   const clock = new Clock(log);
+  const probeSources: ProbeSources = {
+    lifecycle: new Lifecycle([]),
+    checks: new HealthChecks(),
+    version: about.version,
+    environment: config.environment,
+  };
+  let observed: OpenPort | undefined;
   const parts: Part[] = [];
   try {
     const { createApp } = await loadApplication();
@@ -71,12 +83,7 @@ export async function runPartCommand(
       db: database.db,
       listener,
       clock,
-      probeSources: {
-        lifecycle: new Lifecycle([]),
-        checks: new HealthChecks(),
-        version: about.version,
-        environment: config.environment,
-      },
+      probeSources,
       resilience: createResilience(config, log),
       folder: config.diagnosticsDir,
     };
@@ -84,15 +91,44 @@ export async function runPartCommand(
     parts.push(...modules, ...features);
     const commands = new Map<string, Command>(parts.flatMap((part) => Object.entries(part.commands ?? {})));
     const command = commands.get(name);
-    if (command) return (await command.run(args, signal)) ?? 0;
+    if (command?.keepsRunning) {
+      log.level = config.log.level;
+      observed = await observe(config, probeSources, parts);
+      signal.addEventListener('abort', () => probeSources.lifecycle.to('draining'), { once: true });
+    }
+    if (command) {
+      const ended = command.run(args, signal);
+      if (command.keepsRunning && !signal.aborted) probeSources.lifecycle.to('ready');
+      return (await ended) ?? 0;
+    }
     const known = { ...OWN, ...Object.fromEntries([...commands].map(([one, { help }]) => [one, help])) };
     const lines = Object.entries(known).map(([one, help]) => `  ${one}: ${help}`);
     console.error(`There is no command '${name}'. There are:\n${lines.join('\n')}`);
     return undefined;
   } finally {
     for (const part of parts) await part.end?.();
+    await observed?.stopListening();
     clock.end();
     await listener.close();
     await database.close();
   }
+}
+
+/** Opens METRICS_PORT for a command that keeps running: what its parts count, and the probes. */
+async function observe(
+  { listen, metrics }: Config,
+  probeSources: ProbeSources,
+  parts: readonly Part[],
+): Promise<OpenPort | undefined> {
+  if (!listen.metrics) return undefined;
+  const [{ loadRegistry }, { openMetricsPort }] = await Promise.all([
+    import('../http/metrics.ts'),
+    import('./metrics-port.ts'),
+  ]);
+  const registry = new Metrics(loadRegistry);
+  registry.add(...parts.flatMap((part) => part.metrics ?? []));
+  for (const check of parts.flatMap((part) => part.checks ?? [])) probeSources.checks.register(check);
+  const port = await openMetricsPort(listen.metrics, probeListener(probeSources));
+  port.handOver(metricsListener(metrics.enabled ? registry : undefined, probeSources));
+  return port;
 }

@@ -1,0 +1,172 @@
+import { eq } from 'drizzle-orm';
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
+import type { Logger } from '../../platform/logging/logger.ts';
+import { withoutSecrets } from '../../platform/logging/redaction.ts';
+import { type Actor, type JobRun, PermanentJobError } from '../../platform/parts.ts';
+import type { Claim } from './queue.ts';
+import { jobSteps } from './table.ts';
+
+/** A job that is interrupted gets this long to end by itself, in milliseconds; after that it is no longer waited for. */
+const GRACE_MS = 5_000;
+
+/** Why an attempt ends before its work is done. */
+export type Reason = 'cancelled' | 'timeout' | 'lost' | 'draining';
+
+/** What the signal of a job is aborted with. */
+export class Interruption extends Error {
+  override readonly name = 'Interruption';
+  readonly why: Reason;
+
+  constructor(why: Reason, message: string) {
+    super(message);
+    this.why = why;
+  }
+}
+
+export type Outcome =
+  | { readonly kind: 'success' }
+  | { readonly kind: 'failure'; readonly permanent: boolean; readonly error: { message: string; at: string } }
+  | { readonly kind: 'interrupted'; readonly why: Exclude<Reason, 'timeout'> };
+
+/** What stands in the row of a job. */
+export interface Envelope {
+  readonly input: unknown;
+  readonly actor: Actor;
+}
+
+export interface AttemptOptions {
+  readonly timeoutMs: number;
+  readonly db: NodePgDatabase;
+  readonly log: Logger;
+  /** @returns What is wrong with an input; undefined where it is valid. */
+  check(input: unknown): Promise<string | undefined>;
+  run(context: JobRun<never>): Promise<void>;
+}
+
+/** One attempt of a job. */
+export class Run {
+  readonly claim: Claim;
+  readonly began = Date.now();
+  readonly outcome: Promise<Outcome>;
+  ended = false;
+  /** How far it is, as the job says. */
+  report: { done: number; total?: number; note?: string } | undefined;
+  readonly #abort = new AbortController();
+  readonly #options: AttemptOptions;
+  readonly #log: Logger;
+  #steps: Promise<Map<string, unknown>> | undefined;
+
+  constructor(claim: Claim, options: AttemptOptions) {
+    this.claim = claim;
+    this.#options = options;
+    const { actor } = this.#envelope;
+    this.#log = options.log.child({
+      job: claim.name,
+      jobId: claim.id,
+      ...(actor.requestId && { requestId: actor.requestId }),
+    });
+    this.outcome = this.#attempt().finally(() => {
+      this.ended = true;
+    });
+  }
+
+  get interruption(): Reason | undefined {
+    const { reason } = this.#abort.signal;
+    return reason instanceof Interruption ? reason.why : undefined;
+  }
+
+  abort(why: Reason): void {
+    if (this.ended || this.#abort.signal.aborted) return;
+    const { timeoutMs } = this.#options;
+    const messages: Record<Reason, string> = {
+      cancelled: 'The job was cancelled',
+      timeout: `The job took longer than ${timeoutMs} ms`,
+      lost: 'The job runs elsewhere',
+      draining: 'The process ends',
+    };
+    this.#abort.abort(new Interruption(why, messages[why]));
+  }
+
+  get #envelope(): Envelope {
+    const { input = null, actor = {} } = (this.claim.data ?? {}) as Partial<Envelope>;
+    return { input, actor };
+  }
+
+  async #attempt(): Promise<Outcome> {
+    const { timeoutMs } = this.#options;
+    const { signal } = this.#abort;
+    const timer = setTimeout(() => this.abort('timeout'), timeoutMs);
+    let grace: NodeJS.Timeout | undefined;
+    const interrupted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => {
+        const give = () => reject(signal.reason);
+        // The process has no time left for one that does not listen.
+        if (this.interruption === 'draining') setImmediate(give);
+        else grace = setTimeout(give, GRACE_MS);
+      });
+    });
+    try {
+      await Promise.race([this.#work(), interrupted]);
+      return { kind: 'success' };
+    } catch (error) {
+      return this.#failed(error);
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(grace);
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { claim } = this;
+    const { input, actor } = this.#envelope;
+    const wrong = await this.#options.check(input);
+    if (wrong !== undefined) throw new PermanentJobError(`The input is not valid: ${wrong}`);
+    await this.#options.run({
+      id: claim.id,
+      input: input as never,
+      attempt: claim.retryCount + 1,
+      idempotencyKey: claim.id,
+      actor,
+      log: this.#log,
+      signal: this.#abort.signal,
+      progress: (done, total, note) => {
+        this.report = { done, ...(total !== undefined && { total }), ...(note !== undefined && { note }) };
+      },
+      step: (name, fn) => this.#step(name, fn),
+    });
+  }
+
+  #failed(error: unknown): Outcome {
+    const { interruption } = this;
+    const message = error instanceof Error ? error.message : String(error);
+    if (interruption !== undefined && interruption !== 'timeout') {
+      this.#log.info({ why: interruption }, `a job was interrupted: ${this.#abort.signal.reason.message}`);
+      return { kind: 'interrupted', why: interruption };
+    }
+    const said = interruption === 'timeout' ? this.#abort.signal.reason.message : message;
+    this.#log.warn({ err: error, attempt: this.claim.retryCount + 1 }, `a job failed: ${said}`);
+    const { text } = JSON.parse(withoutSecrets(JSON.stringify({ text: said })));
+    return {
+      kind: 'failure',
+      permanent: error instanceof PermanentJobError,
+      error: { message: text, at: new Date().toISOString() },
+    };
+  }
+
+  async #step<T>(name: string, fn: () => Promise<T>): Promise<T> {
+    const { db } = this.#options;
+    const jobId = this.claim.id;
+    this.#steps ??= db
+      .select()
+      .from(jobSteps)
+      .where(eq(jobSteps.jobId, jobId))
+      .then((rows) => new Map(rows.map((row) => [row.name, row.result])));
+    const steps = await this.#steps;
+    if (steps.has(name)) return steps.get(name) as T;
+    this.#abort.signal.throwIfAborted();
+    const result = (await fn()) ?? null;
+    await db.insert(jobSteps).values({ jobId, name, result }).onConflictDoNothing();
+    steps.set(name, result);
+    return JSON.parse(JSON.stringify(result));
+  }
+}

@@ -1,0 +1,228 @@
+import { eq, sql } from 'drizzle-orm';
+import type { FastifyRequest } from 'fastify';
+import type { Static, TSchema } from 'typebox';
+import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
+import type { Transaction } from '../../platform/database/transaction.ts';
+import type { Actor, EnqueueOptions, Job, JobDefinition, Jobs, Platform } from '../../platform/parts.ts';
+import { type Envelope, type Outcome, Run } from './attempt.ts';
+import { Figures } from './figures.ts';
+import { type NewJob, Queue } from './queue.ts';
+import { Schedules } from './schedules.ts';
+import type { jobsSettings } from './settings.ts';
+import { jobDefinitions } from './table.ts';
+import { Worker } from './worker.ts';
+
+const NAME = /^[a-z][a-z0-9-]{0,99}$/;
+const BACKOFF = { seconds: 1, max: 3_600 };
+/** After a failure of the database at the start, in milliseconds. */
+const BEGIN_AGAIN_MS = 1_000;
+
+type Check = (input: unknown) => string | undefined;
+
+/** The jobs of this process: defined, enqueued and run. */
+export class JobService implements Jobs {
+  readonly definitions = new Map<string, JobDefinition>();
+  readonly queue: Queue;
+  readonly figures: Figures;
+  readonly platform: Platform<typeof jobsSettings>;
+  readonly #schedules: Schedules;
+  readonly #checks = new Map<string, Check>();
+  #defined: Promise<void> | undefined;
+  #worker: Worker | undefined;
+  #begun = false;
+  #stopBy: number | undefined;
+
+  constructor(platform: Platform<typeof jobsSettings>) {
+    const { database, log } = platform;
+    this.platform = platform;
+    this.queue = new Queue(database, (err) => log.error({ err }, 'pg-boss reports an error'));
+    this.#schedules = new Schedules({
+      database,
+      queue: this.queue,
+      definitions: this.definitions,
+      enqueue: (tx, name, input) => this.enqueue(tx, { name }, input),
+    });
+    this.figures = new Figures(
+      database,
+      log,
+      () => [...this.definitions.keys()],
+      (name) => this.#worker?.runningOf(name) ?? 0,
+    );
+  }
+
+  /** The worker of this process, once it has begun. */
+  get worker(): Worker | undefined {
+    return this.#worker;
+  }
+
+  define<Schema extends TSchema>(definition: JobDefinition<Schema>): Job<Static<Schema>> {
+    const { name } = definition;
+    if (!NAME.test(name))
+      throw new Error(`A job's name is made of lower-case letters, digits and hyphens: '${name}' is not.`);
+    if (this.definitions.has(name)) throw new Error(`Two jobs are called '${name}': rename one of them.`);
+    this.definitions.set(name, definition as unknown as JobDefinition);
+    return { name };
+  }
+
+  async enqueue<Input>(
+    tx: Transaction,
+    job: Job<Input>,
+    input: Input,
+    options: EnqueueOptions = {},
+  ): Promise<string | undefined> {
+    const [id] = await this.#add(tx, job.name, [input], options);
+    return id;
+  }
+
+  async enqueueMany<Input>(
+    tx: Transaction,
+    job: Job<Input>,
+    inputs: readonly Input[],
+    options: Omit<EnqueueOptions, 'key'> = {},
+  ): Promise<number> {
+    return inputs.length === 0 ? 0 : (await this.#add(tx, job.name, inputs, options)).length;
+  }
+
+  async #add(tx: Transaction, name: string, inputs: readonly unknown[], options: EnqueueOptions) {
+    const { at, key, priority } = options;
+    if (key !== undefined && !this.#definition(name).unique)
+      throw new Error(`A key is for jobs that are unique, and '${name}' is not.`);
+    const actor = actorOf(options.actor);
+    const jobs: NewJob[] = [];
+    for (const input of inputs) {
+      const wrong = await this.check(name, input);
+      if (wrong !== undefined) throw new Error(`The input of job '${name}' is not valid: ${wrong}`);
+      jobs.push({ data: { input, actor } satisfies Envelope, at, key, priority });
+    }
+    await this.ready();
+    return this.queue.add(tx, name, jobs);
+  }
+
+  /** @returns What is wrong with an input; undefined where it is valid. */
+  async check(name: string, input: unknown): Promise<string | undefined> {
+    let check = this.#checks.get(name);
+    if (check === undefined) {
+      const { compileCheck } = await import('../../platform/http/schemas.ts');
+      check = compileCheck(this.#definition(name).input, 'input');
+      this.#checks.set(name, check);
+    }
+    return check(input);
+  }
+
+  /** The queues are in the database as the code defines them. */
+  ready(): Promise<void> {
+    this.#defined ??= this.#writeDefinitions().catch((error) => {
+      this.#defined = undefined;
+      throw error;
+    });
+    return this.#defined;
+  }
+
+  /**
+   * Begins to run jobs, and goes on trying while the database is away. Without jobs it does nothing.
+   *
+   * @param always This process does nothing else.
+   */
+  begin(always = false): void {
+    if (this.definitions.size === 0 || this.#begun || this.#stopBy !== undefined) return;
+    this.#begun = true;
+    const { clock, log } = this.platform;
+    this.ready().then(
+      () => this.#startWorker(always),
+      (err) => {
+        if (!findUnavailable(err)) log.error({ err }, 'jobs cannot begin; they try again');
+        this.#begun = false;
+        clock.at('jobs', Date.now() + BEGIN_AGAIN_MS, () => this.begin(always));
+      },
+    );
+  }
+
+  /** @param deadline When the process will be ended, in milliseconds since 1970. The first counts. */
+  async stop(deadline: number): Promise<void> {
+    this.#stopBy ??= deadline;
+    await this.#worker?.stop(this.#stopBy);
+  }
+
+  #definition(name: string): JobDefinition {
+    const definition = this.definitions.get(name);
+    if (definition === undefined) throw new Error(`There is no job '${name}'.`);
+    return definition;
+  }
+
+  async #writeDefinitions(): Promise<void> {
+    const { timeoutMs, retries } = this.platform.config.jobs;
+    await this.queue.define(
+      [...this.definitions.values()].map((definition) => ({
+        name: definition.name,
+        unique: definition.unique ?? false,
+        retries: definition.retries ?? retries,
+        backoff: definition.backoff ?? BACKOFF,
+        timeoutMs: definition.timeoutMs ?? timeoutMs,
+      })),
+    );
+    await this.#schedules.define();
+  }
+
+  #startWorker(always: boolean): void {
+    if (this.#worker || this.#stopBy !== undefined) return;
+    const { config, listener, clock, log, db } = this.platform;
+    const { concurrency, timeoutMs } = config.jobs;
+    const jobs = [...this.definitions.values()].map((definition) => ({
+      name: definition.name,
+      concurrency: definition.concurrency ?? concurrency,
+      start: (claim: ConstructorParameters<typeof Run>[0]) =>
+        new Run(claim, {
+          timeoutMs: definition.timeoutMs ?? timeoutMs,
+          db,
+          log,
+          check: (input) => this.check(definition.name, input),
+          run: (context) => definition.run(context),
+        }),
+      ended: (run: Run, outcome: Outcome) => this.#ended(definition, run, outcome),
+    }));
+    this.#worker = new Worker({
+      queue: this.queue,
+      listener,
+      clock,
+      log,
+      concurrency,
+      jobs: new Map(jobs.map((job) => [job.name, job])),
+      schedule: () => this.#schedules.run(),
+      always,
+    });
+    this.#worker.start();
+  }
+
+  #ended({ name, pullsFrom }: JobDefinition, run: Run, outcome: Outcome): void {
+    this.figures.count(name, run, outcome);
+    if (pullsFrom === undefined || outcome.kind === 'interrupted') return;
+    const now = new Date();
+    const change =
+      outcome.kind === 'success'
+        ? { lastSuccessAt: now, failures: 0, lastError: null }
+        : {
+            lastFailureAt: now,
+            failures: sql`${jobDefinitions.failures} + 1`,
+            lastError: outcome.error.message,
+          };
+    this.platform.db
+      .update(jobDefinitions)
+      .set(change)
+      .where(eq(jobDefinitions.name, name))
+      .catch((err) => this.platform.log.warn({ err }, `jobs: how ${name} ended could not be noted`));
+  }
+}
+
+/** On whose behalf a request asks; an actor is one already. */
+function actorOf(from: Actor | FastifyRequest | undefined): Actor {
+  if (from === undefined) return {};
+  if (!('headers' in from)) return from;
+  const { traceparent } = from.headers;
+  const scope = from.scope as { userId: string; organisationId?: string } | undefined;
+  return {
+    requestId: from.id,
+    userId: scope?.userId,
+    organisationId: scope?.organisationId,
+    traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+  };
+}

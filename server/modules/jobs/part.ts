@@ -1,0 +1,133 @@
+import type { Command, Finding, Jobs, Part, Platform } from '../../platform/parts.ts';
+import { JobService } from './jobs.ts';
+import { jobRoutes } from './routes.ts';
+import type { jobsSettings } from './settings.ts';
+
+/** A health check waits no longer for the database than this, in milliseconds. */
+const CHECK_MS = 2_000;
+
+/**
+ * Jobs: work that outlives a request, kept in PostgreSQL. Features are handed it in `server/app.ts`, and define theirs by it
+ * before the server starts.
+ */
+export function createJobs(platform: Platform<typeof jobsSettings>): Jobs & Part {
+  const service = new JobService(platform);
+  const { config, probeSources } = platform;
+  const { lifecycle } = probeSources;
+  let stopBy: number | undefined;
+  lifecycle.onTransition(({ to }) => {
+    if (to === 'ready' && config.jobs.worker) service.begin();
+    if (to !== 'draining') return;
+    stopBy = Date.now() + config.shutdown.timeoutMs;
+    void service.stop(stopBy);
+  });
+
+  return {
+    name: 'jobs',
+    define: (definition) => service.define(definition),
+    enqueue: (tx, job, input, options) => service.enqueue(tx, job, input, options),
+    enqueueMany: (tx, job, inputs, options) => service.enqueueMany(tx, job, inputs, options),
+    async routes(app) {
+      await app.register(jobRoutes, { service });
+    },
+    checks: [
+      {
+        name: 'jobs',
+        required: false,
+        timeoutMs: CHECK_MS,
+        async run() {
+          if (service.definitions.size === 0) return undefined;
+          const queues = await service.figures.read();
+          const total = (of: (queue: (typeof queues)[number]) => number) =>
+            queues.reduce((sum, queue) => sum + of(queue), 0);
+          const details = {
+            waiting: total(({ waiting }) => waiting),
+            running: total(({ running }) => running),
+            dead: total(({ dead }) => dead),
+            oldestSeconds: Math.round(Math.max(0, ...queues.map(({ oldestSeconds }) => oldestSeconds))),
+          };
+          const late = details.oldestSeconds > 300;
+          const wrong = [
+            late && `a job has been due for ${details.oldestSeconds} s`,
+            details.dead > 0 && `${details.dead} failed for good`,
+          ].filter(Boolean);
+          return { details, ...(wrong.length > 0 && { degraded: wrong.join('; ') }) };
+        },
+      },
+    ],
+    alertRules: service.figures.alertRules(),
+    metrics: service.figures.metrics(),
+    findings: [whereTheyRun(service)],
+    commands: { worker: workerCommand(service), resync: resyncCommand(service) },
+    async end() {
+      await service.stop(stopBy ?? Date.now());
+    },
+  };
+}
+
+const whereTheyRun = ({ definitions, platform: { config } }: JobService): Finding => ({
+  name: 'jobs',
+  title: 'Jobs',
+  judge() {
+    const { worker, timeoutMs: usual } = config.jobs;
+    if (definitions.size === 0) return { status: 'pass', detail: 'No job is defined.' };
+    if (!worker) return { status: 'pass', detail: 'They run apart: `main.js worker` must be running.' };
+    const stopping = config.platform.replit === 'deployment';
+    const long = [...definitions.values()].filter(
+      ({ timeoutMs = usual }) => timeoutMs > config.shutdown.timeoutMs,
+    );
+    if (stopping)
+      return {
+        status: 'warn',
+        detail: 'They run in the server, which this platform stops when no request comes.',
+        remedy:
+          'Have a scheduler call POST /api/jobs/tick with the operators’ key, and run long jobs by `main.js worker` on a machine that stays.',
+      };
+    if (long.length > 0)
+      return {
+        status: 'warn',
+        detail: `They run in the server, and these may take longer than a shutdown: ${long.map(({ name }) => name).join(', ')}.`,
+        remedy:
+          'Give them steps, which a restart does not repeat, or run `main.js worker` and set WORKER=off.',
+      };
+    return { status: 'pass', detail: 'They run in the server, and end within a shutdown.' };
+  },
+});
+
+const workerCommand = (service: JobService): Command => ({
+  help: 'runs jobs until it is stopped; the servers beside it have WORKER=off',
+  keepsRunning: true,
+  async run(_args, signal) {
+    const { log, config } = service.platform;
+    if (service.definitions.size === 0) {
+      log.error('no job is defined: a worker has nothing to do');
+      return 1;
+    }
+    service.begin(true);
+    log.info({ jobs: service.definitions.size }, 'ready: running jobs');
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await service.stop(Date.now() + config.shutdown.timeoutMs);
+    return 0;
+  },
+});
+
+const resyncCommand = (service: JobService): Command => ({
+  help: 'NAME [INPUT as JSON]: enqueues a job that pulls from a service, at once',
+  async run([name = '', text]) {
+    const definition = service.definitions.get(name);
+    const pulling = [...service.definitions.values()].filter(({ pullsFrom }) => pullsFrom !== undefined);
+    if (definition?.pullsFrom === undefined) {
+      const known = pulling.map((one) => `  ${one.name}: from ${one.pullsFrom}`).join('\n');
+      console.error(`No job '${name}' pulls from a service. There are:\n${known || '  none'}`);
+      return 1;
+    }
+    const input = text === undefined ? (definition.schedule?.input ?? {}) : JSON.parse(text);
+    const { database } = service.platform;
+    const id = await database.transaction((tx) => service.enqueue(tx, { name }, input));
+    console.log(id === undefined ? `${name} is queued or runs already.` : `enqueued ${name} ${id}`);
+    return 0;
+  },
+});

@@ -1,0 +1,321 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../../platform/database/clock.ts';
+import type { Listener } from '../../platform/database/listener.ts';
+import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
+import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import type { Logger } from '../../platform/logging/logger.ts';
+import type { Outcome, Run } from './attempt.ts';
+import { CHANNEL, type Claim, LEASE_MS, type Queue } from './queue.ts';
+
+/** A worker tells of its jobs so often, while it has any. All times in milliseconds. */
+const RENEW_MS = LEASE_MS / 3;
+/** The pause after a failure of the database, from the first to the last. */
+const MIN_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 30_000;
+/** The last of the shutdown time is for handing jobs back, and for whatever ends behind this. */
+const HAND_BACK_MS = 1_000;
+/** Old rows are looked for this often at most, and only by a worker that has run something. */
+const PURGE_EVERY_MS = 60_000;
+
+export interface Known {
+  readonly name: string;
+  readonly concurrency: number;
+  /** Runs one attempt. */
+  start(claim: Claim): Run;
+  /** Told how each attempt ended. */
+  ended(run: Run, outcome: Outcome): void;
+}
+
+export interface WorkerParts {
+  readonly queue: Queue;
+  readonly listener: Listener;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly concurrency: number;
+  readonly jobs: ReadonlyMap<string, Known>;
+  /** Enqueues what schedules have due. */
+  schedule(): Promise<void>;
+  /** A process that does nothing else needs notifications at all times. */
+  readonly always: boolean;
+}
+
+/**
+ * Runs jobs in this process. It looks into the table when it is notified, when something is due and when a job has ended,
+ * and never otherwise: without jobs there is no statement and no timer.
+ */
+export class Worker {
+  readonly #parts: WorkerParts;
+  readonly #names: readonly string[];
+  /** By id: those that run here, and those that have ended and are not written yet. */
+  readonly #runs = new Map<string, Run>();
+  /** Of those, how many of each name run. */
+  readonly #busy = new Map<string, number>();
+  readonly #done = new Map<string, Claim[]>();
+  readonly #idle: (() => void)[] = [];
+  #looking: Promise<void> | undefined;
+  #again = false;
+  #flushing = false;
+  #renewal: NodeJS.Timeout | undefined;
+  #release: (() => void) | undefined;
+  #unsubscribe: (() => void) | undefined;
+  #purgedAt = 0;
+  #stopping = false;
+  #stopped = false;
+  /** When it looks by itself, in milliseconds since 1970. */
+  #next = Number.POSITIVE_INFINITY;
+  #pauseMs = MIN_PAUSE_MS;
+  #handedBack: Promise<void> | undefined;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    this.#names = [...parts.jobs.keys()];
+  }
+
+  get running(): readonly Run[] {
+    return [...this.#runs.values()];
+  }
+
+  runningOf(name: string): number {
+    return this.#busy.get(name) ?? 0;
+  }
+
+  start(): void {
+    const { listener, always } = this.#parts;
+    if (always) this.#release = listener.hold();
+    this.#unsubscribe = listener.on(CHANNEL, (payload) => this.#notified(payload), {
+      onReconnect: () => this.look(),
+    });
+  }
+
+  /** Looks whether there is something to do, now or after the look that is under way. */
+  look(): void {
+    if (this.#stopping) return;
+    if (this.#looking) {
+      this.#again = true;
+      return;
+    }
+    this.#looking = apartFromRequests(() => this.#lookAround()).finally(() => {
+      this.#looking = undefined;
+      if (!this.#again) return;
+      this.#again = false;
+      this.look();
+    });
+  }
+
+  /** Resolves when nothing is due and nothing runs here any more. */
+  async idle(): Promise<void> {
+    while (this.#looking || this.#again || this.#runs.size > 0) {
+      await (this.#looking ?? new Promise<void>((resolve) => this.#idle.push(resolve)));
+    }
+  }
+
+  /**
+   * Takes no more jobs. Those that run get until `deadline`, then they are aborted, and handed back to run elsewhere at once.
+   *
+   * @param deadline When the process will be ended, in milliseconds since 1970.
+   * @returns Resolves when none runs here.
+   */
+  async stop(deadline: number): Promise<void> {
+    if (!this.#stopping) {
+      this.#stopping = true;
+      this.#unsubscribe?.();
+      this.#parts.clock.at('jobs', undefined, () => {});
+      this.#handedBack = this.#handBackAt(deadline - HAND_BACK_MS);
+    }
+    await this.#handedBack;
+  }
+
+  async #handBackAt(at: number): Promise<void> {
+    const left = new AbortController();
+    const late = sleep(Math.max(at - Date.now(), 0), undefined, { signal: left.signal }).catch(() => {});
+    await this.#looking;
+    await Promise.race([late, this.idle()]);
+    left.abort();
+    const unfinished = [...this.#runs.values()].filter(({ ended }) => !ended);
+    if (unfinished.length > 0) {
+      for (const run of unfinished) run.abort('draining');
+      this.#parts.log.info({ jobs: unfinished.length }, 'jobs are handed back: the process ends before them');
+      await this.#parts.queue
+        .handBack(unfinished.map(({ claim }) => claim))
+        .catch((err) => this.#parts.log.warn({ err }, 'jobs could not be handed back; their lease will end'));
+    }
+    this.#stopped = true;
+    clearInterval(this.#renewal);
+    this.#release?.();
+  }
+
+  #notified(payload: string): void {
+    const [what, value = ''] = payload.split(' ');
+    if (what === 'cancel') this.#runs.get(value)?.abort('cancelled');
+    else if (what === 'due' && Number(value) > Date.now()) this.#lookAt(Math.min(Number(value), this.#next));
+    else this.look();
+  }
+
+  /** @param at Milliseconds since 1970; infinite: nothing is due. */
+  #lookAt(at: number): void {
+    if (this.#stopping) return;
+    this.#next = at;
+    this.#parts.clock.at('jobs', at === Number.POSITIVE_INFINITY ? undefined : at, () => this.look());
+  }
+
+  async #lookAround(): Promise<void> {
+    const { queue, log } = this.#parts;
+    try {
+      const outlook = await queue.look(this.#names, [...this.#runs.keys()]);
+      if (outlook.leaseMs !== undefined && outlook.leaseMs <= 0) await this.#rescue();
+      if (outlook.scheduleMs !== undefined && outlook.scheduleMs <= 0) await this.#parts.schedule();
+      // What these two have made due is told by a notification; without one, the next look finds it.
+      if ((outlook.leaseMs ?? 1) <= 0 || (outlook.scheduleMs ?? 1) <= 0) this.#again = true;
+      for (const name of outlook.due) await this.#take(name);
+      const times = [outlook.nextMs, outlook.leaseMs, outlook.scheduleMs].filter((ms) => ms !== undefined);
+      // A little later than exactly then, so that the database's clock has got there as well.
+      this.#lookAt(Date.now() + Math.max(Math.min(...times), 0) + 5);
+      this.#pauseMs = MIN_PAUSE_MS;
+      this.#hold();
+    } catch (err) {
+      const away = findUnavailable(err);
+      if (away) log.debug({ reason: away.reason }, 'jobs: the database is away');
+      else log.error({ err }, 'jobs: looking for work failed');
+      this.#lookAt(Date.now() + this.#pauseMs);
+      this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS);
+    }
+  }
+
+  async #take(name: string): Promise<void> {
+    const known = this.#parts.jobs.get(name);
+    if (!known || this.#stopping) return;
+    const free = Math.min(this.#free(), known.concurrency - this.runningOf(name));
+    if (free <= 0) return;
+    const claims = await this.#parts.queue.take(name, free);
+    if (this.#stopping) await this.#parts.queue.handBack(claims);
+    else for (const claim of claims) this.#run(known, claim);
+  }
+
+  #free(): number {
+    let busy = 0;
+    for (const count of this.#busy.values()) busy += count;
+    return this.#parts.concurrency - busy;
+  }
+
+  #run(known: Known, claim: Claim): void {
+    const run = known.start(claim);
+    this.#runs.set(claim.id, run);
+    this.#busy.set(known.name, this.runningOf(known.name) + 1);
+    this.#renewal ??= setInterval(() => this.#renew(), RENEW_MS).unref();
+    void run.outcome.then((outcome) => {
+      this.#busy.set(known.name, this.runningOf(known.name) - 1);
+      known.ended(run, outcome);
+      void this.#settle(run, outcome);
+      this.look();
+    });
+  }
+
+  /** Writes how an attempt ended. */
+  async #settle(run: Run, outcome: Outcome): Promise<void> {
+    const { queue, log } = this.#parts;
+    const { claim } = run;
+    if (outcome.kind === 'success') {
+      const others = this.#done.get(claim.name);
+      if (others) others.push(claim);
+      else this.#done.set(claim.name, [claim]);
+      if (this.#flushing) return;
+      this.#flushing = true;
+      setImmediate(() => this.#flush());
+      return;
+    }
+    if (outcome.kind === 'failure') {
+      const write = outcome.permanent ? queue.bury.bind(queue) : queue.fail.bind(queue);
+      await this.#persist(() => write(claim, outcome.error), [claim]);
+      this.look();
+    }
+    // Cancelled, handed back, or another worker's: the row says so already.
+    this.#forget([claim]);
+    if (outcome.kind === 'interrupted' && outcome.why === 'lost') {
+      log.warn({ job: claim.name, jobId: claim.id }, 'a job ran elsewhere before it had ended here');
+    }
+  }
+
+  /** Ends together what has ended at about the same time. */
+  async #flush(): Promise<void> {
+    while (this.#done.size > 0) {
+      const batch = [...this.#done];
+      this.#done.clear();
+      await Promise.all(
+        batch.map(async ([name, claims]) => {
+          await this.#persist(() => this.#parts.queue.complete(name, claims), claims);
+          this.#forget(claims);
+        }),
+      );
+    }
+    this.#flushing = false;
+    this.#purge();
+  }
+
+  /** Tries until it is written, or the jobs are others' by now. */
+  async #persist(write: () => Promise<void>, claims: readonly Claim[]): Promise<void> {
+    for (;;) {
+      try {
+        return await write();
+      } catch (err) {
+        if (!findUnavailable(err))
+          this.#parts.log.error({ err }, 'jobs: how a job ended could not be written');
+        if (claims.every(({ id }) => this.#runs.get(id)?.interruption === 'lost')) return;
+        if (this.#stopped) return;
+        await sleep(MIN_PAUSE_MS);
+      }
+    }
+  }
+
+  #forget(claims: readonly Claim[]): void {
+    for (const { id } of claims) this.#runs.delete(id);
+    if (this.#runs.size > 0) return;
+    clearInterval(this.#renewal);
+    this.#renewal = undefined;
+    this.#hold();
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** While jobs run, a cancellation must arrive. */
+  #hold(): void {
+    if (this.#parts.always) return;
+    if (this.#runs.size > 0) this.#release ??= this.#parts.listener.hold();
+    else {
+      this.#release?.();
+      this.#release = undefined;
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const runs = [...this.#runs.values()];
+    try {
+      const ours = await this.#parts.queue.renew(
+        runs.map(({ claim, report }) => ({ ...claim, progress: report })),
+      );
+      // One that was cancelled looks the same; its signal has come already, or comes now.
+      for (const run of runs) if (!ours.has(run.claim.id) && !run.ended) run.abort('lost');
+    } catch (err) {
+      if (!findUnavailable(err)) this.#parts.log.error({ err }, 'jobs: leases could not be renewed');
+    }
+  }
+
+  async #rescue(): Promise<void> {
+    // After a pause of the database our own are overdue as well.
+    if (this.#runs.size > 0) await this.#renew();
+    for (const { name, id, state } of await this.#parts.queue.rescue(this.#names)) {
+      const then = state === 'failed' ? 'it is not run again' : 'it runs again';
+      this.#parts.log.warn({ job: name, jobId: id }, `the worker of a job is gone; ${then}`);
+    }
+  }
+
+  #purge(): void {
+    if (Date.now() - this.#purgedAt < PURGE_EVERY_MS) return;
+    this.#purgedAt = Date.now();
+    const { queue, log } = this.#parts;
+    (async () => {
+      while (await queue.purge());
+    })().catch((err) => {
+      if (!findUnavailable(err))
+        log.warn({ err }, 'jobs: old rows could not be deleted; a later run tries again');
+    });
+  }
+}
