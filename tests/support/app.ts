@@ -48,7 +48,7 @@ export async function createTestApp(
   more: Pick<Platform, 'signInToken'> &
     Pick<Application, 'identity'> & {
       /** Features besides the application's own. */
-      features?: readonly ((platform: Platform) => Part)[];
+      features?: readonly ((platform: Platform, own: Application) => Part)[];
       state?: 'starting' | 'ready';
     } = {},
 ): Promise<TestApp> {
@@ -97,7 +97,7 @@ export async function createTestApp(
     platform,
     application: {
       ...own,
-      features: [...own.features, ...features.map((feature) => feature(platform))],
+      features: [...own.features, ...features.map((feature) => feature(platform, own))],
       identity: identity ?? own.identity,
     },
     server,

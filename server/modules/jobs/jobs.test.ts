@@ -1,0 +1,641 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Type } from 'typebox';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { JobView } from '#contracts/jobs.ts';
+import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
+import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { until } from '../../../tests/support/until.ts';
+import {
+  type Actor,
+  type Application,
+  type Job,
+  type JobDefinition,
+  type JobRun,
+  type Jobs,
+  PermanentJobError,
+} from '../../platform/parts.ts';
+
+const KEY = 'x1Zk8vQnB2mR5tYw7uPa9sDf3gHj4kLe6cVbNq0oWiE';
+const Input = Type.Object({ n: Type.Integer() }, { additionalProperties: false });
+type Context = JobRun<{ n: number }>;
+
+let database: TestDatabase;
+const open: TestApp[] = [];
+
+beforeEach(async () => {
+  database = await createDatabase();
+});
+afterEach(async () => {
+  for (const app of open.splice(0)) await app[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+interface Replica {
+  test: TestApp;
+  jobs: Jobs;
+  job: Job<{ n: number }>;
+  enqueue(n: number, options?: Parameters<Jobs['enqueue']>[3]): Promise<string | undefined>;
+}
+
+type Definition = Partial<JobDefinition<typeof Input>> & { run?(context: Context): Promise<void> };
+
+/** One process of several on one database, with a job of the test's own. */
+async function replica(definition: Definition, env: Record<string, string> = {}): Promise<Replica> {
+  let jobs: Jobs | undefined;
+  let job: Job<{ n: number }> | undefined;
+  const test = await createTestApp(
+    database.url,
+    { INTERNAL_API_KEY: KEY, LOG_LEVEL: 'debug', ...env },
+    {
+      features: [
+        (_platform, own: Application) => {
+          jobs = own.modules.find(({ name }) => name === 'jobs') as unknown as Jobs;
+          job = jobs.define({ name: 'count', input: Input, run: async () => {}, ...definition });
+          return { name: 'counting' };
+        },
+      ],
+    },
+  );
+  open.push(test);
+  const made = { jobs: jobs as Jobs, job: job as Job<{ n: number }> };
+  return {
+    test,
+    ...made,
+    enqueue: (n, options) =>
+      test.database.transaction((tx) => made.jobs.enqueue(tx, made.job, { n }, options)),
+  };
+}
+
+async function ask(
+  { test }: Replica,
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  headers: Record<string, string> = { authorization: `Bearer ${KEY}` },
+) {
+  const answer = await test.app.inject({ method, url: path, headers });
+  const isJson = answer.headers['content-type']?.toString().includes('json');
+  return { status: answer.statusCode, body: isJson ? answer.json() : answer.body };
+}
+const LIST = '/api/monitoring/jobs';
+const one = async (on: Replica, id: string): Promise<JobView> =>
+  (await ask(on, 'GET', `${LIST}/count/${id}`)).body;
+const inState = (on: Replica, id: string, state: JobView['state']) =>
+  until(`the job is ${state}`, async () => {
+    const job = await one(on, id);
+    return job.state === state && job;
+  });
+const never = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+
+it('runs once its transaction is committed, with its input and on whose behalf', async () => {
+  const ran: { input: unknown; actor: Actor; attempt: number; key: string; id: string }[] = [];
+  const a = await replica({
+    async run({ input, actor, attempt, idempotencyKey: key, id }) {
+      ran.push({ input, actor, attempt, key, id });
+    },
+  });
+  const actor = { userId: 'u1', organisationId: 'o1', requestId: 'r1', traceparent: '00-ab-cd-01' };
+  const id = await a.test.database.transaction(async (tx) => {
+    const made = await a.jobs.enqueue(tx, a.job, { n: 7 }, { actor });
+    await sleep(100);
+    expect(ran).toEqual([]);
+    return made as string;
+  });
+  await inState(a, id, 'done');
+  expect(ran).toEqual([{ input: { n: 7 }, actor, attempt: 1, key: id, id }]);
+});
+
+it('never runs where its transaction is rolled back', async () => {
+  const ran: number[] = [];
+  const a = await replica({ run: async ({ input }) => void ran.push(input.n) });
+  await expect(
+    a.test.database.transaction(async (tx) => {
+      await a.jobs.enqueue(tx, a.job, { n: 1 });
+      throw new Error('changed my mind');
+    }),
+  ).rejects.toThrow('changed my mind');
+  const id = (await a.enqueue(2)) as string;
+  await inState(a, id, 'done');
+  expect(ran).toEqual([2]);
+});
+
+it('refuses an input that does not fit, and buries one that no longer does', async () => {
+  const ran: number[] = [];
+  const a = await replica({ run: async ({ input }) => void ran.push(input.n) });
+  await expect(a.enqueue('seven' as never)).rejects.toThrow('input/n must be integer');
+  await expect(a.enqueue(1, { key: 'k' })).rejects.toThrow('A key is for jobs that are unique');
+
+  const id = (await a.enqueue(1, { at: new Date(Date.now() + 3_600_000) })) as string;
+  await query(
+    database.url,
+    `update pgboss.job set start_after = now(), data = '{"input":{"n":"old"},"actor":{}}'; select pg_notify('jobs', 'due 0')`,
+  );
+  const dead = await inState(a, id, 'dead');
+  expect(dead).toMatchObject({ attempts: 1, error: 'The input is not valid: input/n must be integer' });
+  expect(ran).toEqual([]);
+});
+
+it('runs at its time, and asks nothing and holds no timer until then', async () => {
+  const ran: number[] = [];
+  const a = await replica({ run: async () => void ran.push(Date.now()) });
+  await a.enqueue(0);
+  await until('it has begun', () => ran.length === 1);
+  const at = new Date(Date.now() + 2_500);
+  await a.enqueue(1, { at });
+  await sleep(500);
+  const asked = vi.spyOn(a.test.database.pool, 'query');
+  await sleep(1_000);
+  expect(asked).not.toHaveBeenCalled();
+  await until('it ran', () => ran.length === 2);
+  expect((ran[1] as number) - at.getTime()).toBeGreaterThanOrEqual(0);
+  await until(
+    'the last statement was answered',
+    () => a.test.database.stats().idle === a.test.database.stats().total,
+  );
+
+  // Nothing is due any more.
+  await sleep(1_500);
+  asked.mockClear();
+  const timers = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  await sleep(1_500);
+  expect(asked).not.toHaveBeenCalled();
+  expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBeLessThanOrEqual(
+    timers,
+  );
+}, 60_000);
+
+it('does nothing at all where no job is defined', async () => {
+  const test = await createTestApp(database.url, { INTERNAL_API_KEY: KEY });
+  open.push(test);
+  await sleep(300);
+  expect(test.database.stats().total).toBe(0);
+});
+
+it('tries again after a pause, and keeps what failed for good until an operator decides', async () => {
+  let fails = true;
+  const attempts: number[] = [];
+  const a = await replica({
+    retries: 2,
+    backoff: { seconds: 1, max: 1 },
+    async run({ attempt }) {
+      attempts.push(attempt);
+      if (fails) throw new Error('no such host postgres://u:secret@db/x');
+    },
+  });
+  const id = (await a.enqueue(1)) as string;
+  const dead = await inState(a, id, 'dead');
+  expect(attempts).toEqual([1, 2, 3]);
+  expect(dead).toMatchObject({
+    attempts: 3,
+    maxAttempts: 3,
+    error: 'no such host postgres://[redacted]@db/x',
+  });
+  expect((await ask(a, 'GET', `${LIST}/list?state=dead`)).body.items).toMatchObject([{ id }]);
+  expect((await ask(a, 'POST', `${LIST}/count/${id}/cancel`)).status).toBe(409);
+
+  fails = false;
+  expect((await ask(a, 'POST', `${LIST}/count/${id}/retry`)).status).toBe(204);
+  expect(await inState(a, id, 'done')).toMatchObject({ attempts: 4 });
+  expect((await ask(a, 'POST', `${LIST}/count/${id}/retry`)).status).toBe(409);
+  expect((await ask(a, 'DELETE', `${LIST}/count/${id}`)).status).toBe(204);
+  expect((await ask(a, 'GET', `${LIST}/count/${id}`)).status).toBe(404);
+  expect((await ask(a, 'DELETE', `${LIST}/count/${id}`)).status).toBe(404);
+}, 60_000);
+
+it('does not try again what says that it is of no use', async () => {
+  const a = await replica({
+    async run() {
+      throw new PermanentJobError('the account is closed');
+    },
+  });
+  const id = (await a.enqueue(1)) as string;
+  expect(await inState(a, id, 'dead')).toMatchObject({ attempts: 1, error: 'the account is closed' });
+});
+
+it('ends an attempt that takes too long, also one that does not listen', async () => {
+  const a = await replica({
+    retries: 0,
+    timeoutMs: 200,
+    concurrency: 1,
+    run: ({ signal, input }) => (input.n === 1 ? never(signal) : new Promise<never>(() => {})),
+  });
+  const listens = (await a.enqueue(1)) as string;
+  expect(await inState(a, listens, 'dead')).toMatchObject({ error: 'The job took longer than 200 ms' });
+  const deaf = (await a.enqueue(2)) as string;
+  expect(await inState(a, deaf, 'dead')).toMatchObject({ error: 'The job took longer than 200 ms' });
+  // The next one is not kept waiting by it.
+  const next = (await a.enqueue(1)) as string;
+  await inState(a, next, 'dead');
+}, 60_000);
+
+it('is cancelled from another replica, while it waits and while it runs', async () => {
+  const reasons: unknown[] = [];
+  const definition: Definition = {
+    timeoutMs: 60_000,
+    run: ({ signal }) => never(signal).catch((reason) => void reasons.push(reason.message)),
+  };
+  const runs = await replica(definition);
+  const asks = await replica(definition, { WORKER: 'off' });
+  const id = (await asks.enqueue(1)) as string;
+  await inState(asks, id, 'running');
+  expect((await ask(asks, 'DELETE', `${LIST}/count/${id}`)).status).toBe(409);
+  expect((await ask(asks, 'POST', `${LIST}/count/${id}/cancel`)).status).toBe(204);
+  await until('its signal came', () => reasons.length === 1);
+  expect(reasons).toEqual(['The job was cancelled']);
+  expect(await one(asks, id)).toMatchObject({ state: 'cancelled', attempts: 1 });
+
+  const later = (await asks.enqueue(2, { at: new Date(Date.now() + 60_000) })) as string;
+  expect((await ask(asks, 'POST', `${LIST}/count/${later}/cancel`)).status).toBe(204);
+  expect(await one(runs, later)).toMatchObject({ state: 'cancelled', attempts: 0 });
+});
+
+it('goes on behind the steps that an interrupted attempt has ended', async () => {
+  const done: string[] = [];
+  const a = await replica({
+    retries: 1,
+    backoff: { seconds: 1, max: 1 },
+    async run({ step, attempt }) {
+      const first = await step('first', async () => {
+        done.push('first');
+        return { at: new Date(0) };
+      });
+      // As JSON keeps it, in both attempts.
+      expect(first).toEqual({ at: '1970-01-01T00:00:00.000Z' });
+      await step('second', async () => {
+        done.push(`second ${attempt}`);
+        if (attempt === 1) throw new Error('cut');
+      });
+    },
+  });
+  const id = (await a.enqueue(1)) as string;
+  await inState(a, id, 'done');
+  expect(done).toEqual(['first', 'second 1', 'second 2']);
+}, 60_000);
+
+it('keeps out a second one that is unique, by its key, until the first has ended', async () => {
+  let release = () => {};
+  const a = await replica({
+    unique: true,
+    run: () =>
+      new Promise((resolve) => {
+        release = resolve;
+      }),
+  });
+  const first = (await a.enqueue(1, { key: 'a' })) as string;
+  expect(await a.enqueue(2, { key: 'a' })).toBeUndefined();
+  const other = (await a.enqueue(3, { key: 'b' })) as string;
+  expect(other).toBeDefined();
+  await inState(a, first, 'running');
+  expect(await a.enqueue(4, { key: 'a' })).toBeUndefined();
+  expect((await ask(a, 'POST', `${LIST}/count/${first}/cancel`)).status).toBe(204);
+  release();
+  expect(await a.enqueue(5, { key: 'a' })).toBeDefined();
+});
+
+it('begins with what matters most, and with no more at once than it may', async () => {
+  const order: number[] = [];
+  let running = 0;
+  let most = 0;
+  const a = await replica({
+    concurrency: 2,
+    async run({ input }) {
+      order.push(input.n);
+      most = Math.max(most, ++running);
+      await sleep(20);
+      running--;
+    },
+  });
+  await a.test.database.transaction(async (tx) => {
+    for (let n = 0; n < 8; n++) await a.jobs.enqueue(tx, a.job, { n }, { priority: n });
+  });
+  await until('all have run', () => order.length === 8 && running === 0);
+  expect(most).toBe(2);
+  expect(order.slice(0, 2).sort()).toEqual([6, 7]);
+});
+
+it('is paused everywhere, and goes on', async () => {
+  const ran: number[] = [];
+  const definition: Definition = { run: async ({ input }) => void ran.push(input.n) };
+  const a = await replica(definition);
+  const b = await replica(definition, { WORKER: 'off' });
+  expect((await ask(b, 'POST', `${LIST}/count/pause`)).status).toBe(204);
+  expect((await ask(b, 'POST', `${LIST}/other/pause`)).status).toBe(404);
+  await b.enqueue(1);
+  await sleep(300);
+  expect(ran).toEqual([]);
+  expect((await ask(a, 'GET', LIST)).body.queues).toMatchObject([
+    { name: 'count', paused: true, waiting: 1 },
+  ]);
+  expect((await ask(b, 'POST', `${LIST}/count/resume`)).status).toBe(204);
+  await until('it ran', () => ran.length === 1);
+});
+
+it('runs what its schedule has due once over all replicas, and what was missed once', async () => {
+  const ran: number[] = [];
+  const definition: Definition = {
+    schedule: { cron: '* * * * *', timeZone: 'Europe/Berlin', input: { n: 5 } },
+    run: async ({ input }) => void ran.push(input.n),
+  };
+  const a = await replica(definition);
+  const b = await replica(definition);
+  const queues = () => ask(a, 'GET', LIST).then(({ body }) => body.queues);
+  const [{ schedule }] = await queues();
+  expect(schedule).toMatchObject({ cron: '* * * * *', timeZone: 'Europe/Berlin' });
+  expect(Date.parse(schedule.nextAt) - Date.now()).toBeLessThanOrEqual(60_000);
+
+  // As after a night in which nothing ran.
+  await query(
+    database.url,
+    `update job_definitions set next_at = now() - interval '8 hours'; select pg_notify('jobs', 'changed')`,
+  );
+  await until('it ran', () => ran.length > 0);
+  await until('both have looked', async () => (await queues())[0].running === 0);
+  expect(ran).toEqual([5]);
+  const [after] = await queues();
+  expect(Date.parse(after.schedule.nextAt)).toBeGreaterThan(Date.now());
+  expect(b.test.lines.filter(({ level }) => Number(level) >= 40)).toEqual([]);
+});
+
+it('says at once that a schedule means nothing', async () => {
+  const a = await replica({ schedule: { cron: 'whenever', input: { n: 1 } } });
+  await until('it is told', () =>
+    a.test.lines.some(({ msg }) => String(msg).startsWith('jobs cannot begin')),
+  );
+});
+
+it('runs elsewhere when its worker is gone, and not for ever when it is the job that ends workers', async () => {
+  const attempts: number[] = [];
+  const a = await replica(
+    { retries: 0, run: async ({ attempt }) => void attempts.push(attempt) },
+    { WORKER: 'off' },
+  );
+  const id = (await a.enqueue(1)) as string;
+  const dies = `update pgboss.job set state = 'active', heartbeat_on = now() - interval '20 s', started_on = now(),
+    retry_count = case when started_on is null then retry_count else retry_count + 1 end
+    where state < 'active'; select pg_notify('jobs', 'changed')`;
+  await query(database.url, dies);
+  const b = await replica({ retries: 0, run: async ({ attempt }) => void attempts.push(attempt) });
+  await inState(b, id, 'done');
+  expect(attempts).toEqual([2]);
+
+  await ask(b, 'POST', `${LIST}/count/pause`);
+  const poison = (await b.enqueue(2)) as string;
+  for (let deaths = 1; deaths <= 4; deaths++) {
+    await query(database.url, dies);
+    await inState(b, poison, deaths < 4 ? 'waiting' : 'dead');
+  }
+  expect(await one(b, poison)).toMatchObject({ attempts: 4, error: 'The process that ran it is gone' });
+});
+
+it('is told when another process has taken over, and its end changes nothing', async () => {
+  const signals: string[] = [];
+  let release = () => {};
+  const a = await replica({
+    async run({ signal }) {
+      signal.addEventListener('abort', () => signals.push(signal.reason.message));
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    },
+  });
+  const id = (await a.enqueue(1)) as string;
+  await inState(a, id, 'running');
+  await query(database.url, 'update pgboss.job set retry_count = retry_count + 1');
+  await until('it is told', () => signals.length === 1);
+  release();
+  expect(signals).toEqual(['The job runs elsewhere']);
+  await until('it is forgotten', () => a.test.lines.some(({ msg }) => String(msg).includes('ran elsewhere')));
+  expect(await one(a, id)).toMatchObject({ state: 'running' });
+}, 60_000);
+
+it('is handed back by a process that ends, runs elsewhere at once, and that counts as no attempt', async () => {
+  const attempts: string[] = [];
+  const a = await replica(
+    {
+      run: ({ attempt, signal }) => {
+        attempts.push(`a ${attempt}`);
+        return never(signal);
+      },
+    },
+    { SHUTDOWN_TIMEOUT_MS: '1500' },
+  );
+  const id = (await a.enqueue(1)) as string;
+  await inState(a, id, 'running');
+  const b = await replica({ run: async ({ attempt }) => void attempts.push(`b ${attempt}`) });
+  a.test.lifecycle.to('draining');
+  await inState(b, id, 'done');
+  expect(attempts).toEqual(['a 1', 'b 1']);
+});
+
+it('gives a job the rest of the shutdown time, and takes no more', async () => {
+  const ran: number[] = [];
+  const a = await replica(
+    {
+      concurrency: 1,
+      async run({ input, signal }) {
+        await sleep(500, undefined, { signal });
+        ran.push(input.n);
+      },
+    },
+    { SHUTDOWN_TIMEOUT_MS: '10000' },
+  );
+  const first = (await a.enqueue(1)) as string;
+  await inState(a, first, 'running');
+  const second = (await a.enqueue(2)) as string;
+  a.test.lifecycle.to('draining');
+  await a.test.app.close();
+  expect(ran).toEqual([1]);
+  const { rows } = await query(database.url, 'select id, state from pgboss.job order by created_on');
+  expect(rows).toEqual([
+    { id: first, state: 'completed' },
+    { id: second, state: 'created' },
+  ]);
+});
+
+it('runs each of many once over two replicas, while the connection that listens is lost again and again', async () => {
+  const ran = new Map<number, number>();
+  const definition: Definition = {
+    async run({ input }) {
+      ran.set(input.n, (ran.get(input.n) ?? 0) + 1);
+    },
+  };
+  const a = await replica(definition);
+  const b = await replica(definition);
+  const kill = `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test listener'
+    and datname = current_database()`;
+  const count = 400;
+  for (let n = 0; n < count; n += 20) {
+    await a.test.database.transaction((tx) =>
+      a.jobs.enqueueMany(
+        tx,
+        a.job,
+        Array.from({ length: 20 }, (_, at) => ({ n: n + at })),
+      ),
+    );
+    await query(database.url, kill);
+  }
+  // A request opens what was lost.
+  await until('all have run', async () => {
+    await ask(a, 'GET', LIST);
+    await ask(b, 'GET', LIST);
+    return ran.size === count;
+  });
+  expect([...ran.values()].every((times) => times === 1)).toBe(true);
+  await until('all are done', async () => {
+    const { rows } = await query(
+      database.url,
+      `select count(*)::int from pgboss.job where state <> 'completed'`,
+    );
+    return rows[0].count === 0;
+  });
+}, 120_000);
+
+it('shows operators how far a job is, and no secrets', async () => {
+  const Secret = Type.Object({ apiKey: Type.String(), n: Type.Integer() });
+  let release = () => {};
+  const a = await replica({
+    input: Secret as never,
+    async run({ progress }) {
+      progress(3, 10, 'reading');
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    },
+  });
+  const id = await a.test.database.transaction((tx) =>
+    a.jobs.enqueue(tx, a.job, { apiKey: 'hunter2-hunter2', n: 1 } as never, {
+      actor: { userId: 'u1', requestId: 'r1' },
+    }),
+  );
+  const job = await until('progress is written', async () => {
+    const found = await one(a, id as string);
+    return found.progress && found;
+  });
+  expect(job).toMatchObject({
+    progress: { done: 3, total: 10, note: 'reading' },
+    userId: 'u1',
+    requestId: 'r1',
+    input: { apiKey: '[redacted]', n: 1 },
+  });
+  release();
+  for (const [method, path] of [
+    ['GET', LIST],
+    ['GET', `${LIST}/list`],
+    ['GET', `${LIST}/count/${id}`],
+    ['POST', `${LIST}/count/${id}/cancel`],
+    ['POST', `${LIST}/count/${id}/retry`],
+    ['POST', `${LIST}/count/pause`],
+    ['POST', `${LIST}/count/resume`],
+    ['DELETE', `${LIST}/count/${id}`],
+    ['POST', '/api/jobs/tick'],
+    ['GET', '/api/sync/health'],
+  ] as const) {
+    expect((await ask(a, method, path, {})).status).toBe(401);
+  }
+}, 60_000);
+
+it('tells health, metrics and alerts of dead jobs', async () => {
+  const a = await replica({
+    retries: 0,
+    async run() {
+      throw new Error('broken');
+    },
+  });
+  const id = (await a.enqueue(1)) as string;
+  await inState(a, id, 'dead');
+  const { body: health } = await ask(a, 'GET', '/health');
+  expect(health.checks.jobs).toMatchObject({
+    status: 'degraded',
+    error: '1 failed for good',
+    details: { waiting: 0, running: 0, dead: 1, oldestSeconds: 0 },
+  });
+  const { body: metrics } = await ask(a, 'GET', '/metrics');
+  expect(metrics).toContain('jobs_dead{job="count"} 1');
+  expect(metrics).toContain('job_attempts_total{job="count",outcome="failure"} 1');
+  expect(metrics).toContain('job_attempt_duration_seconds_count{job="count"} 1');
+  const { body: alerts } = await ask(a, 'GET', '/api/monitoring/alerts');
+  expect(alerts.alerts.map(({ name }: { name: string }) => name)).toEqual(
+    expect.arrayContaining(['jobs-depth', 'jobs-late', 'jobs-long', 'jobs-dead']),
+  );
+});
+
+it('runs what is due when an outside scheduler asks, and answers when it is done', async () => {
+  const ran: number[] = [];
+  const definition: Definition = {
+    async run({ input }) {
+      await sleep(200);
+      ran.push(input.n);
+    },
+  };
+  const off = await replica(definition, { WORKER: 'off' });
+  await off.enqueue(1);
+  expect((await ask(off, 'POST', '/api/jobs/tick')).status).toBe(409);
+  const a = await replica(definition);
+  expect(await ask(a, 'POST', '/api/jobs/tick')).toEqual({ status: 200, body: { idle: true, running: 0 } });
+  expect(ran).toEqual([1]);
+});
+
+it('tells of each job that pulls from a service how far behind it is', async () => {
+  let fails = true;
+  const a = await replica({
+    pullsFrom: 'the CRM',
+    retries: 0,
+    async run() {
+      if (fails) throw new Error('answered 503');
+    },
+  });
+  const health = async () => (await ask(a, 'GET', '/api/sync/health')).body.syncs[0];
+  expect(await health()).toMatchObject({
+    job: 'count',
+    service: 'the CRM',
+    lastSuccessAt: null,
+    lagSeconds: null,
+  });
+  await a.enqueue(1);
+  await until('the failure is noted', async () => (await health()).failures === 1);
+  expect(await health()).toMatchObject({ lastError: 'answered 503' });
+  fails = false;
+  await a.enqueue(1);
+  const well = await until('the success is noted', async () => {
+    const found = await health();
+    return found.lastSuccessAt && found;
+  });
+  expect(well).toMatchObject({ failures: 0, lastError: null });
+  expect(well.lagSeconds).toBeLessThan(60);
+});
+
+it('deletes what has been kept long enough, with its steps, when a worker has work', async () => {
+  const a = await replica({
+    async run({ step }) {
+      await step('one', async () => 1);
+    },
+  });
+  const ids: string[] = [];
+  for (let n = 0; n < 4; n++) {
+    const id = (await a.enqueue(n)) as string;
+    await inState(a, id, 'done');
+    ids.push(id);
+  }
+  const age = (id: string | undefined, state: string, days: number) =>
+    query(
+      database.url,
+      `update pgboss.job set state = '${state}', completed_on = now() - interval '${days} days' where id = '${id}'`,
+    );
+  await age(ids[0], 'completed', 8);
+  await age(ids[1], 'completed', 6);
+  await age(ids[2], 'failed', 8);
+  await age(ids[3], 'failed', 31);
+  // Another process, which has deleted nothing yet.
+  const b = await replica({});
+  await ask(a, 'POST', `${LIST}/count/pause`);
+  await a.test.app.close();
+  await ask(b, 'POST', `${LIST}/count/resume`);
+  const last = (await b.enqueue(9)) as string;
+  await inState(b, last, 'done');
+  await until('they are gone', async () => {
+    const { rows } = await query(database.url, 'select id from pgboss.job');
+    return rows.length === 3 && rows;
+  });
+  const { rows } = await query(database.url, 'select job_id from job_steps');
+  expect(rows.map(({ job_id }) => job_id).sort()).toEqual([ids[1], ids[2]].sort());
+});
