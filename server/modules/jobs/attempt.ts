@@ -107,7 +107,9 @@ export class Run {
     });
     try {
       await Promise.race([this.#work(), interrupted]);
-      return { kind: 'success' };
+      // What it has done is done, and its row says otherwise.
+      const why = this.interruption;
+      return why === 'lost' || why === 'cancelled' ? { kind: 'interrupted', why } : { kind: 'success' };
     } catch (error) {
       return this.#failed(error);
     } finally {

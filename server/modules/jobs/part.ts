@@ -99,16 +99,16 @@ const workerCommand = (service: JobService): Command => ({
   keepsRunning: true,
   async run(_args, signal) {
     const { log, config } = service.platform;
-    if (service.definitions.size === 0) {
-      log.error('no job is defined: a worker has nothing to do');
-      return 1;
-    }
+    if (service.definitions.size === 0) log.warn('no job is defined: this worker has nothing to do');
     service.begin(true);
     log.info({ jobs: service.definitions.size }, 'ready: running jobs');
+    // Nothing else need keep the process while no job runs.
+    const awake = setInterval(() => {}, 2 ** 31 - 1);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    clearInterval(awake);
     await service.stop(Date.now() + config.shutdown.timeoutMs);
     return 0;
   },

@@ -1,0 +1,185 @@
+/** Jobs in processes of their own: what a signal, a kill and an absent database leave undone, others do. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { MARKS } from './support/jobs-fixture/app.ts';
+import { createDatabase, query, type TestDatabase } from './support/postgres.ts';
+import { freePort, type SpawnedServer, startServer } from './support/server.ts';
+import { TcpProxy } from './support/tcp-proxy.ts';
+import { until } from './support/until.ts';
+
+const main = join(import.meta.dirname, 'support', 'jobs-fixture', 'main.ts');
+let database: TestDatabase;
+const processes: SpawnedServer[] = [];
+
+beforeEach(async () => {
+  database = await createDatabase();
+  await query(database.url, MARKS);
+});
+afterEach(async () => {
+  for (const one of processes.splice(0)) await one[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+/** Enqueues alone. */
+async function server(env: Record<string, string> = {}): Promise<SpawnedServer> {
+  const started = await startServer({ DATABASE_URL: database.url, WORKER: 'off', ...env }, { main });
+  processes.push(started);
+  await started.ready();
+  return started;
+}
+
+async function worker(env: Record<string, string> = {}): Promise<SpawnedServer> {
+  const started = await startServer({ DATABASE_URL: database.url, ...env }, { main, args: ['worker'] });
+  processes.push(started);
+  await until('the worker has begun', () => {
+    if (started.child.exitCode !== null) throw new Error(started.output());
+    return started.output().includes('running jobs');
+  });
+  return started;
+}
+
+const enqueue = async ({ url }: SpawnedServer, job: string, count: number, ms: number) => {
+  const answer = await fetch(`${url}/api/marks?job=${job}&count=${count}&ms=${ms}`, { method: 'POST' });
+  expect(answer.status).toBe(201);
+};
+interface Mark {
+  n: number;
+  what: string;
+  pid: number;
+  at: Date;
+}
+const marks = async (): Promise<Mark[]> =>
+  (await query(database.url, 'select * from marks order by at')).rows;
+const allDone = (count: number) =>
+  until(
+    `${count} jobs are done`,
+    async () => {
+      const { rows } = await query(
+        database.url,
+        `select count(*)::int from pgboss.job where state = 'completed'`,
+      );
+      return rows[0].count === count;
+    },
+    120_000,
+  );
+
+it('runs elsewhere within 30 s what a killed worker had begun, and loses nothing', async () => {
+  const web = await server();
+  const [first, second] = [await worker(), await worker()];
+  await enqueue(web, 'work', 120, 100);
+  await until('both are at work', async () => new Set((await marks()).map(({ pid }) => pid)).size === 2);
+  await sleep(Math.random() * 300);
+  expect(await first.end('SIGKILL')).toBe('SIGKILL');
+  const killedAt = new Date();
+  await allDone(120);
+  const found = await marks();
+  const done = new Set(found.filter(({ what }) => what === 'done').map(({ n }) => n));
+  expect(done.size).toBe(120);
+  const cut = found.filter(
+    ({ n, what, pid }) =>
+      what === 'begun' &&
+      pid === first.child.pid &&
+      !found.some((one) => one.n === n && one.what === 'done' && one.pid === first.child.pid),
+  );
+  expect(cut.length).toBeGreaterThan(0);
+  for (const { n } of cut) {
+    const again = found.find((one) => one.n === n && one.what === 'begun' && one.pid === second.child.pid);
+    expect((again?.at.getTime() ?? Number.POSITIVE_INFINITY) - killedAt.getTime()).toBeLessThan(30_000);
+  }
+}, 180_000);
+
+it('hands back at SIGTERM what does not end in time, which goes on elsewhere behind its last step', async () => {
+  const web = await server();
+  const workers = [
+    await worker({ SHUTDOWN_TIMEOUT_MS: '2000' }),
+    await worker({ SHUTDOWN_TIMEOUT_MS: '2000' }),
+  ];
+  await enqueue(web, 'stepwise', 1, 1_500);
+  const [step] = await until('a step is done', async () => {
+    const found = await marks();
+    return found.length > 0 && found;
+  });
+  const first = workers.find(({ child }) => child.pid === step?.pid);
+  const second = workers.find((one) => one !== first);
+  expect(await first?.end()).toBe(0);
+  const handedBackAt = Date.now();
+  await allDone(1);
+  const found = await marks();
+  // The first is not repeated.
+  expect(found.map(({ what }) => what)).toEqual(['one', 'two', 'three', 'done']);
+  expect(found.at(-1)?.pid).toBe(second?.child.pid);
+  expect((found.at(-1)?.at.getTime() ?? 0) - handedBackAt).toBeLessThan(10_000);
+  const { rows } = await query(database.url, 'select retry_count from pgboss.job');
+  expect(rows).toEqual([{ retry_count: 0 }]);
+}, 120_000);
+
+it('ends at SIGTERM in every state: without jobs, while it waits for the database, and at work', async () => {
+  const idle = await worker();
+  expect(await idle.end()).toBe(0);
+
+  const nowhere = await worker({ DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d` });
+  await sleep(500);
+  expect(await nowhere.end()).toBe(0);
+
+  const web = await server();
+  const busy = await worker();
+  await enqueue(web, 'work', 1, 700);
+  await until('it is at work', async () => (await marks()).length === 1);
+  expect(await busy.end()).toBe(0);
+  expect((await marks()).map(({ what }) => what)).toEqual(['begun', 'done']);
+}, 120_000);
+
+it('goes on after the database was away, and does what was enqueued meanwhile', async () => {
+  const url = new URL(database.url);
+  const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  const web = await server();
+  await worker({ DATABASE_URL: url.href, DB_CONNECT_TIMEOUT_MS: '1000' });
+  await enqueue(web, 'work', 20, 300);
+  await until('it is at work', async () => (await marks()).some(({ what }) => what === 'done'));
+  await proxy.refuse();
+  await enqueue(web, 'work', 20, 10);
+  await sleep(5_000);
+  await proxy.pass();
+  await allDone(40);
+  await proxy.stop();
+}, 180_000);
+
+it('buries a job that ends its workers, after four of them', async () => {
+  const web = await server();
+  await enqueue(web, 'poison', 1, 0);
+  for (let deaths = 1; deaths <= 4; deaths++) {
+    const victim = await startServer({ DATABASE_URL: database.url }, { main, args: ['worker'] });
+    processes.push(victim);
+    expect(await victim.ended(60_000)).toBe('SIGKILL');
+    // As if its lease had ended.
+    await query(
+      database.url,
+      `update pgboss.job set heartbeat_on = heartbeat_on - interval '20 s' where state = 'active'`,
+    );
+  }
+  await worker();
+  await until('it is dead', async () => {
+    const { rows } = await query(database.url, 'select state from pgboss.job');
+    return rows[0].state === 'failed';
+  });
+  expect(await marks()).toHaveLength(4);
+}, 180_000);
+
+it('answers metrics and probes of a worker on METRICS_PORT', async () => {
+  const port = await freePort();
+  const started = await worker({ METRICS_PORT: String(port), METRICS_HOST: '127.0.0.1' });
+  const address = `http://127.0.0.1:${port}`;
+  expect((await fetch(`${address}/live`)).status).toBe(200);
+  expect((await fetch(`${address}/ready`)).status).toBe(200);
+  expect(await (await fetch(`${address}/metrics`)).text()).toContain('jobs_running{job="work"} 0');
+  expect(await started.end()).toBe(0);
+}, 60_000);
+
+it('enqueues a job that pulls, by resync, and says which there are', async () => {
+  const unknown = await startServer({ DATABASE_URL: database.url }, { main, args: ['resync', 'nothing'] });
+  processes.push(unknown);
+  expect(await unknown.ended()).toBe(1);
+  expect(unknown.output()).toContain("No job 'nothing' pulls from a service.");
+});

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
+import { Type } from 'typebox';
+import { createApp as createOwn } from '../../../server/app.ts';
+import type { Application, Jobs, Platform } from '../../../server/platform/parts.ts';
+import type { settings } from '../../../server/settings.ts';
+
+/** What each run of a job leaves behind. */
+export const MARKS =
+  'create table marks (n int not null, what text not null, pid int not null, at timestamptz not null default clock_timestamp())';
+
+const Input = Type.Object({ n: Type.Integer(), ms: Type.Integer() });
+
+/** The application, with jobs of the tests' own. */
+export function createApp(platform: Platform<typeof settings>): Application {
+  const own = createOwn(platform);
+  const jobs = own.modules.find(({ name }) => name === 'jobs') as unknown as Jobs;
+  const mark = (n: number, what: string) =>
+    platform.db.execute(sql`insert into marks (n, what, pid) values (${n}, ${what}, ${process.pid})`);
+
+  const work = jobs.define({
+    name: 'work',
+    input: Input,
+    async run({ input: { n, ms }, signal }) {
+      await mark(n, 'begun');
+      await sleep(ms, undefined, { signal });
+      await mark(n, 'done');
+    },
+  });
+  const stepwise = jobs.define({
+    name: 'stepwise',
+    input: Input,
+    async run({ input: { n, ms }, step, signal }) {
+      for (const name of ['one', 'two', 'three']) {
+        await step(name, async () => {
+          await sleep(ms, undefined, { signal });
+          await mark(n, name);
+        });
+      }
+      await mark(n, 'done');
+    },
+  });
+  jobs.define({
+    name: 'poison',
+    input: Input,
+    retries: 0,
+    async run({ input: { n } }) {
+      await mark(n, 'begun');
+      process.kill(process.pid, 'SIGKILL');
+    },
+  });
+  return {
+    ...own,
+    features: [
+      ...own.features,
+      {
+        name: 'marks',
+        async routes(app) {
+          app.route<{ Querystring: { job: string; count: number; ms: number } }>({
+            method: 'POST',
+            url: '/api/marks',
+            config: { access: 'public' },
+            schema: {
+              querystring: Type.Object({ job: Type.String(), count: Type.Integer(), ms: Type.Integer() }),
+            },
+            async handler({ query: { job, count, ms } }, reply) {
+              const named = { work, stepwise }[job] ?? { name: job };
+              const inputs = Array.from({ length: count }, (_, n) => ({ n, ms }));
+              const added = await platform.database.transaction((tx) => jobs.enqueueMany(tx, named, inputs));
+              return reply.code(201).send({ added });
+            },
+          });
+        },
+      },
+    ],
+  };
+}
