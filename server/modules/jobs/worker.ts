@@ -14,6 +14,8 @@ const MIN_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 30_000;
 /** The last of the shutdown time is for handing jobs back, and for whatever ends behind this. */
 const HAND_BACK_MS = 1_000;
+/** While there is more of the same, all else is looked for this often at least. */
+const MAX_BLIND_MS = 500;
 /** Old rows are looked for this often at most, and only by a worker that has run something. */
 const PURGE_EVERY_MS = 60_000;
 
@@ -51,6 +53,8 @@ export class Worker {
   /** Of those, how many of each name run. */
   readonly #busy = new Map<string, number>();
   readonly #done = new Map<string, Claim[]>();
+  /** Names of which as many were taken as could be run, so that there may be more. */
+  readonly #more = new Set<string>();
   readonly #idle: (() => void)[] = [];
   #looking: Promise<void> | undefined;
   #again = false;
@@ -59,6 +63,7 @@ export class Worker {
   #release: (() => void) | undefined;
   #unsubscribe: (() => void) | undefined;
   #purgedAt = 0;
+  #lookedAt = 0;
   #stopping = false;
   #stopped = false;
   /** When it looks by itself, in milliseconds since 1970. */
@@ -161,6 +166,12 @@ export class Worker {
   async #lookAround(): Promise<void> {
     const { queue, log } = this.#parts;
     try {
+      if (Date.now() - this.#lookedAt < MAX_BLIND_MS) {
+        for (const name of this.#more) await this.#take(name);
+        if (this.#more.size > 0) return;
+      }
+      this.#lookedAt = Date.now();
+      this.#more.clear();
       const outlook = await queue.look(this.#names, [...this.#runs.keys()]);
       if (outlook.leaseMs !== undefined && outlook.leaseMs <= 0) await this.#rescue();
       if (outlook.scheduleMs !== undefined && outlook.scheduleMs <= 0) await this.#parts.schedule();
@@ -187,6 +198,8 @@ export class Worker {
     const free = Math.min(this.#free(), known.concurrency - this.runningOf(name));
     if (free <= 0) return;
     const claims = await this.#parts.queue.take(name, free);
+    if (claims.length === free) this.#more.add(name);
+    else this.#more.delete(name);
     if (this.#stopping) await this.#parts.queue.handBack(claims);
     else for (const claim of claims) this.#run(known, claim);
   }
