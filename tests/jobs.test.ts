@@ -173,7 +173,7 @@ it('answers metrics and probes of a worker on METRICS_PORT', async () => {
   const address = `http://127.0.0.1:${port}`;
   expect((await fetch(`${address}/live`)).status).toBe(200);
   expect((await fetch(`${address}/ready`)).status).toBe(200);
-  expect(await (await fetch(`${address}/metrics`)).text()).toContain('jobs_running{job="work"} 0');
+  expect(await (await fetch(`${address}/metrics`)).text()).toContain('jobs_running{queue="work"} 0');
   expect(await started.end()).toBe(0);
 }, 60_000);
 

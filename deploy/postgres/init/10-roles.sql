@@ -29,3 +29,8 @@ alter default privileges for role app_owner in schema public grant usage, select
 create schema drizzle authorization app_owner;
 grant usage on schema drizzle to app;
 alter default privileges for role app_owner in schema drizzle grant select on tables to app;
+
+-- The table of jobs, which pg-boss's statements read and write; a migration makes it.
+create schema pgboss authorization app_owner;
+grant usage on schema pgboss to app;
+alter default privileges for role app_owner in schema pgboss grant select, insert, update, delete on tables to app;

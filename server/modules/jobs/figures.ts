@@ -89,13 +89,14 @@ export class Figures {
 
   /** Metrics of this process, and of the queues as they are. */
   metrics(): Family[] {
+    // The label `job` is Prometheus' own.
     const queues = (name: string, help: string, of: (queue: QueueFigures) => number): Family => ({
       name,
       help,
       type: 'gauge',
       read: async () => {
         const found = this.#names().length === 0 ? [] : await this.#tolerant();
-        return found.map((queue) => ({ labels: { job: queue.name }, value: of(queue) }));
+        return found.map((queue) => ({ labels: { queue: queue.name }, value: of(queue) }));
       },
     });
     return [
@@ -105,15 +106,15 @@ export class Figures {
       queues('jobs_oldest_waiting_seconds', 'How long the oldest has been due.', (one) => one.oldestSeconds),
       queues('jobs_longest_running_seconds', 'How long the longest has run.', (one) => one.longestSeconds),
       gauge('jobs_running', 'Jobs that this process runs.', () =>
-        this.#names().map((job) => [{ job }, this.#running(job)] as const),
+        this.#names().map((queue) => [{ queue }, this.#running(queue)] as const),
       ),
       counter('job_attempts_total', 'Attempts that have ended in this process, by how.', () =>
-        [...this.#ended].flatMap(([job, ended]) =>
-          OUTCOMES.map((outcome) => [{ job, outcome }, ended[outcome]] as const),
+        [...this.#ended].flatMap(([queue, ended]) =>
+          OUTCOMES.map((outcome) => [{ queue, outcome }, ended[outcome]] as const),
         ),
       ),
       histogram('job_attempt_duration_seconds', 'Attempts in this process.', () =>
-        [...this.#durations].map(([job, durations]) => [{ job }, durations] as const),
+        [...this.#durations].map(([queue, durations]) => [{ queue }, durations] as const),
       ),
     ];
   }

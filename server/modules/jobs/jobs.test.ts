@@ -549,9 +549,9 @@ it('tells health, metrics and alerts of dead jobs', async () => {
     details: { waiting: 0, running: 0, dead: 1, oldestSeconds: 0 },
   });
   const { body: metrics } = await ask(a, 'GET', '/metrics');
-  expect(metrics).toContain('jobs_dead{job="count"} 1');
-  expect(metrics).toContain('job_attempts_total{job="count",outcome="failure"} 1');
-  expect(metrics).toContain('job_attempt_duration_seconds_count{job="count"} 1');
+  expect(metrics).toContain('jobs_dead{queue="count"} 1');
+  expect(metrics).toContain('job_attempts_total{queue="count",outcome="failure"} 1');
+  expect(metrics).toContain('job_attempt_duration_seconds_count{queue="count"} 1');
   const { body: alerts } = await ask(a, 'GET', '/api/monitoring/alerts');
   expect(alerts.alerts.map(({ name }: { name: string }) => name)).toEqual(
     expect.arrayContaining(['jobs-depth', 'jobs-late', 'jobs-long', 'jobs-dead']),

@@ -1,6 +1,6 @@
 /**
  * The image's HEALTHCHECK, a process of its own: exit code 0 if the server answers 200 to `/live`, or to the path given as
- * argument.
+ * argument. With `metrics` as the second argument it asks METRICS_PORT, which a worker opens.
  *
  * It runs every few seconds within the server's limits of memory and CPU, so it writes one line of text to a socket: `fetch`
  * takes twice the time and 15 MB more.
@@ -11,8 +11,9 @@ import { readListenAddress } from '../config/config.ts';
 /** Below the time-out of the HEALTHCHECK itself, so that the reason is printed. In milliseconds. */
 const LIMIT_MS = 2_500;
 
-const [path = '/live'] = process.argv.slice(2);
-const { hosts, port } = readListenAddress();
+const [path = '/live', which] = process.argv.slice(2);
+const address = readListenAddress();
+const { hosts, port } = which === 'metrics' ? (address.metrics ?? address) : address;
 const [host = '127.0.0.1'] = hosts;
 // A client cannot connect to the address that stands for all addresses.
 const target = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
