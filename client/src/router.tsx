@@ -5,6 +5,7 @@ import { notes } from './features/notes/screens.ts';
 import { root } from './kit/shell/root.ts';
 import { screen } from './kit/shell/screen.ts';
 import { ScreenError } from './kit/shell/screen-error.tsx';
+import { jobs } from './modules/jobs/screens.ts';
 import { operations } from './modules/operations/screens.ts';
 
 /** Screens for developers; the condition is constant, so a production build contains nothing of them. `--mode kit` is a test's. */
@@ -26,6 +27,7 @@ export const router = createRouter({
     home,
     notes,
     operations,
+    jobs,
     ...development,
   ]),
   defaultPreload: 'intent',

@@ -21,7 +21,8 @@ export function createApp(platform: Platform<typeof settings>): Application {
   const work = jobs.define({
     name: 'work',
     input: Input,
-    async run({ input: { n, ms }, signal }) {
+    async run({ input: { n, ms }, signal, progress }) {
+      progress(n, 10, 'begun');
       await mark(n, 'begun');
       await sleep(ms, undefined, { signal });
       await mark(n, 'done');
@@ -47,6 +48,15 @@ export function createApp(platform: Platform<typeof settings>): Application {
     async run({ input: { n } }) {
       await mark(n, 'begun');
       process.kill(process.pid, 'SIGKILL');
+    },
+  });
+  jobs.define({
+    name: 'doomed',
+    input: Input,
+    retries: 0,
+    schedule: { cron: '0 3 1 1 *', timeZone: 'Europe/Berlin', input: { n: 1, ms: 1 } },
+    async run() {
+      throw new Error('the printer is on fire');
     },
   });
   return {

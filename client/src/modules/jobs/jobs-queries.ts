@@ -1,0 +1,74 @@
+import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import type {
+  cancelJob,
+  discardJob,
+  JobQueue,
+  JobState,
+  JobView,
+  listJobs,
+  listQueues,
+  pauseQueue,
+  resumeQueue,
+  retryJob,
+} from '#contracts/jobs.ts';
+import { request } from '@/kit/lib/api.ts';
+import { forOperators } from '@/kit/operator/session.ts';
+
+/** How often the server is asked while somebody looks, in milliseconds. */
+const EVERY_MS = 3_000;
+
+export const queuesQuery = queryOptions({
+  queryKey: ['jobs', 'queues'],
+  queryFn: ({ signal, client }) =>
+    forOperators(client, request<typeof listQueues>('GET', '/api/monitoring/jobs', { signal })),
+  refetchInterval: EVERY_MS,
+});
+
+export const jobsQuery = (state: JobState) =>
+  queryOptions({
+    queryKey: ['jobs', 'list', state],
+    queryFn: ({ signal, client }) =>
+      forOperators(
+        client,
+        request<typeof listJobs>('GET', '/api/monitoring/jobs/list', {
+          query: { state, limit: 100 },
+          signal,
+        }),
+      ),
+    refetchInterval: EVERY_MS,
+  });
+
+export type JobAction = 'cancel' | 'retry' | 'discard';
+
+/** Cancels, retries or discards one job. */
+export function useJobAction() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ action, job }: { action: JobAction; job: JobView }) => {
+      const params = { name: job.name, id: job.id };
+      const answer =
+        action === 'cancel'
+          ? request<typeof cancelJob>('POST', '/api/monitoring/jobs/:name/:id/cancel', { params })
+          : action === 'retry'
+            ? request<typeof retryJob>('POST', '/api/monitoring/jobs/:name/:id/retry', { params })
+            : request<typeof discardJob>('DELETE', '/api/monitoring/jobs/:name/:id', { params });
+      return forOperators(client, answer);
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: ['jobs'] }),
+  });
+}
+
+/** Pauses a queue in all processes, or has it go on. */
+export function usePause() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ name, paused }: JobQueue) =>
+      forOperators(
+        client,
+        paused
+          ? request<typeof resumeQueue>('POST', '/api/monitoring/jobs/:name/resume', { params: { name } })
+          : request<typeof pauseQueue>('POST', '/api/monitoring/jobs/:name/pause', { params: { name } }),
+      ),
+    onSettled: () => client.invalidateQueries({ queryKey: ['jobs'] }),
+  });
+}

@@ -1,0 +1,242 @@
+import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import type { JobQueue, JobState, JobView } from '#contracts/jobs.ts';
+import { Button } from '@/kit/components/button.tsx';
+import { CopyButton } from '@/kit/components/copy-button.tsx';
+import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { ErrorNote, ErrorState } from '@/kit/components/error-state.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { Skeleton } from '@/kit/components/skeleton.tsx';
+import { type State, StateBadge } from '@/kit/components/state-badge.tsx';
+import { Table } from '@/kit/components/table.tsx';
+import { Tabs } from '@/kit/components/tabs.tsx';
+import { ago, duration, exactly } from '@/kit/lib/format.ts';
+import { withServerData } from '@/kit/lib/server-data.tsx';
+import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
+import { type JobAction, jobsQuery, queuesQuery, useJobAction, usePause } from './jobs-queries.ts';
+
+/** Jobs: what waits, runs and has failed, and what an operator does about it. */
+export const JobsScreen = withServerData(function JobsScreen() {
+  return (
+    <OperatorsOnly title="Jobs" about="Work behind the answers of this server. For its operators.">
+      <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
+        <ScreenHeading title="Jobs" />
+        <Queues />
+      </div>
+    </OperatorsOnly>
+  );
+});
+
+function Queues() {
+  const { data, error, refetch } = useQuery(queuesQuery);
+  const { mutate: pause, isPending, error: refused } = usePause();
+  if (data === undefined) {
+    if (error) return <ErrorState error={error} onRetry={refetch} />;
+    return <ToCome />;
+  }
+  if (data.queues.length === 0) {
+    return (
+      <EmptyState icon="play" title="No job is defined">
+        <p>
+          A feature defines one with <code>jobs.define</code>: docs/recipes.md, <em>A job</em>.
+        </p>
+      </EmptyState>
+    );
+  }
+  return (
+    <>
+      <p className="mt-1 max-w-prose text-sm text-muted">
+        {data.runsHere
+          ? 'This process runs jobs.'
+          : 'This process runs no jobs: a worker beside it must be running.'}
+      </p>
+      {(error ?? refused) && <ErrorNote error={(error ?? refused) as Error} />}
+      <div className="mt-5">
+        <Table<JobQueue>
+          caption="Queues"
+          minWidth={900}
+          order="queues"
+          columns={[
+            { header: 'State', width: '9rem', cell: (queue) => <QueueState queue={queue} /> },
+            {
+              header: 'Queue',
+              cell: ({ name, schedule }) => (
+                <>
+                  <p className="font-medium">{name}</p>
+                  {schedule && (
+                    <p className="text-muted">
+                      <code>{schedule.cron}</code> {schedule.timeZone}
+                      {schedule.nextAt && `, next ${exactly(schedule.nextAt)}`}
+                    </p>
+                  )}
+                </>
+              ),
+            },
+            { header: 'Waiting', width: '6rem', numeric: true, cell: ({ waiting }) => waiting },
+            {
+              header: 'Oldest',
+              width: '8rem',
+              numeric: true,
+              cell: ({ waiting, oldestSeconds }) => (waiting > 0 ? duration(oldestSeconds * 1_000) : '–'),
+            },
+            { header: 'Running', width: '6rem', numeric: true, cell: ({ running }) => running },
+            { header: 'Scheduled', width: '7rem', numeric: true, cell: ({ scheduled }) => scheduled },
+            { header: 'Dead', width: '5rem', numeric: true, cell: ({ dead }) => dead },
+            {
+              header: 'Action',
+              width: '7.5rem',
+              cell: (queue) => (
+                <Button
+                  icon={queue.paused ? 'play' : 'pause'}
+                  disabled={isPending}
+                  onClick={() => pause(queue)}
+                  aria-label={`${queue.paused ? 'Resume' : 'Pause'} ${queue.name}`}
+                >
+                  {queue.paused ? 'Resume' : 'Pause'}
+                </Button>
+              ),
+            },
+          ]}
+          rows={data.queues}
+          rowKey={({ name }) => name}
+        />
+      </div>
+      <div className="mt-8">
+        <Tabs
+          label="Jobs by state"
+          tabs={[
+            { name: 'Running', content: <Jobs state="running" empty="No job runs" actions={['cancel']} /> },
+            {
+              name: 'Dead',
+              content: (
+                <Jobs state="dead" empty="No job has failed for good" actions={['retry', 'discard']} />
+              ),
+            },
+            { name: 'Waiting', content: <Jobs state="waiting" empty="No job waits" actions={['cancel']} /> },
+            { name: 'Done', content: <Jobs state="done" empty="No job is done" actions={['discard']} /> },
+          ]}
+        />
+      </div>
+    </>
+  );
+}
+
+function QueueState({ queue: { paused, dead, running, waiting, oldestSeconds } }: { queue: JobQueue }) {
+  const late = oldestSeconds > 300;
+  const [state, word]: [State, string] = paused
+    ? ['draining', 'Paused']
+    : late
+      ? ['degraded', 'Late']
+      : dead > 0
+        ? ['failing', 'Dead jobs']
+        : running + waiting > 0
+          ? ['ready', 'Working']
+          : ['ready', 'Idle'];
+  return <StateBadge state={state}>{word}</StateBadge>;
+}
+
+const LABELS: Record<JobAction, string> = { cancel: 'Cancel', retry: 'Retry', discard: 'Discard' };
+
+function Jobs({
+  state,
+  empty,
+  actions,
+}: {
+  state: JobState;
+  empty: string;
+  actions: readonly JobAction[];
+}): ReactNode {
+  const { data, error, refetch } = useQuery(jobsQuery(state));
+  const { mutate, isPending, error: refused } = useJobAction();
+  if (data === undefined) return error ? <ErrorState error={error} onRetry={refetch} /> : <ToCome />;
+  if (data.items.length === 0) return <EmptyState icon="check" title={empty} />;
+  return (
+    <>
+      {(error ?? refused) && <ErrorNote error={(error ?? refused) as Error} />}
+      <Table<JobView>
+        caption={`Jobs, ${state}`}
+        minWidth={960}
+        columns={[
+          {
+            header: 'Job',
+            width: '14rem',
+            cell: ({ name, id }) => (
+              <div className="flex items-center gap-2">
+                <span className="font-medium">{name}</span>
+                <CopyButton text={id} label={`Copy the id ${id}`} />
+              </div>
+            ),
+          },
+          {
+            header: 'When',
+            width: '10rem',
+            cell: ({ endedAt, startedAt, dueAt }) => {
+              const at = state === 'waiting' ? dueAt : (endedAt ?? startedAt ?? dueAt);
+              return <span title={at}>{new Date(at).getTime() > Date.now() ? exactly(at) : ago(at)}</span>;
+            },
+          },
+          {
+            header: 'Attempts',
+            width: '6rem',
+            numeric: true,
+            cell: ({ attempts, maxAttempts }) => `${attempts} of ${maxAttempts}`,
+          },
+          { header: 'What happened', cell: (job) => <Told job={job} /> },
+          {
+            header: 'Action',
+            width: `${actions.length * 6.5}rem`,
+            cell: (job) => (
+              <div className="flex gap-2">
+                {actions.map((action) => (
+                  <Button
+                    key={action}
+                    disabled={isPending}
+                    onClick={() => mutate({ action, job })}
+                    aria-label={`${LABELS[action]} ${job.name} ${job.id}`}
+                  >
+                    {LABELS[action]}
+                  </Button>
+                ))}
+              </div>
+            ),
+          },
+        ]}
+        rows={data.items}
+        rowKey={({ id }) => id}
+      />
+    </>
+  );
+}
+
+/** How far it is, why it failed, and what it was given. */
+function Told({ job: { progress, error, input } }: { job: JobView }) {
+  const text = JSON.stringify(input);
+  return (
+    <>
+      {progress && (
+        <p className="tabular-nums">
+          {progress.done}
+          {progress.total !== undefined && ` of ${progress.total}`}
+          {progress.note !== undefined && `, ${progress.note}`}
+        </p>
+      )}
+      {error !== null && <p className="break-words text-failing">{error}</p>}
+      <p className="truncate font-mono text-xs text-muted" title={text}>
+        {text}
+      </p>
+    </>
+  );
+}
+
+function ToCome() {
+  return (
+    <div aria-busy="true" className="mt-5 rounded-md border bg-surface px-3">
+      {Array.from({ length: 4 }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: rows of a placeholder have nothing else
+        <div key={row} className="flex h-9 items-center">
+          <Skeleton className="h-3 w-1/2" />
+        </div>
+      ))}
+    </div>
+  );
+}
