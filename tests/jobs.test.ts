@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { MARKS } from './support/jobs-fixture/app.ts';
+import { MARKS } from './support/jobs-fixture/marks.ts';
 import { createDatabase, query, type TestDatabase } from './support/postgres.ts';
 import { freePort, type SpawnedServer, startServer } from './support/server.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';

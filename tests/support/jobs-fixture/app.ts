@@ -5,10 +5,6 @@ import { createApp as createOwn } from '../../../server/app.ts';
 import type { Application, Jobs, Platform } from '../../../server/platform/parts.ts';
 import type { settings } from '../../../server/settings.ts';
 
-/** What each run of a job leaves behind. */
-export const MARKS =
-  'create table marks (n int not null, what text not null, pid int not null, at timestamptz not null default clock_timestamp())';
-
 const Input = Type.Object({ n: Type.Integer(), ms: Type.Integer() });
 
 /** The application, with jobs of the tests' own. */

@@ -72,16 +72,33 @@ function Queues() {
                 </>
               ),
             },
-            { header: 'Waiting', width: '6rem', numeric: true, cell: ({ waiting }) => waiting },
+            {
+              header: 'Waiting',
+              width: '6rem',
+              numeric: true,
+              cell: ({ waiting }) => <Figure>{waiting}</Figure>,
+            },
             {
               header: 'Oldest',
               width: '8rem',
               numeric: true,
-              cell: ({ waiting, oldestSeconds }) => (waiting > 0 ? duration(oldestSeconds * 1_000) : '–'),
+              cell: ({ waiting, oldestSeconds }) => (
+                <Figure>{waiting > 0 ? duration(oldestSeconds * 1_000) : '–'}</Figure>
+              ),
             },
-            { header: 'Running', width: '6rem', numeric: true, cell: ({ running }) => running },
-            { header: 'Scheduled', width: '7rem', numeric: true, cell: ({ scheduled }) => scheduled },
-            { header: 'Dead', width: '5rem', numeric: true, cell: ({ dead }) => dead },
+            {
+              header: 'Running',
+              width: '6rem',
+              numeric: true,
+              cell: ({ running }) => <Figure>{running}</Figure>,
+            },
+            {
+              header: 'Scheduled',
+              width: '7rem',
+              numeric: true,
+              cell: ({ scheduled }) => <Figure>{scheduled}</Figure>,
+            },
+            { header: 'Dead', width: '5rem', numeric: true, cell: ({ dead }) => <Figure>{dead}</Figure> },
             {
               header: 'Action',
               width: '7.5rem',
@@ -179,7 +196,7 @@ function Jobs({
             header: 'Attempts',
             width: '6rem',
             numeric: true,
-            cell: ({ attempts, maxAttempts }) => `${attempts} of ${maxAttempts}`,
+            cell: ({ attempts, maxAttempts }) => <Figure>{`${attempts} of ${maxAttempts}`}</Figure>,
           },
           { header: 'What happened', cell: (job) => <Told job={job} /> },
           {
@@ -208,19 +225,23 @@ function Jobs({
   );
 }
 
+/** What changes: as another element, since one that grows would count as moved. */
+const Figure = ({ children }: { children: string | number }) => <span key={children}>{children}</span>;
+
 /** How far it is, why it failed, and what it was given. */
 function Told({ job: { progress, error, input } }: { job: JobView }) {
   const text = JSON.stringify(input);
+  const { done, total, note } = progress ?? {};
+  const far = progress && `${done}${total === undefined ? '' : ` of ${total}`}${note ? `, ${note}` : ''}`;
   return (
     <>
-      {progress && (
-        <p className="tabular-nums">
-          {progress.done}
-          {progress.total !== undefined && ` of ${progress.total}`}
-          {progress.note !== undefined && `, ${progress.note}`}
-        </p>
-      )}
-      {error !== null && <p className="break-words text-failing">{error}</p>}
+      {/* Always a line, so that nothing moves when it comes. */}
+      <p
+        className={`truncate ${error === null ? 'tabular-nums' : 'text-failing'}`}
+        title={error ?? undefined}
+      >
+        <Figure>{error ?? far ?? 'No progress told'}</Figure>
+      </p>
       <p className="truncate font-mono text-xs text-muted" title={text}>
         {text}
       </p>

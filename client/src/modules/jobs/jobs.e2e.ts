@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
-import { MARKS } from '../../../../tests/support/jobs-fixture/app.ts';
+import { MARKS } from '../../../../tests/support/jobs-fixture/marks.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 import { ROOT, type SpawnedServer } from '../../../../tests/support/server.ts';
 
