@@ -10,9 +10,18 @@ import { navigationOf } from './navigation.ts';
 import { Palette } from './palette.tsx';
 import { Tools } from './tools.tsx';
 
-const NavLink = ({ to, ...rest }: { to: string; className: string; children: ReactNode }) => (
-  <Link to={to} activeOptions={{ exact: to === '/', includeSearch: false }} {...rest} />
-);
+function NavLink({ to, ...rest }: { to: string; className: string; children: ReactNode }) {
+  const router = useRouter();
+  const isOperator = useIsOperator();
+  // Of `/ops` and `/ops/jobs` the longer one is where the visitor is.
+  const isBelow = useRouterState({
+    select: ({ location }) =>
+      navigationOf(router, isOperator).some(
+        (item) => item.to.startsWith(`${to}/`) && location.pathname.startsWith(item.to),
+      ),
+  });
+  return <Link to={to} activeOptions={{ exact: to === '/' || isBelow, includeSearch: false }} {...rest} />;
+}
 
 /** Moves the focus to a newly opened screen: to the element with `data-focus`, by default its heading. */
 function useFocusOnNavigation() {

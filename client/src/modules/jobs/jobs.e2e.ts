@@ -19,7 +19,7 @@ async function signIn(page: Page, server: SpawnedServer) {
 const row = (page: Page, table: string, text: string) =>
   page.getByRole('region', { name: table, exact: true }).getByRole('row').filter({ hasText: text });
 const enqueue = async ({ url }: SpawnedServer, job: string, ms: number) => {
-  await fetch(`${url}/api/marks?job=${job}&count=1&ms=${ms}`, { method: 'POST' });
+  await (await fetch(`${url}/api/marks?job=${job}&count=1&ms=${ms}`, { method: 'POST' })).arrayBuffer();
 };
 
 test('an operator sees what runs and what failed, cancels, pauses, and decides about the dead', async ({
@@ -30,6 +30,7 @@ test('an operator sees what runs and what failed, cancels, pauses, and decides a
   await server.ready();
   await query(backend.databaseUrl, MARKS);
   await signIn(page, server);
+  await expect(page.getByRole('navigation').locator('[aria-current=page]')).toHaveText('Jobs');
   await expect(row(page, 'Queues', 'doomed')).toContainText('0 3 1 1 * Europe/Berlin');
 
   await enqueue(server, 'work', 600_000);
