@@ -167,6 +167,33 @@ it('buries a job that ends its workers, after four of them', async () => {
   expect(await marks()).toHaveLength(4);
 }, 180_000);
 
+it('does not end twice what a frozen worker had begun, which is told when it thaws', async () => {
+  const web = await server();
+  const workers = [await worker(), await worker()];
+  await enqueue(web, 'work', 1, 12_000);
+  const [begun] = await until('it is at work', async () => {
+    const found = await marks();
+    return found.length > 0 && found;
+  });
+  const frozen = workers.find(({ child }) => child.pid === begun?.pid);
+  const other = workers.find((one) => one !== frozen);
+  frozen?.child.kill('SIGSTOP');
+  // As if it had been frozen for so long.
+  await query(
+    database.url,
+    `update pgboss.job set heartbeat_on = now() - interval '60 s'; select pg_notify('jobs', 'changed')`,
+  );
+  await until('the other has begun', async () => (await marks()).length === 2);
+  frozen?.child.kill('SIGCONT');
+  await until('it is told', () => frozen?.output().includes('The job runs elsewhere'));
+  await allDone(1);
+  expect((await marks()).map(({ what, pid }) => [what, pid])).toEqual([
+    ['begun', frozen?.child.pid],
+    ['begun', other?.child.pid],
+    ['done', other?.child.pid],
+  ]);
+}, 120_000);
+
 it('answers metrics and probes of a worker on METRICS_PORT', async () => {
   const port = await freePort();
   const started = await worker({ METRICS_PORT: String(port), METRICS_HOST: '127.0.0.1' });
