@@ -40,6 +40,10 @@ export class Figures {
   readonly #durations = new Map<string, Durations>();
   #last: { at: number; queues: readonly QueueFigures[] } | undefined;
   #flight: Promise<readonly QueueFigures[]> | undefined;
+  /** Requests that this process has answered so far. */
+  requests: () => number = () => 0;
+  #attempts = 0;
+  #activity = 0;
 
   constructor(
     database: Database,
@@ -70,6 +74,7 @@ export class Figures {
           ? 'timeout'
           : outcome.kind;
     ended[ending]++;
+    this.#attempts++;
     const durations = this.#durations.get(name) ?? new Durations(BUCKETS);
     this.#durations.set(name, durations);
     durations.add(Date.now() - run.began);
@@ -167,11 +172,18 @@ export class Figures {
     ];
   }
 
-  /** What was last read. Who looks has it read again, so that it is newer at the next look; nothing reads it by itself. */
+  /**
+   * What was last read. It is read again, to be newer at the next look, where requests have come or attempts have ended since:
+   * rules are judged after a statement as well, so that reading after each look would never end.
+   */
   #recent(): readonly QueueFigures[] | null {
     if (this.#names().length === 0) return [];
     const age = this.#last ? Math.abs(Date.now() - this.#last.at) : Number.POSITIVE_INFINITY;
-    if (age > FRESH_MS) this.#tolerant();
+    const activity = this.requests() + this.#attempts;
+    if (age > FRESH_MS && activity !== this.#activity) {
+      this.#activity = activity;
+      this.#tolerant();
+    }
     return age < STALE_MS && this.#last ? this.#last.queues : null;
   }
 

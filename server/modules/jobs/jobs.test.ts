@@ -12,6 +12,7 @@ import {
   type JobDefinition,
   type JobRun,
   type Jobs,
+  type Part,
   PermanentJobError,
 } from '../../platform/parts.ts';
 
@@ -135,20 +136,23 @@ it('refuses an input that does not fit, and buries one that no longer does', asy
   expect(ran).toEqual([]);
 });
 
+/** Longer than operations goes on judging after something has happened. */
+const QUIET_MS = 6_000;
+
 it('runs at its time, and asks nothing and holds no timer until then', async () => {
   const ran: number[] = [];
   const a = await replica({ run: async () => void ran.push(Date.now()) });
   const asked = vi.spyOn(a.test.database.pool, 'query');
   const quiet = async () => {
     do asked.mockClear();
-    while ((await sleep(1_000, asked)).mock.calls.length > 0);
+    while ((await sleep(QUIET_MS, asked)).mock.calls.length > 0);
   };
   await a.enqueue(0);
   await until('it has begun', () => ran.length === 1);
   await quiet();
-  const at = new Date(Date.now() + 5_000);
+  const at = new Date(Date.now() + 8_000);
   await a.enqueue(1, { at });
-  await sleep(1_500);
+  await sleep(5_000);
   expect(asked.mock.calls.map(([text]) => text)).toEqual([]);
   await until('it ran', () => ran.length === 2);
   expect((ran[1] as number) - at.getTime()).toBeGreaterThanOrEqual(0);
@@ -556,6 +560,38 @@ it('tells health, metrics and alerts of dead jobs', async () => {
   expect(alerts.alerts.map(({ name }: { name: string }) => name)).toEqual(
     expect.arrayContaining(['jobs-depth', 'jobs-late', 'jobs-long', 'jobs-dead']),
   );
+});
+
+it('asks for the figures of rules after requests, and not because it has asked', async () => {
+  const a = await replica({});
+  const asked = vi.spyOn(a.test.database.pool, 'query');
+  const counted = () => asked.mock.calls.filter(([text]) => String(text).includes('oldestSeconds')).length;
+  const judge = () => {
+    const own = a.jobs as unknown as Part;
+    for (const rule of own.alertRules ?? []) rule.value();
+  };
+  const url = await a.test.listen();
+  const visit = async () => (await fetch(`${url}/api/status`)).text();
+  await visit();
+  asked.mockClear();
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    vi.setSystemTime(Date.now() + 20_000);
+    judge();
+    await until('it has asked', () => counted() === 1);
+    for (let n = 0; n < 5; n++) {
+      vi.setSystemTime(Date.now() + 20_000);
+      judge();
+    }
+    expect(counted()).toBe(1);
+    await visit();
+    await until('the request is counted, and they are asked again', () => {
+      judge();
+      return counted() === 2;
+    });
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('runs what is due when an outside scheduler asks, and answers when it is done', async () => {

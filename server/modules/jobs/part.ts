@@ -1,3 +1,4 @@
+import type {} from '../../platform/http/metrics.ts';
 import type { Command, Finding, Jobs, Part, Platform } from '../../platform/parts.ts';
 import { JobService } from './jobs.ts';
 import { jobRoutes } from './routes.ts';
@@ -28,6 +29,9 @@ export function createJobs(platform: Platform<typeof jobsSettings>): Jobs & Part
     enqueue: (tx, job, input, options) => service.enqueue(tx, job, input, options),
     enqueueMany: (tx, job, inputs, options) => service.enqueueMany(tx, job, inputs, options),
     async routes(app) {
+      const { routes } = app.observations;
+      service.figures.requests = () =>
+        [...routes.series()].reduce((sum, { durations }) => sum + durations.count, 0);
       await app.register(jobRoutes, { service });
     },
     checks: [
