@@ -17,7 +17,7 @@ import type { AccessLevel } from './http/access/access.ts';
 import type { SignInToken } from './http/access/sign-in-token.ts';
 import type { LogLines } from './logging/log-lines.ts';
 import type { Logger } from './logging/logger.ts';
-import type { Family } from './metrics/metrics.ts';
+import type { Metric } from './metrics/metrics.ts';
 import type { Resilience } from './resilience/resilience.ts';
 
 export interface Part {
@@ -32,7 +32,7 @@ export interface Part {
   /** Judged while requests come; each has a section of docs/runbook.md under its name. */
   readonly alertRules?: readonly AlertRule[];
   /** What a scrape of `/metrics` reads. */
-  readonly metrics?: readonly Family[];
+  readonly metrics?: readonly Metric[];
   /** What is missing for production, and what to do about it. */
   readonly findings?: readonly Finding[];
   /** Where pages may load from besides this origin, by directive of the content security policy. Name hosts. */

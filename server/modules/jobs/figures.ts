@@ -2,8 +2,7 @@ import type { BaseLogger } from 'pino';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
-import { Durations } from '../../platform/metrics/durations.ts';
-import { counter, type Family, gauge, histogram } from '../../platform/metrics/metrics.ts';
+import { counter, Durations, type Family, gauge, type Metric } from '../../platform/metrics/metrics.ts';
 import type { AlertRule } from '../../platform/parts.ts';
 import type { Outcome, Run } from './attempt.ts';
 import { TABLE } from './queue.ts';
@@ -37,7 +36,9 @@ export class Figures {
   readonly #names: () => readonly string[];
   readonly #running: (name: string) => number;
   readonly #ended = new Map<string, Record<Ending, number>>();
-  readonly #durations = new Map<string, Durations>();
+  readonly #durations = new Durations('job_attempt_duration_seconds', 'Attempts in this process.', BUCKETS, [
+    'queue',
+  ]);
   #last: { at: number; queues: readonly QueueFigures[] } | undefined;
   #flight: Promise<readonly QueueFigures[]> | undefined;
   /** Requests that this process has answered so far. */
@@ -75,9 +76,7 @@ export class Figures {
           : outcome.kind;
     ended[ending]++;
     this.#attempts++;
-    const durations = this.#durations.get(name) ?? new Durations(BUCKETS);
-    this.#durations.set(name, durations);
-    durations.add(Date.now() - run.began);
+    this.#durations.observe({ queue: name }, Date.now() - run.began);
   }
 
   /**
@@ -93,7 +92,7 @@ export class Figures {
   }
 
   /** Metrics of this process, and of the queues as they are. */
-  metrics(): Family[] {
+  metrics(): Metric[] {
     // The label `job` is Prometheus' own.
     const queues = (name: string, help: string, of: (queue: QueueFigures) => number): Family => ({
       name,
@@ -118,9 +117,7 @@ export class Figures {
           OUTCOMES.map((outcome) => [{ queue, outcome }, ended[outcome]] as const),
         ),
       ),
-      histogram('job_attempt_duration_seconds', 'Attempts in this process.', () =>
-        [...this.#durations].map(([queue, durations]) => [{ queue }, durations] as const),
-      ),
+      this.#durations,
     ];
   }
 

@@ -29,9 +29,7 @@ export function createJobs(platform: Platform<typeof jobsSettings>): Jobs & Part
     enqueue: (tx, job, input, options) => service.enqueue(tx, job, input, options),
     enqueueMany: (tx, job, inputs, options) => service.enqueueMany(tx, job, inputs, options),
     async routes(app) {
-      const { routes } = app.observations;
-      service.figures.requests = () =>
-        [...routes.series()].reduce((sum, { durations }) => sum + durations.count, 0);
+      service.figures.requests = () => app.observations.requests;
       await app.register(jobRoutes, { service });
     },
     checks: [

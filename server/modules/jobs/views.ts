@@ -50,7 +50,7 @@ export async function listOf(
   names: readonly string[],
   limit: number,
 ): Promise<JobView[]> {
-  const { rows } = await database.pool.query<Row>(
+  const { rows }: { rows: Row[] } = await database.pool.query(
     `select * from ${TABLE} where ${WHERE[state]} and name = any($1) order by ${ORDER[state]} limit $2`,
     [names, limit],
   );
@@ -59,10 +59,10 @@ export async function listOf(
 
 /** @throws DatabaseUnavailableError */
 export async function oneOf(database: Database, name: string, id: string): Promise<JobView | undefined> {
-  const { rows } = await database.pool.query<Row>(`select * from ${TABLE} where name = $1 and id = $2`, [
-    name,
-    id,
-  ]);
+  const { rows }: { rows: Row[] } = await database.pool.query(
+    `select * from ${TABLE} where name = $1 and id = $2`,
+    [name, id],
+  );
   return rows[0] && written(rows[0]);
 }
 

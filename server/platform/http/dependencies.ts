@@ -10,14 +10,15 @@ import { dependencyMetrics } from '../resilience/dependency-metrics.ts';
 import type { Dependency, Resilience } from '../resilience/resilience.ts';
 import type {} from './access/access.ts';
 import type {} from './metrics.ts';
-import { sendNotStored } from './quick-response.ts';
 
 export const dependencies: FastifyPluginAsyncTypebox<{
   resilience: Resilience;
   instance: string;
 }> = async (app, { resilience, instance }) => {
   app.metricsRegistry.add(...dependencyMetrics(resilience));
-  app.addHook('onRequest', async (_request, reply) => sendNotStored(reply));
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+  });
   const named = (name: string) => {
     const found = resilience.get(name);
     if (found) return found;

@@ -110,7 +110,7 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
  * Registers `fastify-metrics` for its Prometheus client. Its own metrics stay off: its defaults run a timer ten times a
  * second in an idle process, its routes know nothing of clients that left, and promtool faults some of their names.
  */
-async function clientOf(app: FastifyInstance) {
+export async function clientOf(app: FastifyInstance) {
   const { default: outer } = await import('fastify-metrics');
   // A CommonJS package: from the sources its exports are what Node takes for the default.
   const plugin = (outer as unknown as { default?: typeof outer }).default ?? outer;

@@ -65,6 +65,30 @@ export const summary = (
   },
 });
 
+/** Durations that a part observes. They are kept where metrics are on, from the time that the registry has it. */
+export class Durations {
+  readonly name: string;
+  readonly #register: (metrics: Metrics) => Histogram;
+  #histogram: Histogram | undefined;
+
+  /** @param name Ends in `_seconds`. @param buckets Upper bounds, in seconds. */
+  constructor(name: string, help: string, buckets: number[], labelNames: string[]) {
+    this.name = name;
+    this.#register = (metrics) => metrics.histogram(name, help, buckets, labelNames);
+  }
+
+  observe(labels: Labels, ms: number): void {
+    this.#histogram?.observe(labels, ms / 1_000);
+  }
+
+  registerIn(metrics: Metrics): void {
+    this.#histogram = this.#register(metrics);
+  }
+}
+
+/** What a part brings to `/metrics`. */
+export type Metric = Family | Durations;
+
 interface Scrape {
   contentType: string;
   text: string;
@@ -81,8 +105,13 @@ export class Metrics {
   }
 
   /** @throws Error where there is a metric of that name. */
-  add(...families: readonly Family[]): void {
-    for (const { name, help, type, read } of families) {
+  add(...all: readonly Metric[]): void {
+    for (const metric of all) {
+      if (metric instanceof Durations) {
+        metric.registerIn(this);
+        continue;
+      }
+      const { name, help, type, read } = metric;
       const get = async () => ({ name, help, type, values: Array.from(await read()) });
       this.#registry.registerMetric({ name, help, type, get } as never);
     }

@@ -48,6 +48,8 @@ interface Histograms {
 /** What is counted since the process began: one observation for each request, statement and wait. */
 export class Observations {
   readonly routes = new Routes();
+  /** Requests since the process began. */
+  requests = 0;
   /** Garbage collections since the process began, in milliseconds. */
   readonly collections = { totalMs: 0 };
   /** One at most: several would cost each request a loop. */
@@ -97,6 +99,7 @@ export class Observations {
 
   /** Counts one request. Parameters: `Observer.request`. */
   request(route: Route, status: number, ms: number, timed = true, request?: ObservedRequest): void {
+    this.requests++;
     this.#histograms?.requests.observe(this.routes.labelsOf(route, status), ms / 1_000);
     this.observer?.request(route, status, ms, timed, request);
   }

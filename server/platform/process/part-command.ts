@@ -121,11 +121,12 @@ async function observe(
   parts: readonly Part[],
 ): Promise<OpenPort | undefined> {
   if (!listen.metrics) return undefined;
-  const [{ loadRegistry }, { openMetricsPort }] = await Promise.all([
+  const [{ clientOf }, { openMetricsPort }, { default: Fastify }] = await Promise.all([
     import('../http/metrics.ts'),
     import('./metrics-port.ts'),
+    import('fastify'),
   ]);
-  const registry = new Metrics(loadRegistry);
+  const registry = new Metrics(await clientOf(Fastify()));
   registry.add(...parts.flatMap((part) => part.metrics ?? []));
   for (const check of parts.flatMap((part) => part.checks ?? [])) probeSources.checks.register(check);
   const port = await openMetricsPort(listen.metrics, probeListener(probeSources));

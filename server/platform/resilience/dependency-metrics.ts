@@ -1,10 +1,10 @@
-import { counter, type Family, gauge, histogram } from '../metrics/metrics.ts';
+import { counter, gauge, type Metric } from '../metrics/metrics.ts';
 import type { BreakerState, Dependency, Resilience } from './resilience.ts';
 
 const STATES: BreakerState[] = ['closed', 'open', 'half-open', 'isolated'];
 
 /** What a scrape reads of the services that this process calls. */
-export function dependencyMetrics(resilience: Resilience): Family[] {
+export function dependencyMetrics(resilience: Resilience): Metric[] {
   const each = (of: (dependency: Dependency) => number) => () =>
     resilience.dependencies.map((one) => [{ dependency: one.name }, of(one)] as const);
   return [
@@ -18,9 +18,7 @@ export function dependencyMetrics(resilience: Resilience): Family[] {
       'Attempts after the first.',
       each(({ retries }) => retries),
     ),
-    histogram('dependency_call_duration_seconds', 'Calls with all their attempts.', () =>
-      resilience.dependencies.map(({ name, durations }) => [{ dependency: name }, durations] as const),
-    ),
+    resilience.durations,
     gauge(
       'dependency_running_calls',
       'Calls under way.',

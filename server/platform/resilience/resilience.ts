@@ -3,7 +3,7 @@
  * One instance a dependency holds them all, so that every caller learns of a dependency that fails. Nothing runs between calls.
  */
 import type { BaseLogger } from 'pino';
-import { Durations } from '../metrics/durations.ts';
+import { Durations } from '../metrics/metrics.ts';
 
 export interface DependencyLimits {
   /** Calls under way at once, and calls that may wait for one of them to end; the next is refused. */
@@ -75,7 +75,6 @@ type Cockatiel = typeof import('cockatiel');
 export class Dependency {
   readonly name: string;
   readonly limits: DependencyLimits;
-  readonly durations = new Durations(BUCKETS);
   readonly outcomes: Record<CallOutcome, number> = {
     success: 0,
     failure: 0,
@@ -89,6 +88,7 @@ export class Dependency {
   #saved = MAX_SAVED_RETRIES;
   #isolated: { dispose(): void } | undefined;
   readonly #lib: Cockatiel;
+  readonly #onEnd: (ms: number) => void;
   readonly #bulkhead;
   readonly #breaker;
   readonly #retry;
@@ -99,8 +99,10 @@ export class Dependency {
     limits: DependencyLimits,
     pause: { initialDelay: number; maxDelay: number },
     log: Pick<BaseLogger, 'warn' | 'info'>,
+    onEnd: (ms: number) => void,
   ) {
     this.#lib = lib;
+    this.#onEnd = onEnd;
     this.name = name;
     this.limits = limits;
     this.#bulkhead = lib.bulkhead(limits.concurrency, limits.queue);
@@ -189,7 +191,7 @@ export class Dependency {
     } catch (error) {
       throw this.#counted(error, signal);
     } finally {
-      this.durations.add(performance.now() - began);
+      this.#onEnd(performance.now() - began);
     }
   }
 
@@ -229,6 +231,12 @@ export class Resilience {
   readonly #options: ResilienceOptions;
   readonly #log: Pick<BaseLogger, 'warn' | 'info'>;
   readonly #dependencies = new Map<string, Dependency>();
+  readonly durations = new Durations(
+    'dependency_call_duration_seconds',
+    'Calls with all their attempts.',
+    BUCKETS,
+    ['dependency'],
+  );
   #onFirst: (() => void) | undefined;
 
   /** @param onFirst Called when the first dependency is called. */
@@ -277,7 +285,9 @@ export class Resilience {
     const existing = this.#dependencies.get(name);
     if (existing) return existing;
     const limits = { ...defaults, ...overrides[name] };
-    const dependency = new Dependency(lib, name, limits, breakerPause, this.#log);
+    const dependency = new Dependency(lib, name, limits, breakerPause, this.#log, (ms) =>
+      this.durations.observe({ dependency: name }, ms),
+    );
     this.#dependencies.set(name, dependency);
     this.#onFirst?.();
     this.#onFirst = undefined;

@@ -3,13 +3,13 @@ import type { ReactNode } from 'react';
 import type { JobQueue, JobState, JobView } from '#contracts/jobs.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
-import { EmptyState } from '@/kit/components/empty-state.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote, ErrorState } from '@/kit/components/error-state.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
 import { type State, StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
-import { Tabs } from '@/kit/components/tabs.tsx';
+import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/kit/components/tabs.tsx';
 import { ago, duration, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
@@ -36,11 +36,11 @@ function Queues() {
   }
   if (data.queues.length === 0) {
     return (
-      <EmptyState icon="play" title="No job is defined">
+      <Empty icon="play" title="No job is defined">
         <p>
           A feature defines one with <code>jobs.define</code>: docs/recipes.md, <em>A job</em>.
         </p>
-      </EmptyState>
+      </Empty>
     );
   }
   return (
@@ -104,6 +104,7 @@ function Queues() {
               width: '7.5rem',
               cell: (queue) => (
                 <Button
+                  variant="outline"
                   icon={queue.paused ? 'play' : 'pause'}
                   disabled={isPending}
                   onClick={() => pause(queue)}
@@ -119,20 +120,26 @@ function Queues() {
         />
       </div>
       <div className="mt-8">
-        <Tabs
-          label="Jobs by state"
-          tabs={[
-            { name: 'Running', content: <Jobs state="running" empty="No job runs" actions={['cancel']} /> },
-            {
-              name: 'Dead',
-              content: (
-                <Jobs state="dead" empty="No job has failed for good" actions={['retry', 'discard']} />
-              ),
-            },
-            { name: 'Waiting', content: <Jobs state="waiting" empty="No job waits" actions={['cancel']} /> },
-            { name: 'Done', content: <Jobs state="done" empty="No job is done" actions={['discard']} /> },
-          ]}
-        />
+        <Tabs defaultValue="running">
+          <TabsList aria-label="Jobs by state">
+            <TabsTrigger value="running">Running</TabsTrigger>
+            <TabsTrigger value="dead">Dead</TabsTrigger>
+            <TabsTrigger value="waiting">Waiting</TabsTrigger>
+            <TabsTrigger value="done">Done</TabsTrigger>
+          </TabsList>
+          <TabsContent value="running">
+            <Jobs state="running" empty="No running jobs" actions={['cancel']} />
+          </TabsContent>
+          <TabsContent value="dead">
+            <Jobs state="dead" empty="No dead jobs" actions={['retry', 'discard']} />
+          </TabsContent>
+          <TabsContent value="waiting">
+            <Jobs state="waiting" empty="No waiting jobs" actions={['cancel']} />
+          </TabsContent>
+          <TabsContent value="done">
+            <Jobs state="done" empty="No finished jobs" actions={['discard']} />
+          </TabsContent>
+        </Tabs>
       </div>
     </>
   );
@@ -166,7 +173,7 @@ function Jobs({
   const { data, error, refetch } = useQuery(jobsQuery(state));
   const { mutate, isPending, error: refused } = useJobAction();
   if (data === undefined) return error ? <ErrorState error={error} onRetry={refetch} /> : <ToCome />;
-  if (data.items.length === 0) return <EmptyState icon="check" title={empty} />;
+  if (data.items.length === 0) return <Empty icon="check" title={empty} />;
   return (
     <>
       {(error ?? refused) && <ErrorNote error={(error ?? refused) as Error} />}
@@ -207,6 +214,7 @@ function Jobs({
                 {actions.map((action) => (
                   <Button
                     key={action}
+                    variant="outline"
                     disabled={isPending}
                     onClick={() => mutate({ action, job })}
                     aria-label={`${LABELS[action]} ${job.name} ${job.id}`}
