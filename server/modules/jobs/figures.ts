@@ -177,7 +177,7 @@ export class Figures {
     if (this.#names().length === 0) return [];
     const age = this.#last ? Math.abs(Date.now() - this.#last.at) : Number.POSITIVE_INFINITY;
     const activity = this.requests() + this.#attempts;
-    if (age > FRESH_MS && activity !== this.#activity) {
+    if (age > FRESH_MS && activity !== this.#activity && !this.#flight) {
       this.#activity = activity;
       this.#tolerant();
     }

@@ -586,6 +586,7 @@ it('asks for the figures of rules after requests, and not because it has asked',
     expect(counted()).toBe(1);
     await visit();
     await until('the request is counted, and they are asked again', () => {
+      vi.setSystemTime(Date.now() + 20_000);
       judge();
       return counted() === 2;
     });
