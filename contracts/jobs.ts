@@ -123,7 +123,7 @@ export const cancelJob = {
   method: 'POST',
   url: '/api/monitoring/jobs/:name/:id/cancel',
   schema: {
-    summary: 'Cancel a job that has not ended; one that runs is told to stop, wherever it does',
+    summary: 'Cancel a job that has not ended; a running job receives its abort signal, in whichever process',
     ...OneJob,
     response: changed,
   },

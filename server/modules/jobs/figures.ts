@@ -29,7 +29,7 @@ const STALE_MS = 120_000;
 const OUTCOMES = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'draining'] as const;
 type Ending = (typeof OUTCOMES)[number];
 
-/** What is known of jobs: counted in this process, and asked of the table when somebody wants to know. */
+/** Figures of jobs: counted in this process, and read from the table on demand. */
 export class Figures {
   readonly #database: Database;
   readonly #log: Pick<BaseLogger, 'warn'>;

@@ -14,7 +14,7 @@ import type {
 import { request } from '@/kit/lib/api.ts';
 import { forOperators } from '@/kit/operator/session.ts';
 
-/** How often the server is asked while somebody looks, in milliseconds. */
+/** Poll interval while the screen is open, in milliseconds. */
 const EVERY_MS = 3_000;
 
 export const queuesQuery = queryOptions({
