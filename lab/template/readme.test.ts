@@ -1,5 +1,5 @@
 /** Does what the README says to make the template one's own, and every recipe after it, and sees that everything holds. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../../tests/support/postgres.ts';
@@ -47,7 +47,12 @@ describe('before a first deployment', () => {
     expect(await app.json('/api/links')).toEqual([]);
     expect((await app.json('/health')).checks).toHaveProperty('payments');
     const { startup } = await app.json('/api/status');
-    expect(startup).toContainEqual(expect.objectContaining({ step: 'migrations', note: '3 applied' }));
+    const { length } = await readdir(join(copy, 'drizzle')).then((files) =>
+      files.filter((file) => file.endsWith('.sql')),
+    );
+    expect(startup).toContainEqual(
+      expect.objectContaining({ step: 'migrations', note: `${length} applied` }),
+    );
   });
 
   it('passes the tests that were added', { timeout: 3_600_000 }, async () => {
