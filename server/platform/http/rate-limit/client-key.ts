@@ -1,4 +1,5 @@
-import { isIP, isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 
 /** Some proxies (Azure, IIS) write a port behind the address, and brackets around one of IPv6. */
 const WITH_PORT = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?$/;
@@ -24,30 +25,8 @@ export function clientKey(ip: string | undefined, peer: string | undefined): str
 }
 
 function networkOf(ip: string): string {
-  const groups = groupsOf(ip);
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    const [high = 0, low = 0] = groups.slice(6);
-    return [high >> 8, high & 255, low >> 8, low & 255].join('.');
-  }
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`;
-}
-
-/** The eight numbers of an IPv6 address. */
-function groupsOf(ip: string): number[] {
-  const [address = ''] = ip.split('%');
-  const halves = address.split('::').map((half) =>
-    half
-      .split(':')
-      .filter((group) => group !== '')
-      .flatMap((group) => {
-        if (!isIPv4(group)) return Number.parseInt(group, 16);
-        const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
-        return [a * 256 + b, c * 256 + d];
-      }),
-  );
-  const [head = [], tail = []] = halves;
-  return [...head, ...Array(Math.max(0, 8 - head.length - tail.length)).fill(0), ...tail];
+  const address = ipaddr.process(ip);
+  if (address instanceof ipaddr.IPv4) return address.toString();
+  const groups = address.parts.slice(0, 4).map((group) => group.toString(16));
+  return `${groups.join(':')}::/64`;
 }
