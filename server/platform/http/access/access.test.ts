@@ -181,10 +181,12 @@ describe('a rule of another level', () => {
 });
 
 describe('a route that cannot be registered', () => {
-  it('declares no access; the error names method, path, file and remedy', async () => {
+  it('declares no access; the error names method, path and remedy, and its stack the file', async () => {
     await using other = await make([NEW]);
     const message =
-      /^POST \/things declares no access \(server\/platform\/http\/access\/access\.test\.ts:\d+\)\. Write config: { access: 'user' }.*'operator'.*'public'/;
+      /^POST \/things declares no access.* Write config: { access: 'user' }.*'operator'.*'public'/;
+    const file = expect.stringMatching(/access\/access\.test\.ts:\d+/);
+    expect(() => other.post('/things', async () => null)).toThrow(expect.objectContaining({ stack: file }));
     expect(() => other.post('/things', async () => null)).toThrow(message);
     expect(() => other.post('/things', { config: { quiet: true } }, async () => null)).toThrow(message);
     expect(() => other.head('/things', async () => null)).toThrow(/^HEAD \/things declares no access/);

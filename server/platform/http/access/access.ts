@@ -7,14 +7,12 @@
  *
  * It stands before every route, because it looks at each as it is registered. A public route pays nothing.
  */
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { ProblemError } from '../../lib/problem.ts';
+import { handlerTimeout } from '../../lib/request-work.ts';
 import { within } from '../../lib/within.ts';
 import { isWriteMethod } from '../../lib/write-method.ts';
-import { sourceStack } from '../../logging/stack.ts';
 import type { Identity, Scope } from '../../parts.ts';
 import { type OperatorOptions, operatorAccess } from './operators.ts';
 
@@ -72,10 +70,6 @@ export interface AccessOptions extends OperatorOptions {
 export const isWrite = (route: string): boolean => isWriteMethod(route.split(' ', 1)[0] as string);
 
 const RULE_TIMEOUT_MS = 30_000;
-const tooLate = () =>
-  new ProblemError('handler-timeout', 'Nothing was answered in time. Try again in a moment.', {
-    headers: { 'retry-after': '1' },
-  });
 
 export const access = fp<AccessOptions>(async (app, options) => {
   const { identity, ruleTimeoutMs = RULE_TIMEOUT_MS } = options;
@@ -91,9 +85,14 @@ export const access = fp<AccessOptions>(async (app, options) => {
 
   app.addHook('onRoute', (route) => {
     const level = route.config?.access;
-    if (level === undefined) throw new Error(undeclared(route));
     // Fastify adds a HEAD for every GET.
     const names = [route.method].flat().map((method) => `${method} ${route.url}`);
+    if (level === undefined) {
+      throw new Error(
+        `${names.join(', ')} declares no access: the stack says where. Write config: { access: 'user' } for users, ` +
+          `'operator' for operators, or 'public' for everybody.`,
+      );
+    }
     if (level === 'user') userRoutes.push(...names.filter((name) => !name.startsWith('HEAD ')));
     if (level === 'public') publicWrites.push(...names.filter(isWrite));
 
@@ -109,7 +108,7 @@ export const access = fp<AccessOptions>(async (app, options) => {
     const check: onRequestAsyncHookHandler = async (request, reply) => {
       const outcome = rule(request, reply);
       if (outcome === undefined) return;
-      const verdict = await within(Promise.resolve(outcome), ruleTimeoutMs, tooLate);
+      const verdict = await within(Promise.resolve(outcome), ruleTimeoutMs, handlerTimeout);
       if (verdict !== undefined) {
         throw new TypeError(
           `The access rule '${level}' returned ${verdict}: a rule refuses by throwing, and returns nothing.`,
@@ -152,25 +151,4 @@ function userRule(identity: Identity): AccessRule {
     }
     (request as { scope: Scope | undefined }).scope = scope;
   };
-}
-
-function undeclared({ method, url }: Pick<RouteOptions, 'method' | 'url'>): string {
-  const place = placeOfCaller();
-  return (
-    `${[method].flat().join(', ')} ${url} declares no access${place === undefined ? '' : ` (${place})`}. ` +
-    `Write config: { access: 'user' } for users, 'operator' for operators, or 'public' for everybody.`
-  );
-}
-
-const FRAME = /\(?((?:file:\/\/)?(?:\/|[A-Za-z]:)[^()]+\.ts:\d+):\d+\)?$/;
-
-/** @returns Where our sources register the current route, as `server/features/notes/routes.ts:12`. */
-function placeOfCaller(): string | undefined {
-  const frames = sourceStack(new Error().stack ?? '').split('\n');
-  const places = frames.map((frame) => FRAME.exec(frame)?.[1]);
-  const place = places.find(
-    (one) => one !== undefined && !/[/\\]node_modules[/\\]|[/\\]access[/\\]access\.ts:/.test(one),
-  );
-  if (place === undefined) return undefined;
-  return relative('', place.startsWith('file:') ? fileURLToPath(place) : place);
 }
