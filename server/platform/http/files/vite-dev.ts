@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import type { Logger as ViteLogger } from 'vite';
 import type { Lifecycle } from '../../health/lifecycle.ts';
 import { pathOf } from '../../lib/problem.ts';
 import { hotReloadGuard, PING, viteGuard } from './vite-guard.ts';
@@ -34,14 +33,14 @@ export interface ViteDevOptions {
 
 export async function viteDev(app: FastifyInstance, options: ViteDevOptions): Promise<void> {
   const { root, server, hosts, lifecycle } = options;
-  const { createServer } = await import('vite');
+  const { createLogger, createServer } = await import('vite');
   // Never listens: it hands accepted hot reload requests to Vite.
   const hotReload = createHttpServer();
   const folders = CLIENT_FOLDERS.map((folder) => join(root, folder));
   const vite = await createServer({
     configFile: join(root, 'vite.config.ts'),
     appType: 'custom',
-    customLogger: viteLogger(app.log),
+    customLogger: createLogger('info', { allowClearScreen: false, console: consoleOf(app.log) }),
     server: {
       middlewareMode: true,
       ws: { server: hotReload },
@@ -112,28 +111,9 @@ function acceptHotReload(
   });
 }
 
-/** Vite's messages as log lines. */
-function viteLogger(log: FastifyBaseLogger): ViteLogger {
-  const warned = new Set<string>();
-  const errors = new WeakSet<object>();
-  const plain = (text: string) => `vite: ${stripVTControlCharacters(text).trim()}`;
-  const logger: ViteLogger = {
-    hasWarned: false,
-    info: (text) => log.info(plain(text)),
-    warn(text) {
-      logger.hasWarned = true;
-      log.warn(plain(text));
-    },
-    warnOnce(text) {
-      if (!warned.has(text)) logger.warn(text);
-      warned.add(text);
-    },
-    error(text, options) {
-      if (options?.error) errors.add(options.error);
-      log.error(plain(text));
-    },
-    clearScreen() {},
-    hasErrorLogged: (error) => errors.has(error),
-  };
-  return logger;
+/** @returns A console for Vite's messages, which become log lines. */
+function consoleOf(log: FastifyBaseLogger): Console {
+  const as = (level: 'info' | 'warn' | 'error') => (text: string) =>
+    log[level](`vite: ${stripVTControlCharacters(text).trim()}`);
+  return { ...console, log: as('info'), warn: as('warn'), error: as('error') };
 }
