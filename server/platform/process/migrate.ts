@@ -31,11 +31,12 @@ export async function migrateCommand(
     directUrlConfigured: direct !== undefined,
     folder: MIGRATIONS,
     adopt: adopt ?? config.database.migrateAdopt,
-    log: { debug() {}, info() {}, warn: (_fields: unknown, message?: string) => console.error(message) },
+    log: {
+      debug() {},
+      info: (fields: unknown, message?: string) => console.log(message, fields),
+      warn: (_fields: unknown, message?: string) => console.error(message),
+    },
     signal,
-    onWaiting: (why) => console.error(`Waiting: ${why}`),
-    onAdopted: (name, ran) => console.log(`adopted  ${name}  (its tables were there; ${ran} statements run)`),
-    onApplied: (name, ms) => console.log(`applied  ${name}  (${Math.round(ms)} ms)`),
   };
   if (!status && !dryRun) {
     const { applied, adopted, alreadyApplied } = await migrate(options);

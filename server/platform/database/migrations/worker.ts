@@ -34,115 +34,113 @@ export function allOf(migration: Migration): Work {
   return { migration, adopted: false, statements: pieces.filter(({ text }) => text.trim()) };
 }
 
-/** Runs what migrations say, over the session that holds their lock. */
-export class MigrationWorker {
+/** The session that holds the migrations' lock, and what is known of it. */
+export interface LockedSession {
+  readonly session: Session;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Called with each reason for waiting. */
+  readonly waiting: (why: string) => void;
   /** The backend that holds the lock. */
   lockedBy: number | undefined;
   /** What to say beside an error of the database. */
   remark: string | undefined;
-  readonly #session: Session;
-  readonly #log: Logger;
-  readonly #signal: AbortSignal;
+}
 
-  constructor(session: Session, log: Logger, signal: AbortSignal) {
-    this.#session = session;
-    this.#log = log;
-    this.#signal = signal;
-  }
-
-  /**
-   * Runs and records them in one transaction. What cannot run in one runs before it, and must bear running twice.
-   *
-   * @throws MigrationError `sql` for a statement that the database refuses.
-   */
-  async do(works: Work[]): Promise<void> {
-    const [together, alone] = [true, false].map((transaction) =>
-      works.filter(
-        ({ migration, statements }) => (migration.transaction || statements.length === 0) === transaction,
-      ),
-    ) as [Work[], Work[]];
-    for (const { migration } of alone) await this.#alone(migration);
-    await this.#session.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;
-      set local lock_timeout = ${LOCK_TIMEOUT}`);
-    try {
-      await this.#assertLocked();
-      for (const { migration, statements } of together) {
-        for (const { text, at, treatment } of statements) {
-          if (treatment === 'try') await this.#try(migration, text, at);
-          else await this.#runSql(migration, { text }, at);
-        }
-      }
-      for (const { migration } of works) await this.#record(migration);
-      await this.#session.query('commit');
-    } catch (error) {
-      await this.#session.query('rollback').catch(() => {});
-      throw error;
-    }
-  }
-
-  /** Runs a statement that may have run before, where comparing tables does not show it. */
-  async #try(migration: Migration, text: string, at: number): Promise<void> {
-    await this.#session.query('savepoint before_trying');
-    try {
-      await this.#runSql(migration, { text }, at);
-    } catch (error) {
-      const { cause } = error as Error;
-      if (!(cause instanceof pg.DatabaseError) || !IS_DONE.has(cause.code ?? '')) throw error;
-      await this.#session.query('rollback to savepoint before_trying');
-    }
-  }
-
-  /** One statement that PostgreSQL refuses inside a transaction; so it may have run already, and not been recorded. */
-  async #alone(migration: Migration): Promise<void> {
-    await this.#assertLocked();
-    const [, index, table] = CONCURRENT_INDEX.exec(migration.sql) ?? [];
-    if (index && table) {
-      const { rows } = await this.#session.query(
-        `select indexrelid::regclass::text as index from pg_index join pg_class on pg_class.oid = indexrelid
-         where relname = (parse_ident($1))[1] and indrelid = to_regclass($2) and not indisvalid`,
-        [index, table],
-      );
-      for (const { index } of rows) {
-        this.#log.info({ migration: migration.name, index }, 'Dropping the invalid index of an earlier try');
-        await this.#session.query(`drop index concurrently ${index}`);
+/**
+ * Runs and records migrations in one transaction. What cannot run in one runs before it, and must bear running twice.
+ *
+ * @throws MigrationError `sql` for a statement that the database refuses.
+ */
+export async function apply(locked: LockedSession, works: Work[]): Promise<void> {
+  const { session } = locked;
+  const runsAlone = ({ migration, statements }: Work) => !migration.transaction && statements.length > 0;
+  for (const work of works) if (runsAlone(work)) await applyAlone(locked, work.migration);
+  await session.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;
+    set local lock_timeout = ${LOCK_TIMEOUT}`);
+  try {
+    await assertLocked(locked);
+    for (const work of works) {
+      if (runsAlone(work)) continue;
+      for (const { text, at, treatment } of work.statements) {
+        if (treatment === 'try') await tryStatement(locked, work.migration, text, at);
+        else await runSql(locked, work.migration, { text }, at);
       }
     }
-    // While it waits, what works concurrently blocks no other statement.
-    await this.#session.query(
-      `set lock_timeout = ${/\bconcurrently\b/i.test(migration.sql) ? 0 : LOCK_TIMEOUT}`,
-    );
-    // The extended protocol takes one statement and refuses two.
-    await this.#runSql(migration, { text: migration.sql, queryMode: 'extended' }, 0);
+    for (const { migration } of works) {
+      const { hash, when } = migration;
+      await session.query(`insert into ${JOURNAL} (hash, created_at) values ($1, $2)`, [hash, when]);
+    }
+    await session.query('commit');
+  } catch (error) {
+    await session.query('rollback').catch(() => {});
+    throw error;
   }
+}
 
-  async #runSql(
-    migration: Migration,
-    query: { text: string; queryMode?: 'extended' },
-    offset: number,
-  ): Promise<void> {
-    this.#signal.throwIfAborted();
-    try {
-      await this.#session.query(query);
-    } catch (error) {
-      const passing = passingReason(error) || isContention(error);
-      if (passing || this.#signal.aborted || !(error instanceof pg.DatabaseError)) throw error;
-      throw sqlError(migration, error, offset, this.remark);
+/** Runs a statement that may have run before, where comparing tables does not show it. */
+async function tryStatement(
+  locked: LockedSession,
+  migration: Migration,
+  text: string,
+  at: number,
+): Promise<void> {
+  await locked.session.query('savepoint before_trying');
+  try {
+    await runSql(locked, migration, { text }, at);
+  } catch (error) {
+    const { cause } = error as Error;
+    if (!(cause instanceof pg.DatabaseError) || !IS_DONE.has(cause.code ?? '')) throw error;
+    await locked.session.query('rollback to savepoint before_trying');
+  }
+}
+
+/** One statement that PostgreSQL refuses inside a transaction; so it may have run already, and not been recorded. */
+async function applyAlone(locked: LockedSession, migration: Migration): Promise<void> {
+  const { session, log } = locked;
+  await assertLocked(locked);
+  const [, index, table] = CONCURRENT_INDEX.exec(migration.sql) ?? [];
+  if (index && table) {
+    const { rows } = await session.query(
+      `select indexrelid::regclass::text as index from pg_index join pg_class on pg_class.oid = indexrelid
+       where relname = (parse_ident($1))[1] and indrelid = to_regclass($2) and not indisvalid`,
+      [index, table],
+    );
+    for (const { index } of rows) {
+      log.info({ migration: migration.name, index }, 'Dropping the invalid index of an earlier try');
+      await session.query(`drop index concurrently ${index}`);
     }
   }
+  // While it waits, what works concurrently blocks no other statement.
+  await session.query(`set lock_timeout = ${/\bconcurrently\b/i.test(migration.sql) ? 0 : LOCK_TIMEOUT}`);
+  // The extended protocol takes one statement and refuses two.
+  await runSql(locked, migration, { text: migration.sql, queryMode: 'extended' }, 0);
+}
 
-  /** A pooler in transaction mode may hand the next statement to another backend, which holds no lock. */
-  async #assertLocked(): Promise<void> {
-    if (!this.#session.behindPooler) return;
-    const { rows } = await this.#session.query('select pg_backend_pid() as backend');
-    if (rows[0].backend === this.lockedBy) return;
-    throw new MigrationError(
-      'pooler',
-      undefined,
-      'DATABASE_DIRECT_URL leads to a pooler in transaction mode. Set it to the PostgreSQL server itself, or to a pooler in session mode.',
-    );
+async function runSql(
+  { session, signal, remark }: LockedSession,
+  migration: Migration,
+  query: { text: string; queryMode?: 'extended' },
+  offset: number,
+): Promise<void> {
+  signal.throwIfAborted();
+  try {
+    await session.query(query);
+  } catch (error) {
+    const passing = passingReason(error) || isContention(error);
+    if (passing || signal.aborted || !(error instanceof pg.DatabaseError)) throw error;
+    throw sqlError(migration, error, offset, remark);
   }
+}
 
-  async #record({ hash, when }: Migration): Promise<void> {
-    await this.#session.query(`insert into ${JOURNAL} (hash, created_at) values ($1, $2)`, [hash, when]);
-  }
+/** A pooler in transaction mode may hand the next statement to another backend, which holds no lock. */
+async function assertLocked({ session, lockedBy }: LockedSession): Promise<void> {
+  if (!session.behindPooler) return;
+  const { rows } = await session.query('select pg_backend_pid() as backend');
+  if (rows[0].backend === lockedBy) return;
+  throw new MigrationError(
+    'pooler',
+    undefined,
+    'DATABASE_DIRECT_URL leads to a pooler in transaction mode. Set it to the PostgreSQL server itself, or to a pooler in session mode.',
+  );
 }
