@@ -49,9 +49,9 @@ export async function drain({
   // If one fails, the next is closed all the same.
   for (const [what, end] of [
     ['application', () => running.app?.close()],
-    ['clock', () => running.clock?.end()],
-    ['listener', () => running.listener?.close()],
-    ['database pool', () => running.database?.close()],
+    ['clock', () => running.platform?.clock.end()],
+    ['listener', () => running.platform?.listener.close()],
+    ['database pool', () => running.platform?.database.close()],
   ] as const) {
     try {
       await end();
@@ -62,12 +62,12 @@ export async function drain({
 }
 
 /** What a drain waits for: as fields and as a sentence for the log. */
-export function stillOpen({ app, database }: Running) {
+export function stillOpen({ app, platform }: Running) {
   const requests = app?.connections.unanswered() ?? [];
   const connections = app?.connections.open ?? 0;
   // An answer that has begun and has not ended is a stream, or one that is read slowly.
   const streams = requests.filter(({ begun }) => begun).length;
-  const { total = 0, idle = 0 } = database?.stats() ?? {};
+  const { total = 0, idle = 0 } = platform?.database.stats() ?? {};
   const named = requests
     .slice(0, MAX_NAMED)
     .map(({ method, path, ageMs }) => `${method} ${path} for ${ageMs} ms`);

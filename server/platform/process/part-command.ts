@@ -2,9 +2,6 @@ import { pino } from 'pino';
 import { type Config, loadConfig } from '../config/config.ts';
 import { ConfigError } from '../config/problems.ts';
 import type { UnknownSettings } from '../config/setting.ts';
-import { Clock } from '../database/clock.ts';
-import { Listener } from '../database/listener.ts';
-import { createDatabase } from '../database/pool/pool.ts';
 import { HealthChecks } from '../health/health-checks.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
@@ -13,9 +10,9 @@ import { LogLines } from '../logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../logging/logger.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { metricsListener } from '../metrics/metrics-listener.ts';
-import type { Command, Part, Platform } from '../parts.ts';
-import { createResilience } from '../resilience/create.ts';
+import type { Command, Part } from '../parts.ts';
 import { about } from './about.ts';
+import { createPlatform } from './create-platform.ts';
 import type { OpenPort } from './port.ts';
 import type { LoadApplication } from './start.ts';
 
@@ -52,41 +49,22 @@ export async function runPartCommand(
   loadApplication: LoadApplication,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const { config, settings, warnings } = configurationFor(name, own);
-  for (const warning of warnings) console.error(warning);
+  const loaded = configurationFor(name, own);
+  for (const warning of loaded.warnings) console.error(warning);
   const log = pino({ level: 'warn', ...WITHOUT_SECRETS }, pino.destination({ fd: 2, sync: true }));
-  const applicationName = `${about.name} ${name}`;
-  const database = createDatabase({ ...config.database, applicationName }, log);
-  const { direct, connection } = config.database;
-  const listener = new Listener(
-    { ...config.database, connection: direct ?? connection, applicationName },
-    log,
-  );
-  const clock = new Clock(log);
+  const { config } = loaded;
   const probeSources: ProbeSources = {
     lifecycle: new Lifecycle([]),
     checks: new HealthChecks(),
     version: about.version,
     environment: config.environment,
   };
+  const logger = { log, lines: new LogLines() };
+  const platform = createPlatform(loaded, `${about.name} ${name}`, logger, probeSources);
   let observed: OpenPort | undefined;
   const parts: Part[] = [];
   try {
     const { createApp } = await loadApplication();
-    const platform: Platform = {
-      config,
-      settings,
-      about,
-      log,
-      logLines: new LogLines(),
-      database,
-      db: database.db,
-      listener,
-      clock,
-      probeSources,
-      resilience: createResilience(config, log),
-      folder: config.diagnosticsDir,
-    };
     const { modules, features } = createApp(platform);
     parts.push(...modules, ...features);
     const commands = new Map<string, Command>(parts.flatMap((part) => Object.entries(part.commands ?? {})));
@@ -108,9 +86,9 @@ export async function runPartCommand(
   } finally {
     for (const part of parts) await part.end?.();
     await observed?.stopListening();
-    clock.end();
-    await listener.close();
-    await database.close();
+    platform.clock.end();
+    await platform.listener.close();
+    await platform.database.close();
   }
 }
 

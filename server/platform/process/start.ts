@@ -1,13 +1,10 @@
-import { dirname } from 'node:path';
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { Config, LoadedConfig } from '../config/config.ts';
+import type { LoadedConfig } from '../config/config.ts';
 import type { Declaration, UnknownSettings } from '../config/setting.ts';
-import { Clock } from '../database/clock.ts';
-import { Listener } from '../database/listener.ts';
 import { withWayOut } from '../database/migrations/errors.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
-import { createDatabase, type Database } from '../database/pool/pool.ts';
+import type { Database } from '../database/pool/pool.ts';
 import type { Lifecycle } from '../health/lifecycle.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
 import { SignInToken } from '../http/access/sign-in-token.ts';
@@ -15,9 +12,9 @@ import { createLogger, type ServerLogger } from '../logging/logger.ts';
 import { reportWhenOutOfMemory } from '../metrics/heap.ts';
 import { metricsListener } from '../metrics/metrics-listener.ts';
 import type { Application, Platform } from '../parts.ts';
-import { createResilience } from '../resilience/create.ts';
 import { about, BUILT_CLIENT, BUNDLED, MIGRATIONS, ROOT } from './about.ts';
 import { announce, isAtOwnTerminal } from './announce.ts';
+import { createPlatform } from './create-platform.ts';
 import type { OpenPort } from './port.ts';
 import { connect, databaseCheck, waitForMigrations } from './wait-for-database.ts';
 
@@ -40,9 +37,7 @@ export async function startLog(
 /** What the drain closes. Filled in as start-up goes on, because a signal may come at any moment. */
 export interface Running {
   app?: FastifyInstance;
-  database?: Database;
-  listener?: Listener;
-  clock?: Clock;
+  platform?: Platform;
 }
 
 /** Loads `server/app.ts`. */
@@ -75,27 +70,16 @@ export interface StartParts {
  */
 export async function start(parts: StartParts): Promise<void> {
   const { port, probeSources, signal, running } = parts;
-  const { config, settings } = parts.loaded;
-  const { log, lines: logLines } = parts.logger;
+  const { config } = parts.loaded;
   const { lifecycle, checks } = probeSources;
-  reportWhenOutOfMemory(config.diagnosticsDir, log);
-
-  const database = createDatabase({ ...config.database, applicationName: about.name }, log);
-  running.database = database;
-  const listener = new Listener(
-    {
-      ...config.database,
-      connection: config.database.direct ?? config.database.connection,
-      applicationName: `${about.name} listener`,
-    },
-    log,
-  );
-  running.listener = listener;
-  const clock = new Clock(log);
-  running.clock = clock;
-  checks.register(databaseCheck(database, config.database.connectTimeoutMs, () => listener.touch()));
+  reportWhenOutOfMemory(config.diagnosticsDir, parts.logger.log);
 
   const signInToken = isAtOwnTerminal(config) ? new SignInToken() : undefined;
+  const platform = createPlatform(parts.loaded, about.name, parts.logger, probeSources, signInToken);
+  running.platform = platform;
+  const { database, listener } = platform;
+  checks.register(databaseCheck(database, config.database.connectTimeoutMs, () => listener.touch()));
+
   const reached = lifecycle.step('database', () => connect(database, lifecycle, signal));
   const loaded = lifecycle.step('application', async () => {
     // Loading blocks the event loop: first the database's answers and waiting probes get their turn.
@@ -105,24 +89,9 @@ export async function start(parts: StartParts): Promise<void> {
     await yieldToEvents();
     const { server } = port;
     const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(parts) : { folder: BUILT_CLIENT };
-    const platform: Platform = {
-      config,
-      settings,
-      about,
-      log,
-      logLines,
-      database,
-      db: database.db,
-      listener,
-      clock,
-      probeSources,
-      resilience: createResilience(config, log, checks),
-      folder: watchedFolder(config),
-      signInToken,
-    };
     const application = createApp(platform);
     const { app, handler, schemas } = await createPipeline({ platform, application, server, clientFrom });
-    logLines.forgetEarly();
+    parts.logger.lines.forgetEarly();
     running.app = app;
     server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
     port.handOver(handler);
@@ -141,11 +110,6 @@ export async function start(parts: StartParts): Promise<void> {
   lifecycle.to('ready');
   announce(parts, signInToken && signInPath && `${signInPath}#token=${signInToken.value}`);
   await schemas.compileAll(signal);
-}
-
-/** The folder whose disk is watched: the one with the most writes. */
-function watchedFolder({ log, diagnosticsDir }: Config): string {
-  return log.file ? dirname(log.file) : diagnosticsDir;
 }
 
 async function applyMigrations(database: Database, parts: StartParts): Promise<string> {
