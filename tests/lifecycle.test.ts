@@ -223,7 +223,7 @@ describe.concurrent('a process ends', () => {
       { DATABASE_URL: 'postgres://nobody:none@127.0.0.1:1/none' },
       { args: ['migrate'] },
     );
-    await expect.poll(() => migrating.output(), { timeout: 30_000 }).toContain('Waiting');
+    await expect.poll(() => migrating.output(), { timeout: 30_000 }).toContain('Migrations are waiting');
     expect(await migrating.end('SIGTERM')).toBe(1);
   });
 
