@@ -159,7 +159,6 @@ describe('a file that the build has compressed', () => {
     ['br', 'br'],
     ['zstd', 'zstd'],
     ['gzip', 'gzip'],
-    ['x-gzip', 'gzip'],
     ['GZIP;q=0.5', 'gzip'],
     ['gzip, br;q=0', 'gzip'],
     ['gzip;q=0.000, deflate', 'identity'],

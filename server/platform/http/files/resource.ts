@@ -1,3 +1,4 @@
+import { negotiate } from '@fastify/accept-negotiator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../lib/problem.ts';
 
@@ -18,7 +19,8 @@ export interface Form {
 export interface Resource {
   identity: Form;
   /** Smallest first. */
-  encoded: readonly (readonly [Encoding, Form])[];
+  encodings: Encoding[];
+  encoded: Partial<Record<Encoding, Form>>;
   /** When it was last modified, in milliseconds, rounded down to a second; undefined if unknown. */
   modifiedMs: number | undefined;
 }
@@ -60,9 +62,8 @@ export function makeResource({
   };
   return {
     identity: form(body),
-    encoded: smaller
-      .toSorted(([, a], [, b]) => a.length - b.length)
-      .map(([encoding, bytes]) => [encoding, form(bytes, encoding)] as const),
+    encodings: smaller.toSorted(([, a], [, b]) => a.length - b.length).map(([encoding]) => encoding),
+    encoded: Object.fromEntries(smaller.map(([encoding, bytes]) => [encoding, form(bytes, encoding)])),
     modifiedMs: modified && Math.floor(modified.getTime() / 1_000) * 1_000,
   };
 }
@@ -100,34 +101,10 @@ export function sendResource(resource: Resource, request: FastifyRequest, reply:
     .send(form.body.subarray(first, last + 1));
 }
 
-/** Clients send few different values, so each is parsed once. Bounded, because clients choose them. */
-const accepted = new Map<string, ReadonlySet<string>>();
-const MAX_REMEMBERED = 200;
-
-/** @returns The content codings of an `Accept-Encoding` (RFC 9110, 12.5.3), without those with `q=0`. */
-export function acceptedEncodings(header: string): ReadonlySet<string> {
-  const known = accepted.get(header);
-  if (known !== undefined) return known;
-  const taken = new Set<string>();
-  const refused = new Set<string>();
-  for (const part of header.split(',')) {
-    const [coding = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
-    const no = parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter));
-    (no ? refused : taken).add(coding === 'x-gzip' ? 'gzip' : coding);
-  }
-  if (taken.has('*')) for (const coding of Object.keys(ENCODINGS)) taken.add(coding);
-  for (const coding of refused) taken.delete(coding);
-  if (accepted.size >= MAX_REMEMBERED) accepted.clear();
-  accepted.set(header, taken);
-  return taken;
-}
-
-/** @returns The smallest form that the client accepts. */
-export function chooseForm({ identity, encoded }: Resource, header: string | undefined): Form {
-  if (header === undefined || encoded.length === 0) return identity;
-  const taken = acceptedEncodings(header);
-  for (const [encoding, form] of encoded) if (taken.has(encoding)) return form;
-  return identity;
+/** @returns The smallest form among those that the client accepts most. */
+function chooseForm({ identity, encodings, encoded }: Resource, header = ''): Form {
+  const encoding = negotiate(header.toLowerCase(), encodings);
+  return (encoding && encoded[encoding]) || identity;
 }
 
 function isUnchanged(
