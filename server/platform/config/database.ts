@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Reader } from './reader.ts';
 import { isPlaceholder } from './secrets.ts';
 import type { ConfigOf, NameOf } from './setting.ts';
-import { type database, type databaseAddress, SSL_MODES } from './settings/database.ts';
+import { type database, type databaseAddress, SSL_MODES } from './settings.ts';
 
 type Address = ConfigOf<typeof databaseAddress>;
 type Name = NameOf<typeof databaseAddress>;

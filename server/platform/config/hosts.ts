@@ -1,5 +1,5 @@
 import type { ConfigOf, Platform } from './setting.ts';
-import type { basics } from './settings/basics.ts';
+import type { basics } from './settings.ts';
 import { ANY_ADDRESS, items, LOOPBACK } from './values.ts';
 
 /** The host names that the server answers to. */

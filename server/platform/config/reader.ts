@@ -11,7 +11,7 @@ import {
   type Setting,
   settingsOf,
 } from './setting.ts';
-import { basics } from './settings/basics.ts';
+import { basics } from './settings.ts';
 import { ENVIRONMENT, environmentSource, fileSource, platformOf, type Source } from './sources.ts';
 
 /** A variable that holds a setting. */
