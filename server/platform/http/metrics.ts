@@ -12,10 +12,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Database } from '../database/pool/pool.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
-import { Metrics } from '../metrics/metrics.ts';
+import { counter, type Family, gauge, Metrics, summary } from '../metrics/metrics.ts';
 import { Observations } from '../metrics/observations.ts';
 import { type Route, type Sizes, UNKNOWN_ROUTE } from '../metrics/routes.ts';
-import { lifecycleMetrics, processMetrics, trafficMetrics } from '../metrics/standard-metrics.ts';
+import { by, lifecycleMetrics, processMetrics } from '../metrics/standard-metrics.ts';
 import type {} from './body-budget.ts';
 import type {} from './connections.ts';
 import type {} from './overload.ts';
@@ -60,17 +60,7 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
   app.addHook('onClose', async () => observations.close());
   if (!enabled) return;
 
-  registry.add(
-    ...trafficMetrics(observations, {
-      connections: () => app.connections,
-      bodyBytes: () => app.bodyBudget?.used ?? 0,
-      shed: () => app.overload.shed,
-      rateLimited: () => app.rateLimits.refused,
-      pool: () => database.stats(),
-      databaseFailures: () => database.failures,
-    }),
-    ...processMetrics(),
-  );
+  registry.add(...trafficMetrics(app, database), ...processMetrics());
   if (probeSources) registry.add(...lifecycleMetrics(probeSources));
   database.observe({
     query: (text, ms, failed) => observations.query(text, ms, failed),
@@ -157,4 +147,54 @@ function addSize(sizes: Sizes, length: unknown): void {
   if (!(bytes >= 0)) return;
   sizes.count++;
   sizes.sum += bytes;
+}
+
+/** Requests, bodies, connections, refusals and the pool. */
+function trafficMetrics(app: FastifyInstance, database: MetricsOptions['database']): Family[] {
+  const sizesOf = (of: 'received' | 'sent') =>
+    Array.from(
+      app.observations.routes.all(),
+      (one) => [{ method: one.method, route: one.route }, one[of]] as const,
+    ).filter(([, { count }]) => count > 0);
+  return [
+    gauge('http_server_active_requests', 'Requests in flight.', () => app.connections.working),
+    summary('http_server_request_body_size_bytes', 'Request bodies of known length.', () =>
+      sizesOf('received'),
+    ),
+    summary('http_server_response_body_size_bytes', 'Answer bodies of known length: streams have none.', () =>
+      sizesOf('sent'),
+    ),
+    gauge(
+      'http_server_request_body_memory_bytes',
+      'Reserved for request bodies in flight.',
+      () => app.bodyBudget.used,
+    ),
+    gauge('http_server_open_connections', 'Connections of clients.', () => app.connections.open),
+    counter('http_server_closed_connections_total', 'Connections that the server closed, by reason.', () =>
+      by('reason', app.connections.closed),
+    ),
+    counter('http_server_rate_limited_requests_total', 'Requests refused with 429, by limit.', () =>
+      by('limit', app.rateLimits.refused),
+    ),
+    counter(
+      'http_server_shed_requests_total',
+      'Requests refused with 503 because of overload, by reason.',
+      () => by('reason', app.overload.shed),
+    ),
+    gauge('db_client_connections', 'Connections of the pool, by state.', () => {
+      const { total, idle } = database.stats();
+      return by('state', { idle, used: total - idle });
+    }),
+    gauge('db_client_connections_max', 'Maximum connections of the pool.', () => database.stats().max),
+    gauge(
+      'db_client_pending_requests',
+      'Requests that wait for a connection.',
+      () => database.stats().waiting,
+    ),
+    counter(
+      'db_client_unavailable_total',
+      'Attempts to use an unreachable database.',
+      () => database.failures,
+    ),
+  ];
 }

@@ -6,8 +6,7 @@ import type { ProbeSources } from '../health/probe-documents.ts';
 import { heapLimit, memoryUsage } from '../lib/memory.ts';
 import { openFilesLimit } from '../lib/open-files.ts';
 import { within } from '../lib/within.ts';
-import { counter, type Family, gauge, type Measure, summary } from './metrics.ts';
-import type { Observations } from './observations.ts';
+import { counter, type Family, gauge, type Measure } from './metrics.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -15,59 +14,9 @@ const STATES: LifecycleState[] = ['starting', 'migrating', 'ready', 'draining', 
 /** How long a scrape waits for checks, in milliseconds. */
 const CHECKS_MS = 25;
 
-const by = (label: string, counts: Counts): Measure =>
+/** One value for each name, under a label. */
+export const by = (label: string, counts: Counts): Measure =>
   Object.entries(counts).map(([name, count]) => [{ [label]: name }, count] as const);
-
-/** Requests, bodies, connections, refusals and the pool. */
-export function trafficMetrics(
-  { routes }: Observations,
-  sources: {
-    connections(): { open: number; working: number; closed: Counts };
-    bodyBytes(): number;
-    shed(): Counts;
-    rateLimited(): Counts;
-    pool(): { max: number; total: number; idle: number; waiting: number };
-    databaseFailures(): number;
-  },
-): Family[] {
-  const sizesOf = (of: 'received' | 'sent') =>
-    Array.from(routes.all(), (one) => [{ method: one.method, route: one.route }, one[of]] as const).filter(
-      ([, { count }]) => count > 0,
-    );
-  return [
-    gauge('http_server_active_requests', 'Requests in flight.', () => sources.connections().working),
-    summary('http_server_request_body_size_bytes', 'Request bodies of known length.', () =>
-      sizesOf('received'),
-    ),
-    summary('http_server_response_body_size_bytes', 'Answer bodies of known length: streams have none.', () =>
-      sizesOf('sent'),
-    ),
-    gauge('http_server_request_body_memory_bytes', 'Reserved for request bodies in flight.', () =>
-      sources.bodyBytes(),
-    ),
-    gauge('http_server_open_connections', 'Connections of clients.', () => sources.connections().open),
-    counter('http_server_closed_connections_total', 'Connections that the server closed, by reason.', () =>
-      by('reason', sources.connections().closed),
-    ),
-    counter('http_server_rate_limited_requests_total', 'Requests refused with 429, by limit.', () =>
-      by('limit', sources.rateLimited()),
-    ),
-    counter(
-      'http_server_shed_requests_total',
-      'Requests refused with 503 because of overload, by reason.',
-      () => by('reason', sources.shed()),
-    ),
-    gauge('db_client_connections', 'Connections of the pool, by state.', () => {
-      const { total, idle } = sources.pool();
-      return by('state', { idle, used: total - idle });
-    }),
-    gauge('db_client_connections_max', 'Maximum connections of the pool.', () => sources.pool().max),
-    gauge('db_client_pending_requests', 'Requests that wait for a connection.', () => sources.pool().waiting),
-    counter('db_client_unavailable_total', 'Attempts to use an unreachable database.', () =>
-      sources.databaseFailures(),
-    ),
-  ];
-}
 
 /** The lifecycle: build, state, checks, migrations and start-up. */
 export function lifecycleMetrics(sources: ProbeSources): Family[] {
