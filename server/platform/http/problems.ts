@@ -30,7 +30,7 @@ import { REQUEST_ID_HEADER } from './request-context.ts';
 import type {} from './security-headers.ts';
 
 /** The kind of each of Fastify's own errors, and its detail for a person. */
-const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
+const FRAMEWORK: Record<string, Answer> = {
   FST_ERR_CTP_INVALID_JSON_BODY: ['malformed-json', 'The body could not be parsed as JSON.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed-json', 'The body is empty, and Content-Type promises JSON.'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The body is larger than this server accepts.'],
@@ -39,34 +39,30 @@ const FRAMEWORK: Record<string, readonly [ProblemKind, string]> = {
   FST_ERR_CTP_INVALID_TYPE: ['unsupported-media-type', 'Send the body as application/json.'],
   FST_ERR_BAD_URL: ['bad-request', 'The address is not a well-formed path.'],
   FST_ERR_MAX_PARAM_LENGTH: ['uri-too-long', 'A part of the address is too long.'],
-  FST_ERR_HANDLER_TIMEOUT: ['handler-timeout', 'The request took too long. Try again in a moment.'],
+  FST_ERR_HANDLER_TIMEOUT: [
+    'handler-timeout',
+    'The request took too long. Try again in a moment.',
+    { 'retry-after': '1' },
+  ],
 };
 
-interface Answer {
-  /** A status for errors of others that bring one. */
-  kind: ProblemKind | number;
-  detail: string | undefined;
-  headers: Readonly<Record<string, string>>;
-  errors?: ProblemError['errors'];
-}
+/** Its kind may be a status, for errors of others that bring one. */
+type Answer = readonly [
+  kind: ProblemKind | number,
+  detail: string,
+  headers?: Readonly<Record<string, string>>,
+  errors?: ProblemError['errors'],
+];
 
 export const problems = fp(async (app: FastifyInstance) => {
   const routes = rememberRoutes(app);
   app.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const allowed = routes.methodsOf(pathOf(request.url));
-    if (allowed.length > 0 && !allowed.includes(request.method)) {
-      return send(reply, request, {
-        kind: 'method-not-allowed',
-        detail: `This address has no ${request.method}. It has ${allowed.join(', ')}.`,
-        headers: { allow: allowed.join(', ') },
-      });
-    }
-    return send(reply, request, {
-      kind: 'not-found',
-      detail: 'There is nothing at this address.',
-      headers: {},
-    });
+    const isKnown = allowed.length > 0 && !allowed.includes(request.method);
+    if (!isKnown) return send(reply, request, ['not-found', 'There is nothing at this address.']);
+    const detail = `This address has no ${request.method}. It has ${allowed.join(', ')}.`;
+    return send(reply, request, ['method-not-allowed', detail, { allow: allowed.join(', ') }]);
   });
 });
 
@@ -82,7 +78,7 @@ export function sendEarlyError(error: FastifyError, request: FastifyRequest, rep
 
 function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const answer = answerTo(error, request);
-  if (answer.kind === 'internal') {
+  if (answer[0] === 'internal') {
     const { method, url: route } = request.routeOptions;
     request.log.error({ err: error, method, route }, 'request failed');
   }
@@ -90,42 +86,29 @@ function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyR
 }
 
 function answerTo(error: FastifyError, request: FastifyRequest): Answer {
-  const problem = findProblem(error);
-  if (problem !== undefined) {
-    const { kind, message, headers, errors } = problem;
-    return { kind, detail: message, headers, errors };
-  }
+  // Drizzle wraps what is thrown before a query, such as the error of a request that has timed out.
+  const problem = findCause(error, ProblemError);
+  if (problem !== undefined) return [problem.kind, problem.message, problem.headers, problem.errors];
   const unavailable = findUnavailable(error);
   if (unavailable !== undefined) {
     request.log.debug({ reason: unavailable.reason }, 'the database is unreachable');
-    return {
-      kind: 'unavailable',
-      detail: 'The database is unreachable. Try again in a moment.',
-      headers: { 'retry-after': String(unavailable.retryAfterSeconds) },
-    };
+    const headers = { 'retry-after': String(unavailable.retryAfterSeconds) };
+    return ['unavailable', 'The database is unreachable. Try again in a moment.', headers];
   }
   if (request.raw.destroyed && !request.raw.complete) {
-    return { kind: 'bad-request', detail: 'The body ended before it was complete.', headers: {} };
+    return ['bad-request', 'The body ended before it was complete.'];
   }
   if (error.validation !== undefined) {
     const where = error.validationContext ?? 'body';
-    return {
-      kind: 'validation',
-      detail: `The ${where} does not have the form that is described at /api/docs.`,
-      headers: {},
-      errors: error.validation.map((fault) => ({
-        path: `${where}${fault.instancePath}`,
-        message: inWords(fault),
-      })),
-    };
+    const errors = error.validation.map((fault) => ({
+      path: `${where}${fault.instancePath}`,
+      message: inWords(fault),
+    }));
+    return ['validation', `The ${where} does not have the form that is described at /api/docs.`, {}, errors];
   }
-  const known = FRAMEWORK[error.code];
-  if (known !== undefined) {
-    const [kind, detail] = known;
-    return { kind, detail, headers: kind === 'handler-timeout' ? { 'retry-after': '1' } : {} };
-  }
-  if (isClientError(error)) return { kind: error.statusCode, detail: error.message, headers: {} };
-  return { kind: 'internal', detail: 'The cause is in the log, under this request id.', headers: {} };
+  if (FRAMEWORK[error.code]) return FRAMEWORK[error.code] as Answer;
+  if (isClientError(error)) return [error.statusCode, error.message];
+  return ['internal', 'The cause is in the log, under this request id.'];
 }
 
 /**
@@ -166,17 +149,16 @@ function inWords({ keyword, params, message }: FastifySchemaValidationError): st
   }
 }
 
-/** Drizzle wraps what is thrown before a query, such as the error of a request that has timed out. */
-function findProblem(error: unknown): ProblemError | undefined {
-  return findCause(error, ProblemError);
-}
-
-function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): FastifyReply {
+function send(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  [kind, detail, headers, errors]: Answer,
+): FastifyReply {
   const where = { instance: pathOf(request.url), requestId: request.id };
-  const body = problemDocument(answer.kind, answer.detail, where, answer.errors);
+  const body = problemDocument(kind, detail, where, errors);
   return reply
     .code(body.status)
-    .headers({ ...answer.headers, 'cache-control': 'no-store', 'content-type': PROBLEM_MEDIA_TYPE })
+    .headers({ ...headers, 'cache-control': 'no-store', 'content-type': PROBLEM_MEDIA_TYPE })
     .serializer(JSON.stringify)
     .send(body);
 }
