@@ -18,6 +18,11 @@ it.each([
   ['32 levels', nested(32), 200],
   ['33 levels', nested(33), 400],
   ['half a million levels', nested(500_000), 400],
+  [
+    'a hundred thousand levels around __proto__',
+    `${'{"a":'.repeat(100_000)}{"__proto__":1}${'}'.repeat(100_000)}`,
+    400,
+  ],
   ['half a million levels that never close', '{"a":'.repeat(200_000), 400],
   ['brackets in a string', JSON.stringify({ a: '[{'.repeat(100) }), 200],
   ['brackets behind escaped quotes', JSON.stringify({ 'a"\\': `\\"${'['.repeat(100)}` }), 200],
@@ -56,8 +61,9 @@ it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data
   },
 );
 
-it('counts levels as the parser does', () => {
-  expect(isDeeperThan(1, '{"a":"\\\\"}')).toBe(false);
-  expect(isDeeperThan(1, '{"a":"\\\\",b:[]}')).toBe(true);
-  expect(isDeeperThan(2, '[[],[],[[]]]')).toBe(true);
+it('counts levels', () => {
+  expect(isDeeperThan(1, { a: '[[' })).toBe(false);
+  expect(isDeeperThan(1, { a: null, b: [] })).toBe(true);
+  expect(isDeeperThan(2, [[], [], [[]]])).toBe(true);
+  expect(isDeeperThan(0, 'text')).toBe(false);
 });
