@@ -69,31 +69,20 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
 
 async function readJournal(folder: string): Promise<{ tag: string; when: number }[]> {
   const path = join(folder, 'meta', '_journal.json');
-  let text: string;
   try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new MigrationError(
-      'malformed',
-      undefined,
-      `${path} cannot be read: ${(error as Error).message}`,
-      error,
-    );
-  }
-  try {
-    const { entries } = JSON.parse(text);
+    const { entries } = JSON.parse(await readFile(path, 'utf8'));
     for (const { tag, when } of entries) {
       if (typeof tag !== 'string' || !Number.isSafeInteger(when))
         throw new Error('an entry lacks its tag or when');
     }
     return entries;
   } catch (error) {
-    const why = (error as Error).message;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
     throw new MigrationError(
       'malformed',
       undefined,
-      `${path} is not a journal of drizzle-kit (${why}). Restore it from version control; merge conflicts in it are solved by keeping both entries.`,
+      `${path} cannot be read as a journal of drizzle-kit (${message}). Restore it from version control; merge conflicts in it are solved by keeping both entries.`,
       error,
     );
   }
