@@ -144,20 +144,18 @@ async function listFiles(folder: string): Promise<File[]> {
       .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && !entry.name.endsWith('.map'))
       .map((entry) => join(entry.parentPath, entry.name)),
   );
-  const isForm = (path: string) =>
-    Object.values(ENCODINGS).some(
-      (ending) => path.endsWith(ending) && paths.has(path.slice(0, -ending.length)),
-    );
+  const formsOf = (path: string) =>
+    (Object.entries(ENCODINGS) as [Encoding, string][])
+      .map(([encoding, ending]): [Encoding, string] => [encoding, path + ending])
+      .filter(([, form]) => paths.has(form));
+  const forms = new Set([...paths].flatMap((path) => formsOf(path).map(([, form]) => form)));
+  const files = [...paths].filter((path) => !forms.has(path));
   return Promise.all(
-    [...paths]
-      .filter((path) => !isForm(path))
-      .map(async (path) => {
-        const { size, mtime } = await stat(path);
-        const encoded = (Object.entries(ENCODINGS) as [Encoding, string][])
-          .map(([encoding, ending]) => [encoding, path + ending] as [Encoding, string])
-          .filter(([, form]) => paths.has(form));
-        return { url: path.slice(folder.length).split(sep).join('/'), path, size, modified: mtime, encoded };
-      }),
+    files.map(async (path) => {
+      const { size, mtime: modified } = await stat(path);
+      const url = path.slice(folder.length).split(sep).join('/');
+      return { url, path, size, modified, encoded: formsOf(path) };
+    }),
   );
 }
 
