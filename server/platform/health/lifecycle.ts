@@ -29,7 +29,7 @@ export class Lifecycle {
   #state: LifecycleState = 'starting';
   #since = 0;
   #reachedReady = false;
-  #listeners = new Set<(transition: Transition) => void>();
+  readonly #listeners: ((transition: Transition) => void)[] = [];
   readonly #steps: StartupStep[];
   #asked = Promise.withResolvers<void>();
   readonly #settled = Promise.withResolvers<void>();
@@ -83,10 +83,8 @@ export class Lifecycle {
     signal.throwIfAborted();
   }
 
-  /** @returns A function that ends the subscription. */
-  onTransition(listener: (transition: Transition) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  onTransition(listener: (transition: Transition) => void): void {
+    this.#listeners.push(listener);
   }
 
   /**

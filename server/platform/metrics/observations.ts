@@ -1,5 +1,5 @@
 import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
-import type { Histogram, Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { type Route, Routes } from './routes.ts';
 
 /** Upper bounds in seconds: those that OpenTelemetry gives for `http.server.request.duration`. */
@@ -38,13 +38,6 @@ export interface Observer {
   acquire(ms: number): void;
 }
 
-interface Histograms {
-  requests: Histogram;
-  queries: Histogram;
-  acquires: Histogram;
-  collections: Histogram;
-}
-
 /** What is counted since the process began: one observation for each request, statement and wait. */
 export class Observations {
   readonly routes = new Routes();
@@ -54,7 +47,7 @@ export class Observations {
   readonly collections = { totalMs: 0 };
   /** One at most: several would cost each request a loop. */
   observer: Observer | undefined;
-  readonly #histograms: Histograms | undefined;
+  readonly #histograms: ReturnType<typeof histogramsOf> | undefined;
   readonly #collector = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       const { duration, detail } = entry as PerformanceEntry & { detail: { kind: number } };
@@ -66,28 +59,7 @@ export class Observations {
   /** @param metrics Where durations are scraped; absent where ENABLE_METRICS is false: then nothing is counted. */
   constructor(metrics?: Metrics) {
     if (metrics === undefined) return;
-    this.#histograms = {
-      requests: metrics.histogram(
-        'http_server_request_duration_seconds',
-        "From a request's arrival until its answer was handed to the system. Status 499: the client left before.",
-        REQUEST_BUCKETS,
-        ['method', 'route', 'status'],
-      ),
-      queries: metrics.histogram(
-        'db_client_operation_duration_seconds',
-        'Statements, until they were answered or failed.',
-        QUERY_BUCKETS,
-        ['operation', 'outcome'],
-      ),
-      acquires: metrics.histogram(
-        'db_client_connection_wait_time_seconds',
-        'Waiting for a connection of the pool.',
-        QUERY_BUCKETS,
-      ),
-      collections: metrics.histogram('nodejs_gc_duration_seconds', 'Garbage collections.', GC_BUCKETS, [
-        'kind',
-      ]),
-    };
+    this.#histograms = histogramsOf(metrics);
     for (const kind of Object.values(GC_KINDS)) this.#histograms.collections.zero({ kind });
     // V8 reports collections as they happen: no timer looks for them.
     this.#collector.observe({ entryTypes: ['gc'] });
@@ -126,4 +98,29 @@ export class Observations {
 /** @returns select, insert, update, delete or other. */
 export function operationOf(text: string): string {
   return /^\s*(select|insert|update|delete)\b/i.exec(text)?.[1]?.toLowerCase() ?? 'other';
+}
+
+function histogramsOf(metrics: Metrics) {
+  return {
+    requests: metrics.histogram(
+      'http_server_request_duration_seconds',
+      "From a request's arrival until its answer was handed to the system. Status 499: the client left before.",
+      REQUEST_BUCKETS,
+      ['method', 'route', 'status'],
+    ),
+    queries: metrics.histogram(
+      'db_client_operation_duration_seconds',
+      'Statements, until they were answered or failed.',
+      QUERY_BUCKETS,
+      ['operation', 'outcome'],
+    ),
+    acquires: metrics.histogram(
+      'db_client_connection_wait_time_seconds',
+      'Waiting for a connection of the pool.',
+      QUERY_BUCKETS,
+    ),
+    collections: metrics.histogram('nodejs_gc_duration_seconds', 'Garbage collections.', GC_BUCKETS, [
+      'kind',
+    ]),
+  };
 }
