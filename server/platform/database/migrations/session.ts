@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { within } from '../../lib/within.ts';
 import { DatabaseClient } from '../pool/client.ts';
 import { findUnavailable } from '../pool/unavailable.ts';
 
@@ -11,6 +12,8 @@ const NOT_THE_MIGRATION = /^(53|58|57P|25006)/;
 /** The first attempt may have to wake a sleeping server. In milliseconds. */
 const FIRST_CONNECT = 8_000;
 const NEXT_CONNECT = 3_000;
+/** A server that does not answer the end of a session is left after this time, in milliseconds. */
+const END_MS = 500;
 
 /** The one direct connection of a migration. */
 export class Session extends DatabaseClient {
@@ -57,7 +60,7 @@ export class Session extends DatabaseClient {
 
   async leave(): Promise<void> {
     clearTimeout(this.#lastResort);
-    if (!this.lost) await Promise.race([this.end(), sleep(500, undefined, { ref: false })]);
+    if (!this.lost) await within(this.end(), END_MS, () => new Error('no answer')).catch(() => {});
     this.abandon('left');
   }
 }

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { BaseLogger } from 'pino';
 import { apartFromRequests } from '../../lib/request-work.ts';
+import { within } from '../../lib/within.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
 
 /** So many sweeps of the pool without an answer to any statement, and the database is asked whether it is there. */
@@ -174,9 +174,7 @@ export class Availability {
     if (!this.#flight && performance.now() - this.#probeEnded >= PROBE_GAP) this.suspect();
     const leftMs = this.#flightBegan + PROBE_GRACE - performance.now();
     if (!this.#flight || leftMs <= 0) return;
-    const grace = new AbortController();
-    const settled = this.#flight.catch(() => {}).then(() => grace.abort());
-    await Promise.race([settled, sleep(leftMs, undefined, { signal: grace.signal }).catch(() => {})]);
+    await within(this.#flight, leftMs, () => new Error('no result yet')).catch(() => {});
   }
 }
 
