@@ -64,6 +64,10 @@ beforeAll(async () => {
     await sleep(LIMIT_MS * 3);
     return 'as long as it takes';
   });
+  app.get('/open-stream', { config: { untimed: true } }, (_request, reply) => {
+    reply.hijack();
+    reply.raw.writeHead(200).flushHeaders();
+  });
   app.get('/stream', (_request, reply) => {
     reply.hijack();
     reply.raw.writeHead(200);
@@ -100,6 +104,14 @@ async function letGo(): Promise<void> {
 
 it('leaves a route alone that says so', async () => {
   expect(await (await fetch(`${address}/untimed`)).text()).toBe('as long as it takes');
+});
+
+it('counts no open stream as a handler at work: a page that stays open is no load', async () => {
+  const reader = new AbortController();
+  const answer = await fetch(`${address}/open-stream`, { signal: reader.signal });
+  expect(answer.status).toBe(200);
+  expect(app.handlersRunning()).toBe(0);
+  reader.abort();
 });
 
 it.each(['GET', 'POST'])(

@@ -13,7 +13,7 @@ import { handlerTimeout, type RequestWork, runAsWorkOf } from '../lib/request-wo
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** How many handlers are at work. */
+    /** How many handlers are at work, besides those of `untimed` routes. */
     handlersRunning(): number;
   }
   interface FastifyRequest {
@@ -49,10 +49,9 @@ export const handlerDeadline = fp<{ limitMs: number }>(async (app, { limitMs }) 
   const sweep = () => {
     for (const work of running) {
       const { reply } = work;
-      const { untimed } = reply.routeOptions.config;
       // A client that has gone leaves no other trace.
       if (reply.raw.destroyed) running.delete(work);
-      else if (!untimed && ++work.sweeps >= maxSweeps && !reply.sent && !reply.raw.headersSent) {
+      else if (++work.sweeps >= maxSweeps && !reply.sent && !reply.raw.headersSent) {
         work.expired = true;
         running.delete(work);
         reply.send(handlerTimeout());
@@ -68,8 +67,11 @@ export const handlerDeadline = fp<{ limitMs: number }>(async (app, { limitMs }) 
   app.addHook('preHandler', (request, reply, done) => {
     const work = new HandlerWork(reply);
     request.work = work;
-    running.add(work);
-    sweeper ??= setInterval(sweep, sweepMs).unref();
+    // An open stream is no load: 2,000 pages that stay open must not have everything else refused (overload.ts).
+    if (!request.routeOptions.config.untimed) {
+      running.add(work);
+      sweeper ??= setInterval(sweep, sweepMs).unref();
+    }
     runAsWorkOf(work, done);
   });
   app.addHook('onResponse', (request, _reply, done) => {
