@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { HealthChecks } from '../../server/platform/health/health-checks.ts';
 import { Lifecycle } from '../../server/platform/health/lifecycle.ts';
 import { createPipeline } from '../../server/platform/http/pipeline.ts';
 import type { SchemaCompilers } from '../../server/platform/http/schemas.ts';
+import { mayUpgrade } from '../../server/platform/lib/upgrades.ts';
 import { LogLines } from '../../server/platform/logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
 import type { Application, Part, Platform } from '../../server/platform/parts.ts';
@@ -76,7 +77,11 @@ export async function createTestApp(
   const clock = new Clock(log);
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
-  const server = createServer({ requireHostHeader: false });
+  const server: Server = createServer({
+    requireHostHeader: false,
+    // Another application in this process may have WebSockets.
+    shouldUpgradeCallback: (request) => server.listenerCount('upgrade') > 0 && mayUpgrade(request),
+  });
   const platform: Platform<typeof ownSettings> = {
     config,
     settings,

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import type { EventMessage } from '#contracts/realtime.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
@@ -90,6 +91,29 @@ it('is answered where ENABLE_WEBSOCKETS is set, and for its own origins alone', 
   await using without = await start({});
   const address = await without.listen();
   expect(await upgrade(address, address)).toBe(404);
+});
+
+it('takes no other connection out of HTTP', async () => {
+  // As Java's client asks by itself. Two requests, the second behind a body.
+  const asking =
+    'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let heard = '';
+  socket.on('data', (data) => {
+    heard += data;
+  });
+  try {
+    const body = JSON.stringify({ title: 'asked for HTTP/2' });
+    socket.write(
+      `POST /api/notes HTTP/1.1\r\n${asking}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await until('the first answer', () => /^HTTP\/1\.1 201 /.test(heard), 10_000);
+    socket.write('GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await until('the second answer', () => /"alive":true/.test(heard), 10_000);
+  } finally {
+    socket.destroy();
+  }
 });
 
 it('tells what the stream tells, changes its topics, and continues', async () => {

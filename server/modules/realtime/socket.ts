@@ -1,12 +1,16 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import websocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
 import type { Answer } from '../../platform/http/access/access.ts';
-import { ProblemError } from '../../platform/lib/problem.ts';
+import { ProblemError, pathOf } from '../../platform/lib/problem.ts';
+import { upgradePaths } from '../../platform/lib/upgrades.ts';
 import type { Client, Hub, Transport } from './hub.ts';
 import { readPosition } from './position.ts';
 import { judge, type Topics, writtenTopics } from './topics.ts';
 
+const PATH = '/api/events/socket';
 /** What a client may send at once, in bytes, and so many times in ten seconds. */
 const MAX_MESSAGE_BYTES = 8_192;
 const MAX_MESSAGES = 20;
@@ -38,10 +42,18 @@ export const socketRoutes: FastifyPluginAsyncTypebox<{
   topics: Topics;
   publicUrl: string | undefined;
 }> = async (app, { hub, topics, publicUrl }) => {
-  await app.register(websocket, { options: { maxPayload: MAX_MESSAGE_BYTES } });
+  // Never listens: of all upgraded connections, the plugin gets those of this route.
+  const own = createServer();
+  const handOver = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (pathOf(request.url ?? '') === PATH) own.emit('upgrade', request, socket, head);
+  };
+  upgradePaths.add(PATH);
+  app.server.on('upgrade', handOver);
+  app.addHook('onClose', async () => app.server.off('upgrade', handOver));
+  await app.register(websocket, { options: { maxPayload: MAX_MESSAGE_BYTES, server: own } });
   app.route({
     method: 'GET',
-    url: '/api/events/socket',
+    url: PATH,
     websocket: true,
     exposeHeadRoute: false,
     config: { access: 'public', untimed: true },

@@ -8,6 +8,7 @@ import { Lifecycle } from '../health/lifecycle.ts';
 import { connections } from '../http/connections.ts';
 import { draining } from '../http/draining.ts';
 import { events } from '../http/event-stream.ts';
+import { upgradePaths } from '../lib/upgrades.ts';
 import { drain } from './drain.ts';
 import { type OpenPort, openPort } from './port.ts';
 
@@ -67,6 +68,7 @@ afterEach(async () => {
 });
 
 function upgradeRaw(): void {
+  upgradePaths.add('/socket');
   port.server.on('upgrade', (_request, socket) => {
     upgraded.push(socket);
     socket.on('error', () => {});

@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../config/config.ts';
 import { settleShapes } from '../lib/settled-shapes.ts';
 import { MIB } from '../lib/units.ts';
+import { mayUpgrade } from '../lib/upgrades.ts';
 
 /** Requests that may wait for the application to be loaded; a cold start lasts a fraction of a second. */
 const MAX_WAITING = 2_000;
@@ -61,6 +62,7 @@ export async function openPort(
     requestTimeout: 0,
     // platform/http/connections.ts refuses a request without Host, so that it is logged and counted.
     requireHostHeader: false,
+    shouldUpgradeCallback: mayUpgrade,
   });
   const last = mayMove && wanted !== 0 ? wanted + PORTS_TO_TRY : wanted;
   for (let port = wanted; ; port++) {
@@ -110,16 +112,11 @@ export class OpenPort {
       this.#acceptedAt.set(socket, performance.now());
       socket.once('close', () => this.#acceptedAt.delete(socket));
     });
-    // Node upgrades connections as soon as there is a listener, and no longer closes those. So this one is added with the first.
-    server.on('newListener', function begin(this: Server, event) {
-      if (event !== 'upgrade') return;
-      server.off('newListener', begin);
-      server.on('upgrade', (_request, socket) => track(socket));
-    });
-    const track = (socket: Duplex) => {
+    // Node no longer closes those.
+    server.on('upgrade', (_request, socket) => {
       this.#upgraded.set(socket, undefined);
       socket.once('close', () => this.#upgraded.delete(socket));
-    };
+    });
   }
 
   /** Passes everything to the application from now on, first what has waited for it. */

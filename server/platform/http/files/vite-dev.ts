@@ -12,6 +12,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Lifecycle } from '../../health/lifecycle.ts';
 import { pathOf } from '../../lib/problem.ts';
+import { upgradePaths } from '../../lib/upgrades.ts';
 import { hotReloadGuard, PING, viteGuard } from './vite-guard.ts';
 
 /** The folders that Vite may read. */
@@ -20,6 +21,7 @@ const CLIENT_FOLDERS = ['client', 'contracts', 'node_modules'];
 const RESTART_GRACE_MS = 250;
 /** Opening a ping answers it; a client has this long to close it, in milliseconds. */
 const PING_MS = 1_000;
+const HOT_RELOAD_PATH = '/';
 
 export interface ViteDevOptions {
   /** The folder of the clone. */
@@ -88,9 +90,11 @@ function acceptHotReload(
 ): void {
   const isAccepted = hotReloadGuard(hosts);
   const open = new Set<Duplex>();
+  upgradePaths.add(HOT_RELOAD_PATH);
   server.on('upgrade', (request, socket, head) => {
+    if (pathOf(request.url ?? '') !== HOT_RELOAD_PATH) return;
     socket.on('error', () => socket.destroy());
-    if (pathOf(request.url ?? '') !== '/' || !isAccepted(request)) {
+    if (!isAccepted(request)) {
       const answer = 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
       // No time-out of the server applies any more.
       socket.end(answer, () => socket.destroy());
