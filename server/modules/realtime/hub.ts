@@ -170,7 +170,7 @@ export class Hub {
     void this.#askAgain();
     for (const client of this.#clients) client.beat?.();
     this.#beats = (this.#beats + 1) % BEATS_A_POSITION;
-    if (this.#beats === 0 && this.#position) this.#sendEverywhere(this.#position);
+    if (this.#beats === 0 && this.#position) this.#sendEverywhere(messageOf(this.#position, []));
   }
 
   async #read(): Promise<void> {
@@ -185,6 +185,9 @@ export class Hub {
       // Who leaves between two pages comes back for both.
       if (before) this.#dispatch(events, next ? before : position);
       if (!next) this.#position = position;
+      // The database has gone back, to a backup or to a standby that had less: what was told may never have happened.
+      if (before && position.xmax < before.xmax)
+        this.#sendEverywhere({ ...messageOf(position, []), missed: true });
     } while (page);
     await this.#replay(joining);
   }
@@ -230,10 +233,10 @@ export class Hub {
     }
   }
 
-  #sendEverywhere(position: Position): void {
+  #sendEverywhere(message: EventMessage): void {
     for (const { transport, clients } of this.#groups.values()) {
-      const message = transport.encode(messageOf(position, []));
-      for (const client of clients) client.send(message);
+      const encoded = transport.encode(message);
+      for (const client of clients) client.send(encoded);
     }
   }
 

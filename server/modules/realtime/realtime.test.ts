@@ -2,13 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EventMessage } from '#contracts/realtime.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { type EventReader, readEvents } from '../../../tests/support/event-reader.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { announceForeignKey, TcpProxy } from '../../../tests/support/tcp-proxy.ts';
 import { until } from '../../../tests/support/until.ts';
 import type { Events, Identity, Part, Platform } from '../../platform/parts.ts';
-import { readPosition } from './position.ts';
+import { type Client, Hub } from './hub.ts';
+import { positionOf, readPosition } from './position.ts';
+import { EventStore } from './store.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -375,6 +378,40 @@ describe('a reader that comes back', () => {
     expect(reader.payloads()).toEqual(['real', 'next']);
     await query(database.url, "delete from events where xid = '8888888888'");
   });
+});
+
+it('that is open is told when the database has lost what it was told, as after a restore', async () => {
+  const store = new EventStore(a.platform.db, a.platform.log);
+  // Transactions that the database which is there now has never seen.
+  const later = store.read.bind(store);
+  vi.spyOn(store, 'read').mockImplementationOnce(async () => {
+    const { position } = await later(undefined);
+    const xid = position.xmax + 1_000n;
+    return { events: [], position: positionOf(`${xid}:${xid}:`, position.at), next: undefined };
+  });
+  const hub = new Hub(store, a.platform.listener, a.platform.log);
+  const messages: EventMessage[] = [];
+  const client: Client = {
+    transport: { name: 'test', encode: (message) => Buffer.from(JSON.stringify(message)) },
+    topics: ['news'],
+    allowed: async () => ['news'],
+    userId: () => undefined,
+    send: (message) => messages.push(JSON.parse(message.toString())),
+    end() {},
+  };
+  try {
+    hub.join(client, undefined);
+    await until('its first message', () => messages.length > 0);
+    hub.look();
+    await until('the next', () => messages.length > 1);
+    expect(messages[1]).toMatchObject({ missed: true, events: [] });
+    expect(readPosition(messages[1]?.position)?.xmax).toBeLessThan(
+      readPosition(messages[0]?.position)?.xmax ?? 0n,
+    );
+  } finally {
+    hub.leave(client);
+    hub.end();
+  }
 });
 
 describe('access', () => {
