@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Sink } from './line-buffer.ts';
@@ -25,29 +25,14 @@ export class LogFile implements Sink {
   #writing = false;
   #failure: Error | undefined;
   #retryAt = 0;
-  #onChange: ((failure: Error | undefined) => void) | undefined;
+  readonly #onChange: (failure: Error | undefined) => void;
 
-  /** Resolves when the file is there, or cannot be made: then `onChange` tells. */
-  static async open(path: string, maxBytes: number, count: number): Promise<LogFile> {
-    const file = new LogFile(path, maxBytes, count);
-    try {
-      file.#file = await file.#open();
-    } catch (error) {
-      file.#fail(error as Error);
-    }
-    return file;
-  }
-
-  private constructor(path: string, maxBytes: number, count: number) {
+  /** @param onChange Called with the error once writing fails, and with nothing once it works again. */
+  constructor(path: string, maxBytes: number, count: number, onChange: (failure: Error | undefined) => void) {
     this.#path = path;
     this.#maxBytes = maxBytes;
     this.#count = count;
-  }
-
-  /** @param listener Called with the error once writing fails, and with nothing once it works again. */
-  onChange(listener: (failure: Error | undefined) => void): void {
-    this.#onChange = listener;
-    if (this.#failure) listener(this.#failure);
+    this.#onChange = onChange;
   }
 
   write(lines: Buffer): void {
@@ -59,8 +44,9 @@ export class LogFile implements Sink {
   }
 
   flushSync(): void {
-    if (!this.#failure && this.#queued.length > 0)
-      appendFileSync(this.#path, this.#takeQueued(), { mode: MODE });
+    if (this.#failure || this.#queued.length === 0) return;
+    mkdirSync(dirname(this.#path), { recursive: true });
+    appendFileSync(this.#path, this.#takeQueued(), { mode: MODE });
   }
 
   async #writeQueued(): Promise<void> {
@@ -71,7 +57,7 @@ export class LogFile implements Sink {
         const lines = this.#takeQueued();
         await this.#file.appendFile(lines);
         this.#bytes += lines.length;
-        if (this.#failure) this.#onChange?.(undefined);
+        if (this.#failure) this.#onChange(undefined);
         this.#failure = undefined;
       }
     } catch (error) {
@@ -116,7 +102,7 @@ export class LogFile implements Sink {
     this.#retryAt = performance.now() + RETRY_MS;
     if (this.#failure) return;
     this.#failure = error;
-    this.#onChange?.(error);
+    this.#onChange(error);
   }
 
   #takeQueued(): Buffer {

@@ -36,9 +36,13 @@ export interface ServerLogger {
  */
 export async function createLogger(options: LogOptions, terminal: boolean): Promise<ServerLogger> {
   const { file: path, fileMaxBytes, fileCount } = options;
-  const file = path ? await LogFile.open(path, fileMaxBytes, fileCount) : undefined;
+  const onFile = (err: Error | undefined) => {
+    if (err) log.error({ err }, 'LOG_FILE cannot be written; the log is on standard output alone');
+    else log.warn('LOG_FILE is written again; the lines it lacks are on standard output');
+  };
+  const file = path ? [new LogFile(path, fileMaxBytes, fileCount, onFile)] : [];
   const lines = new LogLines(() => output.pass());
-  const output = new LineBuffer([terminal ? await readable() : plain(), ...(file ? [file] : [])], lines);
+  const output = new LineBuffer([terminal ? await readable() : plain(), ...file], lines);
   const log = pino(
     {
       level: options.level,
@@ -49,10 +53,6 @@ export async function createLogger(options: LogOptions, terminal: boolean): Prom
     },
     output,
   );
-  file?.onChange((err) => {
-    if (err) log.error({ err }, 'LOG_FILE cannot be written; the log is on standard output alone');
-    else log.warn('LOG_FILE is written again; the lines it lacks are on standard output');
-  });
   return { log, lines, flush: () => output.flushSync() };
 }
 
