@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 
-/** The state of the process. A process in state `ready` may have a failing check, and then answers 503 on `/ready`. */
-const STATES = ['starting', 'migrating', 'ready', 'draining', 'stopped'] as const;
+/** The states of the process, in their order. A process in state `ready` may have a failing check, and then answers 503 on `/ready`. */
+export const STATES = ['starting', 'migrating', 'ready', 'draining', 'stopped'] as const;
 export const LifecycleState = Type.Unsafe<(typeof STATES)[number]>({ type: 'string', enum: STATES });
 export type LifecycleState = Static<typeof LifecycleState>;
 

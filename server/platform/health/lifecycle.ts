@@ -1,16 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LifecycleState, StartupStep } from '#contracts/status.ts';
+import { type LifecycleState, STATES, type StartupStep } from '#contracts/status.ts';
 
 export type { LifecycleState, StartupStep };
-
-/** The states that may follow each state. Draining is possible from any; no state is entered twice. */
-const NEXT: Record<LifecycleState, readonly LifecycleState[]> = {
-  starting: ['migrating', 'ready', 'draining', 'stopped'],
-  migrating: ['ready', 'draining', 'stopped'],
-  ready: ['draining', 'stopped'],
-  draining: ['stopped'],
-  stopped: [],
-};
 
 export interface Transition {
   from: LifecycleState;
@@ -88,13 +79,13 @@ export class Lifecycle {
   }
 
   /**
-   * Enters a state. To enter the current one does nothing.
+   * Enters a later state; the states between may be left out. To enter the current one does nothing.
    *
-   * @throws Error for a transition that does not exist: a programming error.
+   * @throws Error for a state that is over: a programming error.
    */
   to(next: LifecycleState): void {
     if (next === this.#state) return;
-    if (!NEXT[this.#state].includes(next))
+    if (STATES.indexOf(next) < STATES.indexOf(this.#state))
       throw new Error(`lifecycle: no way from ${this.#state} to ${next}`);
     const now = performance.now();
     const transition = { from: this.#state, to: next, lastedMs: now - this.#since };

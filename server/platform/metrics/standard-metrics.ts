@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import type { LifecycleState } from '#contracts/status.ts';
+import { STATES } from '#contracts/status.ts';
 import type { CheckResult, HealthChecks } from '../health/health-checks.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
 import { heapLimit, memoryUsage } from '../lib/memory.ts';
@@ -10,7 +10,6 @@ import { counter, type Family, gauge, type Measure } from './metrics.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
-const STATES: LifecycleState[] = ['starting', 'migrating', 'ready', 'draining', 'stopped'];
 /** How long a scrape waits for checks, in milliseconds. */
 const CHECKS_MS = 25;
 
