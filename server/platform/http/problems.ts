@@ -124,30 +124,20 @@ function isClientError(
   return statusCode >= 400 && statusCode < 500 && (expose === true || String(code).startsWith('FST_'));
 }
 
-/** @returns What a person reads beside the field. The validator's own words are for developers. */
-function inWords({ keyword, params, message }: FastifySchemaValidationError): string {
-  const { limit } = params;
-  switch (keyword) {
-    case 'maxLength':
-      return `has more than ${limit} characters`;
-    case 'minLength':
-      return limit === 1 ? 'is empty' : `has fewer than ${limit} characters`;
-    case 'pattern':
-      return 'has invalid characters, or none but spaces';
-    case 'required':
-      return `misses ${params.missingProperty}`;
-    case 'additionalProperties':
-      return `has an unknown property: ${params.additionalProperty}`;
-    case 'maximum':
-      return `is more than ${limit}`;
-    case 'minimum':
-      return `is less than ${limit}`;
-    case 'type':
-      return `is not of the type ${params.type}`;
-    default:
-      return message ?? 'is not valid';
-  }
-}
+/** What a person reads beside the field, by keyword. The validator's own words are for developers. */
+const WORDS: Record<string, (params: Record<string, unknown>) => string> = {
+  maxLength: ({ limit }) => `has more than ${limit} characters`,
+  minLength: ({ limit }) => (limit === 1 ? 'is empty' : `has fewer than ${limit} characters`),
+  pattern: () => 'has invalid characters, or none but spaces',
+  required: ({ missingProperty }) => `misses ${missingProperty}`,
+  additionalProperties: ({ additionalProperty }) => `has an unknown property: ${additionalProperty}`,
+  maximum: ({ limit }) => `is more than ${limit}`,
+  minimum: ({ limit }) => `is less than ${limit}`,
+  type: ({ type }) => `is not of the type ${type}`,
+};
+
+const inWords = ({ keyword, params, message }: FastifySchemaValidationError): string =>
+  WORDS[keyword]?.(params) ?? message ?? 'is not valid';
 
 function send(
   reply: FastifyReply,
