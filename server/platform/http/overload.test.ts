@@ -150,7 +150,11 @@ it('refuses while the event loop is late again and again, but not once, and reco
 
 it('refuses while full collections leave the heap full, and recovers after one that frees it or when none comes', async () => {
   let used = 0;
-  const heap = new HeapWatch({ limit: 100, used: () => used });
+  const heap = new HeapWatch(
+    () => {},
+    () => used,
+    100,
+  );
   const { app, url } = await make(() => {}, { heap });
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

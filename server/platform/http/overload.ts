@@ -65,10 +65,9 @@ export const overload = fp<OverloadOptions>(async (app, options) => {
   const loop = new LoopWatch();
   const heap =
     options.heap ??
-    new HeapWatch({
-      onNearlyFull: () =>
-        log.warn(heapFigures(), 'the heap is nearly full after a collection: see Memory in docs/runbook.md'),
-    });
+    new HeapWatch(() =>
+      log.warn(heapFigures(), 'the heap is nearly full after a collection: see Memory in docs/runbook.md'),
+    );
   const resident =
     options.resident ??
     new ResidentWatch({

@@ -13,28 +13,21 @@ const NEARLY_FULL_SHARE = 0.75;
 /** A reading is valid for this long, in milliseconds: refusals leave little garbage, so the next collection may be far. */
 const VALID_MS = 5_000;
 
-export interface HeapWatchOptions {
-  /** In bytes. */
-  limit?: number;
-  /** @returns Bytes in use now. */
-  used?: () => number;
-  onNearlyFull?: () => void;
-}
-
 /** Reads the heap after each full collection; between two, most of what is in use is garbage. */
 export class HeapWatch {
-  readonly #limit: number;
-  readonly #used: () => number;
-  readonly #onNearlyFull: () => void;
+  readonly #options: { limit: number; used: () => number; onNearlyFull: () => void };
   readonly #observer: PerformanceObserver;
   #full = false;
   #reported = false;
   #readAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: HeapWatchOptions = {}) {
-    this.#limit = options.limit ?? heapLimit();
-    this.#used = options.used ?? (() => getHeapStatistics().used_heap_size);
-    this.#onNearlyFull = options.onNearlyFull ?? (() => {});
+  /** @param onNearlyFull Called above three quarters. @param used Bytes in use now. @param limit In bytes. */
+  constructor(
+    onNearlyFull: () => void,
+    used = () => getHeapStatistics().used_heap_size,
+    limit = heapLimit(),
+  ) {
+    this.#options = { limit, used, onNearlyFull };
     this.#observer = new PerformanceObserver((list) => {
       const wasFull = list
         .getEntries()
@@ -51,8 +44,9 @@ export class HeapWatch {
 
   /** Takes a reading, after a full collection. @param now `performance.now()`. */
   collected(now: number): void {
-    const share = this.#used() / this.#limit;
-    if (share >= NEARLY_FULL_SHARE && !this.#reported) this.#onNearlyFull();
+    const { limit, used, onNearlyFull } = this.#options;
+    const share = used() / limit;
+    if (share >= NEARLY_FULL_SHARE && !this.#reported) onNearlyFull();
     this.#reported = share >= (this.#reported ? ROOMY_SHARE : NEARLY_FULL_SHARE);
     this.#full = share >= (this.full(now) ? ROOMY_SHARE : FULL_SHARE);
     this.#readAt = now;
