@@ -94,7 +94,7 @@ async function drained(): Promise<number> {
   const began = performance.now();
   lifecycle.to('draining');
   port.closeAfterAnswers();
-  await drain({ port, running: { app }, log: undefined, delayMs: 0 });
+  await drain(port, { app }, undefined, 0);
   return performance.now() - began;
 }
 
@@ -120,7 +120,7 @@ it('ends one that is opened during the drain', async () => {
   const late = await open(GET('/events'));
   expect(late.heard()).toMatch(/connection: close/i);
   await vi.waitFor(() => expect(late.heard()).toContain('event: hello'));
-  await drain({ port, running: { app }, log: undefined, delayMs: 0 });
+  await drain(port, { app }, undefined, 0);
   await vi.waitFor(() => expect(late.ended()).toBe(true));
 });
 

@@ -8,12 +8,6 @@ const SWEEP_MS = 50;
 /** Of more open requests only this many are listed. */
 const MAX_NAMED = 10;
 
-export interface DrainParts {
-  port: OpenPort | undefined;
-  running: Running;
-  log: Logger | undefined;
-}
-
 /**
  * Serves for `delayMs` more, so that load balancers notice; then accepts no new connections, lets requests in flight finish,
  * and closes what start-up opened, last first.
@@ -21,12 +15,12 @@ export interface DrainParts {
  * The lifecycle is `draining` already: `/ready` says 503 and every answer carries `Connection: close`. Idle connections
  * stay open during the delay: a request may be on its way over one.
  */
-export async function drain({
-  port,
-  running,
-  log,
-  delayMs,
-}: DrainParts & { delayMs: number }): Promise<void> {
+export async function drain(
+  port: OpenPort | undefined,
+  running: Running,
+  log: Logger | undefined,
+  delayMs: number,
+): Promise<void> {
   if (delayMs > 0) await sleep(delayMs);
 
   if (port) {

@@ -171,7 +171,7 @@ export class ServerProcess {
     // Start-up ends first, so that it begins nothing behind the drain.
     this.#startUp
       .catch(() => {})
-      .then(() => drain({ port: this.#port, running: this.#running, log: this.#log, delayMs }))
+      .then(() => drain(this.#port, this.#running, this.#log, delayMs))
       .then(() => this.#exit(this.#exitCode));
   }
 

@@ -36,14 +36,8 @@ export interface ResourceParts {
 }
 
 /** Prepares everything that does not depend on the request. */
-export function makeResource({
-  body,
-  type,
-  cacheControl,
-  hash,
-  encoded = {},
-  modified,
-}: ResourceParts): Resource {
+export function makeResource(parts: ResourceParts): Resource {
+  const { body, type, cacheControl, hash, encoded = {}, modified } = parts;
   const smaller = Object.entries(encoded) as [Encoding, Buffer][];
   const shared: Record<string, string> = { 'cache-control': cacheControl };
   if (smaller.length > 0) shared.vary = 'Accept-Encoding';
