@@ -6,7 +6,7 @@
  */
 import fp from 'fastify-plugin';
 import { ProblemError } from '../lib/problem.ts';
-import { readBody } from '../lib/read-body.ts';
+import { readBody } from './read-body.ts';
 
 /** Recursive code, ours or a library's, overflows the stack at some thousands of levels. */
 const MAX_DEPTH = 32;
