@@ -153,4 +153,23 @@ describe('the page', () => {
       expect((await server.app.inject({ url, headers: known })).statusCode).toBe(304);
     }
   });
+
+  it('is cached apart for each origin and encoding, also where it is unchanged or in part', async () => {
+    const url = '/api/openapi.json';
+    const origin = 'https://app.example.com';
+    await using server = await createTestApp(database.url, { CORS_ORIGINS: origin });
+    const { headers } = await server.app.inject({ url, headers: { origin } });
+    expect(headers).toMatchObject({
+      vary: 'Origin, Accept-Encoding',
+      'access-control-allow-origin': origin,
+    });
+    for (const [status, asked] of [
+      [304, { 'if-none-match': String(headers.etag) }],
+      [206, { range: 'bytes=0-9' }],
+    ] as const) {
+      const answer = await server.app.inject({ url, headers: { origin, ...asked } });
+      expect(answer.statusCode).toBe(status);
+      expect(answer.headers.vary).toBe('Origin, Accept-Encoding');
+    }
+  });
 });

@@ -70,9 +70,9 @@ export function sendResource(resource: Resource, request: FastifyRequest, reply:
     headers.range === undefined ? undefined : readRange(headers.range, resource, headers['if-range']);
   const form = range === undefined ? chooseForm(resource, headers['accept-encoding']) : resource.identity;
   if (isUnchanged(resource, form, headers['if-none-match'], headers['if-modified-since'])) {
-    return reply.code(304).headers(form.unchanged).send();
+    return withHeaders(reply.code(304), form.unchanged).send();
   }
-  if (range === undefined) return reply.headers(form.headers).send(form.body);
+  if (range === undefined) return withHeaders(reply, form.headers).send(form.body);
 
   const { length } = form.body;
   if (range === 'unsatisfiable') {
@@ -85,14 +85,21 @@ export function sendResource(resource: Resource, request: FastifyRequest, reply:
     );
   }
   const [first, last] = range;
-  return reply
-    .code(206)
-    .headers(form.headers)
+  return withHeaders(reply.code(206), form.headers)
     .headers({
       'content-range': `bytes ${first}-${last}/${length}`,
       'content-length': String(last - first + 1),
     })
     .send(form.body.subarray(first, last + 1));
+}
+
+/** Sets the headers. `Vary` is added to what stands there, such as the `Origin` of `cors.ts`. */
+function withHeaders(reply: FastifyReply, headers: Record<string, string>): FastifyReply {
+  const before = reply.getHeader('vary');
+  reply.headers(headers);
+  return before === undefined || headers.vary === undefined
+    ? reply
+    : reply.header('vary', `${before}, ${headers.vary}`);
 }
 
 /** @returns The smallest form among those that the client accepts most. */
