@@ -1,6 +1,5 @@
 /**
- * Every part of the kit, in a build that has the kit's page, served by the real server under production's policy and
- * the one to come: strings may not become HTML or script (trusted types).
+ * Every part of the kit, in a build that has the kit's page, served by the real server under production's policy.
  */
 import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
@@ -30,16 +29,6 @@ test.beforeAll(async ({ backend }) => {
 test.afterAll(async () => {
   await server[Symbol.asyncDispose]();
   await build[Symbol.asyncDispose]();
-});
-
-test.beforeEach(async ({ page }) => {
-  await page.route('**/kit', async (route) => {
-    const response = await route.fetch();
-    const headers = response.headers();
-    expect(headers['content-security-policy']).toContain("script-src 'self'");
-    headers['content-security-policy'] += "; require-trusted-types-for 'script'; trusted-types 'none'";
-    await route.fulfill({ response, headers });
-  });
 });
 
 /** Opens the kit's page at one of its groups. */

@@ -37,10 +37,10 @@ describe.each([
   });
 });
 
-it('forbid inline code and framing in production', async () => {
+it('forbid inline code, HTML from strings and framing in production', async () => {
   const headers = await ours({});
   expect(headers['content-security-policy']).toMatch(
-    /^default-src 'none';script-src 'self';.*frame-ancestors 'none'$/,
+    /^default-src 'none';script-src 'self';.*frame-ancestors 'none';require-trusted-types-for 'script';trusted-types 'none'$/,
   );
   expect(headers['content-security-policy']).not.toMatch(/unsafe|\*|ws:|https?:(?!\/\/\w)/);
   expect(headers).toMatchObject({

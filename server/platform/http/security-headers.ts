@@ -32,6 +32,9 @@ export const CONTENT_SOURCES: Readonly<Record<string, readonly string[]>> = {
   'base-uri': ["'none'"],
   'form-action': ["'self'"],
   'frame-ancestors': ["'none'"],
+  // No string becomes HTML, script or the address of a script: nothing in the client needs that.
+  'require-trusted-types-for': ["'script'"],
+  'trusted-types': ["'none'"],
 };
 
 /** What a page may ask of the device: nothing that this one does not use. */
@@ -54,7 +57,7 @@ const REPLIT_EDITOR = ['https://replit.com', 'https://*.replit.com', 'https://*.
 export interface SecurityHeadersOptions {
   /** Value of `Strict-Transport-Security`; false sends none. Only sent over TLS: elsewhere browsers ignore it. */
   hsts: string | false;
-  /** Vite's own client, in development, needs inline scripts and styles, and a web socket. */
+  /** Vite's own client, in development, needs inline scripts and styles, a web socket, and HTML from strings. */
   fromVite: boolean;
   /** Whether this is a Replit workspace, whose preview is a frame; a deployment is not. */
   inReplitWorkspace: boolean;
@@ -77,6 +80,8 @@ export function helmetOptions({
     directives['script-src'] = ["'self'", "'unsafe-inline'"];
     // With a worker it finds out when a restarted server answers again.
     directives['worker-src'] = ["'self'", 'blob:'];
+    delete directives['require-trusted-types-for'];
+    delete directives['trusted-types'];
   }
   if (inReplitWorkspace) directives['frame-ancestors'] = ["'self'", ...REPLIT_EDITOR];
   for (const [name, hosts] of contentSources.flatMap(Object.entries<readonly string[]>)) {
