@@ -3,7 +3,7 @@
  *
  * It stands before every route, because `@fastify/swagger` notes each as it is registered. The document is made by the
  * first request for it, so neither the start nor any other request pays for it. The page stays within the policy of every
- * other page: no script but the one that applies the theme, no inline style, nothing from other hosts.
+ * other page: no inline script or style, nothing from other hosts.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -14,8 +14,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { getDocs, getOpenApi } from '#contracts/description.ts';
 import { makeResource, type Resource, sendResource } from '../files/resource.ts';
-import type { OpenApi } from './api-page.ts';
+import type { Looks } from './api-page.ts';
 import { describeRoute, SECURITY_SCHEMES, type SharedSchemas } from './describe-route.ts';
+import type { OpenApi } from './openapi.ts';
 
 const ABOUT =
   'Errors are problem documents (RFC 9457): `type` is stable and for programs, `detail` is for people, and `requestId` is ' +
@@ -53,10 +54,11 @@ export const apiDescription = fp<ApiDescriptionOptions>(async (app, { name, vers
   );
   const page = once(async () => {
     const { renderApiPage } = await import('./api-page.ts');
-    const styles = clientFolder === undefined ? ['/src/theme.css'] : await styleSheetsOf(clientFolder);
+    const looks =
+      clientFolder === undefined ? { styles: ['/src/theme.css'], fonts: [] } : await looksOf(clientFolder);
     return makeResourceOf(
       'text/html; charset=utf-8',
-      renderApiPage(app.swagger() as unknown as OpenApi, styles),
+      renderApiPage(app.swagger() as unknown as OpenApi, looks),
     );
   });
   const serve = (resource: () => Promise<Resource>) => ({
@@ -76,11 +78,12 @@ async function makeResourceOf(type: string, text: string): Promise<Resource> {
   return makeResource({ body, type, cacheControl: 'no-cache', hash, encoded });
 }
 
-async function styleSheetsOf(clientFolder: string): Promise<string[]> {
-  const html = await readFile(join(clientFolder, 'index.html'), 'utf8');
-  return [...html.matchAll(/<link\b[^>]*\brel="stylesheet"[^>]*\bhref="(\/[^"]+)"/g)].map(
-    ([, href]) => href as string,
-  );
+/** What the client's own page links to. */
+async function looksOf(clientFolder: string): Promise<Looks> {
+  const links = (await readFile(join(clientFolder, 'index.html'), 'utf8')).match(/<link\b[^>]*>/g) ?? [];
+  const addresses = (kind: RegExp) =>
+    links.filter((link) => kind.test(link)).map((link) => /\bhref="(\/[^"]+)"/.exec(link)?.[1] as string);
+  return { styles: addresses(/\brel="stylesheet"/), fonts: addresses(/\bas="font"/) };
 }
 
 /** Calls `make` once. A call that failed is repeated by the next request. */

@@ -1,0 +1,58 @@
+/** Of an OpenAPI 3.1 document, what the page shows. */
+export interface OpenApi {
+  info: { title: string; version: string; description: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+export interface Operation {
+  operationId: string;
+  tags: string[];
+  summary?: string;
+  description?: string;
+  parameters?: Parameter[];
+  requestBody?: { content: Content };
+  responses: Record<string, { description: string; content?: Content }>;
+  security?: object[];
+}
+
+/** By media type. */
+export type Content = Record<string, { schema: Schema }>;
+
+export interface Parameter {
+  name: string;
+  in: 'path' | 'query' | 'header';
+  required?: boolean;
+  description?: string;
+  schema: Schema;
+}
+
+export interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  description?: string;
+  format?: string;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  minItems?: number;
+  anyOf?: Schema[];
+  allOf?: Schema[];
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  examples?: unknown[];
+  additionalProperties?: boolean | Schema;
+  patternProperties?: Record<string, Schema>;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  pattern?: string;
+}
+
+/** @returns The schema of the values of an object whose keys are not known beforehand. */
+export function keyedBy({ patternProperties = {}, additionalProperties }: Schema): Schema | undefined {
+  const [values] = Object.values(patternProperties);
+  return values ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined);
+}
