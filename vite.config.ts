@@ -10,6 +10,7 @@ import { defineConfig } from 'vite';
 import { contractsAsJson } from './client/contracts-as-json.ts';
 import { preloadFont } from './client/preload-font.ts';
 import { prerenderedShell } from './client/prerendered-shell.ts';
+import { readParts } from './scripts/strip/parts.ts';
 
 const { name } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
   name: string;
@@ -22,6 +23,11 @@ const appName = name
   .replace(/^./, (first) => first.toUpperCase());
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** What `npm run strip` may remove, for the first steps of the home screen. */
+const parts = readParts(here('.'))
+  .filter(({ isTemplates }) => isTemplates)
+  .map(({ name, kind, for: purpose, needs }) => ({ name, kind, for: purpose, needs }));
 
 const VENDOR = 'vendor';
 
@@ -78,7 +84,10 @@ export default defineConfig({
       { find: '@', replacement: here('client/src') },
     ],
   },
-  define: { 'import.meta.env.APP_NAME': JSON.stringify(appName) },
+  define: {
+    'import.meta.env.APP_NAME': JSON.stringify(appName),
+    'import.meta.env.PARTS': JSON.stringify(parts),
+  },
   plugins: [react(), tailwind(), contractsAsJson(), preloadFont(), prerenderedShell()],
   environments: {
     client: {

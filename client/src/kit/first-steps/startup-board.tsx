@@ -1,3 +1,4 @@
+import type { CSSProperties } from 'react';
 import type { StartupStep } from '#contracts/status.ts';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
 import { type State, StateMark } from '@/kit/components/state-badge.tsx';
@@ -26,8 +27,8 @@ const MARKS: Record<StartupStep['status'], State> = {
   failed: 'failing',
 };
 const STATUS_WORDS: Record<StartupStep['status'], string> = {
-  pending: 'waits',
-  running: 'under way',
+  pending: 'pending',
+  running: 'running',
   done: 'done',
   failed: 'failed',
 };
@@ -40,12 +41,18 @@ export const readyAfterMs = (steps: StartupStep[]) => Math.max(0, ...steps.map(e
 /** The usual number of rows: the steps of the server's start-up, and "ready". */
 const ROWS = 6;
 const ROW =
-  'grid h-10 grid-cols-[1rem_minmax(0,1fr)_4.5rem] items-center gap-3 px-4 md:grid-cols-[1rem_14rem_minmax(0,1fr)_5rem]';
+  'grid grid-cols-[1rem_minmax(0,1fr)_4.5rem] grid-rows-[2rem_0.75rem] items-center gap-x-3 px-4 md:h-10 md:grid-cols-[1rem_14rem_minmax(0,1fr)_5rem] md:grid-rows-1 md:px-5';
+
+/** Bars grow as fast as the start was, but over no more than this, in milliseconds. */
+const MAX_REPLAY_MS = 1_200;
 
 /** The steps of start-up, one per row, with times since the process started; live while it starts. */
 export function StartupBoard({ connection: { reachable, status } }: { connection: Connection }) {
   const steps = status?.startup ?? [];
   const total = readyAfterMs(steps);
+  // While a step is under way, the axis ends a little later than it began.
+  const running = steps.find(({ status: how }) => how === 'running')?.startedAtMs ?? 0;
+  const axis = Math.max(total, running * 1.25);
   const isReady = reachable && status?.state === 'ready' && !status.problem;
   const last: State = isReady
     ? 'ready'
@@ -86,7 +93,7 @@ export function StartupBoard({ connection: { reachable, status } }: { connection
             <span className="sr-only">, {STATUS_WORDS[step.status]}</span>
             {step.note && <span className="ml-2 text-muted">{step.note}</span>}
           </p>
-          <Bar step={step} total={total} />
+          <Bar step={step} total={axis} />
           {/* Another number is another element: flush right, a wider one would count as moved. */}
           <p key={step.durationMs} className="text-right font-mono text-xs text-muted tabular-nums">
             {step.durationMs !== undefined && duration(step.durationMs)}
@@ -99,7 +106,7 @@ export function StartupBoard({ connection: { reachable, status } }: { connection
           {lastWord}
           {last === 'waiting' && <span className="sr-only">, not yet</span>}
         </p>
-        <span className="max-md:hidden" />
+        <span className={BAR} />
         <p key={total} className="text-right font-mono text-xs tabular-nums">
           {isReady && duration(total)}
         </p>
@@ -108,17 +115,32 @@ export function StartupBoard({ connection: { reachable, status } }: { connection
   );
 }
 
-/** When the step ran, on a shared time axis. Drawn with clip-path, so that a growing axis moves no element. */
+/**
+ * When the step ran, on the one time axis that all share. Cut out of a full line, so that a growing axis moves no
+ * element. A step that is done grows when it appears; one that is under way reaches to the end of the axis.
+ */
 function Bar({ step: { startedAtMs, durationMs, status }, total }: { step: StartupStep; total: number }) {
-  if (startedAtMs === null || durationMs === undefined || total <= 0)
-    return <span className="max-md:hidden" />;
+  if (startedAtMs === null || total <= 0) return <span className={BAR} />;
+  const isRunning = durationMs === undefined;
   const left = Math.min(99.3, (100 * startedAtMs) / total);
-  const right = Math.min(99.3 - left, 100 - (100 * (startedAtMs + durationMs)) / total);
+  const right = isRunning ? 0 : Math.min(99.3 - left, 100 - (100 * (startedAtMs + durationMs)) / total);
+  const pace = Math.min(1, MAX_REPLAY_MS / total);
   return (
     <div
       aria-hidden="true"
-      className={`h-1.5 max-md:hidden ${status === 'failed' ? 'bg-failing' : 'bg-accent'}`}
-      style={{ clipPath: `inset(0 ${right}% 0 ${left}% round 3px)` }}
+      className={`${BAR} transition-[clip-path] ${isRunning ? 'pulse' : 'motion-safe:grow'} ${status === 'failed' ? 'bg-failing' : 'bg-accent'}`}
+      style={
+        {
+          clipPath: `inset(0 ${right}% 0 ${left}% round 3px)`,
+          '--from': `${left}%`,
+          ...(isRunning
+            ? {}
+            : { animationDelay: `${startedAtMs * pace}ms`, animationDuration: `${durationMs * pace}ms` }),
+        } as CSSProperties
+      }
     />
   );
 }
+
+/** On phones under the words, elsewhere beside them. */
+const BAR = 'h-1 max-md:col-span-2 max-md:col-start-2 max-md:row-start-2 max-md:self-start md:h-1.5';

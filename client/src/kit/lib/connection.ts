@@ -152,6 +152,13 @@ export const useConnection = () =>
     () => connection,
   );
 
+/** Whether this is development, as the server says; undefined until it has answered. */
+export function useIsDevelopment(): boolean | undefined {
+  const { reachable, status } = useConnection();
+  if (import.meta.env.DEV) return true;
+  return status === undefined && reachable ? undefined : status?.development === true;
+}
+
 /** Resolves as soon as the server answers. */
 export async function serverReachable() {
   await askNow();

@@ -1,4 +1,3 @@
-import { useRouterState } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Button } from '@/kit/components/button.tsx';
 import { Icon, type IconName } from '@/kit/components/icon.tsx';
@@ -25,8 +24,6 @@ function Banner({ icon, tone, action, children }: Props) {
 export function Banners() {
   const { reachable, status } = useConnection();
   const outdated = useNewVersion();
-  // The home screen shows the problem itself.
-  const isHome = useRouterState({ select: ({ location }) => location.pathname === '/' });
   const [wasAway, setWasAway] = useState(false);
   useEffect(() => {
     if (!reachable) setWasAway(true);
@@ -45,7 +42,7 @@ export function Banners() {
     <Banner key="back" icon="check" tone="text-ready">
       Connected again.
     </Banner>
-  ) : status?.problem && !isHome ? (
+  ) : status?.problem ? (
     <Banner key="problem" icon="alert" tone="text-failing">
       {asSentence(status.problem)}
     </Banner>
