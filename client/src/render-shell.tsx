@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { Frame } from './kit/shell/frame.tsx';
-import { navigationOf } from './kit/shell/navigation.ts';
+import { navigationOf, placeOf } from './kit/shell/navigation.ts';
 import { Tools } from './kit/shell/tools.tsx';
 import { router } from './router.tsx';
 
@@ -11,8 +11,17 @@ const PlainLink = ({ to, className, children }: { to: string; className: string;
   </a>
 );
 
+/** Keeps the room of what needs data. */
+const roomOf = (place: 'organisation' | 'user') => placeOf(router, place) && <div className="h-9" />;
+
 /** The shell as HTML, with an empty page in it. Runs at build time only. */
 export const renderShell = () =>
   renderToStaticMarkup(
-    <Frame items={navigationOf(router, false)} Anchor={PlainLink} tools={<Tools onSearch={() => {}} />} />,
+    <Frame
+      items={navigationOf(router, { isOperator: false })}
+      Anchor={PlainLink}
+      organisation={roomOf('organisation')}
+      user={roomOf('user')}
+      tools={<Tools onSearch={() => {}} />}
+    />,
   );

@@ -306,3 +306,31 @@ test('an answer that is being written is followed, and can be stopped', async ({
   await expect(part.getByRole('log')).toHaveAttribute('aria-busy', 'false');
   await expect(part.getByRole('button', { name: 'Send' })).toBeDisabled();
 });
+
+test('on a phone the bar has five entries, and More the rest', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.addInitScript(() => localStorage.setItem('operator', 'yes'));
+  await open(page, 'Actions');
+  const entries = page.getByRole('banner').locator('a:visible, button:visible');
+  const more = page.getByRole('button', { name: 'More' });
+  test.skip((await more.count()) === 0, 'there are too few screens');
+  await expect(entries).toHaveCount(5);
+  await more.press('Enter');
+  await expect(more).toHaveAttribute('aria-expanded', 'true');
+  const last = page.getByRole('link', { name: 'Kit' });
+  await expect(last).toBeVisible();
+  await look(page, 'more', { within: 'header', widths: [360] });
+  await page.keyboard.press('Escape');
+  await expect(last).toBeHidden();
+  await expect(more).toBeFocused();
+
+  await more.click();
+  await page.getByRole('button', { name: 'Dark' }).click();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await page.getByRole('button', { name: 'System' }).click();
+  await last.click();
+  await expect(last).toBeHidden();
+  await more.click();
+  await page.mouse.click(180, 100);
+  await expect(last).toBeHidden();
+});

@@ -8,8 +8,8 @@ import { buttonVariants } from '@/kit/components/button.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { useIsDevelopment } from '@/kit/lib/connection.ts';
 import { loadPart } from '@/kit/lib/deployment.ts';
-import { useIsOperator } from '@/kit/operator/operator.ts';
 import { navigationOf } from '@/kit/shell/navigation.ts';
+import { useVisitor } from '@/kit/shell/visitor.ts';
 
 const FirstSteps = lazy(async () => ({
   default: (await loadPart(() => import('@/kit/first-steps/first-steps.tsx'))).FirstSteps,
@@ -29,9 +29,10 @@ export function HomeScreen() {
 
 /** A placeholder: the name, and the screens that there are. */
 function Welcome() {
-  const items = navigationOf(useRouter(), useIsOperator()).filter(({ to }) => to !== '/');
+  const items = navigationOf(useRouter(), useVisitor()).filter(({ to }) => to !== '/');
   return (
-    <div className="flex min-h-[calc(100dvh-57px)] flex-col items-center justify-center px-4 py-16 text-center md:min-h-dvh">
+    <div className="flex flex-col items-center px-4 pt-[28dvh] pb-16 text-center">
+      <img src="/favicon.svg" alt="" width="48" height="48" className="mb-6" />
       <ScreenHeading title={import.meta.env.APP_NAME} className="text-2xl" />
       <p className="mt-2 mb-8 max-w-md text-muted">
         {items.length > 0 ? 'Welcome. Choose where to begin.' : 'Welcome. There is nothing here yet.'}

@@ -1,4 +1,6 @@
 import { createRoute } from '@tanstack/react-router';
+import type { listNotes } from '#contracts/notes.ts';
+import { request } from '@/kit/lib/api.ts';
 import { root } from '@/kit/shell/root.ts';
 import { screen } from '@/kit/shell/screen.ts';
 import type { NotesSearch } from './notes-search.ts';
@@ -9,6 +11,17 @@ const list = createRoute({
   staticData: {
     navigation: { label: 'Notes', icon: 'note' },
     commands: [{ label: 'New note', icon: 'plus', shortcut: 'N', href: '/notes?new=true' }],
+    search: {
+      label: 'Notes',
+      icon: 'note',
+      async find(search, signal) {
+        const { items } = await request<typeof listNotes>('GET', '/api/notes', {
+          query: { search, limit: 5 },
+          signal,
+        });
+        return items.map(({ id, title }) => ({ label: title, href: `/notes/${id}` }));
+      },
+    },
   },
   validateSearch: ({ search, new: isNew }: Record<string, unknown>): NotesSearch => ({
     ...(search === undefined ? {} : { search: String(search) }),

@@ -6,6 +6,8 @@ export type Command = {
   /** The text that is shown and searched. */
   label: string;
   group: string;
+  /** Tells it from others of the same label. */
+  key?: string;
   icon?: IconName;
   /** The keyboard shortcut of the same action. */
   shortcut?: string;
@@ -21,13 +23,63 @@ const matches = (command: Command, search: string) => {
     .every((word) => text.includes(word));
 };
 
-/** A searchable list of commands: arrow keys select, `Enter` runs. */
-export function CommandPalette({ commands, onClose }: { commands: Command[]; onClose: () => void }) {
+/** The search waits until nothing is typed for this long, in milliseconds. */
+const PAUSE_MS = 150;
+
+type Find = (text: string, signal: AbortSignal) => Promise<Command[]>;
+
+/** What `find` has found for the text. The hits of a shorter text stay until others come. */
+function useFound(find: Find | undefined, text: string) {
+  const [hits, setHits] = useState<Command[]>([]);
+  const [state, setState] = useState<'idle' | 'searching' | 'failed'>('idle');
+  useEffect(() => {
+    if (!find || text === '') {
+      setHits([]);
+      return setState('idle');
+    }
+    const abort = new AbortController();
+    setState('searching');
+    const timer = setTimeout(async () => {
+      try {
+        const found = await find(text, abort.signal);
+        if (abort.signal.aborted) return;
+        setHits(found);
+        setState('idle');
+      } catch {
+        if (abort.signal.aborted) return;
+        setHits([]);
+        setState('failed');
+      }
+    }, PAUSE_MS);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [find, text]);
+  return { hits, state };
+}
+
+/**
+ * A searchable list of commands: arrow keys select, `Enter` runs.
+ *
+ * @param props.find Finds data by what is typed, such as records, behind the commands.
+ */
+export function CommandPalette({
+  commands,
+  find,
+  onClose,
+}: {
+  commands: Command[];
+  find?: Find;
+  onClose: () => void;
+}) {
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);
   const [search, setSearch] = useState('');
   const [chosen, setChosen] = useState(0);
-  const found = commands.filter((command) => matches(command, search.trim()));
+  const text = search.trim();
+  const { hits, state } = useFound(find, text);
+  const found = [...commands.filter((command) => matches(command, text)), ...hits];
   const current = Math.min(chosen, found.length - 1);
 
   useEffect(() => dialog.current?.showModal(), []);
@@ -64,7 +116,7 @@ export function CommandPalette({ commands, onClose }: { commands: Command[]; onC
           aria-expanded="true"
           aria-controls={`${id}-list`}
           aria-activedescendant={found[current] ? `${id}-${current}` : undefined}
-          placeholder="What do you want to do?"
+          placeholder={find ? 'Search or run a command' : 'What do you want to do?'}
           value={search}
           onChange={(event) => {
             setSearch(event.target.value);
@@ -80,7 +132,7 @@ export function CommandPalette({ commands, onClose }: { commands: Command[]; onC
           // biome-ignore lint/a11y/useKeyWithClickEvents: keys are heard by the box above, which keeps the focus
           // biome-ignore lint/a11y/useFocusableInteractive: options of a combobox are pointed at, never focused
           <div
-            key={`${command.group} ${command.label}`}
+            key={`${command.group} ${command.key ?? command.label}`}
             ref={index === current ? (element) => element?.scrollIntoView({ block: 'nearest' }) : undefined}
             role="option"
             id={`${id}-${index}`}
@@ -92,14 +144,23 @@ export function CommandPalette({ commands, onClose }: { commands: Command[]; onC
             <span className="text-muted">
               {command.icon ? <Icon name={command.icon} /> : <span className="block size-4" />}
             </span>
-            <span className="grow">{command.label}</span>
+            <span className="min-w-0 grow truncate">{command.label}</span>
             <span className="text-muted">{command.group}</span>
             {command.shortcut && <Kbd>{command.shortcut}</Kbd>}
           </div>
         ))}
       </div>
-      <p role="status" className={found.length > 0 ? 'sr-only' : 'px-4 pb-4 text-sm text-muted'}>
-        {found.length > 0 ? `${found.length} commands` : 'No matching commands.'}
+      <p
+        role="status"
+        className={found.length > 0 && state !== 'failed' ? 'sr-only' : 'px-4 py-3 text-sm text-muted'}
+      >
+        {state === 'failed'
+          ? 'The data cannot be searched now.'
+          : found.length > 0
+            ? `${found.length} ${found.length === 1 ? 'result' : 'results'}`
+            : state === 'searching'
+              ? 'Searching.'
+              : 'No results.'}
       </p>
     </dialog>
   );

@@ -65,7 +65,7 @@ export const Toaster = () => (
     <Base.Portal>
       <Base.Viewport
         aria-label="Messages"
-        className="pointer-events-none fixed right-4 bottom-4 z-40 md:w-104 max-md:bottom-[calc(4.5rem+env(safe-area-inset-bottom))] max-md:left-4"
+        className="pointer-events-none fixed right-4 bottom-[calc(var(--bottom)+1rem)] z-40 md:w-104 max-md:left-4"
       >
         <Messages />
       </Base.Viewport>

@@ -12,7 +12,10 @@ type Props = { icon: IconName; tone: string; action?: ReactNode; children: React
 
 function Banner({ icon, tone, action, children }: Props) {
   return (
-    <div className="rise pointer-events-auto flex min-h-11 items-center gap-3 rounded-lg border bg-surface px-4 py-1 text-sm shadow-overlay">
+    <div
+      data-banner
+      className="rise flex h-(--banner) items-center justify-center gap-3 border-t bg-surface px-4 text-sm leading-tight"
+    >
       <Icon name={icon} className={`size-4 ${tone}`} />
       <p>{children}</p>
       {action}
@@ -20,7 +23,10 @@ function Banner({ icon, tone, action, children }: Props) {
   );
 }
 
-/** The most urgent message about the connection, the server or a new version. It overlays the page, so that nothing shifts. */
+/**
+ * The most urgent message about the connection, the server or a new version, in a strip below the screen. `--bottom` of the
+ * theme grows by it, so that everything can be scrolled above it, and nothing shifts.
+ */
 export function Banners() {
   const { reachable, status } = useConnection();
   const outdated = useNewVersion();
@@ -59,10 +65,7 @@ export function Banners() {
     )
   );
   return (
-    <div
-      role="status"
-      className="pointer-events-none fixed inset-x-4 z-10 flex justify-center max-md:bottom-[calc(4.5rem+env(safe-area-inset-bottom))] md:top-3"
-    >
+    <div role="status" className="fixed inset-x-0 bottom-(--bar) z-10 md:left-14 lg:left-56">
       {banner}
     </div>
   );

@@ -1,12 +1,17 @@
-import type { ComponentType, ReactNode } from 'react';
+import { type ComponentType, Fragment, type ReactNode } from 'react';
 import { Icon, type IconName } from '@/kit/components/icon.tsx';
+import { More } from './more.tsx';
 
-export type NavigationItem = { to: string; label: string; icon: IconName };
+export type NavigationItem = { to: string; label: string; icon: IconName; group?: string };
 
 type Props = {
   items: NavigationItem[];
   /** The link component: the router's in the browser, a plain anchor in the prerendered page. */
   Anchor: ComponentType<{ to: string; className: string; children: ReactNode }>;
+  /** Under the name: an organisation's switcher. */
+  organisation?: ReactNode;
+  /** At the bottom: the user's menu. */
+  user?: ReactNode;
   /** Shown at the bottom of the sidebar, and at the end of the bar on phones. */
   tools: ReactNode;
   /** Overlays: progress, banners, messages. */
@@ -16,11 +21,17 @@ type Props = {
 
 const item =
   'flex items-center rounded-md text-muted transition-colors hover:bg-hover hover:text-text aria-[current=page]:bg-hover aria-[current=page]:font-medium aria-[current=page]:text-text ' +
-  'max-md:min-h-14 max-md:min-w-14 max-md:grow max-md:flex-col max-md:justify-center max-md:gap-0.5 max-md:text-xs ' +
   'md:min-h-9 md:justify-center md:gap-3 md:text-sm md:pointer-coarse:min-h-11 lg:justify-start lg:px-3';
+/** An entry of the bar on phones. */
+const barItem =
+  'max-md:min-h-14 max-md:min-w-14 max-md:grow max-md:flex-col max-md:justify-center max-md:gap-0.5 max-md:text-xs';
+
+/** The bar on phones has five entries at most: this many screens, then search, and More or the theme. */
+const MAX_IN_BAR = 3;
 
 /** The layout: a sidebar of 224 px on wide screens and 56 px on tablets, and a bottom bar on phones. */
-export function Frame({ items, Anchor, tools, overlays, children }: Props) {
+export function Frame({ items, Anchor, organisation, user, tools, overlays, children }: Props) {
+  const hasMore = items.length > MAX_IN_BAR || Boolean(organisation) || Boolean(user);
   return (
     <div className="md:grid md:grid-cols-[56px_minmax(0,1fr)] lg:grid-cols-[224px_minmax(0,1fr)]">
       <a
@@ -29,24 +40,54 @@ export function Frame({ items, Anchor, tools, overlays, children }: Props) {
       >
         Skip to content
       </a>
-      <header className="z-10 bg-background max-md:fixed max-md:inset-x-0 max-md:bottom-0 max-md:flex max-md:items-stretch max-md:border-t max-md:px-1 max-md:pb-[env(safe-area-inset-bottom)] md:sticky md:top-0 md:flex md:h-dvh md:flex-col md:border-r md:p-2 lg:p-3">
+      <header
+        data-more={hasMore || undefined}
+        className="z-10 bg-background max-md:fixed max-md:inset-x-0 max-md:bottom-0 max-md:flex max-md:items-stretch max-md:border-t max-md:px-1 max-md:pb-[env(safe-area-inset-bottom)] md:sticky md:top-0 md:flex md:h-dvh md:flex-col md:border-r md:p-2 lg:p-3"
+      >
         <div className="flex h-9 items-center gap-2.5 font-semibold max-md:hidden md:mb-3 md:justify-center lg:justify-start lg:px-3">
           <Mark />
           <span className="max-lg:sr-only">{import.meta.env.APP_NAME}</span>
         </div>
-        <nav aria-label="Main" className="flex max-md:grow md:flex-col md:gap-0.5">
-          {items.map(({ to, label, icon }) => (
-            <Anchor key={to} to={to} className={item}>
-              <Icon name={icon} className="max-md:size-5" />
-              <span className="md:max-lg:sr-only">{label}</span>
-            </Anchor>
+        {organisation && <div className="mb-3 max-md:hidden">{organisation}</div>}
+        <nav
+          aria-label="Main"
+          className="flex max-md:grow md:min-h-0 md:flex-col md:gap-0.5 md:overflow-y-auto"
+        >
+          {items.map(({ to, label, icon, group }, index) => (
+            <Fragment key={to}>
+              {group !== undefined && group !== items[index - 1]?.group && (
+                <p className="mt-4 mb-1 px-3 text-xs text-muted max-md:hidden md:max-lg:mx-2 md:max-lg:h-px md:max-lg:overflow-hidden md:max-lg:bg-border md:max-lg:text-transparent">
+                  {group}
+                </p>
+              )}
+              <Anchor
+                to={to}
+                className={`${item} ${barItem} ${hasMore && index >= MAX_IN_BAR ? 'max-md:hidden' : ''}`}
+              >
+                <Icon name={icon} className="max-md:size-5" />
+                <span className="md:max-lg:sr-only">{label}</span>
+              </Anchor>
+            </Fragment>
           ))}
         </nav>
-        <div className="flex items-center max-md:gap-0 md:mt-auto md:flex-col md:gap-1 lg:items-stretch">
+        <div className="flex items-center max-md:gap-0 md:mt-auto md:flex-col md:gap-1 md:pt-2 lg:items-stretch">
+          {user && <div className="max-md:hidden">{user}</div>}
           {tools}
         </div>
+        {hasMore && (
+          <More className={`${item} ${barItem}`}>
+            {organisation}
+            {items.slice(MAX_IN_BAR).map(({ to, label, icon }) => (
+              <Anchor key={to} to={to} className={`${item} min-h-11 gap-3 px-3`}>
+                <Icon name={icon} />
+                {label}
+              </Anchor>
+            ))}
+            {user}
+          </More>
+        )}
       </header>
-      <main id="main" tabIndex={-1} className="min-w-0 max-md:pb-[calc(57px+env(safe-area-inset-bottom))]">
+      <main id="main" tabIndex={-1} className="min-w-0 pb-(--bottom)">
         {children}
       </main>
       {overlays}

@@ -3,12 +3,13 @@ import { Link, Outlet, useRouter, useRouterState } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Toasts } from '@/kit/components/toast.tsx';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
-import { useIsOperator } from '@/kit/operator/operator.ts';
 import { Banners } from './banners.tsx';
+import { Breadcrumbs } from './breadcrumbs.tsx';
 import { Frame } from './frame.tsx';
-import { navigationOf } from './navigation.ts';
+import { navigationOf, placeOf } from './navigation.ts';
 import { Palette } from './palette.tsx';
 import { Tools } from './tools.tsx';
+import { useVisitor } from './visitor.ts';
 
 function NavLink({ to, ...rest }: { to: string; className: string; children: ReactNode }) {
   const router = useRouter();
@@ -57,7 +58,9 @@ function Progress() {
 export function Shell() {
   const router = useRouter();
   const [isPaletteOpen, setPaletteOpen] = useState(false);
-  const isOperator = useIsOperator();
+  const visitor = useVisitor();
+  const Organisation = placeOf(router, 'organisation');
+  const User = placeOf(router, 'user');
   useFocusOnNavigation();
   // Not loaded lazily: keys typed while it loads would reach the screen behind it.
   const openPalette = () => setPaletteOpen(true);
@@ -67,8 +70,10 @@ export function Shell() {
     // Base UI would add <style> elements, which the policy forbids.
     <CSPProvider disableStyleElements>
       <Frame
-        items={navigationOf(router, isOperator)}
+        items={navigationOf(router, visitor)}
         Anchor={NavLink}
+        organisation={Organisation && <Organisation />}
+        user={User && <User />}
         tools={<Tools onSearch={openPalette} />}
         overlays={
           <>
@@ -79,6 +84,7 @@ export function Shell() {
           </>
         }
       >
+        <Breadcrumbs />
         <Outlet />
       </Frame>
     </CSPProvider>

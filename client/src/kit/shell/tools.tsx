@@ -22,7 +22,10 @@ export function Tools({ onSearch }: { onSearch: () => void }) {
           <Kbd>{`${modKey()} K`}</Kbd>
         </button>
         <IconButton icon="search" label="Commands" onClick={onSearch} className="lg:hidden" />
-        <ThemeMenu />
+        {/* On phones it is in More, where there is one. */}
+        <span className="max-md:in-data-more:hidden">
+          <ThemeMenu />
+        </span>
       </div>
     </>
   );

@@ -1,0 +1,32 @@
+import { useMemo, useSyncExternalStore } from 'react';
+import { useIsOperator } from '@/kit/operator/operator.ts';
+
+/** What the shell knows of the visitor. A module such as accounts adds to it by declaration merging, and sets it. */
+export interface Visitor {
+  /** Whether to show what is for operators. */
+  isOperator: boolean;
+}
+
+let known: Partial<Visitor> = {};
+const listeners = new Set<() => void>();
+
+/** Sets what a module knows of the visitor: `setVisitor({ user: { name } })`. It decides what is offered, never what is allowed. */
+export function setVisitor(more: Partial<Visitor>) {
+  known = { ...known, ...more };
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function useVisitor(): Visitor {
+  const isOperator = useIsOperator();
+  const more = useSyncExternalStore(
+    subscribe,
+    () => known,
+    () => known,
+  );
+  return useMemo(() => ({ ...more, isOperator }), [more, isOperator]);
+}
