@@ -146,10 +146,13 @@ test('the palette and the theme menu are worked by keyboard alone, under the str
 
   await page.getByRole('button', { name: 'Theme' }).press('Enter');
   const menu = page.getByRole('menu', { name: 'Theme' });
-  await expect(menu.getByRole('menuitemradio', { name: 'Dark' })).toBeChecked();
-  await look(page, 'theme-menu');
+  const system = menu.getByRole('menuitemradio', { name: 'System' });
+  await expect(system).toBeFocused();
+  await look(page, 'theme-menu', { within: '[role=menu]' });
+  await page.keyboard.press('ArrowUp');
+  await expect(menu.getByRole('menuitemradio', { name: 'Dark', checked: true })).toBeFocused();
   await page.keyboard.press('ArrowDown');
-  await expect(menu.getByRole('menuitemradio', { name: 'System' })).toBeFocused();
+  await expect(system).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(menu).toBeHidden();
   await expect(page.locator('html')).not.toHaveAttribute('data-theme');
