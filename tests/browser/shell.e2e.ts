@@ -66,10 +66,11 @@ test('nothing moves while the page comes tag by tag', async ({ page, server }) =
     }
     return response.end();
   };
-  const slow = createServer((request, response) => void trickle(String(request.url), response)).listen(
-    0,
-    '127.0.0.1',
-  );
+  const slow = createServer(
+    (request, response) =>
+      // An event stream ends with its server.
+      void trickle(String(request.url), response).catch(() => response.destroy()),
+  ).listen(0, '127.0.0.1');
   await once(slow, 'listening');
   try {
     for (const width of [360, 768, 1440]) {
@@ -148,7 +149,7 @@ test('the palette and the theme menu are worked by keyboard alone, under the str
   const menu = page.getByRole('menu', { name: 'Theme' });
   const system = menu.getByRole('menuitemradio', { name: 'System' });
   await expect(system).toBeFocused();
-  await look(page, 'theme-menu', { within: '[role=menu]' });
+  await look(page, 'theme-menu', { within: '[role=menu]', widths: [768, 1440] });
   await page.keyboard.press('ArrowUp');
   await expect(menu.getByRole('menuitemradio', { name: 'Dark', checked: true })).toBeFocused();
   await page.keyboard.press('ArrowDown');

@@ -65,7 +65,7 @@ export function Banners() {
     )
   );
   return (
-    <div role="status" className="fixed inset-x-0 bottom-(--bar) z-10 md:left-14 lg:left-56">
+    <div role="status" className="fixed inset-x-0 bottom-(--bar) z-10 md:left-[56px] lg:left-[224px]">
       {banner}
     </div>
   );

@@ -23,15 +23,14 @@ const item =
   'flex items-center rounded-md text-muted transition-colors hover:bg-hover hover:text-text aria-[current=page]:bg-hover aria-[current=page]:font-medium aria-[current=page]:text-text ' +
   'md:min-h-9 md:justify-center md:gap-3 md:text-sm md:pointer-coarse:min-h-11 lg:justify-start lg:px-3';
 /** An entry of the bar on phones. */
-const barItem =
-  'max-md:min-h-14 max-md:min-w-14 max-md:grow max-md:flex-col max-md:justify-center max-md:gap-0.5 max-md:text-xs';
+export const barItem =
+  'focus-inset max-md:min-h-14 max-md:min-w-14 max-md:grow max-md:flex-col max-md:justify-center max-md:gap-0.5 max-md:text-xs';
 
-/** The bar on phones has five entries at most: this many screens, then search, and More or the theme. */
+/** The bar on phones has five entries at most: this many screens, then Commands and More. */
 const MAX_IN_BAR = 3;
 
 /** The layout: a sidebar of 224 px on wide screens and 56 px on tablets, and a bottom bar on phones. */
 export function Frame({ items, Anchor, organisation, user, tools, overlays, children }: Props) {
-  const hasMore = items.length > MAX_IN_BAR || Boolean(organisation) || Boolean(user);
   return (
     <div className="md:grid md:grid-cols-[56px_minmax(0,1fr)] lg:grid-cols-[224px_minmax(0,1fr)]">
       <a
@@ -40,10 +39,7 @@ export function Frame({ items, Anchor, organisation, user, tools, overlays, chil
       >
         Skip to content
       </a>
-      <header
-        data-more={hasMore || undefined}
-        className="z-10 bg-background max-md:fixed max-md:inset-x-0 max-md:bottom-0 max-md:flex max-md:items-stretch max-md:border-t max-md:px-1 max-md:pb-[env(safe-area-inset-bottom)] md:sticky md:top-0 md:flex md:h-dvh md:flex-col md:border-r md:p-2 lg:p-3"
-      >
+      <header className="z-10 bg-background max-md:fixed max-md:inset-x-0 max-md:bottom-0 max-md:flex max-md:items-stretch max-md:border-t max-md:px-1 max-md:pb-[env(safe-area-inset-bottom)] md:sticky md:top-0 md:flex md:h-dvh md:flex-col md:border-r md:p-2 lg:p-3">
         <div className="flex h-9 items-center gap-2.5 font-semibold max-md:hidden md:mb-3 md:justify-center lg:justify-start lg:px-3">
           <Mark />
           <span className="max-lg:sr-only">{import.meta.env.APP_NAME}</span>
@@ -60,10 +56,7 @@ export function Frame({ items, Anchor, organisation, user, tools, overlays, chil
                   {group}
                 </p>
               )}
-              <Anchor
-                to={to}
-                className={`${item} ${barItem} ${hasMore && index >= MAX_IN_BAR ? 'max-md:hidden' : ''}`}
-              >
+              <Anchor to={to} className={`${item} ${barItem} ${index >= MAX_IN_BAR ? 'max-md:hidden' : ''}`}>
                 <Icon name={icon} className="max-md:size-5" />
                 <span className="md:max-lg:sr-only">{label}</span>
               </Anchor>
@@ -74,18 +67,16 @@ export function Frame({ items, Anchor, organisation, user, tools, overlays, chil
           {user && <div className="max-md:hidden">{user}</div>}
           {tools}
         </div>
-        {hasMore && (
-          <More className={`${item} ${barItem}`}>
-            {organisation}
-            {items.slice(MAX_IN_BAR).map(({ to, label, icon }) => (
-              <Anchor key={to} to={to} className={`${item} min-h-11 gap-3 px-3`}>
-                <Icon name={icon} />
-                {label}
-              </Anchor>
-            ))}
-            {user}
-          </More>
-        )}
+        <More className={`${item} ${barItem}`}>
+          {organisation}
+          {items.slice(MAX_IN_BAR).map(({ to, label, icon }) => (
+            <Anchor key={to} to={to} className={`${item} min-h-11 gap-3 px-3`}>
+              <Icon name={icon} />
+              {label}
+            </Anchor>
+          ))}
+          {user}
+        </More>
       </header>
       <main id="main" tabIndex={-1} className="min-w-0 pb-(--bottom)">
         {children}

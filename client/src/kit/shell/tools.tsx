@@ -2,6 +2,7 @@ import { IconButton } from '@/kit/components/button.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { Kbd } from '@/kit/components/kbd.tsx';
 import { modKey } from '@/kit/lib/shortcut.ts';
+import { barItem } from './frame.tsx';
 import { ServerState } from './server-state.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
@@ -21,9 +22,17 @@ export function Tools({ onSearch }: { onSearch: () => void }) {
           <span className="grow text-left">Commands</span>
           <Kbd>{`${modKey()} K`}</Kbd>
         </button>
-        <IconButton icon="search" label="Commands" onClick={onSearch} className="lg:hidden" />
-        {/* On phones it is in More, where there is one. */}
-        <span className="max-md:in-data-more:hidden">
+        <IconButton icon="search" label="Commands" onClick={onSearch} className="max-md:hidden lg:hidden" />
+        <button
+          type="button"
+          onClick={onSearch}
+          className={`flex items-center text-muted md:hidden ${barItem}`}
+        >
+          <Icon name="search" className="size-5" />
+          Commands
+        </button>
+        {/* On phones it is in More. */}
+        <span className="max-md:hidden">
           <ThemeMenu />
         </span>
       </div>
