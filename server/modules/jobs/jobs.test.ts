@@ -359,6 +359,30 @@ it('runs what its schedule has due once over all replicas, and what was missed o
   expect(b.test.lines.filter(({ msg }) => /job/.test(String(msg)))).toEqual([]);
 });
 
+it('runs what its schedule has due once where the clock of the process is behind the database’s', async () => {
+  const a = await replica({ schedule: { cron: '* * * * *', input: { n: 5 } } });
+  await ask(a, 'GET', LIST);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 70_000 });
+  try {
+    await query(
+      database.url,
+      `update job_definitions set next_at = now() - interval '1 ms'; select pg_notify('jobs', 'changed')`,
+    );
+    await until('it ran', async () => {
+      const { rows } = await query(database.url, `select from pgboss.job where state = 'completed'`);
+      return rows.length > 0;
+    });
+    await sleep(300);
+  } finally {
+    vi.useRealTimers();
+  }
+  const { rows } = await query(
+    database.url,
+    'select count(*)::int as jobs, (select next_at > now() from job_definitions) as later from pgboss.job',
+  );
+  expect(rows).toEqual([{ jobs: 1, later: true }]);
+});
+
 it('says at once that a schedule means nothing', async () => {
   const a = await replica({ schedule: { cron: 'whenever', input: { n: 1 } } });
   await until('it is told', () =>

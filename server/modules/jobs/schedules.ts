@@ -5,6 +5,12 @@ import type { JobDefinition } from '../../platform/parts.ts';
 import type { Queue } from './queue.ts';
 import { jobDefinitions as table } from './table.ts';
 
+/**
+ * Milliseconds since 1970 by the database's clock, by which schedules are due. By that of a process that is a little behind, the
+ * next time after now would be the one that is due already, again and again.
+ */
+const NOW = sql<number>`extract(epoch from now()) * 1000`.mapWith(Number);
+
 export interface SchedulesParts {
   readonly database: Database;
   readonly queue: Queue;
@@ -24,15 +30,15 @@ export class Schedules {
   async define(): Promise<void> {
     const { definitions, database } = this.#parts;
     const rows = await database.db
-      .select({ name: table.name, cron: table.cron, timeZone: table.timeZone })
+      .select({ name: table.name, cron: table.cron, timeZone: table.timeZone, now: NOW })
       .from(table)
       .where(inArray(table.name, [...definitions.keys()]));
-    for (const { name, cron: before, timeZone: zoneBefore } of rows) {
+    for (const { name, cron: before, timeZone: zoneBefore, now } of rows) {
       const schedule = definitions.get(name)?.schedule;
       const cron = schedule?.cron ?? null;
       const timeZone = schedule ? (schedule.timeZone ?? 'UTC') : null;
       if (cron === before && timeZone === zoneBefore) continue;
-      const nextAt = schedule ? await this.#next(schedule) : null;
+      const nextAt = schedule ? await this.#next(schedule, now) : null;
       await database.db.update(table).set({ cron, timeZone, nextAt }).where(eq(table.name, name));
     }
   }
@@ -42,7 +48,7 @@ export class Schedules {
     const { database, definitions, enqueue } = this.#parts;
     await database.transaction(async (tx) => {
       const due = await tx
-        .select({ name: table.name })
+        .select({ name: table.name, now: NOW })
         .from(table)
         .where(
           and(
@@ -52,9 +58,9 @@ export class Schedules {
           ),
         )
         .for('update', { skipLocked: true });
-      for (const { name } of due) {
+      for (const { name, now } of due) {
         const schedule = definitions.get(name)?.schedule;
-        const nextAt = schedule ? await this.#next(schedule) : null;
+        const nextAt = schedule ? await this.#next(schedule, now) : null;
         await tx.update(table).set({ nextAt }).where(eq(table.name, name));
         if (schedule) await enqueue(tx, name, schedule.input);
       }
@@ -62,9 +68,12 @@ export class Schedules {
   }
 
   /** @throws Error where the cron expression or the time zone is none. */
-  async #next({ cron, timeZone = 'UTC' }: NonNullable<JobDefinition['schedule']>): Promise<Date | null> {
+  async #next(
+    { cron, timeZone = 'UTC' }: NonNullable<JobDefinition['schedule']>,
+    now: number,
+  ): Promise<Date | null> {
     const boss = await this.#parts.queue.boss();
-    const [next] = boss.previewSchedule(cron, { tz: timeZone, count: 1, from: new Date() });
+    const [next] = boss.previewSchedule(cron, { tz: timeZone, count: 1, from: new Date(now) });
     return next ?? null;
   }
 }
