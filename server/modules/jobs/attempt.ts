@@ -9,6 +9,20 @@ import { jobSteps } from './table.ts';
 /** A job that is interrupted gets this long to end by itself, in milliseconds; after that it is no longer waited for. */
 const GRACE_MS = 5_000;
 
+/** The most of a message that is kept, in characters. */
+const MAX_TEXT = 10_000;
+
+/** Text as PostgreSQL keeps it in JSON: without NUL and halves of characters; and no more than people read. */
+export function storable(value: unknown): string {
+  let text: string;
+  try {
+    text = String(value);
+  } catch {
+    text = 'What was thrown cannot be written as text';
+  }
+  return text.slice(0, MAX_TEXT).toWellFormed().replaceAll('\0', '\ufffd');
+}
+
 /** Why an attempt ends before its work is done. */
 export type Reason = 'cancelled' | 'timeout' | 'lost' | 'draining';
 
@@ -132,7 +146,12 @@ export class Run {
       log: this.#log,
       signal: this.#abort.signal,
       progress: (done, total, note) => {
-        this.report = { done, ...(total !== undefined && { total }), ...(note !== undefined && { note }) };
+        // One that cannot be written would end the leases of all jobs that run here.
+        this.report = {
+          done: Number(done),
+          ...(total !== undefined && { total: Number(total) }),
+          ...(note !== undefined && { note: storable(note) }),
+        };
       },
       step: (name, fn) => this.#step(name, fn),
     });
@@ -140,7 +159,7 @@ export class Run {
 
   #failed(error: unknown): Outcome {
     const { interruption } = this;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = storable(error instanceof Error ? error.message : error);
     if (interruption !== undefined && interruption !== 'timeout') {
       this.#log.info({ why: interruption }, `a job was interrupted: ${this.#abort.signal.reason.message}`);
       return { kind: 'interrupted', why: interruption };

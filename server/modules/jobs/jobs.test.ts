@@ -205,6 +205,43 @@ it('tries again after a pause, and keeps what failed for good until an operator 
   expect((await ask(a, 'DELETE', `${LIST}/count/${id}`)).status).toBe(404);
 }, 60_000);
 
+it.each([
+  ['a NUL', new Error('bad \0 byte'), 'bad \ufffd byte'],
+  ['half of a character', new Error('cut \ud83d'), 'cut \ufffd'],
+  ['what is no text', Object.create(null), 'What was thrown cannot be written as text'],
+  ['a megabyte', new Error('x'.repeat(1_000_000)), 'x'.repeat(10_000)],
+])('buries a job that fails with %s', async (_what, thrown, error) => {
+  const a = await replica({
+    retries: 0,
+    async run() {
+      throw thrown;
+    },
+  });
+  const id = (await a.enqueue(1)) as string;
+  expect(await inState(a, id, 'dead')).toMatchObject({ error });
+});
+
+it('keeps the leases of all jobs where the progress of one is no text for the database', async () => {
+  const a = await replica({
+    run: ({ progress, input, signal }) => {
+      if (input.n === 1) progress(1n as never, 2, 'file\0name of postgres://u:hunter2@h/d');
+      return never(signal);
+    },
+  });
+  const id = (await a.enqueue(1)) as string;
+  await a.enqueue(2);
+  const { progress } = await until('progress is written', async () => {
+    const job = await one(a, id);
+    return job.progress && job;
+  });
+  expect(progress).toEqual({ done: 1, total: 2, note: 'file\ufffdname of postgres://[redacted]@h/d' });
+  const { rows } = await query(
+    database.url,
+    `select count(*)::int from pgboss.job where state = 'active' and heartbeat_on > started_on`,
+  );
+  expect(rows).toEqual([{ count: 2 }]);
+}, 30_000);
+
 it('does not try again what says that it is of no use', async () => {
   const a = await replica({
     async run() {

@@ -69,9 +69,16 @@ export async function oneOf(database: Database, name: string, id: string): Promi
 function written(row: Row): JobView {
   const { data, output } = row;
   const state = (Object.keys(STATES) as JobState[]).find((one) => STATES[one].includes(row.state)) ?? 'done';
-  const { input = null } = JSON.parse(withoutSecrets(JSON.stringify({ input: data?.input ?? null })));
+  const { input, progress, key } = JSON.parse(
+    withoutSecrets(
+      JSON.stringify({
+        input: data?.input ?? null,
+        progress: typeof output?.done === 'number' ? output : null,
+        key: row.singleton_key,
+      }),
+    ),
+  );
   const begun = row.started_on !== null || row.retry_count > 0;
-  const progress = typeof output?.done === 'number' ? (output as unknown as JobView['progress']) : null;
   return {
     id: row.id,
     name: row.name,
@@ -79,7 +86,7 @@ function written(row: Row): JobView {
     attempts: row.retry_count + Number(begun),
     maxAttempts: row.retry_limit + 1,
     priority: row.priority,
-    key: row.singleton_key,
+    key,
     createdAt: row.created_on.toISOString(),
     dueAt: row.start_after.toISOString(),
     startedAt: row.started_on?.toISOString() ?? null,
