@@ -242,6 +242,30 @@ it('keeps the leases of all jobs where the progress of one is no text for the da
   expect(rows).toEqual([{ count: 2 }]);
 }, 30_000);
 
+it('says that a dead unique job waits for another of its key', async () => {
+  const a = await replica({
+    unique: true,
+    retries: 0,
+    async run() {
+      throw new Error('broken');
+    },
+  });
+  const id = (await a.enqueue(1, { key: 'a' })) as string;
+  await inState(a, id, 'dead');
+  await ask(a, 'POST', `${LIST}/count/pause`);
+  await a.enqueue(2, { key: 'a' });
+  expect(await ask(a, 'POST', `${LIST}/count/${id}/retry`)).toMatchObject({
+    status: 409,
+    body: { detail: 'Another one, with the same key, has not ended.' },
+  });
+});
+
+it('refuses a time that is none, and a time-out that no timer holds', async () => {
+  const a = await replica({}, { WORKER: 'off' });
+  await expect(a.enqueue(1, { at: new Date('nonsense') })).rejects.toThrow('is no time');
+  await expect(replica({ timeoutMs: 30 * 86_400_000 })).rejects.toThrow('is not between 1 ms and a day');
+});
+
 it('does not try again what says that it is of no use', async () => {
   const a = await replica({
     async run() {
@@ -420,8 +444,11 @@ it('runs what its schedule has due once where the clock of the process is behind
   expect(rows).toEqual([{ jobs: 1, later: true }]);
 });
 
-it('says at once that a schedule means nothing', async () => {
-  const a = await replica({ schedule: { cron: 'whenever', input: { n: 1 } } });
+it.each([
+  { cron: 'whenever', input: { n: 1 } },
+  { cron: '* * * * *', input: { n: 'one' } as never },
+])('says at once that a schedule means nothing: $cron', async (schedule) => {
+  const a = await replica({ schedule });
   await until('it is told', () =>
     a.test.lines.some(({ msg }) => String(msg).startsWith('jobs cannot begin')),
   );

@@ -14,6 +14,8 @@ import { Worker } from './worker.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,99}$/;
 const BACKOFF = { seconds: 1, max: 3_600 };
+/** As of JOBS_TIMEOUT_MS; a timer of more than 24 days would fire at once. */
+const MAX_TIMEOUT_MS = 86_400_000;
 /** After a failure of the database at the start, in milliseconds. */
 const BEGIN_AGAIN_MS = 1_000;
 
@@ -59,6 +61,9 @@ export class JobService implements Jobs {
     const { name } = definition;
     if (!NAME.test(name))
       throw new Error(`A job's name is made of lower-case letters, digits and hyphens: '${name}' is not.`);
+    const { timeoutMs = MAX_TIMEOUT_MS } = definition;
+    if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
+      throw new Error(`The time-out of job '${name}' is not between 1 ms and a day: ${timeoutMs}.`);
     if (this.definitions.has(name)) throw new Error(`Two jobs are called '${name}': rename one of them.`);
     this.definitions.set(name, definition as unknown as JobDefinition);
     return { name };
@@ -87,6 +92,7 @@ export class JobService implements Jobs {
     const { at, key, priority } = options;
     if (key !== undefined && !this.#definition(name).unique)
       throw new Error(`A key is for jobs that are unique, and '${name}' is not.`);
+    if (at && Number.isNaN(at.getTime())) throw new Error(`The time of job '${name}' is no time: ${at}.`);
     const actor = actorOf(options.actor);
     const jobs: NewJob[] = [];
     for (const input of inputs) {
@@ -160,6 +166,11 @@ export class JobService implements Jobs {
         timeoutMs: definition.timeoutMs ?? timeoutMs,
       })),
     );
+    for (const { name, schedule } of this.definitions.values()) {
+      const wrong = schedule && (await this.check(name, schedule.input));
+      // Found when it is due, it would keep the worker from all other jobs.
+      if (wrong) throw new Error(`The input in the schedule of job '${name}' is not valid: ${wrong}`);
+    }
     await this.#schedules.define();
   }
 

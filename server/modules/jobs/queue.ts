@@ -124,7 +124,7 @@ export class Queue {
       })),
       { db: fromDrizzle(tx, sql), returnId: true },
     );
-    const due = Math.min(...jobs.map(({ at }) => at?.getTime() ?? 0));
+    const due = jobs.reduce((first, { at }) => Math.min(first, at?.getTime() ?? 0), Number.POSITIVE_INFINITY);
     if (ids && ids.length > 0) await tx.execute(sql`select pg_notify(${CHANNEL}, ${`due ${due}`})`);
     return ids ?? [];
   }

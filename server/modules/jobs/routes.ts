@@ -21,6 +21,9 @@ import { listOf, oneOf } from './views.ts';
 /** A tick is answered a little before the deadline of requests, in milliseconds. */
 const TICK_MARGIN_MS = 2_000;
 
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const UNIQUE_VIOLATION = '23505';
+
 /** What operators see and do of jobs. Every change is told to all processes. */
 export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = async (app, { service }) => {
   const { queue, definitions, figures, platform } = service;
@@ -106,8 +109,11 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
     ...operator,
     async handler({ params: { name, id } }, reply) {
       known(name);
-      if (!(await queue.revive(name, id)))
-        await missingOr(name, id, 'Only a dead job can be tried once more.');
+      const revived = await queue.revive(name, id).catch((error) => {
+        if (error.code !== UNIQUE_VIOLATION) throw error;
+        throw new ProblemError('conflict', 'Another one, with the same key, has not ended.');
+      });
+      if (!revived) await missingOr(name, id, 'Only a dead job can be tried once more.');
       return reply.code(204).send(null);
     },
   });
