@@ -149,6 +149,41 @@ it('ends with the signal of its caller, with that signal’s reason, and is no f
   expect(resilience.get('payments')?.outcomes).toMatchObject({ cancelled: 1, failure: 0, timeout: 0 });
 });
 
+it('goes on calling a service whose callers left again and again, and not one that is open because one has left', async () => {
+  answer = stall;
+  const resilience = make({ retries: 0 }, { initialDelay: 50, maxDelay: 50 });
+  const leave = async () => {
+    const before = received;
+    const abort = new AbortController();
+    const left = resilience.executeWithFullProtection('payments', call, { signal: abort.signal });
+    await until('it was called', () => received > before);
+    abort.abort(new Error('the client has left'));
+    await expect(left).rejects.toThrow('the client has left');
+  };
+  for (let n = 0; n < 12; n++) await leave();
+  expect(resilience.get('payments')?.state).toBe('closed');
+
+  answer = status(500);
+  for (let n = 0; n < 12; n++)
+    await resilience.executeWithFullProtection('payments', call).catch(() => undefined);
+  expect(resilience.get('payments')?.state).toBe('open');
+  answer = stall;
+  await sleep(100);
+  await leave();
+  expect(resilience.get('payments')?.state).toBe('open');
+});
+
+it('judges anew after a reset', async () => {
+  answer = status(500);
+  const resilience = make({ retries: 0 }, { initialDelay: 60_000, maxDelay: 60_000 });
+  const fail = () => resilience.executeWithFullProtection('payments', call).catch(() => undefined);
+  for (let n = 0; n < 12; n++) await fail();
+  expect(resilience.get('payments')?.state).toBe('open');
+  resilience.get('payments')?.reset();
+  await fail();
+  expect(resilience.get('payments')?.state).toBe('closed');
+});
+
 it('has no more calls under way than it may, and refuses those that nobody can wait for', async () => {
   const open: ServerResponse[] = [];
   answer = (_, response) => open.push(response);

@@ -90,6 +90,7 @@ export class Dependency {
   readonly #lib: Cockatiel;
   readonly #onEnd: (ms: number) => void;
   readonly #bulkhead;
+  readonly #counts;
   readonly #breaker;
   readonly #retry;
 
@@ -106,9 +107,15 @@ export class Dependency {
     this.name = name;
     this.limits = limits;
     this.#bulkhead = lib.bulkhead(limits.concurrency, limits.queue);
-    const failed = lib.handleWhen((error) => !(error instanceof DependencyRefusedError));
+    this.#counts = new lib.CountBreaker(BREAKER);
+    const failed = lib.handleWhen(
+      (error) =>
+        !(error instanceof DependencyRefusedError) &&
+        // A call whose caller has left tells nothing of the dependency, and closes no open breaker either.
+        (!(error instanceof lib.TaskCancelledError) || this.state === 'half-open'),
+    );
     this.#breaker = lib.circuitBreaker(failed, {
-      breaker: new lib.CountBreaker(BREAKER),
+      breaker: this.#counts,
       halfOpenAfter: new lib.ExponentialBackoff(pause),
     });
     this.#breaker.onBreak(() => log.warn({ dependency: name }, `the circuit breaker of ${name} is open`));
@@ -152,8 +159,9 @@ export class Dependency {
     this.#isolated ??= this.#breaker.isolate();
   }
 
-  /** Closes the breaker, whatever it is. */
+  /** Closes the breaker, whatever it is, and forgets the calls that it judged by. */
   reset(): void {
+    this.#counts.state = new this.#lib.CountBreaker(BREAKER).state;
     // An open one is closed by way of an isolation: cockatiel has no other.
     (this.#isolated ?? this.#breaker.isolate()).dispose();
     this.#isolated = undefined;
@@ -161,11 +169,11 @@ export class Dependency {
 
   async execute<T>(fn: (signal: AbortSignal) => PromiseLike<T> | T, options: CallOptions): Promise<T> {
     const { timeout = this.limits.timeoutMs, signal, retry = true } = options;
-    const { TimeoutStrategy } = this.#lib;
+    const { TaskCancelledError, TimeoutStrategy } = this.#lib;
     const timed = this.#lib.timeout(timeout, TimeoutStrategy.Aggressive);
     const attempt = (outer: AbortSignal) =>
       this.#breaker.execute(async () => {
-        outer.throwIfAborted();
+        if (outer.aborted) throw new TaskCancelledError();
         let late = false;
         const listener = timed.onTimeout(() => {
           late = !outer.aborted;
@@ -174,6 +182,7 @@ export class Dependency {
           return await timed.execute((context) => fn(context.signal), outer);
         } catch (error) {
           if (late) throw new DependencyTimeoutError(`${this.name} did not answer within ${timeout} ms`);
+          if (outer.aborted) throw new TaskCancelledError();
           throw error;
         } finally {
           listener.dispose();
