@@ -336,6 +336,17 @@ it('goes on behind the steps that an interrupted attempt has ended', async () =>
   expect(done).toEqual(['first', 'second 1', 'second 2']);
 }, 60_000);
 
+it('enqueues from as many transactions at once as there are connections, the first ones', async () => {
+  const a = await replica({}, { WORKER: 'off', DB_POOL_SIZE: '4', DB_CONNECT_TIMEOUT_MS: '3000' });
+  await until('the queue is there', async () => {
+    const { rows } = await query(database.url, 'select from job_definitions');
+    return rows.length === 1;
+  });
+  await sleep(500);
+  const ids = await Promise.all(Array.from({ length: 12 }, (_, n) => a.enqueue(n)));
+  expect(new Set(ids).size).toBe(12);
+}, 30_000);
+
 it('keeps out a second one that is unique, by its key, until the first has ended', async () => {
   let release = () => {};
   const a = await replica({

@@ -125,16 +125,17 @@ export class JobService implements Jobs {
   }
 
   /**
-   * Begins to run jobs, and goes on trying while the database is away. Without jobs it does nothing.
+   * Writes the queues and begins to run jobs, and goes on trying while the database is away. Without jobs it does nothing. A
+   * process that only enqueues begins as well: as many first transactions as there are connections would else wait for one more.
    *
    * @param always This process does nothing else.
    */
   begin(always = false): void {
     if (this.definitions.size === 0 || this.#begun || this.#stopBy !== undefined) return;
     this.#begun = true;
-    const { clock, log } = this.platform;
+    const { clock, log, config } = this.platform;
     this.ready().then(
-      () => this.#startWorker(always),
+      () => (always || config.jobs.worker) && this.#startWorker(always),
       (err) => {
         if (!findUnavailable(err)) log.error({ err }, 'jobs cannot begin; they try again');
         this.#begun = false;
@@ -172,6 +173,7 @@ export class JobService implements Jobs {
       if (wrong) throw new Error(`The input in the schedule of job '${name}' is not valid: ${wrong}`);
     }
     await this.#schedules.define();
+    await this.queue.boss();
   }
 
   #startWorker(always: boolean): void {

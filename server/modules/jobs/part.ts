@@ -17,7 +17,7 @@ export function createJobs(platform: Platform<typeof jobsSettings>): Jobs & Part
   const { lifecycle } = probeSources;
   let stopBy: number | undefined;
   lifecycle.onTransition(({ to }) => {
-    if (to === 'ready' && config.jobs.worker) service.begin();
+    if (to === 'ready') service.begin();
     if (to !== 'draining') return;
     stopBy = Date.now() + config.shutdown.timeoutMs;
     void service.stop(stopBy);

@@ -77,6 +77,7 @@ export class Queue {
         where name = any($1)`,
       [queues.map(({ name }) => name)],
     );
+    let created = false;
     for (const queue of queues) {
       const { name } = queue;
       const options = {
@@ -93,6 +94,7 @@ export class Queue {
       const found = rows.find((row) => row.name === name);
       if (!found) {
         await (await this.boss()).createQueue(name, { ...options, policy });
+        created = true;
       } else if (
         found.retry_limit !== options.retryLimit ||
         found.retry_delay !== options.retryDelay ||
@@ -105,6 +107,8 @@ export class Queue {
       if (found && found.policy !== policy)
         await this.#query('update pgboss.queue set policy = $2 where name = $1', [name, policy]);
     }
+    // It reads all queues when it starts; one that it does not know would be asked for in the middle of a transaction.
+    if (created) this.#boss = undefined;
     await this.#query('insert into job_definitions (name) select unnest($1::text[]) on conflict do nothing', [
       queues.map(({ name }) => name),
     ]);
