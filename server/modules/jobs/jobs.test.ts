@@ -336,6 +336,35 @@ it('goes on behind the steps that an interrupted attempt has ended', async () =>
   expect(done).toEqual(['first', 'second 1', 'second 2']);
 }, 60_000);
 
+it('runs what is enqueued here while no notification arrives', async () => {
+  const a = await replica({});
+  const first = (await a.enqueue(1)) as string;
+  await inState(a, first, 'done');
+  await until('it holds no connection any more', async () => {
+    await query(
+      database.url,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'test listener' and datname = current_database()`,
+    );
+    await sleep(500);
+    const { rows } = await query(
+      database.url,
+      `select from pg_stat_activity where application_name = 'test listener' and datname = current_database()`,
+    );
+    return rows.length === 0;
+  });
+  // A request would open it again: this asks the database alone.
+  await a.enqueue(2);
+  await until(
+    'it ran',
+    async () => {
+      const { rows } = await query(database.url, `select from pgboss.job where state = 'completed'`);
+      return rows.length === 2;
+    },
+    10_000,
+  );
+}, 60_000);
+
 it('enqueues from as many transactions at once as there are connections, the first ones', async () => {
   const a = await replica({}, { WORKER: 'off', DB_POOL_SIZE: '4', DB_CONNECT_TIMEOUT_MS: '3000' });
   await until('the queue is there', async () => {

@@ -101,7 +101,13 @@ export class JobService implements Jobs {
       jobs.push({ data: { input, actor } satisfies Envelope, at, key, priority });
     }
     await this.ready();
+    tx.afterCommit(() => this.lookUntold());
     return this.queue.add(tx, name, jobs);
+  }
+
+  /** Has this process look for jobs where no notification tells it: behind a transaction pooler, and after a lost connection. */
+  lookUntold(): void {
+    if (!this.platform.listener.available) this.#worker?.look();
   }
 
   /** @returns What is wrong with an input; undefined where it is valid. */
