@@ -315,7 +315,8 @@ test('on a phone the bar has five entries, and More the rest', async ({ page }) 
   const more = page.getByRole('button', { name: 'More' });
   const last = page.getByRole('link', { name: 'Kit' });
   await expect(more).toBeVisible();
-  test.skip(await last.isVisible(), 'there are too few screens');
+  const screens = await page.getByRole('navigation', { name: 'Main' }).locator('a').count();
+  test.skip(screens <= 3, 'the bar has room for all screens');
   await expect(entries).toHaveCount(5);
   await more.press('Enter');
   await expect(more).toHaveAttribute('aria-expanded', 'true');
