@@ -13,11 +13,11 @@ import { useVisitor } from './visitor.ts';
 
 function NavLink({ to, ...rest }: { to: string; className: string; children: ReactNode }) {
   const router = useRouter();
-  const isOperator = useIsOperator();
+  const visitor = useVisitor();
   // Of `/ops` and `/ops/jobs` the longer one is where the visitor is.
   const isBelow = useRouterState({
     select: ({ location }) =>
-      navigationOf(router, isOperator).some(
+      navigationOf(router, visitor).some(
         (item) => item.to.startsWith(`${to}/`) && location.pathname.startsWith(item.to),
       ),
   });
