@@ -1,118 +1,141 @@
-import { getRouteApi, Outlet, useMatchRoute } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
-import { IconButton } from '@/kit/components/button.tsx';
+import { getRouteApi, linkOptions, Outlet, useMatchRoute } from '@tanstack/react-router';
+import { createNote, type NoteSummary } from '#contracts/notes.ts';
+import { Button, IconButton } from '@/kit/components/button.tsx';
 import { Empty } from '@/kit/components/empty.tsx';
-import { Icon } from '@/kit/components/icon.tsx';
+import { Field } from '@/kit/components/field.tsx';
+import { Form } from '@/kit/components/form.tsx';
 import { Kbd } from '@/kit/components/kbd.tsx';
+import { ListAndRecord } from '@/kit/components/list-and-record.tsx';
+import { RecordList } from '@/kit/components/record-list.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { SearchBox } from '@/kit/components/search-box.tsx';
+import { ago, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
-import { inputClass } from '@/kit/lib/styles.ts';
-import { useDebounced } from '@/kit/lib/use-debounced.ts';
-import { NewNoteBox } from './new-note-box.tsx';
-import { NoteList } from './note-list.tsx';
-import { useLiveNotes } from './notes-queries.ts';
+import { useCreate } from '@/kit/lib/use-changes.ts';
+import { useForm } from '@/kit/lib/use-form.ts';
+import { useList, useLiveRecords } from '@/kit/lib/use-list.ts';
+import { notes } from './notes.ts';
 
 const route = getRouteApi('/notes');
-
-/** Debounce of the search, in milliseconds. */
-const SEARCH_AFTER_MS = 200;
 
 /** Notes: the list and the note side by side, or one after the other on phones. */
 export const NotesScreen = withServerData(function NotesScreen() {
   const navigate = route.useNavigate();
-  const { search = '', new: isNew } = route.useSearch();
-  useLiveNotes();
+  const { search, new: isNew } = route.useSearch();
   const isOpen = Boolean(useMatchRoute()({ to: '/notes/$id' }));
-  const box = useRef<HTMLInputElement>(null);
-  const [text, setText] = useSearchText(search);
-
+  useLiveRecords(notes, 'notes');
+  const list = useList(notes, { search });
   const openNew = () => navigate({ to: '/notes', search: { new: true } });
   useShortcut('n', openNew);
-  useShortcut('/', () => box.current?.focus());
 
   return (
-    <div className="grid h-[calc(100dvh-57px-env(safe-area-inset-bottom))] grid-cols-[minmax(0,1fr)] md:h-dvh md:grid-cols-[minmax(16rem,22rem)_minmax(0,1fr)]">
-      <section
-        aria-label="List of notes"
-        className={`col-start-1 row-start-1 flex min-h-0 flex-col md:border-r ${isOpen ? 'max-md:invisible' : ''}`}
-      >
-        <div className="px-4 pt-4 pb-3">
-          <div className="mb-3 flex items-center justify-between">
-            <ScreenHeading title="Notes" className="text-lg" />
-            <IconButton icon="plus" label="New note (N)" aria-keyshortcuts="n" onClick={openNew} />
+    <ListAndRecord
+      listLabel="List of notes"
+      recordLabel="Note"
+      isOpen={isOpen}
+      list={
+        <>
+          <div className="space-y-3 px-4 pt-4 pb-3">
+            <div className="flex items-center justify-between">
+              <ScreenHeading title="Notes" className="text-lg" />
+              <IconButton icon="plus" label="New note (N)" aria-keyshortcuts="n" onClick={openNew} />
+            </div>
+            <SearchBox label="Search notes" />
           </div>
-          <div className="relative">
-            <Icon
-              name="search"
-              className="pointer-events-none absolute top-1/2 left-3 size-4 -translate-y-1/2 text-muted"
-            />
-            <input
-              ref={box}
-              type="search"
-              aria-label="Search notes"
-              aria-keyshortcuts="/"
-              placeholder="Search"
-              maxLength={200}
-              value={text}
-              onChange={(event) => setText(event.target.value)}
-              onKeyDown={(event) => {
-                if (event.key === 'Escape' && text !== '') {
-                  event.preventDefault();
-                  setText('');
-                }
-                if (event.key === 'ArrowDown') {
-                  event.preventDefault();
-                  document.querySelector<HTMLElement>('[data-note-row][tabindex="0"]')?.focus();
-                }
-              }}
-              className={`${inputClass} pr-9 pl-9 [&::-webkit-search-cancel-button]:hidden`}
-            />
-            <span
-              aria-hidden="true"
-              className="pointer-events-none absolute inset-y-0 right-2 flex items-center max-md:hidden"
-            >
-              <Kbd>/</Kbd>
-            </span>
-          </div>
+          {isNew && <NewNote onClose={() => navigate({ to: '/notes', search: {}, replace: true })} />}
+          <RecordList
+            list={list}
+            noun="notes"
+            link={(note) =>
+              note
+                ? linkOptions({ to: '/notes/$id', params: { id: String(note.id) }, search: { search } })
+                : linkOptions({ to: '/notes', search: { search } })
+            }
+            empty={<NoNotes search={search} onNew={openNew} />}
+          >
+            {(note) => <NoteRow note={note} />}
+          </RecordList>
+        </>
+      }
+    >
+      <Outlet />
+      {!isOpen && (
+        <div className="grid h-full place-items-center">
+          <Empty icon="note" title="Choose a note to read it">
+            <p>
+              <Kbd>N</Kbd> makes a new one, <Kbd>/</Kbd> searches, <Kbd>↑</Kbd> <Kbd>↓</Kbd> go through the
+              list.
+            </p>
+          </Empty>
         </div>
-        {isNew && <NewNoteBox onClose={() => navigate({ to: '/notes', search: {}, replace: true })} />}
-        <NoteList search={search} onNew={openNew} />
-      </section>
-      <section
-        aria-label="Note"
-        className={`min-h-0 min-w-0 overflow-y-auto max-md:col-start-1 max-md:row-start-1 ${isOpen ? 'max-md:z-[1] max-md:bg-background' : 'max-md:invisible'}`}
-      >
-        <Outlet />
-        {!isOpen && (
-          <div className="grid h-full place-items-center">
-            <Empty icon="note" title="Choose a note to read it">
-              <p>
-                <Kbd>N</Kbd> makes a new one, <Kbd>/</Kbd> searches, <Kbd>↑</Kbd> <Kbd>↓</Kbd> go through the
-                list.
-              </p>
-            </Empty>
-          </div>
-        )}
-      </section>
-    </div>
+      )}
+    </ListAndRecord>
   );
 });
 
-/** The text of the search box: what is typed goes to the address, and other changes of the address come back to it. */
-function useSearchText(search: string) {
+/** Creates a note in place: a title, and the note opens for its text. */
+function NewNote({ onClose }: { onClose: () => void }) {
   const navigate = route.useNavigate();
-  const [text, setText] = useState(search);
-  const [seen, setSeen] = useState(search);
-  const settled = useDebounced(text.trim(), SEARCH_AFTER_MS);
-  if (search !== seen) {
-    setSeen(search);
-    if (search !== settled) setText(search);
-  }
-  // biome-ignore lint/correctness/useExhaustiveDependencies: typing starts a search, a changed address does not
-  useEffect(() => {
-    if (settled === search) return;
-    navigate({ to: '.', search: (before) => ({ ...before, search: settled || undefined }), replace: true });
-  }, [settled]);
-  return [text, setText] as const;
+  const create = useCreate(notes);
+  const form = useForm(createNote, {
+    keepAs: 'new-note',
+    async send({ title }) {
+      const { id } = await create.mutateAsync({ title: title.trim() });
+      await navigate({ to: '/notes/$id', params: { id: String(id) } });
+    },
+  });
+  return (
+    <Form
+      of={form}
+      className="space-y-3 border-t bg-surface px-4 py-3"
+      onKeyDown={({ key }) => key === 'Escape' && onClose()}
+    >
+      <Field {...form.field('title')} label="Title of the new note" autoComplete="off" autoFocus />
+      <div className="flex items-center justify-end gap-2">
+        {create.isPaused && <p className="mr-auto text-sm text-muted">Waiting for the server</p>}
+        <Button variant="ghost" onClick={onClose}>
+          Cancel
+        </Button>
+        <Button type="submit" pending={form.isSending}>
+          Create
+        </Button>
+      </div>
+    </Form>
+  );
+}
+
+const NoNotes = ({ search, onNew }: { search: string | undefined; onNew: () => void }) =>
+  search ? (
+    <Empty icon="search" title={`Nothing has the words “${search}”`}>
+      <p>The last word may be a beginning. All others must be whole.</p>
+    </Empty>
+  ) : (
+    <Empty icon="note" title="No notes yet">
+      <p>A note has a title and a text. It is kept in this server's PostgreSQL.</p>
+      <Button icon="plus" onClick={onNew}>
+        Write the first note
+      </Button>
+    </Empty>
+  );
+
+function NoteRow({ note }: { note: NoteSummary }) {
+  // Also its key: flush right, a longer text in the same element would count as moved.
+  const when = ago(note.updatedAt);
+  return (
+    <>
+      <span className="flex items-baseline gap-3">
+        <span className="grow truncate text-base font-medium">{note.title}</span>
+        <time
+          key={when}
+          dateTime={note.updatedAt}
+          title={exactly(note.updatedAt)}
+          className="shrink-0 text-xs text-muted"
+        >
+          {when}
+        </time>
+      </span>
+      <span className="truncate text-sm text-muted">{note.excerpt || 'No text'}</span>
+    </>
+  );
 }

@@ -67,14 +67,15 @@ test('is worked by keyboard alone: new, write, save, search, go through, delete,
   await page.keyboard.press('Enter');
   await expect(page.getByLabel('Text')).toBeFocused();
   await page.keyboard.type('No mouse was touched.');
-  await expect(page.getByText('Not saved yet')).toBeVisible();
   await page.keyboard.press('Control+s');
+  await expect(async () => {
+    const { rows } = await query(
+      backend.databaseUrl,
+      `SELECT body, version FROM notes WHERE title = 'Written by keyboard'`,
+    );
+    expect(rows).toEqual([{ body: 'No mouse was touched.', version: 2 }]);
+  }).toPass();
   await expect(page.getByText('Saved just now')).toBeVisible();
-  const { rows } = await query(
-    backend.databaseUrl,
-    `SELECT body, version FROM notes WHERE title = 'Written by keyboard'`,
-  );
-  expect(rows).toEqual([{ body: 'No mouse was touched.', version: 2 }]);
 
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
@@ -149,41 +150,7 @@ test('searches as one types: no request a letter, an address to share, and a way
 test.describe('when something goes wrong', () => {
   test.use({ failedRequests: true });
 
-  test('a conflict shows both versions, and either can stay', async ({ page, backend }) => {
-    const change = (body: string) =>
-      query(
-        backend.databaseUrl,
-        `UPDATE notes SET body = $1, version = version + 1, updated_at = now() WHERE title = 'Reading list'`,
-        [body],
-      );
-    await page.goto('/notes/2');
-    const text = page.getByLabel('Text');
-    await text.fill('Mine');
-    await change('Theirs\nwith a second line');
-    await page.getByRole('button', { name: 'Save' }).click();
-    await expect(page.getByRole('alert')).toContainText('Another person saved this note');
-    await expect(page.getByRole('region', { name: 'Theirs, on the server' })).toContainText(
-      'with a second line',
-    );
-    await expect(page.getByLabel('Text')).toHaveValue('Mine');
-    await look(page, 'note-conflict');
-    await page.getByLabel('Text').fill('Mine\nwith a second line');
-    await page.getByRole('button', { name: 'Save mine over theirs' }).click();
-    await expect(page.getByText('Saved just now')).toBeVisible();
-    const { rows } = await query(
-      backend.databaseUrl,
-      `SELECT body, version FROM notes WHERE title = 'Reading list'`,
-    );
-    expect(rows).toEqual([{ body: 'Mine\nwith a second line', version: 3 }]);
-
-    await text.fill('Mine again');
-    await change('Theirs again');
-    await page.keyboard.press('Control+s');
-    await page.getByRole('button', { name: 'Take theirs, discard mine' }).click();
-    await expect(text).toHaveValue('Theirs again');
-  });
-
-  test('a refused note leaves the list again, and its title stays in the box', async ({ page, findings }) => {
+  test('a refused note is not in the list, and its title stays in the box', async ({ page, findings }) => {
     await page.goto('/notes?new=true');
     const box = page.getByLabel('Title of the new note');
     await expect(row(page, 'Release checklist')).toBeVisible();
@@ -263,37 +230,6 @@ test.describe('when something goes wrong', () => {
     await expect(box).toHaveValue('Kept');
     await expect(row(page, 'Kept')).toHaveCount(0);
   });
-
-  test('what was typed and sent survives ten seconds without a server', async ({ page, backend }) => {
-    let server = await backend.start();
-    await server.ready();
-    await page.goto(`${server.url}/notes/2`);
-    await expect(page.getByLabel('Title')).toHaveValue('Reading list');
-    await server.end('SIGKILL');
-    await expect(page.getByText('The server cannot be reached.')).toBeVisible();
-    await page.getByLabel('Text').fill('Typed while the server was away');
-    await page.getByRole('button', { name: 'Save' }).click();
-    await expect(page.getByText('Waiting for the server')).toBeVisible();
-    await look(page, 'note-waiting');
-    await page.waitForTimeout(5_000);
-    server = await backend.start({ PORT: String(server.port) });
-    await expect(page.getByText('Saved just now')).toBeVisible();
-    const { rows } = await query(backend.databaseUrl, 'SELECT body FROM notes WHERE id = 2');
-    expect(rows).toEqual([{ body: 'Typed while the server was away' }]);
-    await server.end();
-  });
-});
-
-test('an unsaved text survives another screen and a reload', async ({ page }) => {
-  await page.goto('/notes/2');
-  await page.getByLabel('Text').fill('Not saved');
-  await page.getByRole('link', { name: 'Home' }).click();
-  await page.goBack();
-  await expect(page.getByLabel('Text')).toHaveValue('Not saved');
-  await page.reload();
-  await expect(page.getByLabel('Text')).toHaveValue('Not saved');
-  await page.getByRole('button', { name: 'Discard' }).click();
-  await expect(page.getByLabel('Text')).toHaveValue(/^Designing/);
 });
 
 test('a screen that is slow to come shows a line of progress, and the one before stays until it is there', async ({

@@ -1,9 +1,9 @@
 import { createRoute } from '@tanstack/react-router';
 import type { listNotes } from '#contracts/notes.ts';
 import { request } from '@/kit/lib/api.ts';
+import { listSearch } from '@/kit/lib/list-search.ts';
 import { root } from '@/kit/shell/root.ts';
 import { screen } from '@/kit/shell/screen.ts';
-import type { NotesSearch } from './notes-search.ts';
 
 const list = createRoute({
   getParentRoute: () => root,
@@ -23,10 +23,7 @@ const list = createRoute({
       },
     },
   },
-  validateSearch: ({ search, new: isNew }: Record<string, unknown>): NotesSearch => ({
-    ...(search === undefined ? {} : { search: String(search) }),
-    ...(isNew ? { new: true } : {}),
-  }),
+  validateSearch: listSearch,
   component: screen(() => import('./notes-screen.tsx'), 'NotesScreen'),
 });
 

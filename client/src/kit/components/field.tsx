@@ -1,7 +1,5 @@
 import { Field as Base } from '@base-ui/react/field';
 import type { ComponentProps, ReactNode } from 'react';
-import { asSentence } from '@/kit/lib/format.ts';
-import { useFieldError } from './form.tsx';
 import { Input } from './input.tsx';
 import { Textarea } from './textarea.tsx';
 
@@ -9,7 +7,7 @@ type Shared = {
   label: ReactNode;
   name?: string | undefined;
   description?: ReactNode;
-  /** The error. Within a `Form` it defaults to the server's message for `name`. */
+  /** What is wrong. It is announced, and tied to the control, which becomes `aria-invalid`. */
   error?: string | undefined;
   className?: string;
 };
@@ -25,20 +23,20 @@ type Props = Shared &
  * `Input`, or with `multiline` a `Textarea`, which receives the remaining props.
  */
 export function Field({ label, name, description, error, className, multiline, children, ...box }: Props) {
-  const fromForm = useFieldError(name);
-  const message = error ?? (fromForm && asSentence(fromForm));
   return (
-    <Base.Root name={name} invalid={Boolean(message)} className={className}>
+    <Base.Root name={name} invalid={Boolean(error)} className={className}>
       <Base.Label className="mb-1.5 block text-sm font-medium">{label}</Base.Label>
       {children ?? (multiline ? <Textarea {...(box as ComponentProps<'textarea'>)} /> : <Input {...box} />)}
       {description && (
         <Base.Description className="mt-1.5 text-sm text-muted">{description}</Base.Description>
       )}
-      {message && (
-        <Base.Error match className="mt-1.5 text-sm text-failing">
-          {message}
-        </Base.Error>
-      )}
+      <div aria-live="polite">
+        {error && (
+          <Base.Error match className="mt-1.5 text-sm text-failing">
+            {error}
+          </Base.Error>
+        )}
+      </div>
     </Base.Root>
   );
 }

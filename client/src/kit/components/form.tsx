@@ -1,37 +1,31 @@
-import { type ComponentProps, createContext, use, useRef } from 'react';
-import { fieldErrors } from '@/kit/lib/api.ts';
+import { type ComponentProps, lazy, Suspense, useEffect } from 'react';
+import { loadPart } from '@/kit/lib/deployment.ts';
+import type { FormState } from '@/kit/lib/use-form.ts';
 import { ErrorNote } from './error-state.tsx';
 
-const Errors = createContext<Record<string, string>>({});
+const loadQuestion = () => loadPart(() => import('./confirm-leave.tsx'));
+const ConfirmLeave = lazy(async () => ({ default: (await loadQuestion()).ConfirmLeave }));
 
-/** The server's message for the field `name` in the surrounding form. */
-export const useFieldError = (name: string | undefined) => use(Errors)[name ?? ''];
-
-type Props = Omit<ComponentProps<'form'>, 'onSubmit'> & {
-  /** The error of the last submit. Messages of fields appear at the fields, other errors at the end of the form. */
-  error?: unknown;
-  /** True while submitting: further submits are ignored. */
-  busy?: boolean;
-  onSubmit: (data: FormData) => void;
-};
-
-/** A form that stays on the page and never submits twice at once. */
-export function Form({ error, busy = false, onSubmit, children, ...rest }: Props) {
-  const form = useRef<HTMLFormElement>(null);
-  const messages = fieldErrors(error);
-  const placed = Object.keys(messages).some((name) => form.current?.elements.namedItem(name));
+/** The form of `useForm`. An error that belongs to no field is shown at its end; leaving with unsaved text asks first. */
+export function Form({
+  of,
+  children,
+  ...rest
+}: Omit<ComponentProps<'form'>, 'onSubmit'> & { of: FormState }) {
+  const { form, failure, isGuarded, leaving } = of;
+  useEffect(() => {
+    // Before it is needed, because it must also work while the server is away.
+    if (isGuarded) void loadQuestion();
+  }, [isGuarded]);
   return (
-    <form
-      ref={form}
-      aria-busy={busy || undefined}
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!busy) onSubmit(new FormData(event.currentTarget));
-      }}
-      {...rest}
-    >
-      <Errors value={messages}>{children}</Errors>
-      {error !== undefined && error !== null && !placed && <ErrorNote error={error} />}
+    <form {...form} {...rest}>
+      {children}
+      {failure !== undefined && <ErrorNote error={failure} />}
+      {leaving && (
+        <Suspense>
+          <ConfirmLeave {...leaving} />
+        </Suspense>
+      )}
     </form>
   );
 }

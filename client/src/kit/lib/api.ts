@@ -2,7 +2,7 @@ import type { Static, TSchema } from 'typebox';
 import type { Problem } from '#contracts/problem.ts';
 
 /** What a contract states about one route. `request` uses its types alone, so no schema is loaded for it. */
-type Contract = {
+export type Contract = {
   readonly method: string;
   readonly url: string;
   readonly schema: {
@@ -27,15 +27,23 @@ type Part<
 type Options<Route extends Contract> = Part<Route, 'params', 'params'> &
   Part<Route, 'querystring', 'query'> &
   Part<Route, 'headers', 'headers'> &
-  Part<Route, 'body', 'body'> & { signal?: AbortSignal };
+  Part<Route, 'body', 'body'> & {
+    signal?: AbortSignal;
+    /** The request outlives the page. Browsers allow it for small bodies; a larger one is sent without. */
+    keepalive?: boolean;
+  };
 
-type Answer<Route extends Contract> = {
+/** The body of a route's success answer. */
+export type Answer<Route extends Contract> = {
   [Code in keyof Route['schema']['response'] & (200 | 201 | 204)]: Code extends 204
     ? undefined
     : Route['schema']['response'][Code] extends TSchema
       ? Static<Route['schema']['response'][Code]>
       : never;
 }[keyof Route['schema']['response'] & (200 | 201 | 204)];
+
+/** The longest body, in characters, that is sent with `keepalive`: browsers allow 64 KiB for all such requests together. */
+const MAX_KEEPALIVE_LENGTH = 10_000;
 
 /** The longest `Retry-After` to wait for, in milliseconds. Longer ones show the error. */
 const MAX_WAIT_MS = 10_000;
@@ -97,7 +105,14 @@ function retryAfterMs(response: Response) {
   return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }
 
-async function send(method: string, address: string, headers: Headers, body: unknown, signal?: AbortSignal) {
+async function send(
+  method: string,
+  address: string,
+  headers: Headers,
+  body?: string,
+  signal?: AbortSignal,
+  keepalive = false,
+) {
   const requestId = newRequestId();
   headers.set('X-Request-Id', requestId);
   const unreachable = (cause?: unknown) => {
@@ -111,7 +126,8 @@ async function send(method: string, address: string, headers: Headers, body: unk
     response = await fetch(address, {
       method,
       headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      keepalive: keepalive && (body?.length ?? 0) <= MAX_KEEPALIVE_LENGTH,
+      ...(body === undefined ? {} : { body }),
       ...(signal ? { signal } : {}),
     });
     text = await response.text();
@@ -150,14 +166,16 @@ export async function request<Route extends Contract>(
     params,
     query,
     headers: given,
-    body,
+    body: content,
     signal,
+    keepalive,
   } = (options ?? {}) as {
     params?: Record<string, string | number>;
     query?: Record<string, unknown>;
     headers?: Record<string, string>;
     body?: unknown;
     signal?: AbortSignal;
+    keepalive?: boolean;
   };
   const path = url.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(String(params?.[key])));
   const search = new URLSearchParams();
@@ -167,12 +185,13 @@ export async function request<Route extends Contract>(
     for (const one of Array.isArray(value) ? value : [value]) search.append(key, String(one));
   }
   const address = search.size > 0 ? `${path}?${search}` : path;
+  const body = content === undefined ? undefined : JSON.stringify(content);
   const headers = new Headers(given);
   headers.set('Accept', 'application/json');
   if (body !== undefined) headers.set('Content-Type', 'application/json');
 
   try {
-    return await send(method, address, headers, body, signal);
+    return await send(method, address, headers, body, signal, keepalive);
   } catch (error) {
     const wait = error instanceof ApiError && [429, 503].includes(error.problem.status) && error.retryAfterMs;
     if (method !== 'GET' || typeof wait !== 'number' || wait > MAX_WAIT_MS) throw error;
@@ -200,6 +219,9 @@ export function explain(error: unknown): { title: string; detail?: string; reque
   }
   return { title: 'This did not work', detail: error instanceof Error ? error.message : String(error) };
 }
+
+/** The status of a problem document; undefined for other errors. */
+export const statusOf = (error: unknown) => (error instanceof ApiError ? error.problem.status : undefined);
 
 /**
  * The messages of a validation problem by field name.

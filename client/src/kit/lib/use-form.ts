@@ -1,9 +1,10 @@
 import { useBlocker } from '@tanstack/react-router';
-import { type ChangeEvent, type FormEvent, useEffect, useRef, useState } from 'react';
+import { type ChangeEvent, type FormEvent, type RefObject, useEffect, useRef, useState } from 'react';
 import type { Static, TSchema } from 'typebox';
 import { fieldErrors } from './api.ts';
+import { store, stored } from './browser-memory.ts';
 import { type BodySchema, bodyOf, fieldError, inputType, type Values } from './form-rules.ts';
-import { recall, remember } from './tab-memory.ts';
+import { asSentence } from './format.ts';
 
 /** A contract whose route takes a body. Its value reaches the browser as plain JSON (`client/contracts-as-json.ts`). */
 interface BodyContract {
@@ -20,24 +21,44 @@ interface Options<Route extends BodyContract> {
    * shown at its fields.
    */
   send(body: Body<Route>): Promise<unknown>;
-  /** Keeps what was typed in this tab under this name, so that a reload or a closed screen loses nothing. Never for passwords. */
+  /** Keeps what was typed in this browser under this name, so that a closed screen or tab loses nothing. Never for passwords. */
   keepAs?: string;
+  /** Fields that this form needs although the contract does not. */
+  required?: readonly Name<Route>[];
+  /** False where leaving loses nothing that matters, such as a sign-in. */
+  guard?: boolean;
+}
+
+/** What `<Form of={…}>` needs of a form. */
+export interface FormState {
+  readonly form: {
+    ref: RefObject<HTMLFormElement | null>;
+    noValidate: true;
+    'aria-busy': true | undefined;
+    onSubmit: (event: FormEvent) => void;
+  };
+  readonly failure: unknown;
+  /** Leaving loses what is typed. */
+  readonly isGuarded: boolean;
+  /** Defined while the person wants to leave: asks, and then does one of both. */
+  readonly leaving: { stay: () => void; leave: () => void } | undefined;
 }
 
 /**
  * A form whose rules come from a route's contract: types, required fields, lengths, patterns and messages.
  *
- * Spread `form` on `<form>`, and `field('title')` on the input for `title`. A failed check focuses the first field that
- * is wrong. A second click does nothing while the first is under way. Leaving with unsaved changes asks first.
+ * Give it to `<Form of={form}>`, and spread `field('title')` on the `<Field>` for `title`. A failed check focuses the
+ * first field that is wrong. A second click does nothing while the first is under way. Leaving with unsaved changes asks
+ * first. While the server is away, a mutation in `send` waits for it.
  *
  * @param contract A route of `contracts/` whose body is an object of plain fields.
  */
 export function useForm<Route extends BodyContract>(
   contract: Route,
-  { initial, send, keepAs }: Options<Route>,
+  { initial, send, keepAs, required: also = [], guard = true }: Options<Route>,
 ) {
   const schema = contract.schema.body as unknown as BodySchema;
-  const { required = [] } = schema;
+  const required: readonly string[] = [...(schema.required ?? []), ...also];
   const first = (initial ?? {}) as Values;
   const [values, setValues] = useState<Values>(() => ({ ...first, ...kept(keepAs) }));
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
@@ -48,14 +69,16 @@ export function useForm<Route extends BodyContract>(
   const element = useRef<HTMLFormElement>(null);
   const isDirty = Object.keys(values).some((name) => values[name] !== (first[name] ?? ''));
 
+  const [isKept, setKept] = useState(keepAs !== undefined);
   useEffect(() => {
-    if (keepAs !== undefined) remember(keepAs, isDirty ? JSON.stringify(values) : undefined);
+    if (keepAs !== undefined) setKept(store(`form:${keepAs}`, isDirty ? JSON.stringify(values) : undefined));
   }, [keepAs, isDirty, values]);
-  useBlocker({
-    shouldBlockFn: () => !sending.current && !confirm('Leave without saving? Your changes will be lost.'),
+  const isGuarded = guard && isDirty && !isKept;
+  const blocked = useBlocker({
+    shouldBlockFn: () => !sending.current,
     enableBeforeUnload: true,
-    // What is kept in the tab is not lost.
-    disabled: !isDirty || keepAs !== undefined,
+    disabled: !isGuarded,
+    withResolver: true,
   });
 
   // After a failed try the first field that is wrong takes the focus, once its message has been drawn.
@@ -73,8 +96,11 @@ export function useForm<Route extends BodyContract>(
   async function submit(event?: FormEvent): Promise<void> {
     event?.preventDefault();
     if (sending.current) return;
+    // Controls that are not bound by `field` count by their names, such as a `<Choice name="role" defaultValue="viewer">`.
+    const inForm = element.current ? Object.fromEntries(new FormData(element.current)) : {};
+    const filled = { ...(inForm as Values), ...values };
     const found = Object.entries(schema.properties).flatMap(([name, rules]) => {
-      const error = fieldError(rules, required.includes(name), values[name] ?? '');
+      const error = fieldError(rules, required.includes(name), filled[name] ?? '');
       return error === undefined ? [] : [[name, error]];
     });
     setFailure(undefined);
@@ -83,7 +109,7 @@ export function useForm<Route extends BodyContract>(
     sending.current = true;
     setSending(true);
     try {
-      await send(bodyOf(schema, values) as Body<Route>);
+      await send(bodyOf({ ...schema, required }, filled) as Body<Route>);
       setValues(first);
     } catch (error) {
       const atFields = fieldErrors(error);
@@ -95,13 +121,23 @@ export function useForm<Route extends BodyContract>(
     }
   }
 
+  const set = (name: Name<Route>, value: string | boolean) => {
+    setValues((before) => ({ ...before, [name]: value }));
+    // A message goes when its field changes; it comes back at the next try, if it must.
+    setErrors(({ [name]: _, ...others }) => others);
+  };
+
   return {
     values,
     isDirty,
     isSending,
-    /** What failed and belongs to no field: show it in an `<ErrorNote>`. */
+    /** What failed and belongs to no field. `<Form>` shows it. */
     failure,
+    isGuarded,
+    leaving: blocked.status === 'blocked' ? { stay: blocked.reset, leave: blocked.proceed } : undefined,
     submit,
+    /** Sets a field whose control is no text box: `<Select onValueChange={(role) => form.set('role', role)}>`. */
+    set,
     reset: () => {
       setValues(first);
       setErrors({});
@@ -113,7 +149,7 @@ export function useForm<Route extends BodyContract>(
       noValidate: true,
       'aria-busy': isSending || undefined,
       onSubmit: (event: FormEvent) => void submit(event),
-    },
+    } satisfies FormState['form'] as FormState['form'],
     /** Props of the `<Field>` for one property of the body. */
     field(name: Name<Route>) {
       const rules = schema.properties[name] ?? {};
@@ -125,14 +161,12 @@ export function useForm<Route extends BodyContract>(
         maxLength: rules.maxLength,
         min: rules.minimum,
         max: rules.maximum,
-        error: errors[name],
+        error: errors[name] && asSentence(errors[name]),
         ...(typeof value === 'boolean' ? { checked: value } : { value }),
         onChange: ({ target }: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) => {
           const next =
             target instanceof HTMLInputElement && target.type === 'checkbox' ? target.checked : target.value;
-          setValues((before) => ({ ...before, [name]: next }));
-          // A message goes when its field changes; it comes back at the next try, if it must.
-          setErrors(({ [name]: _, ...others }) => others);
+          set(name, next);
         },
       };
     },
@@ -140,6 +174,6 @@ export function useForm<Route extends BodyContract>(
 }
 
 function kept(keepAs: string | undefined): Values {
-  const text = keepAs === undefined ? undefined : recall(keepAs);
+  const text = keepAs === undefined ? undefined : stored(`form:${keepAs}`);
   return text === undefined ? {} : (JSON.parse(text) as Values);
 }

@@ -1,11 +1,14 @@
 import { useLocation, useNavigate } from '@tanstack/react-router';
 import { useEffect, useEffectEvent } from 'react';
+import { signIn } from '#contracts/session.ts';
 import { Button } from '@/kit/components/button.tsx';
+import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Field } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
-import { ApiError, explain } from '@/kit/lib/api.ts';
+import { explain, statusOf } from '@/kit/lib/api.ts';
+import { useForm } from '@/kit/lib/use-form.ts';
 import { useSignIn } from './session.ts';
 
 /** Tokens already used: each works once, and strict mode mounts twice. */
@@ -45,8 +48,13 @@ export function SignIn({
   keyIn: string | undefined;
   failed: unknown;
 }) {
-  const { mutate, isPending, error } = useSignIn();
-  const wrong = error instanceof ApiError && error.problem.status === 401 ? explain(error).detail : undefined;
+  const { mutateAsync } = useSignIn();
+  const form = useForm(signIn, {
+    required: ['key'],
+    guard: false,
+    send: ({ key = '' }) => mutateAsync({ key: key.trim() }),
+  });
+  const wrong = statusOf(form.failure) === 401 ? explain(form.failure).detail : undefined;
   return (
     <div className="mx-auto max-w-sm px-4 py-16">
       <ScreenHeading title={title} />
@@ -54,25 +62,23 @@ export function SignIn({
         <>
           <p className="mt-2 mb-6 text-muted">{about}</p>
           <Form
-            busy={isPending}
-            error={wrong === undefined ? (error ?? failed) : undefined}
-            onSubmit={(data) => mutate({ key: String(data.get('key')).trim() })}
+            of={{ ...form, failure: wrong === undefined ? form.failure : undefined }}
             className="space-y-4"
           >
             {/* Password managers keep a password under a name. */}
             <input type="text" name="username" autoComplete="username" value="operator" readOnly hidden />
             <Field
+              {...form.field('key')}
               label="Operators’ key"
-              name="key"
               type="password"
               autoComplete="current-password"
               autoFocus
-              required
               description={`The INTERNAL_API_KEY${keyIn === undefined ? '' : `; it is in ${keyIn}`}. You stay signed in for an hour after your last visit.`}
-              error={wrong}
+              error={form.field('key').error ?? wrong}
             />
-            <Button type="submit" aria-disabled={isPending} className="w-full">
-              {isPending ? 'Signing in' : 'Sign in'}
+            {failed != null && !form.failure && <ErrorNote error={failed} />}
+            <Button type="submit" pending={form.isSending} className="w-full">
+              Sign in
             </Button>
           </Form>
         </>

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import type { TObject, TOptional, TString } from 'typebox';
 import { Button } from '@/components/ui/button';
 import { Checkbox } from '@/components/ui/checkbox';
 import { Combobox, ComboboxContent, ComboboxInput, ComboboxItem } from '@/components/ui/combobox';
@@ -14,6 +15,7 @@ import { Select, SelectContent, SelectItem, SelectTrigger, SelectValue } from '@
 import { Switch } from '@/components/ui/switch';
 import { Textarea } from '@/components/ui/textarea';
 import { ApiError } from '@/kit/lib/api.ts';
+import { useForm } from '@/kit/lib/use-form.ts';
 import { Sample } from './sample.tsx';
 
 const ROLES = [
@@ -29,11 +31,24 @@ const REFUSED = new ApiError({
   detail: 'One value was refused.',
   instance: '/api/notes',
   requestId: '4f1c0d2e9a7b4c55',
-  errors: [{ path: '/body/title', message: 'must not be empty' }],
+  errors: [{ path: '/body/title', message: 'is taken' }],
 });
+/** A contract, as `contracts/` has them. */
+const NOTE = {
+  schema: {
+    body: {
+      type: 'object',
+      required: ['title'],
+      properties: {
+        title: { type: 'string', minLength: 1, maxLength: 80, errorMessage: 'A note needs a title.' },
+        body: { type: 'string' },
+      },
+    } as unknown as TObject<{ title: TString; body: TOptional<TString> }>,
+  },
+};
 
 export function Forms() {
-  const [error, setError] = useState<unknown>();
+  const form = useForm(NOTE, { guard: false, send: () => Promise.reject(REFUSED) });
   const [uploads, setUploads] = useState<FileUpload[]>([
     { id: '1', name: 'report.pdf', progress: 40 },
     { id: '2', name: 'scan.png', error: 'The connection was lost.' },
@@ -42,9 +57,13 @@ export function Forms() {
   return (
     <>
       <Sample name="Form and field" from="form">
-        <Form className="w-full space-y-4" error={error} onSubmit={() => setError(REFUSED)}>
-          <Field label="Title" name="title" description="Submit to see the server's message at its field." />
-          <Field label="Text" name="body" multiline />
+        <Form of={form} className="w-full space-y-4">
+          <Field
+            {...form.field('title')}
+            label="Title"
+            description="Empty, the contract refuses it; filled in, the server."
+          />
+          <Field {...form.field('body')} label="Text" multiline />
           <Button type="submit">Save</Button>
         </Form>
       </Sample>

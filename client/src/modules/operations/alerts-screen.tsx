@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSearch } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
-import type { Alert } from '#contracts/operations/alerts.ts';
+import { type Alert, createSilence } from '#contracts/operations/alerts.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Panel } from '@/kit/components/card.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
@@ -15,6 +15,7 @@ import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { type State, StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { toast } from '@/kit/components/toast.tsx';
+import { useForm } from '@/kit/lib/use-form.ts';
 import { useLive } from './live.ts';
 import { refreshed, silencesQuery, useCreateSilence, useEndSilence } from './operations-queries.ts';
 import { SpanChoice } from './pieces.tsx';
@@ -147,28 +148,17 @@ const SPANS = [
 
 function NewSilence({ alert, onClose }: { alert: string; onClose: () => void }) {
   const alerts = useLive((live) => live.alerts);
-  const { mutate, isPending, error } = useCreateSilence();
+  const create = useCreateSilence();
+  const form = useForm(createSilence, {
+    guard: false,
+    async send(silence) {
+      const { expiresAt } = await create.mutateAsync(silence);
+      onClose();
+      toast(`Silenced until ${moment(expiresAt)}.`);
+    },
+  });
   return (
-    <Form
-      busy={isPending}
-      error={error}
-      className="space-y-4"
-      onSubmit={(data) =>
-        mutate(
-          {
-            alert: String(data.get('alert')),
-            comment: String(data.get('comment')).trim(),
-            minutes: Number(data.get('minutes')),
-          },
-          {
-            onSuccess: ({ expiresAt }) => {
-              onClose();
-              toast(`Silenced until ${moment(expiresAt)}.`);
-            },
-          },
-        )
-      }
-    >
+    <Form of={form} className="space-y-4">
       <p className="text-sm text-muted">It still shows here, on every replica, but sends no warning.</p>
       <div className="flex flex-wrap gap-4">
         <Choice label="Alert" name="alert" defaultValue={alert}>
@@ -181,16 +171,9 @@ function NewSilence({ alert, onClose }: { alert: string; onClose: () => void }) 
         </Choice>
         <SpanChoice spans={SPANS} defaultValue={60} />
       </div>
-      <Field
-        label="Why"
-        name="comment"
-        required
-        maxLength={500}
-        autoFocus
-        description="For the next operator."
-      />
+      <Field {...form.field('comment')} label="Why" autoFocus description="For the next operator." />
       <div className="flex justify-end">
-        <Button type="submit" aria-disabled={isPending}>
+        <Button type="submit" pending={form.isSending}>
           Silence
         </Button>
       </div>

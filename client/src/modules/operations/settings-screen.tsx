@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { ReadinessItem } from '#contracts/operations/deployment.ts';
-import type { LogLevel } from '#contracts/operations/log.ts';
+import { changeLogLevel } from '#contracts/operations/log.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Panel } from '@/kit/components/card.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
@@ -12,6 +12,7 @@ import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { clock } from '@/kit/lib/format.ts';
 import { inputClass } from '@/kit/lib/styles.ts';
+import { useForm } from '@/kit/lib/use-form.ts';
 import { sessionQuery, useSignOut } from '@/kit/operator/session.ts';
 import { configQuery, logLevelQuery, readinessQuery, useChangeLogLevel } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
@@ -91,23 +92,13 @@ const SPANS = [
 function Level() {
   const { data, error } = useQuery(logLevelQuery);
   const change = useChangeLogLevel();
+  const form = useForm(changeLogLevel, { send: (body) => change.mutateAsync(body) });
   return (
     <Panel title="Log level" className="mt-5">
       <div className="min-h-52">
         {error && !data && <ErrorNote error={error} />}
         {data && (
-          <Form
-            key={data.level}
-            busy={change.isPending}
-            error={change.error}
-            className="space-y-3"
-            onSubmit={(form) =>
-              change.mutate({
-                level: String(form.get('level')) as LogLevel,
-                minutes: Number(form.get('minutes')),
-              })
-            }
-          >
+          <Form key={data.level} of={form} className="space-y-3">
             <p className="text-sm" role="status">
               <span className="font-medium">{data.level}</span>
               {data.until === null
@@ -122,7 +113,7 @@ function Level() {
               </Choice>
               <SpanChoice spans={SPANS} defaultValue={15} />
             </div>
-            <Button variant="outline" type="submit" aria-disabled={change.isPending}>
+            <Button variant="outline" type="submit" pending={form.isSending}>
               Change
             </Button>
             <p className="text-sm text-muted">Applies to {data.scope}.</p>
