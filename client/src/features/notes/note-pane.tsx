@@ -29,14 +29,14 @@ export function NotePane() {
         aria-label="Title"
         placeholder="Title"
         autoComplete="off"
-        className="-mx-2 mt-1 text-xl font-semibold tracking-tight"
+        className="-mx-2 mt-2 text-xl font-semibold tracking-tight"
       />
       <textarea
         {...note.field('body')}
         aria-label="Text"
         placeholder="Write something"
         data-focus={note.record?.body === '' || undefined}
-        className="-mx-2 mt-2 mb-6 min-h-64 max-w-[66ch] grow resize-none rounded-md bg-transparent px-2 py-1 text-base transition-colors hover:bg-hover focus:bg-transparent max-md:text-[16px]"
+        className="-mx-2 mt-2 min-h-64 max-w-[66ch] grow resize-none rounded-md bg-transparent px-2 py-1 text-base transition-colors hover:bg-hover focus:bg-transparent max-md:text-[16px]"
       />
     </RecordPane>
   );

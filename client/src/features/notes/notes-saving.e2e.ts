@@ -207,8 +207,8 @@ test.describe('when something goes wrong', () => {
     await page.route('**/api/notes/1', async (route) => {
       if (route.request().method() !== 'PATCH') return route.fallback();
       await route.fetch();
+      await route.abort('connectionreset');
       await page.unroute('**/api/notes/1');
-      return route.abort('connectionreset');
     });
     await text(page).fill('Arrived');
     await expect(page.getByText(SAVED)).toBeVisible();
@@ -322,7 +322,7 @@ test.describe('when something goes wrong', () => {
             element.contains(document.elementFromPoint(left + width * part, top + height / 2)),
           );
         });
-        expect(isOnTop, `${await covered.innerText()} at ${width} px`).toBe(true);
+        expect(isOnTop, `${await covered.textContent()} at ${width} px`).toBe(true);
       }
     }
   });
@@ -371,7 +371,10 @@ test('no focus ring is cut', async ({ page }) => {
             box.right + beyond <= clip.right &&
             box.top - beyond >= clip.top &&
             box.bottom + beyond <= clip.bottom;
-          if (!isInside) return element.outerHTML.slice(0, 120);
+          if (!isInside) {
+            const [ring, edge] = [box, clip].map((one) => JSON.stringify(one));
+            return `${element.outerHTML.slice(0, 80)} ${ring} in ${around.className} ${edge}`;
+          }
         }
         // Nothing may lie over the ring above and below either.
         for (const y of [box.top - beyond, box.bottom + beyond - 1]) {

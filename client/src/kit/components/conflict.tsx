@@ -78,7 +78,7 @@ function Marked({ text, beside, isLong = false }: { text: string; beside: string
   const lines = text.split('\n').map((line, place) => ({ place, line }));
   return (
     <div
-      className={`grow rounded-md border py-[5px] wrap-anywhere whitespace-pre-wrap ${isLong ? 'min-h-64' : 'min-h-9 pointer-coarse:min-h-11 max-md:min-h-11'}`}
+      className={`grow rounded-md border wrap-anywhere whitespace-pre-wrap ${isLong ? 'min-h-64 py-2' : 'grid min-h-9 items-center pointer-coarse:min-h-11 max-md:min-h-11'}`}
     >
       {lines.map(({ place, line }) =>
         known.has(line) ? (

@@ -13,7 +13,7 @@ interface Props {
 
 /** A list and one of its records: side by side, or one after the other on phones. Each scrolls for itself. */
 export const ListAndRecord = ({ listLabel, recordLabel, isOpen, list, children }: Props) => (
-  <div className="grid h-[calc(100dvh-57px-env(safe-area-inset-bottom))] grid-cols-[minmax(0,1fr)] md:h-dvh md:grid-cols-[minmax(16rem,22rem)_minmax(0,1fr)]">
+  <div className="grid h-(--screen) grid-cols-[minmax(0,1fr)] md:grid-cols-[minmax(16rem,22rem)_minmax(0,1fr)]">
     <section
       aria-label={listLabel}
       className={`col-start-1 row-start-1 flex min-h-0 flex-col md:border-r ${isOpen ? 'max-md:invisible' : ''}`}

@@ -96,7 +96,7 @@ export function RecordList<Row extends Entity>({
     <div
       ref={ref}
       data-scroll-restoration-id={records.name}
-      className={`min-h-0 grow overflow-y-auto overscroll-contain border-t transition-opacity ${query.isPlaceholderData ? 'opacity-60' : ''}`}
+      className={`min-h-0 grow overflow-y-auto overscroll-contain border-t pb-16 transition-opacity ${query.isPlaceholderData ? 'opacity-60' : ''}`}
     >
       <p role="status" className="sr-only">
         {query.isPlaceholderData ? '' : `${count}${hasNextPage ? ' or more' : ''} ${noun}`}

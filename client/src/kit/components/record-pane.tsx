@@ -46,7 +46,7 @@ export function RecordPane<Whole extends Entity & { updatedAt: string }>(props: 
       key={id}
       tabIndex={-1}
       data-focus
-      className="mx-auto flex min-h-full max-w-3xl flex-col px-4 md:px-8"
+      className="mx-auto flex min-h-full max-w-3xl flex-col px-4 pb-16 md:px-8"
       onKeyDown={(event) => {
         if (event.key !== 'Escape' || !(event.target as Element).matches('input, textarea')) return;
         event.preventDefault();
@@ -66,7 +66,7 @@ export function RecordPane<Whole extends Entity & { updatedAt: string }>(props: 
       ) : (
         <>
           <div className="sticky top-0 z-[1] -mx-4 flex h-14 shrink-0 items-center gap-2 bg-background px-4 md:-mx-8 md:px-8">
-            <Link {...back} className={`${buttonVariants({ variant: 'ghost' })} -ml-3 md:hidden`}>
+            <Link {...back} className={`${buttonVariants({ variant: 'ghost' })} -ml-2 md:hidden`}>
               <Icon name="arrowLeft" />
               {listName}
             </Link>

@@ -2,22 +2,25 @@ import { ago, exactly } from '@/kit/lib/format.ts';
 import type { SaveState } from '@/kit/lib/use-record.ts';
 import { Button } from './button.tsx';
 
-/** Whether a record that saves itself is saved: "Saving…", "Saved just now", or why not. Only problems are announced. */
-export const SaveStatus = ({ of: { isDirty, problem, retry }, at }: { of: SaveState; at: string }) => (
-  <div className="flex min-w-0 grow items-center gap-2">
+/**
+ * Whether a record that saves itself is saved: "Saving…", "Saved just now", or why not. Only problems are announced. It is
+ * as high as its bar, so that nothing moves.
+ */
+export const SaveStatus = ({ of, at }: { of: SaveState; at: string }) => (
+  <div className="flex h-full min-w-0 grow items-center gap-2">
     <p
       aria-live="polite"
-      className={problem ? 'line-clamp-3 text-xs leading-4 text-failing' : 'truncate text-sm text-muted'}
+      className={`line-clamp-3 text-xs leading-4 empty:hidden ${of.isKept ? 'text-degraded' : 'text-failing'}`}
     >
-      {problem}
+      {of.problem}
     </p>
-    {!problem && (
+    {!of.problem && (
       <p className="truncate text-sm text-muted">
-        {isDirty ? 'Saving…' : <time dateTime={at} title={exactly(at)}>{`Saved ${ago(at)}`}</time>}
+        {of.isDirty ? 'Saving…' : <time dateTime={at} title={exactly(at)}>{`Saved ${ago(at)}`}</time>}
       </p>
     )}
-    {problem && retry && (
-      <Button variant="outline" size="sm" onClick={retry}>
+    {of.retry && (
+      <Button variant="outline" size="sm" onClick={of.retry}>
         Try again
       </Button>
     )}

@@ -10,6 +10,8 @@ import type { Entity, Id, Records } from './records.ts';
 export interface SaveState {
   readonly isDirty: boolean;
   readonly problem: string | undefined;
+  /** The problem is only that it has to wait: the text is safe in the browser. */
+  readonly isKept: boolean;
   /** Sends the draft again; undefined where nothing but an edit helps. */
   readonly retry: (() => void) | undefined;
 }
@@ -60,7 +62,12 @@ export function useRecord<Whole extends Entity>(
     error,
     refetch,
     isGone: statusOf(error) === 404 || statusOf(error) === 400,
-    save: { isDirty: draft !== undefined, problem, retry } satisfies SaveState as SaveState,
+    save: {
+      isDirty: draft !== undefined,
+      problem,
+      isKept: isStored && !reachable,
+      retry,
+    } satisfies SaveState as SaveState,
     /** The newer version on the server, while another person's change stands against this draft. */
     conflict,
     edit,
