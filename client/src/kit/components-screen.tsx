@@ -14,6 +14,8 @@ import { Forms } from './samples/forms.tsx';
 import forms from './samples/forms.tsx?raw';
 import { Overlays } from './samples/overlays.tsx';
 import overlays from './samples/overlays.tsx?raw';
+import { RecordSamples } from './samples/records.tsx';
+import records from './samples/records.tsx?raw';
 import { Source } from './samples/sample.tsx';
 
 const GROUPS: [name: string, samples: ComponentType, source: string][] = [
@@ -22,6 +24,7 @@ const GROUPS: [name: string, samples: ComponentType, source: string][] = [
   ['Overlays', Overlays, overlays],
   ['Feedback', Feedback, feedback],
   ['Data', Data, data],
+  ['Records', RecordSamples, records],
   ['Charts', Charts, charts],
 ];
 

@@ -93,7 +93,7 @@ function NewNote({ onClose }: { onClose: () => void }) {
     >
       <Field {...form.field('title')} label="Title of the new note" autoComplete="off" autoFocus />
       <div className="flex items-center justify-end gap-2">
-        {create.isPaused && <p className="mr-auto text-sm text-muted">Waiting for the server</p>}
+        {create.isPaused && <p className="mr-auto text-xs leading-4 text-muted">Waiting for the server</p>}
         <Button variant="ghost" onClick={onClose}>
           Cancel
         </Button>

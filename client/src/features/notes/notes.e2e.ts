@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Page } from '@playwright/test';
 import { expect, gate, look, settle, test } from '../../../../tests/browser/fixtures.ts';
 import { query } from '../../../../tests/support/postgres.ts';
+import { ROOT } from '../../../../tests/support/server.ts';
 
 const list = (page: Page) => page.getByRole('region', { name: 'List of notes' });
 const row = (page: Page, title: string) => list(page).getByRole('link', { name: title });
@@ -39,6 +43,22 @@ test('shows the list, and a note beside it or after it', { tag: '@pictures' }, a
   await page.getByRole('region', { name: 'Note' }).getByRole('link', { name: 'Notes' }).click();
   await expect(row(page, 'Release checklist')).toBeVisible();
   await expect(page).toHaveTitle(/^Notes/);
+});
+
+test('the notes stay within their budget of script', async ({ page }) => {
+  const scripts = new Set<string>();
+  page.on('response', (response) => {
+    if (response.request().resourceType() === 'script') scripts.add(new URL(response.url()).pathname);
+  });
+  await page.goto('/notes/2');
+  await expect(page.getByLabel('Title')).toHaveValue('Reading list');
+  const sizes = [...scripts].map(
+    (path) => gzipSync(readFileSync(join(ROOT, 'dist', 'client', path)), { level: 9 }).length,
+  );
+  const bytes = sizes.reduce((all, size) => all + size, 0);
+  test.info().annotations.push({ type: 'script of the notes, bytes', description: String(bytes) });
+  expect(scripts.size).toBeGreaterThan(2);
+  expect(bytes).toBeLessThan(140 * 1024);
 });
 
 test('an empty list says what to do, and the first note is created in place', async ({ page, backend }) => {

@@ -1,5 +1,6 @@
 import { Combobox as Base } from '@base-ui/react/combobox';
 import type { ComponentProps, ReactNode } from 'react';
+import { useFieldControl } from '@/kit/lib/field-control.ts';
 import { useOverlayRoot } from '@/kit/lib/overlay-root.ts';
 import { cn, inputClass, optionClass, popupClass } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
@@ -12,7 +13,7 @@ export const ComboboxInput = ({
   ...rest
 }: ComponentProps<typeof Base.Input> & { className?: string }) => (
   <Base.InputGroup className={cn('relative', className)}>
-    <Base.Input className={cn(inputClass, 'pr-16')} {...rest} />
+    <Base.Input className={cn(inputClass, 'pr-16')} {...useFieldControl()} {...rest} />
     <span className="absolute inset-y-0 right-1 flex items-center text-muted">
       <Base.Clear
         aria-label="Clear"

@@ -102,7 +102,7 @@ export function DataTable<Row>({
               aria-controls={id}
               placeholder="Filter"
               value={filter}
-              onValueChange={onFilter ?? setOwnFilter}
+              onChange={({ target }) => (onFilter ?? setOwnFilter)(target.value)}
               className="max-w-64 flex-1"
             />
             <DropdownMenu>

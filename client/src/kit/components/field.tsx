@@ -1,5 +1,5 @@
-import { Field as Base } from '@base-ui/react/field';
-import type { ComponentProps, ReactNode } from 'react';
+import { type ComponentProps, type ReactNode, useId } from 'react';
+import { FieldContext } from '@/kit/lib/field-control.ts';
 import { Input } from './input.tsx';
 import { Textarea } from './textarea.tsx';
 
@@ -22,22 +22,36 @@ type Props = Shared &
  * A control with its label, description and error, associated for screen readers. Without children it renders an
  * `Input`, or with `multiline` a `Textarea`, which receives the remaining props.
  */
-export function Field({ label, name, description, error, className, multiline, children, ...box }: Props) {
+export function Field({ label, description, error, className, multiline, children, ...box }: Props) {
+  const id = useId();
+  const describedBy = [description && `${id}-description`, error && `${id}-error`].filter(Boolean).join(' ');
+  const control = {
+    id,
+    'aria-describedby': describedBy || undefined,
+    'aria-invalid': Boolean(error) || undefined,
+  } as const;
   return (
-    <Base.Root name={name} invalid={Boolean(error)} className={className}>
-      <Base.Label className="mb-1.5 block text-sm font-medium">{label}</Base.Label>
-      {children ?? (multiline ? <Textarea {...(box as ComponentProps<'textarea'>)} /> : <Input {...box} />)}
+    <div className={className}>
+      <label htmlFor={id} className="mb-1.5 block text-sm font-medium">
+        {label}
+      </label>
+      <FieldContext value={control}>
+        {children ?? (multiline ? <Textarea {...(box as ComponentProps<'textarea'>)} /> : <Input {...box} />)}
+      </FieldContext>
       {description && (
-        <Base.Description className="mt-1.5 text-sm text-muted">{description}</Base.Description>
+        <p id={`${id}-description`} className="mt-1.5 text-sm text-muted">
+          {description}
+        </p>
       )}
+      {/* Always there, because screen readers announce only what changes within. */}
       <div aria-live="polite">
         {error && (
-          <Base.Error match className="mt-1.5 text-sm text-failing">
+          <p id={`${id}-error`} className="mt-1.5 text-sm text-failing">
             {error}
-          </Base.Error>
+          </p>
         )}
       </div>
-    </Base.Root>
+    </div>
   );
 }
 

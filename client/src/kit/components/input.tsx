@@ -1,11 +1,11 @@
-import { Input as Base } from '@base-ui/react/input';
 import { type ComponentProps, useState } from 'react';
+import { useFieldControl } from '@/kit/lib/field-control.ts';
 import { cn, inputClass } from '@/kit/lib/styles.ts';
 import { IconButton } from './button.tsx';
 
 /** A text box. For dates and times use the native `type="date"`, `time` and `datetime-local`. */
-export const Input = ({ className, ...rest }: ComponentProps<typeof Base> & { className?: string }) => (
-  <Base className={cn(inputClass, className)} {...rest} />
+export const Input = ({ className, ...rest }: ComponentProps<'input'>) => (
+  <input className={cn(inputClass, className)} {...useFieldControl()} {...rest} />
 );
 
 /** A password box with a button that reveals it. Set `autoComplete` for password managers. */

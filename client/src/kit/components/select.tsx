@@ -1,5 +1,6 @@
 import { Select as Base } from '@base-ui/react/select';
 import type { ComponentProps } from 'react';
+import { useFieldControl } from '@/kit/lib/field-control.ts';
 import { useOverlayRoot } from '@/kit/lib/overlay-root.ts';
 import { cn, optionClass, popupClass, triggerClass } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
@@ -14,7 +15,7 @@ export const SelectTrigger = ({
   children,
   ...rest
 }: ComponentProps<typeof Base.Trigger> & { className?: string }) => (
-  <Base.Trigger className={cn(triggerClass, className)} {...rest}>
+  <Base.Trigger className={cn(triggerClass, className)} {...useFieldControl()} {...rest}>
     {children}
     <Base.Icon className="text-muted">
       <Icon name="chevrons" />

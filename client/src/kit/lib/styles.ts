@@ -5,7 +5,7 @@ export const cn = (...classes: (string | false | undefined)[]) => classes.filter
 export const CONTROL = 'h-9 pointer-coarse:h-11 max-md:h-11';
 
 const BOX =
-  'w-full min-w-0 rounded-md border border-field bg-surface text-base text-text max-md:text-[16px] disabled:opacity-50 data-disabled:opacity-50 aria-invalid:border-failing data-invalid:border-failing';
+  'w-full min-w-0 rounded-md border border-field bg-surface text-base text-text max-md:text-[16px] disabled:opacity-50 data-disabled:opacity-50 aria-invalid:border-failing';
 
 /** The classes of a text input. */
 export const inputClass = `block ${BOX} px-3 ${CONTROL}`;
