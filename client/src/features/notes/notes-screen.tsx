@@ -43,7 +43,12 @@ export const NotesScreen = withServerData(function NotesScreen() {
             </div>
             <SearchBox label="Search notes" />
           </div>
-          {isNew && <NewNote onClose={() => navigate({ to: '/notes', search: {}, replace: true })} />}
+          {isNew && (
+            // Over the list, which stays where it is when the form goes.
+            <div className="relative z-[1]">
+              <NewNote onClose={() => navigate({ to: '/notes', search: {}, replace: true })} />
+            </div>
+          )}
           <RecordList
             list={list}
             noun="notes"
@@ -52,7 +57,7 @@ export const NotesScreen = withServerData(function NotesScreen() {
                 ? linkOptions({ to: '/notes/$id', params: { id: String(note.id) }, search: { search } })
                 : linkOptions({ to: '/notes', search: { search } })
             }
-            empty={<NoNotes search={search} onNew={openNew} />}
+            empty={!isNew && <NoNotes search={search} onNew={openNew} />}
           >
             {(note) => <NoteRow note={note} />}
           </RecordList>
@@ -88,7 +93,7 @@ function NewNote({ onClose }: { onClose: () => void }) {
   return (
     <Form
       of={form}
-      className="space-y-3 border-t bg-surface px-4 py-3"
+      className="absolute inset-x-0 space-y-3 border-y bg-surface px-4 py-3"
       onKeyDown={({ key }) => key === 'Escape' && onClose()}
     >
       <Field {...form.field('title')} label="Title of the new note" autoComplete="off" autoFocus />
