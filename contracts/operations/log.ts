@@ -1,7 +1,10 @@
 import { type Static, Type } from 'typebox';
 import { instance, nullable, operators, timestamp } from './common.ts';
 
-/** Errors of one kind: the same type, message (without its variable parts) and position in the code. */
+/**
+ * Errors of one kind: in the log, the same type, message (without its variable parts) and position in the code; among other
+ * answers of 500 or more, the same status, type and route.
+ */
 export const ErrorGroup = Type.Object(
   {
     fingerprint: Type.String(),
@@ -11,6 +14,7 @@ export const ErrorGroup = Type.Object(
     firstSeen: timestamp,
     lastSeen: timestamp,
     route: Type.Optional(Type.String()),
+    status: Type.Optional(Type.Integer({ description: 'Of an answer that is no error in the log: 503, …' })),
     requestId: Type.Optional(
       Type.String({ description: 'Of the latest error; its log lines have the same id' }),
     ),

@@ -130,6 +130,40 @@ describe('the operators’ API', () => {
     expect(lines.map(({ message }: { message: string }) => message)).toEqual(['request failed', 'request']);
   });
 
+  it('tells of each answer of 500 or more while the database is away, by route', async () => {
+    const gone = Object.assign(new URL(database.url), { port: '1' });
+    await using alone = await createTestApp(gone.href, ENV);
+    const url = `${await alone.listen()}/api/monitoring/silences`;
+    const body = JSON.stringify({ alert: '*', comment: 'deployment', minutes: 1 });
+    const headers = { ...OPERATOR, 'content-type': 'application/json' };
+    const ask = () => fetch(url, { method: 'POST', headers, body });
+    const answers = [await ask(), await ask()];
+    expect(answers.map(({ status }) => status)).toEqual([503, 503]);
+    const { errors } = (await read('/api/monitoring/errors', alone)).json();
+    expect(errors).toEqual([
+      expect.objectContaining({
+        type: 'DatabaseUnavailableError',
+        status: 503,
+        count: 2,
+        route: 'POST /api/monitoring/silences',
+        requestId: answers[1]?.headers.get('x-request-id'),
+        message: expect.stringContaining('ECONNREFUSED'),
+      }),
+    ]);
+    expect(alone.lines.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  it('tells of a request that was shed', async () => {
+    await using busy = await createTestApp(database.url, SECRETS);
+    vi.spyOn(busy.database, 'waitedMs').mockReturnValue(10_000);
+    const address = await busy.listen();
+    await expect.poll(async () => (await fetch(`${address}/api/notes`)).status).toBe(503);
+    const { errors } = (await read('/api/monitoring/errors', busy)).json();
+    expect(errors).toMatchObject([
+      { status: 503, route: 'GET /api/notes', message: expect.stringContaining('overloaded') },
+    ]);
+  });
+
   it('reads the end of the log by level, text and number', async () => {
     for (let n = 0; n < 5; n++) server.app.log.info({ n }, 'Something to find');
     server.app.log.warn('something to find, and to look at');

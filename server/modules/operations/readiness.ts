@@ -78,7 +78,7 @@ function migrations({ startup, started, problem, state }: Lifecycle): Deployment
 
 async function factsOf(pool: Database['pool']): Promise<DatabaseFacts> {
   const asked = Date.now();
-  const { rows } = await pool.query(`
+  const { rows } = await pool.query(`/* operations */
     select current_setting('server_version_num')::integer as version,
       extract(epoch from clock_timestamp()) * 1000 as clock,
       current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer

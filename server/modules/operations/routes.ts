@@ -29,13 +29,14 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = as
   const { settings, log, logLines, probeSources, database } = options;
   const { instance } = options.about;
   const { lifecycle, checks } = probeSources;
+  const { end: endViews, ...views } = viewLog(logLines);
   const traffic = new Traffic(app.observations, {
     instance,
     connections: () => app.connections,
     pool: () => database.stats(),
     refused: () => ({ rateLimited: sum(app.rateLimits.refused), shed: sum(app.overload.shed) }),
+    onServerError: (route, status, request) => views.errors.addAnswer(route, status, request),
   });
-  const { end: endViews, ...views } = viewLog(logLines);
   const now = createNow(instance, probeSources, traffic);
   const { alerts, silences } = startAlerting(app, { ...options, traffic, lifecycle, checks });
   const level = new LogLevelSwitch(log, app.log as Logger);

@@ -24,6 +24,7 @@ import {
   pathOf,
   problemDocument,
 } from '../lib/problem.ts';
+import type { Failure } from '../metrics/observations.ts';
 import { logAccess } from './access-log.ts';
 import { observeEarly } from './metrics.ts';
 import { REQUEST_ID_HEADER } from './request-context.ts';
@@ -54,8 +55,16 @@ type Answer = readonly [
   errors?: ProblemError['errors'],
 ];
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set with an answer of 500 or more. */
+    failure: Failure | undefined;
+  }
+}
+
 export const problems = fp(async (app: FastifyInstance) => {
   const routes = rememberRoutes(app);
+  app.decorateRequest('failure', undefined);
   app.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const allowed = routes.methodsOf(pathOf(request.url));
@@ -78,11 +87,17 @@ export function sendEarlyError(error: FastifyError, request: FastifyRequest, rep
 
 function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const answer = answerTo(error, request);
-  if (answer[0] === 'internal') {
+  const logged = answer[0] === 'internal';
+  if (logged) {
     const { method, url: route } = request.routeOptions;
     request.log.error({ err: error, method, route }, 'request failed');
   }
-  return send(reply, request, answer);
+  const sent = send(reply, request, answer);
+  if (sent.statusCode >= 500) {
+    const { name: type, message } = findUnavailable(error) ?? findCause(error, ProblemError) ?? error;
+    request.failure = { type, message: findUnavailable(error)?.reason ?? message, logged };
+  }
+  return sent;
 }
 
 function answerTo(error: FastifyError, request: FastifyRequest): Answer {

@@ -16,6 +16,17 @@ export interface ObservedRequest {
   readonly id: string;
   /** With its query. */
   readonly url: string;
+  readonly failure?: Failure | undefined;
+}
+
+/** Why a request was answered with 500 or more. */
+export interface Failure {
+  /** The name of the error, such as `DatabaseUnavailableError`. */
+  readonly type: string;
+  /** For operators. */
+  readonly message: string;
+  /** Whether a log line of level `error` has it, too. */
+  readonly logged: boolean;
 }
 
 /** Receives each observation as it is counted, on the path of the request: it has to be quick, and must not throw. */

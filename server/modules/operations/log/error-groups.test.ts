@@ -1,5 +1,6 @@
 import { pino, stdSerializers } from 'pino';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { Failure } from '../../../platform/metrics/observations.ts';
 import { ErrorGroups, firstFrameOfOurs, withoutParticulars } from './error-groups.ts';
 
 /** Groups, and a logger whose errors they see. */
@@ -72,6 +73,50 @@ it('forgets the kind that was seen least recently, and never holds more than 200
   expect(kept).toHaveLength(200);
   expect(kept.find(({ message }) => message === 'first')?.count).toBe(2);
   expect(kept.some(({ message }) => message === `kind ${word(0)}`)).toBe(false);
+});
+
+describe('answers of 500 or more', () => {
+  const notes = { method: 'GET', route: '/api/notes' };
+  const answered = (id: string, failure?: Failure) => ({ id, url: '/api/notes', failure });
+  const lost = (port: number) => ({
+    type: 'DatabaseUnavailableError',
+    message: `connect ECONNREFUSED 127.0.0.1:${port}`,
+    logged: false,
+  });
+  const shed = { type: 'ProblemError', message: 'The server is overloaded.', logged: false };
+
+  it('are counted by status, type and route, with the latest request', () => {
+    const { groups } = watched();
+    groups.addAnswer(notes, 503, answered('1', lost(5432)));
+    groups.addAnswer(notes, 503, answered('2', shed));
+    groups.addAnswer({ ...notes, method: 'POST' }, 503, answered('3', lost(5432)));
+    groups.addAnswer(notes, 503, answered('4', lost(5433)));
+    groups.addAnswer(notes, 502);
+    const found = groups.list();
+    expect(
+      found.map(({ status, type, route, count, requestId }) => [status, type, route, count, requestId]),
+    ).toEqual([
+      [502, 'Bad Gateway', 'GET /api/notes', 1, undefined],
+      [503, 'DatabaseUnavailableError', 'GET /api/notes', 2, '4'],
+      [503, 'DatabaseUnavailableError', 'POST /api/notes', 1, '3'],
+      [503, 'ProblemError', 'GET /api/notes', 1, '2'],
+    ]);
+    expect(found[1]?.message).toContain('5433');
+    expect(new Set(found.map(({ fingerprint }) => fingerprint)).size).toBe(4);
+  });
+
+  it('are not counted again when the log has their error', () => {
+    const { groups } = watched();
+    groups.addAnswer(notes, 500, answered('1', { type: 'RangeError', message: 'away', logged: true }));
+    expect(groups.list()).toEqual([]);
+  });
+
+  it('are never more than 200 kinds', () => {
+    const { groups } = watched();
+    for (let n = 0; n < 300; n++)
+      groups.addAnswer({ method: 'GET', route: `/${n}` }, 503, answered('1', shed));
+    expect(groups.list()).toHaveLength(200);
+  });
 });
 
 it('keeps the beginning of what is long', () => {

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
 import type { ErrorGroup } from '#contracts/operations/log.ts';
+import type { ObservedRequest } from '../../../platform/metrics/observations.ts';
+import type { Route } from '../../../platform/metrics/routes.ts';
 
 /** A new group evicts the least recently seen one. */
 const MAX_GROUPS = 200;
@@ -17,9 +20,9 @@ interface LoggedError {
   err?: { type?: string; message?: string; stack?: string } | string;
 }
 
-/** The errors of this process by kind. They are taken from the log, so no error has to be reported twice. */
+/** The errors of this process by kind: those in its log, and its other answers of 500 or more. */
 export class ErrorGroups {
-  /** Least recently seen first. */
+  /** By fingerprint, or by status, type and route. Least recently seen first. */
   readonly #groups = new Map<string, ErrorGroup>();
   /** Number of errors so far. It tells a reader whether there are new ones. */
   seen = 0;
@@ -29,21 +32,41 @@ export class ErrorGroups {
     const { time, msg = '', requestId, method, route, err }: LoggedError = JSON.parse(line);
     if (err === undefined || err === null) return;
     const { type = 'Error', message = msg, stack } = typeof err === 'string' ? { message: err } : err;
-    const fingerprint = fingerprintOf(type, message, stack);
-    const known = this.#groups.get(fingerprint);
+    const fingerprint = fingerprintOf([type, withoutParticulars(message), firstFrameOfOurs(stack)]);
     const at = typeof time === 'number' ? new Date(time).toISOString() : time;
-    this.#groups.delete(fingerprint);
-    this.#groups.set(fingerprint, {
+    this.#count(fingerprint, {
       fingerprint,
       type,
       message: cut(message, MAX_MESSAGE),
-      count: (known?.count ?? 0) + 1,
-      firstSeen: known?.firstSeen ?? at,
       lastSeen: at,
       ...(route === undefined ? {} : { route: method === undefined ? route : `${method} ${route}` }),
       ...(requestId === undefined ? {} : { requestId }),
       ...(stack === undefined ? {} : { stack: cut(stack, MAX_STACK) }),
     });
+  }
+
+  /** Adds an answer of 500 or more, unless the log has its error. While load is shed there are thousands in a second. */
+  addAnswer({ method, route }: Pick<Route, 'method' | 'route'>, status: number, request?: ObservedRequest) {
+    const { failure, id: requestId } = request ?? {};
+    if (failure?.logged) return;
+    const type = failure?.type ?? STATUS_CODES[status] ?? 'Server error';
+    const name = `${method} ${route}`;
+    const key = `${status} ${type} ${name}`;
+    this.#count(key, {
+      fingerprint: this.#groups.get(key)?.fingerprint ?? fingerprintOf([key]),
+      type,
+      message: cut(failure?.message ?? 'The route answered so itself.', MAX_MESSAGE),
+      lastSeen: new Date().toISOString(),
+      route: name,
+      status,
+      ...(requestId === undefined ? {} : { requestId }),
+    });
+  }
+
+  #count(key: string, latest: Omit<ErrorGroup, 'count' | 'firstSeen'>): void {
+    const { count = 0, firstSeen = latest.lastSeen } = this.#groups.get(key) ?? {};
+    this.#groups.delete(key);
+    this.#groups.set(key, { ...latest, count: count + 1, firstSeen });
     this.seen++;
     if (this.#groups.size > MAX_GROUPS) {
       const [oldest = ''] = this.#groups.keys();
@@ -61,10 +84,8 @@ export class ErrorGroups {
 const cut = (text: string, max: number) =>
   text.length <= max ? text : `${Buffer.from(text.slice(0, max))}…`;
 
-function fingerprintOf(type: string, message: string, stack: string | undefined): string {
-  const kind = [type, withoutParticulars(message), firstFrameOfOurs(stack)].join('\n');
-  return createHash('sha256').update(kind).digest('hex').slice(0, 16);
-}
+const fingerprintOf = (kind: string[]) =>
+  createHash('sha256').update(kind.join('\n')).digest('hex').slice(0, 16);
 
 /** A message without its variable parts: quoted text, ids, numbers. */
 export function withoutParticulars(message: string): string {

@@ -16,15 +16,22 @@ export class RouteTraffic {
     this.route = route;
   }
 
-  /** Counts one request. @param ms Milliseconds. @param timed False for a stream, whose duration means nothing. */
-  add(status: number, ms: number, timed: boolean): void {
+  /**
+   * Counts one request.
+   *
+   * @param ms Milliseconds. @param timed False for a stream, whose duration means nothing. @returns Whether it is a server error.
+   */
+  add(status: number, ms: number, timed: boolean): boolean {
     const { fresh } = this;
+    const failed = status >= 500 && !(this.route.probe && status === 503);
     fresh.requests++;
-    if (status >= 500 && !(this.route.probe && status === 503)) fresh.errors++;
+    if (failed) fresh.errors++;
     else if (status >= 400 && status < 500) fresh.clientErrors++;
-    if (!timed) return;
-    if (ms > fresh.maxMs) fresh.maxMs = ms;
-    fresh.sketch.add(ms);
+    if (timed) {
+      if (ms > fresh.maxMs) fresh.maxMs = ms;
+      fresh.sketch.add(ms);
+    }
+    return failed;
   }
 
   /** Adds `fresh` to a minute. @param minute Minutes since 1970. */

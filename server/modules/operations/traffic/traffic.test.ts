@@ -194,3 +194,13 @@ test('no value of a statement is ever shown', () => {
   expect(withoutValues("select 'never ends").length).toBeLessThan(20);
   expect(withoutValues(`select ${'a,'.repeat(5_000)}`)).toHaveLength(500);
 });
+
+test('leaves the statements of operations out', () => {
+  observations.query('select "id" from "silences" where "silences"."expires_at" > now()', 30, false);
+  observations.query('/* operations */ select 1', 20, false);
+  observations.query('select 1 from notes', 10, false);
+  expect(traffic.report('5m')?.slowestQueries.map(({ statement }) => statement)).toEqual([
+    'select ? from notes',
+  ]);
+  expect(traffic.figures().queryP95Ms).toBeCloseTo(10, 0);
+});

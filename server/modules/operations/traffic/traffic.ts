@@ -31,6 +31,8 @@ export const TICK_MS = 2_000;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const MAX_SLOW = 20;
+/** On its table, or with its comment. */
+const OWN_STATEMENT = /"silences"|\/\* operations \*\//;
 const IDLE: ProcessSample = { eventLoopUtilization: 0, eventLoopDelayMs: 0, cpu: 0, gcMsPerSecond: 0 };
 
 /** Figures that other components count. */
@@ -41,6 +43,8 @@ export interface TrafficSources {
   pool(): { max: number; total: number; idle: number; waiting: number };
   /** Since the start. */
   refused(): { rateLimited: number; shed: number };
+  /** Called with each answer of 500 or more, except for probes. */
+  onServerError?(route: Route, status: number, request: ObservedRequest | undefined): void;
 }
 
 /** Requests in a window, to the step. The alerts are judged by them. */
@@ -68,6 +72,7 @@ export class Traffic implements Observer {
   /** Refusals that are counted in a step. */
   #refused = 0;
   readonly #listeners = new Set<(at: number) => void>();
+  readonly #onServerError: NonNullable<TrafficSources['onServerError']>;
   #watchers = 0;
   /** Something happened since the last tick. */
   #busy = false;
@@ -81,6 +86,7 @@ export class Traffic implements Observer {
     this.samples = new ProcessSamples(observations.collections);
     this.#observations = observations;
     this.#sources = sources;
+    this.#onServerError = sources.onServerError ?? (() => {});
     this.#recorded = {
       instance: sources.instance,
       startedAt,
@@ -109,7 +115,7 @@ export class Traffic implements Observer {
     const { routes, slowRequests } = this.#recorded;
     const own = routes[route.id] ?? this.#begin(route);
     if (own.fresh.requests === 0) this.#active.push(own);
-    own.add(status, ms, timed);
+    if (own.add(status, ms, timed)) this.#onServerError(route, status, request);
     if (ms > slowRequests.bar && timed && request !== undefined) {
       const { method, route: name } = route;
       const known = { requestId: request.id, method, route: name, path: pathOf(request.url), status };
@@ -117,7 +123,9 @@ export class Traffic implements Observer {
     }
   }
 
+  /** Counts one statement, except those of operations: looking would change what is shown. Parameters: `Observer.query`. */
   query(text: string, ms: number, failed: boolean): void {
+    if (OWN_STATEMENT.test(text)) return;
     if (!this.#busy) this.#wake();
     const { steps, slowQueries } = this.#recorded;
     steps.current.queries.add(ms);
