@@ -282,7 +282,8 @@ function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, 
         </span>
         {thresholds.map(({ value, label }) => (
           <span
-            key={label}
+            // A new element where it moves: otherwise it would count as a layout shift. Likewise below.
+            key={`${label} ${value / most}`}
             className="pointer-events-none absolute inset-x-0 border-t border-dashed border-failing text-right text-xs text-failing"
             style={{ bottom: `${Math.min(1, value / most) * 100}%` }}
           >
@@ -293,12 +294,14 @@ function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, 
           .filter((mark) => mark.at >= from && mark.at <= to)
           .map((mark) => (
             <span
-              key={`${mark.at} ${mark.label}`}
+              key={`${mark.label} ${share(mark.at)}`}
               title={`${mark.label}, ${clock(mark.at)}`}
               className="pointer-events-none absolute inset-y-0 w-px bg-draining"
               style={{ left: share(mark.at) }}
             >
-              <span className="absolute top-0 left-0 rounded-r-sm bg-draining px-1 text-xs text-surface">
+              <span
+                className={`absolute bottom-0 bg-draining px-1 text-xs whitespace-nowrap text-surface ${mark.at > (from + to) / 2 ? 'right-0 rounded-l-sm' : 'left-0 rounded-r-sm'}`}
+              >
                 {mark.label}
               </span>
             </span>
@@ -325,8 +328,8 @@ function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, 
         {to > 0 &&
           ticks.map((tick) => (
             <span
-              key={tick}
-              className="absolute -translate-x-1/2 first:translate-x-0"
+              key={share(tick)}
+              className={`absolute first:translate-x-0 ${tick > to - (to - from) / 20 ? '-translate-x-full' : '-translate-x-1/2'}`}
               style={{ left: share(tick) }}
             >
               {clock(tick).slice(0, ticks.every((one) => one % 60_000 === 0) ? 5 : 8)}
@@ -430,7 +433,7 @@ export function Spark({
   className?: string;
 }) {
   const times = values.map((_, index) => index);
-  const scale = { from: 0, to: Math.max(1, values.length - 1), most: axisEnd([values], Number.MIN_VALUE) };
+  const scale = { from: 0, to: Math.max(1, values.length - 1), most: axisEnd([values], 1e-9) };
   const { line, area } = paths(times, values, 1, scale);
   return (
     <svg

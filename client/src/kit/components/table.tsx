@@ -1,4 +1,4 @@
-import { type ReactNode, useRef } from 'react';
+import { type CSSProperties, type ReactNode, useRef } from 'react';
 import { cn } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
 
@@ -51,9 +51,9 @@ export function Table<Row>(props: TableProps<Row>) {
         className={cn(
           'w-full border-separate border-spacing-0 text-sm',
           minWidth !== undefined && 'table-fixed',
-          cards && 'max-sm:block',
+          cards ? 'max-sm:block sm:min-w-(--table-min)' : 'min-w-(--table-min)',
         )}
-        style={{ minWidth }}
+        style={{ '--table-min': minWidth === undefined ? undefined : `${minWidth}px` } as CSSProperties}
       >
         <caption className="sr-only">{caption}</caption>
         {minWidth !== undefined && (
