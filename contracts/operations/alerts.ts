@@ -6,7 +6,7 @@ export const Alert = Type.Object(
   {
     name: Type.String({ description: 'Such as `high-error-rate`' }),
     summary: Type.String({
-      description: 'For people, such as `More than 5 % of all responses are server errors`',
+      description: 'For people, such as `More than 5% of all responses are server errors`',
     }),
     severity: Type.Union([Type.Literal('warning'), Type.Literal('critical')]),
     state: Type.Union([

@@ -30,7 +30,7 @@ export interface Rule extends Omit<AlertRule, 'value'> {
   value(now: Observation): number | null;
 }
 
-/** With fewer requests in five minutes, a share or a percentile means nothing: one error in three is 33 %. */
+/** With fewer requests in five minutes, a share or a percentile means nothing: one error in three is 33%. */
 export const MIN_REQUESTS = 50;
 
 const ofEnough = (now: Observation, value: number | null) => (now.requests >= MIN_REQUESTS ? value : null);
@@ -65,19 +65,19 @@ export const RULES: readonly Rule[] = [
   ),
   critical(
     'high-error-rate',
-    'More than 5 % of all responses in five minutes are server errors',
+    'More than 5% of all responses in five minutes are server errors',
     { unit: '%', threshold: 5, endsAt: 4, forSeconds: 60 },
     (now) => ofEnough(now, (now.errors / now.requests) * 100),
   ),
   warning(
     'slow-responses',
-    'More than 5 % of all responses in five minutes took longer than 2 s',
+    'More than 5% of all responses in five minutes took longer than 2 s',
     { unit: 'ms', threshold: 2_000, endsAt: 1_800, forSeconds: 120 },
     (now) => ofEnough(now, now.p95Ms),
   ),
   warning(
     'very-slow-responses',
-    'More than 1 % of all responses in five minutes took longer than 5 s',
+    'More than 1% of all responses in five minutes took longer than 5 s',
     { unit: 'ms', threshold: 5_000, endsAt: 4_500, forSeconds: 120 },
     (now) => ofEnough(now, now.p99Ms),
   ),
@@ -96,19 +96,19 @@ export const RULES: readonly Rule[] = [
   warning(
     'high-cpu',
     // JavaScript runs on one core, however many there are.
-    'More than 80 % of the one core that a process can use is in use',
+    'More than 80% of the one core that a process can use is in use',
     { unit: '%', threshold: 80, endsAt: 72, forSeconds: 300 },
     (now) => (now.cpu / Math.min(1, now.cores)) * 100,
   ),
   warning(
     'high-memory',
-    'More than 85 % of the memory limit is in use',
+    'More than 85% of the memory limit is in use',
     { unit: '%', threshold: 85, endsAt: 80, forSeconds: 300 },
     (now) => now.memoryUsed * 100,
   ),
   warning(
     'low-disk',
-    'Less than 20 % of the disk is free',
+    'Less than 20% of the disk is free',
     { unit: '%', threshold: 20, below: true, endsAt: 22, forSeconds: 300 },
     (now) => now.diskFree && now.diskFree * 100,
   ),
