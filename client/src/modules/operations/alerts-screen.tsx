@@ -1,11 +1,11 @@
-import { useQuery } from '@tanstack/react-query';
-import { useSearch } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import { type Alert, createSilence } from '#contracts/operations/alerts.ts';
+import { Badge } from '@/kit/components/badge.tsx';
 import { Button } from '@/kit/components/button.tsx';
 import { Panel } from '@/kit/components/card.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { Dialog, DialogContent } from '@/kit/components/dialog.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Field } from '@/kit/components/field.tsx';
 import { Figure } from '@/kit/components/figure.tsx';
@@ -15,116 +15,46 @@ import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { type State, StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { toast } from '@/kit/components/toast.tsx';
+import { capital, moment, span } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useLive } from './live.ts';
-import { refreshed, silencesQuery, useCreateSilence, useEndSilence } from './operations-queries.ts';
-import { SpanChoice } from './pieces.tsx';
-import { spoken } from './sentence.ts';
-import { moment, number } from './units.ts';
+import { silencesQuery, useCreateSilence, useEndSilence } from './operations-queries.ts';
+import { Loaded, SpanChoice, useRefreshed } from './pieces.tsx';
+import { measured, spoken } from './texts.ts';
 
-function stateOf({ state, severity, silencedUntil }: Alert): { state: State; word: string } {
+function stateOf({ state, severity, silencedUntil }: Alert): [state: State, word: string] {
   const silenced = silencedUntil === undefined ? '' : ', silenced';
-  if (state === 'firing')
-    return { state: severity === 'critical' ? 'failing' : 'degraded', word: `Firing${silenced}` };
-  if (state === 'pending') return { state: 'waiting', word: `Pending${silenced}` };
-  return { state: 'ready', word: state === 'resolved' ? 'Resolved' : 'Quiet' };
+  if (state === 'firing') return [severity === 'critical' ? 'failing' : 'degraded', `Firing${silenced}`];
+  if (state === 'pending') return ['waiting', `Pending${silenced}`];
+  return ['ready', state === 'resolved' ? 'Resolved' : 'OK'];
 }
 
-const first = (text: string) => text.replace(/^./, (letter) => letter.toUpperCase());
-
-/** Every alert rule with its state, and the silences. */
+/** Every rule and its state, and the silences. It appears as a whole, so that nothing moves. */
 export function AlertsScreen(): ReactNode {
   const { alerts, now } = useLive((live) => live);
+  const { isPending } = useRefreshed(silencesQuery);
   const [isOpen, setOpen] = useState<string>();
-  const isPending = alerts.length === 0 && now === undefined;
   return (
     <>
       <Panel
         title="Rules"
         className="mt-5"
-        note="Judged while requests come or this screen is open. What to do about each stands in docs/runbook.md."
+        note="Evaluated while requests arrive or this screen is open. docs/runbook.md says what to do about each."
         action={
           <Button variant="outline" icon="mute" onClick={() => setOpen('*')}>
             Silence
           </Button>
         }
       >
-        {isPending ? (
-          <SkeletonRows rows={10} />
+        {isPending || (alerts.length === 0 && now === undefined) ? (
+          <SkeletonRows rows={18} />
         ) : (
-          <Table
-            caption="Alert rules"
-            minWidth={980}
-            order="rules"
-            columns={[
-              { header: 'State', width: '9.5rem', cell: (alert) => <AlertState alert={alert} /> },
-              {
-                header: 'Rule',
-                cell: ({ name, summary }) => (
-                  <>
-                    <p className="font-medium">{first(spoken(name))}</p>
-                    <p className="text-muted">{summary}</p>
-                  </>
-                ),
-              },
-              { header: 'Severity', width: '6rem', cell: ({ severity }) => severity },
-              {
-                header: 'Now',
-                width: '8rem',
-                numeric: true,
-                cell: ({ value, unit }) => (
-                  <Figure>{value === null ? '–' : `${number(value)} ${unit}`}</Figure>
-                ),
-              },
-              {
-                header: 'Limit',
-                width: '9rem',
-                numeric: true,
-                cell: ({ threshold, unit, forSeconds }) => (
-                  <>
-                    <p>{`${number(threshold)} ${unit}`}</p>
-                    <p className="text-muted">for {number(forSeconds)} s</p>
-                  </>
-                ),
-              },
-              {
-                header: 'Since',
-                width: '8.5rem',
-                cell: ({ since }) => (
-                  <span className="tabular-nums">{since === null ? '–' : moment(since)}</span>
-                ),
-              },
-              {
-                header: 'Runbook',
-                width: '5.5rem',
-                cell: ({ name, runbook }) => (
-                  <CopyButton
-                    text={`docs/runbook.md${runbook}`}
-                    label={`Copy the place in the runbook: ${spoken(name)}`}
-                  />
-                ),
-              },
-              {
-                header: 'Silence',
-                width: '6.5rem',
-                cell: ({ name }) => (
-                  <Button
-                    variant="outline"
-                    onClick={() => setOpen(name)}
-                    aria-label={`Silence ${spoken(name)}`}
-                  >
-                    Silence
-                  </Button>
-                ),
-              },
-            ]}
-            rows={alerts}
-            rowKey={({ name }) => name}
-          />
+          <>
+            <Rules alerts={alerts} onSilence={setOpen} />
+            <Silences />
+          </>
         )}
       </Panel>
-      {/* Below a list of unknown length: it would be pushed down. */}
-      {!isPending && <Silences />}
       <Dialog open={isOpen !== undefined} onOpenChange={() => setOpen(undefined)}>
         <DialogContent title="Silence an alert">
           <NewSilence alert={isOpen ?? '*'} onClose={() => setOpen(undefined)} />
@@ -134,10 +64,75 @@ export function AlertsScreen(): ReactNode {
   );
 }
 
-function AlertState({ alert }: { alert: Alert }) {
-  const { state, word } = stateOf(alert);
-  return <StateBadge state={state}>{word}</StateBadge>;
-}
+const Rules = ({ alerts, onSilence }: { alerts: Alert[]; onSilence: (name: string) => void }) => (
+  <Table
+    caption="Alert rules"
+    cards
+    minWidth={980}
+    order="rules"
+    columns={[
+      {
+        header: 'State',
+        width: '9.5rem',
+        cell: (alert) => {
+          const [state, word] = stateOf(alert);
+          return <StateBadge state={state}>{word}</StateBadge>;
+        },
+      },
+      {
+        header: 'Rule',
+        cell: ({ name, summary, severity }) => (
+          <>
+            <p className="flex flex-wrap items-center gap-2 font-medium">
+              {capital(spoken(name))}
+              <Badge variant={severity === 'critical' ? 'destructive' : 'secondary'}>{severity}</Badge>
+            </p>
+            <p className="text-muted">{summary}</p>
+          </>
+        ),
+      },
+      {
+        header: 'Now',
+        width: '10rem',
+        numeric: true,
+        cell: ({ value, unit }) => <Figure>{measured(value, unit)}</Figure>,
+      },
+      {
+        header: 'Threshold',
+        width: '9rem',
+        numeric: true,
+        cell: ({ threshold, unit, forSeconds }) => (
+          <>
+            <p>{measured(threshold, unit)}</p>
+            <p className="text-muted">for {span(forSeconds * 1_000)}</p>
+          </>
+        ),
+      },
+      {
+        header: 'Since',
+        width: '8.5rem',
+        cell: ({ since }) => <Figure>{since === null ? '–' : moment(since)}</Figure>,
+      },
+      {
+        header: 'Actions',
+        width: '10rem',
+        cell: ({ name, runbook }) => (
+          <span className="flex items-center gap-2">
+            <Button variant="outline" onClick={() => onSilence(name)} aria-label={`Silence ${spoken(name)}`}>
+              Silence
+            </Button>
+            <CopyButton
+              text={`docs/runbook.md${runbook}`}
+              label={`Copy the runbook section of ${spoken(name)}`}
+            />
+          </span>
+        ),
+      },
+    ]}
+    rows={alerts}
+    rowKey={({ name }) => name}
+  />
+);
 
 const SPANS = [
   [60, '1 hour'],
@@ -154,24 +149,26 @@ function NewSilence({ alert, onClose }: { alert: string; onClose: () => void }) 
     async send(silence) {
       const { expiresAt } = await create.mutateAsync(silence);
       onClose();
-      toast(`Silenced until ${moment(expiresAt)}.`);
+      toast(`Silenced until ${moment(expiresAt)}`);
     },
   });
   return (
     <Form of={form} className="space-y-4">
-      <p className="text-sm text-muted">It still shows here, on every replica, but sends no warning.</p>
+      <p className="text-sm text-muted">
+        On every replica, the alert still shows here, but is not reported in the log.
+      </p>
       <div className="flex flex-wrap gap-4">
         <Choice label="Alert" name="alert" defaultValue={alert}>
           <option value="*">All alerts</option>
           {alerts.map(({ name }) => (
             <option key={name} value={name}>
-              {first(spoken(name))}
+              {capital(spoken(name))}
             </option>
           ))}
         </Choice>
         <SpanChoice spans={SPANS} defaultValue={60} />
       </div>
-      <Field {...form.field('comment')} label="Why" autoFocus description="For the next operator." />
+      <Field {...form.field('comment')} label="Reason" autoFocus description="For the next operator." />
       <div className="flex justify-end">
         <Button type="submit" pending={form.isSending}>
           Silence
@@ -182,52 +179,53 @@ function NewSilence({ alert, onClose }: { alert: string; onClose: () => void }) 
 }
 
 function Silences() {
-  const { paused } = useSearch({ strict: false });
-  const { data, error } = useQuery({ ...silencesQuery, ...refreshed(paused) });
   const end = useEndSilence();
   return (
     <Panel title="Silences">
-      {error && !data ? (
-        <ErrorNote error={error} />
-      ) : !data ? (
-        <SkeletonRows rows={1} />
-      ) : data.silences.length === 0 ? (
-        <p className="text-sm text-muted">No silences. Every firing alert is reported.</p>
-      ) : (
-        <Table
-          caption="Silences"
-          minWidth={640}
-          columns={[
-            {
-              header: 'Alert',
-              width: '12rem',
-              cell: ({ alert }) => (alert === '*' ? 'All alerts' : first(spoken(alert))),
-            },
-            { header: 'Why', cell: ({ comment }) => <span className="wrap-anywhere">{comment}</span> },
-            {
-              header: 'Until',
-              width: '8.5rem',
-              cell: ({ expiresAt }) => <span className="tabular-nums">{moment(expiresAt)}</span>,
-            },
-            {
-              header: 'End',
-              width: '6rem',
-              cell: ({ id, alert }) => (
-                <Button
-                  variant="outline"
-                  aria-label={`End the silence of ${alert === '*' ? 'all alerts' : spoken(alert)}`}
-                  disabled={end.isPending}
-                  onClick={() => end.mutate(id)}
-                >
-                  End
-                </Button>
-              ),
-            },
-          ]}
-          rows={data.silences}
-          rowKey={({ id }) => id}
-        />
-      )}
+      <Loaded query={useRefreshed(silencesQuery)} rows={1}>
+        {({ silences }) =>
+          silences.length === 0 ? (
+            <Empty icon="mute" title="No silences">
+              <p>Every firing alert is reported.</p>
+            </Empty>
+          ) : (
+            <Table
+              caption="Silences"
+              cards
+              minWidth={640}
+              columns={[
+                {
+                  header: 'Alert',
+                  width: '12rem',
+                  cell: ({ alert }) => (alert === '*' ? 'All alerts' : capital(spoken(alert))),
+                },
+                { header: 'Reason', cell: ({ comment }) => <span className="wrap-anywhere">{comment}</span> },
+                {
+                  header: 'Until',
+                  width: '8.5rem',
+                  cell: ({ expiresAt }) => <span className="tabular-nums">{moment(expiresAt)}</span>,
+                },
+                {
+                  header: 'Actions',
+                  width: '6rem',
+                  cell: ({ id, alert }) => (
+                    <Button
+                      variant="outline"
+                      aria-label={`End the silence of ${alert === '*' ? 'all alerts' : spoken(alert)}`}
+                      pending={end.isPending}
+                      onClick={() => end.mutate(id)}
+                    >
+                      End
+                    </Button>
+                  ),
+                },
+              ]}
+              rows={silences}
+              rowKey={({ id }) => id}
+            />
+          )
+        }
+      </Loaded>
       {end.error && (
         <div className="mt-3">
           <ErrorNote error={end.error} />

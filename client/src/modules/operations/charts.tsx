@@ -1,10 +1,20 @@
-import { useMemo } from 'react';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useMemo, useState } from 'react';
+import type { ProcessStatus } from '#contracts/operations/process.ts';
 import type { TrafficHistory } from '#contracts/operations/traffic.ts';
-import { Chart, type Series } from '@/kit/components/chart.tsx';
-import { useLive } from './live.ts';
-import { cores, milliseconds, number, percent, perSecond } from './units.ts';
+import { Button } from '@/kit/components/button.tsx';
+import { Chart, type Range, type Series, Spark } from '@/kit/components/chart.tsx';
+import { clock, count, milliseconds, number, percent, perSecond } from '@/kit/lib/format.ts';
+import { SPANS, useLive } from './live.ts';
+import { healthQuery } from './operations-queries.ts';
+import { keeping } from './pieces.tsx';
+import { WINDOW_WORDS } from './texts.ts';
 
-/** A chart's definition. */
+/** The threshold of an alert by its name, and the latest figures. */
+type Limits = { of: (alert: string) => number | undefined; now: ProcessStatus | undefined };
+
+/** A chart of some columns of a history. */
 export type ChartOf<From> = {
   title: string;
   note?: string;
@@ -12,15 +22,23 @@ export type ChartOf<From> = {
   format: (value: number) => string;
   least: number;
   gap?: string;
+  limit?: (limits: Limits) => number | undefined;
+  /** What the limit is; by default, where an alert fires. */
+  limitName?: string;
 };
 
 const MEBIBYTE = 1_048_576;
-const inMebibytes = (values: TrafficHistory['rss']) => values.map((value) => value && value / MEBIBYTE);
-const mebibytes = (value: number) => `${number(value)} MiB`;
+const mebibytes = (values: TrafficHistory['rss']) => values.map((value) => value && value / MEBIBYTE);
+/** With the unit of the axis, whatever the size. */
+const inMebibytes = (value: number) => `${number(value)}\u00a0MiB`;
+const inCores = (value: number) => count(value, 'core');
+/** `undefined` where either is unknown. */
+const times = (a: number | null | undefined, b: number | null | undefined) =>
+  a == null || b == null ? undefined : a * b;
 
 type Rates = Pick<TrafficHistory, 'requestsPerSecond' | 'errorsPerSecond' | 'p50Ms' | 'p95Ms' | 'p99Ms'>;
 
-/** Charts available per route. */
+/** Charts of the process, and of each route. */
 export const RATES = {
   requests: {
     title: 'Requests',
@@ -32,7 +50,7 @@ export const RATES = {
   errors: {
     title: 'Errors',
     series: (history) => [
-      { name: 'answers of 500 or more', values: history.errorsPerSecond, stroke: 'failing' },
+      { name: 'status 500 and above', values: history.errorsPerSecond, stroke: 'failing' },
     ],
     format: perSecond,
     least: 0.1,
@@ -49,23 +67,24 @@ export const RATES = {
     format: milliseconds,
     least: 5,
     gap: 'no traffic',
+    limit: ({ of }) => of('slow-responses'),
+    limitName: 'p95 alert',
   },
 } satisfies Record<string, ChartOf<Rates>>;
 
-/** The process's charts. */
+/** Charts of the process. */
 export const CHARTS = {
   ...RATES,
   inFlight: {
     title: 'In flight',
-    series: (history) => [{ name: 'requests under way', values: history.inFlight, stroke: 'first' }],
+    series: (history) => [{ name: 'requests', values: history.inFlight, stroke: 'first' }],
     format: number,
     least: 5,
   },
   refused: {
     title: 'Refused',
-    series: (history) => [
-      { name: 'by a limit or overload', values: history.refusedPerSecond, stroke: 'failing' },
-    ],
+    note: 'by rate limit or overload',
+    series: (history) => [{ name: 'requests', values: history.refusedPerSecond, stroke: 'failing' }],
     format: perSecond,
     least: 0.1,
     gap: 'no traffic',
@@ -75,45 +94,50 @@ export const CHARTS = {
     series: (history) => [{ name: 'p99', values: history.eventLoopDelayMs, stroke: 'first' }],
     format: milliseconds,
     least: 20,
+    limit: ({ of }) => of('event-loop-delay'),
   },
   eventLoopUse: {
-    title: 'Event loop in use',
-    series: (history) => [{ name: 'of the time', values: history.eventLoopUtilization, stroke: 'first' }],
+    title: 'Event loop utilization',
+    series: (history) => [{ name: 'busy', values: history.eventLoopUtilization, stroke: 'first' }],
     format: percent,
     least: 1,
   },
   cpu: {
     title: 'CPU',
     series: (history) => [{ name: 'in use', values: history.cpu, stroke: 'first' }],
-    format: cores,
+    format: inCores,
     least: 1,
+    limit: ({ of, now }) => times(times(of('high-cpu'), 0.01), now && Math.min(1, now.cores)),
   },
   memory: {
     title: 'Memory',
     series: (history) => [
-      { name: 'resident', values: inMebibytes(history.rss), stroke: 'first' },
-      { name: 'heap in use', values: inMebibytes(history.heapUsed), stroke: 'second' },
+      { name: 'resident', values: mebibytes(history.rss), stroke: 'first' },
+      { name: 'heap', values: mebibytes(history.heapUsed), stroke: 'second' },
     ],
-    format: mebibytes,
+    format: inMebibytes,
     least: 100,
+    limit: ({ of, now }) => times(times(of('high-memory'), 0.01 / MEBIBYTE), now?.memory.limit),
   },
   collection: {
     title: 'Garbage collection',
-    series: (history) => [{ name: 'of each second', values: history.gcMsPerSecond, stroke: 'first' }],
+    series: (history) => [{ name: 'per second', values: history.gcMsPerSecond, stroke: 'first' }],
     format: milliseconds,
     least: 10,
   },
   pool: {
-    title: 'Database connections',
+    title: 'Connections',
     series: (history) => [
       { name: 'in use', values: history.poolInUse, stroke: 'first' },
-      { name: 'waiting for one', values: history.poolWaiting, stroke: 'third' },
+      { name: 'requests waiting', values: history.poolWaiting, stroke: 'third' },
     ],
     format: number,
     least: 5,
+    limit: ({ now }) => now?.pool.size,
+    limitName: 'pool size',
   },
   queries: {
-    title: 'Queries',
+    title: 'Query duration',
     series: (history) => [{ name: 'p95', values: history.queryP95Ms, stroke: 'first' }],
     format: milliseconds,
     least: 5,
@@ -121,75 +145,158 @@ export const CHARTS = {
   },
 } satisfies Record<string, ChartOf<TrafficHistory>>;
 
-export const SPANS: Record<TrafficHistory['window'], number> = {
-  '1m': 60_000,
-  '5m': 300_000,
-  '15m': 900_000,
-  '1h': 3_600_000,
-};
+/** The zoom that all charts of a screen share. */
+export function useZoom(window: TrafficHistory['window']) {
+  const [zoomed, setZoomed] = useState<{ window: string; range: Range | undefined }>();
+  const range = zoomed?.window === window ? zoomed.range : undefined;
+  const onZoom = useMemo(() => (range: Range | undefined) => setZoomed({ window, range }), [window]);
+  return { window, range, onZoom };
+}
+
+export type Zoom = ReturnType<typeof useZoom>;
+
+/** Says which time the charts show, and ends the zoom. */
+export function ZoomBar({ zoom: { window, range, onZoom } }: { zoom: Zoom }) {
+  const { mode, heardAt, before } = useLive((live) => live);
+  return (
+    <div className="mt-3 mb-2 flex min-h-9 items-center justify-between gap-4 text-sm text-muted max-md:min-h-11">
+      <p>
+        {range ? (
+          `From ${clock(range.from)} to ${clock(range.to)}`
+        ) : mode === 'still' && heardAt !== undefined ? (
+          `Figures as of ${clock(heardAt)}.`
+        ) : before !== undefined ? (
+          'A new process answers. Its figures start again.'
+        ) : (
+          <>
+            The {WINDOW_WORDS[window]}.
+            <span className="pointer-coarse:hidden"> Drag across a chart to zoom.</span>
+          </>
+        )}
+      </p>
+      {range && (
+        <Button variant="outline" size="sm" onClick={() => onZoom(undefined)}>
+          Reset zoom
+        </Button>
+      )}
+    </div>
+  );
+}
 
 type Timed = { times: readonly number[]; stepMs: number };
 
-/** A chart of a history. Rendered only when the history changes. */
+const NONE: readonly never[] = [];
+
+/** A chart of a history, drawn again when the history changes. Before the first one it is empty. */
 export function ChartFrom<From extends Timed>({
   from,
   of,
-  windowMs,
+  zoom,
+  limit,
+  marks = NONE,
 }: {
   from: From | undefined;
   of: ChartOf<From>;
-  windowMs: number;
+  zoom: Zoom;
+  limit?: number | undefined;
+  marks?: readonly { at: number; label: string }[];
 }) {
-  const series = useMemo(
-    () => (from ? of.series(from) : of.series({ times: [], stepMs: 1, ...EMPTY } as unknown as From)),
-    [from, of],
-  );
+  const { title, note, gap, format, least, limitName = 'alert' } = of;
+  const series = useMemo(() => (from ? of.series(from) : []), [from, of]);
+  const thresholds = useMemo(() => {
+    if (limit === undefined) return NONE;
+    // A limit far above the values would flatten them.
+    const isNear =
+      limit <= least || series.some(({ values }) => values.some((value) => (value ?? 0) * 4 > limit));
+    return isNear ? [{ value: limit, label: `${limitName}: ${format(limit)}` }] : NONE;
+  }, [series, limit, least, limitName, format]);
   return (
     <Chart
-      title={of.title}
-      {...(of.note ? { note: of.note } : {})}
-      {...(of.gap ? { gap: of.gap } : {})}
-      times={from?.times ?? NO_TIMES}
+      title={title}
+      {...(note && { note })}
+      {...(gap && { gap })}
+      times={from?.times ?? NONE}
       stepMs={from?.stepMs ?? 1}
-      windowMs={windowMs}
+      windowMs={SPANS[zoom.window]}
+      range={zoom.range}
+      onZoom={zoom.onZoom}
       series={series}
-      format={of.format}
-      least={of.least}
+      format={format}
+      least={least}
+      thresholds={thresholds}
+      marks={marks}
     />
   );
 }
 
-const NO_TIMES: readonly number[] = [];
-/** Empty columns, so that every chart has its place before the first data arrives. */
-const EMPTY = Object.fromEntries(
-  [
-    'requestsPerSecond',
-    'errorsPerSecond',
-    'p50Ms',
-    'p95Ms',
-    'p99Ms',
-    'inFlight',
-    'eventLoopDelayMs',
-    'eventLoopUtilization',
-    'cpu',
-    'rss',
-    'heapUsed',
-    'gcMsPerSecond',
-    'poolInUse',
-    'poolWaiting',
-    'queryP95Ms',
-    'refusedPerSecond',
-  ].map((name) => [name, [] as number[]]),
-);
-
-/** Small multiples of the process: one time axis, one cursor. */
-export function Charts({ charts }: { charts: ChartOf<TrafficHistory>[] }) {
-  const history = useLive((live) => live.history);
+/** Charts of the process, on one time axis with one cursor. A mark shows when it started, and its version. */
+export function Charts({
+  charts,
+  zoom,
+  className,
+}: {
+  charts: ChartOf<TrafficHistory>[];
+  zoom: Zoom;
+  className: string;
+}) {
+  const { history, alerts, now, instance } = useLive((live) => live);
+  const { data: health } = useQuery(healthQuery);
+  // The start is computed once: measured again, it would differ by a few milliseconds.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  const marks = useMemo(
+    () =>
+      health
+        ? [{ at: Date.parse(health.timestamp) - health.uptime * 1_000, label: `v${health.version}` }]
+        : NONE,
+    [health === undefined, instance],
+  );
+  const of = (name: string) => alerts.find((alert) => alert.name === name)?.threshold;
   return (
-    <div className="grid grid-cols-1 gap-3 md:grid-cols-2 md:gap-4 xl:grid-cols-4">
+    <div className={`grid grid-cols-1 gap-3 md:gap-4 ${className}`}>
       {charts.map((chart) => (
-        <ChartFrom key={chart.title} from={history} of={chart} windowMs={SPANS[history?.window ?? '15m']} />
+        <ChartFrom
+          key={chart.title}
+          from={history?.window === zoom.window ? history : undefined}
+          of={chart}
+          zoom={zoom}
+          limit={chart.limit?.({ of, now })}
+          marks={marks}
+        />
       ))}
     </div>
+  );
+}
+
+/** A sparkline is about 150 px wide. */
+const MAX_SPARK_POINTS = 120;
+
+/** The latest figures of the process, each with a sparkline. They lead to the charts. */
+export function Tiles({ charts }: { charts: ChartOf<TrafficHistory>[] }) {
+  const history = useLive((live) => live.history);
+  const every = Math.ceil((history?.times.length ?? 0) / MAX_SPARK_POINTS);
+  return (
+    <ul className="mt-3 grid grid-cols-2 gap-3 md:mt-4 md:grid-cols-3 md:gap-4 xl:grid-cols-6">
+      {charts.map(({ title, series, format }) => {
+        const { name = '', values = NONE } = (history && series(history)[0]) ?? {};
+        const value = values.at(-1);
+        const few = values.filter((_, index) => (values.length - 1 - index) % every === 0);
+        const text = value == null ? '–' : format(value);
+        return (
+          <li key={title}>
+            <Link
+              to="/ops/resources"
+              search={keeping()}
+              className="block rounded-lg border bg-surface px-4 py-3 transition-colors hover:bg-hover"
+            >
+              <span className="block truncate text-sm text-muted">{title}</span>
+              <span key={text} className="block text-base tabular-nums">
+                {text}
+              </span>
+              <Spark label={`${title}, ${name}`} values={few} className="mt-1 block h-6 w-full" />
+            </Link>
+          </li>
+        );
+      })}
+    </ul>
   );
 }

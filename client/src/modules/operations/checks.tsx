@@ -1,63 +1,73 @@
-import { useQuery } from '@tanstack/react-query';
-import { useSearch } from '@tanstack/react-router';
+import type { Health } from '#contracts/probes.ts';
 import { Panel } from '@/kit/components/card.tsx';
-import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Figure } from '@/kit/components/figure.tsx';
-import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
-import { healthQuery, refreshed } from './operations-queries.ts';
-import { figure, milliseconds, span } from './units.ts';
+import { capital, milliseconds, span } from '@/kit/lib/format.ts';
+import { healthQuery } from './operations-queries.ts';
+import { Loaded, useRefreshed } from './pieces.tsx';
+import { figure } from './texts.ts';
+
+type Check = Health['checks'][string];
+
+const stateOf = ({ status, required, unhealthy }: Check) =>
+  status === 'passing'
+    ? (['ready', 'Passing'] as const)
+    : status === 'degraded'
+      ? (['degraded', 'Degraded'] as const)
+      : ([required || unhealthy ? 'failing' : 'degraded', 'Failing'] as const);
 
 /** Every health check by name. */
 export function Checks() {
-  const { paused } = useSearch({ strict: false });
-  const { data, error } = useQuery({ ...healthQuery, ...refreshed(paused) });
+  const query = useRefreshed(healthQuery);
+  const { data } = query;
   return (
     <Panel
       title="Health checks"
       note={data ? `Version ${data.version}, ${data.environment}, up for ${span(data.uptime * 1_000)}.` : ''}
     >
-      {error && !data ? (
-        <ErrorNote error={error} />
-      ) : !data ? (
-        <SkeletonRows />
-      ) : (
-        <Table
-          caption="Health checks"
-          minWidth={640}
-          columns={[
-            { header: 'Check', width: '30%', cell: ([name]) => name.replaceAll('-', ' ') },
-            {
-              header: 'State',
-              width: '22%',
-              cell: ([, { status, required, unhealthy }]) =>
-                status === 'passing' ? (
-                  <StateBadge state="ready">Passes</StateBadge>
-                ) : status === 'degraded' ? (
-                  <StateBadge state="degraded">Degraded</StateBadge>
-                ) : (
-                  <StateBadge state={required || unhealthy ? 'failing' : 'degraded'}>Fails</StateBadge>
-                ),
-            },
-            {
-              header: 'What it says',
-              cell: ([, { error, required, details }]) =>
-                [error, ...Object.entries(details ?? {}).map(figure)].filter(Boolean).join(' · ') || (
-                  <span className="text-muted">{required ? 'Needed to be ready' : 'For information'}</span>
-                ),
-            },
-            {
-              header: 'Took',
-              width: '6rem',
-              numeric: true,
-              cell: ([, { durationMs }]) => <Figure>{milliseconds(durationMs)}</Figure>,
-            },
-          ]}
-          rows={Object.entries(data.checks)}
-          rowKey={([name]) => name}
-        />
-      )}
+      <Loaded query={query} rows={7}>
+        {({ checks }) => (
+          <Table
+            caption="Health checks"
+            cards
+            minWidth={560}
+            columns={[
+              { header: 'Check', width: '22%', cell: ([name]) => capital(name.replaceAll('-', ' ')) },
+              {
+                header: 'State',
+                width: '7rem',
+                cell: ([, check]) => {
+                  const [state, word] = stateOf(check);
+                  return <StateBadge state={state}>{word}</StateBadge>;
+                },
+              },
+              {
+                header: 'Details',
+                cell: ([, { error, required, details }]) => {
+                  const text =
+                    [error, ...Object.entries(details ?? {}).map(figure)].filter(Boolean).join(' · ') ||
+                    (required ? 'Required for readiness' : 'For information');
+                  // As high as the longest text, so that a failure moves nothing.
+                  return (
+                    <span title={text} className="flex min-h-[2lh] items-center text-muted">
+                      <span className="line-clamp-2">{text}</span>
+                    </span>
+                  );
+                },
+              },
+              {
+                header: 'Took',
+                width: '5.5rem',
+                numeric: true,
+                cell: ([, { durationMs }]) => <Figure>{milliseconds(durationMs)}</Figure>,
+              },
+            ]}
+            rows={Object.entries(checks)}
+            rowKey={([name]) => name}
+          />
+        )}
+      </Loaded>
     </Panel>
   );
 }

@@ -1,52 +1,39 @@
 import type { TrafficReport } from '#contracts/operations/traffic.ts';
-import { Panel } from '@/kit/components/card.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { Figure } from '@/kit/components/figure.tsx';
-import { milliseconds, number, percent } from './units.ts';
+import { milliseconds, number, percent } from '@/kit/lib/format.ts';
+import { NO_TRAFFIC } from './texts.ts';
 
-/** The distribution of request durations: a bar per range. A list, so that screen readers can read it. */
+/** How long requests took: a bar for each range. A list, so that screen readers read it. */
 export function Distribution({ performance: { distribution, total } }: { performance: TrafficReport }) {
-  const last = distribution.findLastIndex(({ requests }) => requests > 0);
-  const first = Math.max(
-    0,
-    distribution.findIndex(({ requests }) => requests > 0),
-  );
-  const shown = distribution.slice(first, last + 1);
-  const most = Math.max(1, ...shown.map(({ requests }) => requests));
+  const most = Math.max(...distribution.map(({ requests }) => requests));
+  if (distribution.length === 0) return <Empty icon="pulse" title={NO_TRAFFIC} />;
   return (
-    <Panel
-      title="How long requests took"
-      note={total.requests === 0 ? 'No requests in this time.' : undefined}
-    >
-      {shown.length > 0 && (
-        <ol className="rounded-md border bg-surface px-3 py-2">
-          {shown.map(({ upToMs, requests }, index) => (
-            <li
-              // biome-ignore lint/suspicious/noArrayIndexKey: ranges have no id
-              key={index}
-              className="grid h-6 grid-cols-[5.5rem_minmax(0,1fr)_4.5rem] items-center gap-3 text-sm md:grid-cols-[6rem_minmax(0,1fr)_5rem_4.5rem]"
-            >
-              <span className="text-right text-muted tabular-nums">
-                <span className="sr-only">up to </span>
-                <Figure>{`≤ ${milliseconds(upToMs)}`}</Figure>
-              </span>
-              <span
-                aria-hidden="true"
-                className="h-3 rounded-md bg-chart-1"
-                style={{
-                  clipPath: `inset(0 ${100 - (99.5 * requests) / most - (requests > 0 ? 0.5 : 0)}% 0 0)`,
-                }}
-              />
-              <span className="text-right tabular-nums">
-                <Figure>{number(requests)}</Figure>
-                <span className="sr-only"> requests</span>
-              </span>
-              <span className="text-right text-muted tabular-nums max-md:hidden">
-                <Figure>{percent(total.requests && requests / total.requests)}</Figure>
-              </span>
-            </li>
-          ))}
-        </ol>
-      )}
-    </Panel>
+    <ol className="rounded-md border bg-surface px-3 py-2">
+      {distribution.map(({ upToMs, requests }, index) => (
+        <li
+          // biome-ignore lint/suspicious/noArrayIndexKey: a range has no other name than its place
+          key={index}
+          className="grid h-6 grid-cols-[5.5rem_minmax(0,1fr)_4.5rem] items-center gap-3 text-sm md:grid-cols-[6rem_minmax(0,1fr)_5rem_4.5rem]"
+        >
+          <span className="text-right text-muted">
+            <span className="sr-only">up to </span>
+            <Figure>{`≤ ${milliseconds(upToMs)}`}</Figure>
+          </span>
+          <span
+            aria-hidden="true"
+            className="h-3 rounded-md bg-chart-1"
+            style={{ clipPath: `inset(0 ${100 - (99.5 * requests) / most - (requests > 0 ? 0.5 : 0)}% 0 0)` }}
+          />
+          <span className="text-right">
+            <Figure>{number(requests)}</Figure>
+            <span className="sr-only"> requests</span>
+          </span>
+          <span className="text-right text-muted max-md:hidden">
+            <Figure>{percent(requests / total.requests)}</Figure>
+          </span>
+        </li>
+      ))}
+    </ol>
   );
 }

@@ -7,36 +7,42 @@ import type { readHistory, TrafficHistory, TrafficWindow } from '#contracts/oper
 import { ApiError, request } from '@/kit/lib/api.ts';
 import { heard } from '@/kit/lib/connection.ts';
 
-/** Polling interval where the event stream is not available, in milliseconds. */
+/** The polling interval where no stream is available, in milliseconds. */
 const POLL_MS = 5_000;
-/** A stream without data for this long is considered dead, in milliseconds. Data arrives every 2 s. */
+/** Figures arrive every 2 s: without any for this long, in milliseconds, polling replaces the stream. */
 const SILENT_MS = 10_000;
-/** Delay before a refused stream is tried again, in milliseconds. */
+/** The stream is tried again after this time, in milliseconds. */
 const STREAM_AGAIN_MS = 15_000;
-/** Maximum of log lines kept; the server's tail holds as many. */
+/** Lines of the log that are held; the server's tail holds as many. */
 const MAX_LINES = 1_000;
-/** After this many consecutive polls answered by another process, that process is watched instead. */
+/** After so many polls in a row that another process answered, that one is watched. */
 const SWITCH_AFTER_POLLS = 3;
 
-const SPANS: Record<TrafficWindow, number> = { '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000 };
+/** The lengths of windows, in milliseconds. */
+export const SPANS: Record<TrafficWindow, number> = {
+  '1m': 60_000,
+  '5m': 300_000,
+  '15m': 900_000,
+  '1h': 3_600_000,
+};
 
-/** Live data of the watched process. */
+/** What is known about the one process that is watched. */
 export type Live = {
-  /** How the data arrives. */
+  /** How the figures arrive. */
   mode: 'connecting' | 'stream' | 'polling' | 'still';
-  /** When the last data arrived, in milliseconds since 1970. */
+  /** When the latest arrived, in milliseconds since 1970. */
   heardAt?: number;
   instance?: string;
-  /** The previously watched process. Its data is dropped: a chart shows one process. */
+  /** The process that was watched before; its figures are dropped. */
   before?: string;
   now?: ProcessStatus;
   history?: TrafficHistory;
   alerts: Alert[];
-  /** The latest errors by kind, without stacks; undefined before the first data. */
+  /** The latest kinds, without stacks; undefined before the first event. */
   errors?: ErrorGroup[];
-  /** The most recent log lines, oldest first. */
+  /** The end of the log, oldest first. */
   lines: LogLine[];
-  /** The number of lines dropped because they came too fast to send. */
+  /** Lines that arrived too fast to be sent. */
   missed: number;
 };
 
@@ -52,7 +58,7 @@ function become(next: Live) {
 
 const update = (change: Partial<Live>) => become({ ...live, ...change });
 
-/** Subscribes to a part of the live data. */
+/** A part of it, kept current. */
 export const useLive = <Part>(select: (live: Live) => Part) =>
   useSyncExternalStore(
     (listener) => {
@@ -65,7 +71,7 @@ export const useLive = <Part>(select: (live: Live) => Part) =>
 /** Forgets everything. Called when an operator signs out. */
 export const forget = () => become(NOTHING);
 
-/** Switches to a process. */
+/** From now on this process is watched. */
 function watch(instance: string) {
   if (live.instance === instance) return;
   become({
@@ -76,7 +82,7 @@ function watch(instance: string) {
   });
 }
 
-/** Appends new steps if they continue the history; otherwise replaces it. */
+/** Appends further steps to a history if they fit; otherwise they replace it. */
 export function joined(held: TrafficHistory | undefined, next: TrafficHistory): TrafficHistory {
   const last = held?.times.at(-1);
   const first = next.times[0];
@@ -101,7 +107,7 @@ export function joined(held: TrafficHistory | undefined, next: TrafficHistory): 
   return Object.fromEntries(columns) as TrafficHistory;
 }
 
-/** Appends log lines. */
+/** Appends further lines. */
 function withLines(lines: LogLine[]) {
   const last = live.lines.at(-1)?.seq ?? 0;
   const further = lines.filter(({ seq }) => seq > last);
@@ -110,17 +116,16 @@ function withLines(lines: LogLine[]) {
 
 export type Watched = {
   window: TrafficWindow;
-  /** Also stream log lines of at least this level. */
+  /** Lines of the log of at least this level come as well. */
   level: LogLevel | undefined;
-  /** Called when the session may have ended. */
+  /** The session may have ended. */
   onRefused: () => void;
 };
 
 /**
- * Watches one process: by an event stream, or by polling every 5 s after the stream has failed twice. A hidden tab does
- * neither.
+ * Watches one process: by an event stream or, after that failed twice, by polling every 5 s. A hidden tab does neither.
  *
- * @returns A function that stops watching.
+ * @returns A function that ends it.
  */
 export function connect({ window, level, onRefused }: Watched): () => void {
   let source: EventSource | undefined;
@@ -174,7 +179,7 @@ export function connect({ window, level, onRefused }: Watched): () => void {
     source = undefined;
   }
 
-  /** Switches to polling. */
+  /** Replaces the stream by polling. */
   function poll() {
     close();
     if (polls !== undefined) return;
@@ -201,7 +206,7 @@ export function connect({ window, level, onRefused }: Watched): () => void {
         level && request<typeof readLogs>('GET', '/api/monitoring/logs', { query: { level }, signal }),
       ]);
       if (signal.aborted) return;
-      // Behind a load balancer each poll may reach another process; one that keeps answering has taken over.
+      // Behind a balancer another process may answer each time; one that keeps answering has taken over.
       if (live.instance !== undefined && now.instance !== live.instance) others += 1;
       else others = 0;
       if (others === 0 || others >= SWITCH_AFTER_POLLS) {
@@ -245,5 +250,5 @@ export function connect({ window, level, onRefused }: Watched): () => void {
   };
 }
 
-/** Pauses updates. */
+/** Marks the screen as paused. */
 export const standStill = () => update({ mode: 'still' });

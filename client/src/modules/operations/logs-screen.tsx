@@ -9,39 +9,38 @@ import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Choice } from '@/kit/components/native-select.tsx';
 import { type State, StateMark } from '@/kit/components/state-badge.tsx';
-import { clock } from '@/kit/lib/format.ts';
+import { clock, count, milliseconds, moment } from '@/kit/lib/format.ts';
 import { inputClass } from '@/kit/lib/styles.ts';
 import { useDebounced } from '@/kit/lib/use-debounced.ts';
 import { useLive } from './live.ts';
 import { logsQuery } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
-import { keeping, ShortId } from './pieces.tsx';
-import { moment, number } from './units.ts';
+import { keeping, shortId } from './pieces.tsx';
 
-/** Debounce of the search, in milliseconds. */
+/** A search starts this long after the last key, in milliseconds. */
 const SEARCH_AFTER_MS = 250;
-/** Within this distance of its end, in pixels, the list follows new lines. */
+/** The list follows new lines while it is scrolled to within so many pixels of its end. */
 const AT_END_PX = 24;
 
-/** Warnings and errors get a shape. */
+/** Levels that need attention have a shape as well as a word. */
 const MARKS: Partial<Record<LogLevel, State>> = {
   warn: 'degraded',
   error: 'failing',
   fatal: 'failing',
 };
 
-/** Whether a line contains the words, ignoring case, as on the server. */
+/** Whether a line matches as on the server: anywhere in it, case-insensitively. */
 const holds = (line: LogLine, search: string) =>
   `${line.message} ${JSON.stringify(line.fields)} ${line.requestId ?? ''}`
     .toLowerCase()
     .includes(search.toLowerCase());
 
-/** The lines to show: the server's matches, and newer lines that match. */
+/** The lines to show: those that the server found, and matching ones since. */
 function useLines() {
   const { level = 'info', search, requestId } = useSearch({ strict: false });
   const { lines: live, instance } = useLive((all) => all);
-  const { data, error } = useQuery(logsQuery(level, search, requestId));
-  if (search === undefined && requestId === undefined) return { lines: live, error: null };
+  const { data, error, isPlaceholderData } = useQuery(logsQuery(level, search, requestId));
+  if (search === undefined && requestId === undefined) return { lines: live, error: null, isComplete: true };
   const found = data && (instance === undefined || data.instance === instance) ? data.lines : [];
   const last = found.at(-1)?.seq ?? 0;
   const since = live.filter(
@@ -50,36 +49,58 @@ function useLines() {
       (search === undefined || holds(line, search)) &&
       (requestId === undefined || line.requestId === requestId),
   );
-  return { lines: [...found, ...since], error };
+  return { lines: [...found, ...since], error, isComplete: data !== undefined && !isPlaceholderData };
 }
 
-/** The live log. */
+/** While they are held, the same lines, so that a line can be pressed. Another search ends that. */
+function useHeld(lines: LogLine[], isComplete: boolean) {
+  const { search, requestId, level } = useSearch({ strict: false });
+  const of = `${level} ${requestId} ${search}`;
+  const [held, setHeld] = useState<{ of: string; lines: LogLine[] }>();
+  const shown = held?.of === of ? held.lines : lines;
+  return {
+    shown,
+    newer: shown === lines ? 0 : lines.filter(({ seq }) => seq > (shown.at(-1)?.seq ?? 0)).length,
+    hold: () => isComplete && setHeld((before) => (before?.of === of ? before : { of, lines })),
+    release: () => setHeld(undefined),
+  };
+}
+
+/** The end of the log as it is written. */
 export function LogsScreen(): ReactNode {
   const { search, requestId, level = 'info', paused } = useSearch({ strict: false });
   const missed = useLive((live) => live.missed);
-  const { lines, error } = useLines();
+  const { lines, error, isComplete } = useLines();
+  const held = useHeld(lines, isComplete);
   const [open, setOpen] = useState<LogLine>();
   return (
-    <div className="mt-5 flex h-[calc(100dvh-15rem)] min-h-80 flex-col md:h-[calc(100dvh-9.5rem)]">
+    <div className="mt-5 flex h-[calc(var(--screen)-12rem)] min-h-80 flex-col md:h-[calc(var(--screen)-9.5rem)]">
       <Filters />
       {error && <ErrorNote error={error} />}
-      <Tail lines={lines} onOpen={setOpen}>
+      <Tail held={held} onOpen={setOpen}>
         {search || requestId ? (
-          <Empty icon="search" title="No line of the log’s end has this">
+          <Empty icon="search" title="No recent log lines match">
             <p>
-              The last 1,000 lines are kept. Older ones are where your log goes: standard output, or LOG_FILE.
+              The last 1,000 lines are searched. Older ones are where your log goes: standard output, or
+              LOG_FILE.
             </p>
           </Empty>
         ) : (
-          <Empty icon="note" title="No lines yet">
+          <Empty icon="note" title="No log lines yet">
             <p>Lines of level {level} and above appear here as they are written.</p>
           </Empty>
         )}
       </Tail>
-      <p role="status" className="mt-2 flex h-5 gap-3 truncate text-sm text-muted">
-        <span className="tabular-nums">{`${number(lines.length)} lines`}</span>
-        {paused && <span>Paused: newer lines come when you resume.</span>}
-        {missed > 0 && <span>{`${number(missed)} more came faster than they could be shown.`}</span>}
+      <p
+        role="status"
+        className="mt-2 flex h-5 shrink-0 gap-3 overflow-hidden text-sm whitespace-nowrap text-muted"
+      >
+        <span className="tabular-nums">{count(held.shown.length, 'line')}</span>
+        {paused && <span>Paused. Resume to see newer lines.</span>}
+        {held.newer > 0 && (
+          <span className="tabular-nums">{`${count(held.newer, 'newer line')}, shown when you leave the list`}</span>
+        )}
+        {missed > 0 && <span>{`${count(missed, 'line')} skipped: they came too fast`}</span>}
       </p>
       <Dialog open={open !== undefined} onOpenChange={() => setOpen(undefined)}>
         <DialogContent title={open ? `${open.level} at ${moment(open.time)}` : ''}>
@@ -95,7 +116,7 @@ function Filters() {
   const navigate = useNavigate();
   const [text, setText] = useState(search);
   const settled = useDebounced(text.trim(), SEARCH_AFTER_MS);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: typing starts a search, a changed address does not
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only what was typed starts a search, not the address it leads to
   useEffect(() => {
     if (settled === search) return;
     navigate({ to: '.', search: (before) => ({ ...before, search: settled || undefined }), replace: true });
@@ -145,13 +166,13 @@ function Filters() {
   );
 }
 
-/** The list. It follows new lines unless the reader has scrolled up. */
+/** The list. Scrolled to its end it follows new lines; under a pointer or the focus it stands still. */
 function Tail({
-  lines,
+  held: { shown: lines, hold, release },
   onOpen,
   children,
 }: {
-  lines: LogLine[];
+  held: ReturnType<typeof useHeld>;
   onOpen: (line: LogLine) => void;
   children: ReactNode;
 }) {
@@ -159,7 +180,7 @@ function Tail({
   const follows = useRef(true);
   const [isAway, setAway] = useState(false);
   const end = lines.at(-1)?.seq;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls when the last line changes
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it follows the last line
   useLayoutEffect(() => {
     if (follows.current && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   }, [end]);
@@ -168,6 +189,14 @@ function Tail({
       <section
         ref={scroller}
         aria-label="Log"
+        onPointerMove={hold}
+        onPointerLeave={({ currentTarget }) => {
+          if (!currentTarget.contains(document.activeElement)) release();
+        }}
+        onFocus={({ target, currentTarget }) => target !== currentTarget && hold()}
+        onBlur={({ currentTarget, relatedTarget }) => {
+          if (!currentTarget.contains(relatedTarget)) release();
+        }}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
@@ -191,7 +220,7 @@ function Tail({
           className="absolute right-4 bottom-3"
           onClick={() => scroller.current?.scrollTo({ top: scroller.current.scrollHeight })}
         >
-          To the latest
+          Latest
         </Button>
       )}
     </div>
@@ -200,8 +229,9 @@ function Tail({
 
 const Line = memo(function Line({ line, onOpen }: { line: LogLine; onOpen: (line: LogLine) => void }) {
   const { time, level, requestId } = line;
-  const mark = MARKS[level];
-  const { message, rest } = splitLine(line);
+  const { status, message, rest } = splitLine(line);
+  const failed = status !== undefined && status >= 500;
+  const mark = failed ? 'failing' : MARKS[level];
   return (
     <li className="[contain-intrinsic-size:auto_28px] [content-visibility:auto]">
       <button
@@ -215,24 +245,36 @@ const Line = memo(function Line({ line, onOpen }: { line: LogLine; onOpen: (line
           {level}
         </span>
         <span className="truncate max-md:col-span-2">
-          {message}
+          {status !== undefined && (
+            <span className={failed ? 'text-failing' : status >= 400 ? 'text-degraded' : 'text-ready'}>
+              {status}{' '}
+            </span>
+          )}
+          <span className={mark === 'failing' ? 'text-failing' : ''}>{message}</span>
           {rest && <span className="text-muted"> {rest}</span>}
         </span>
-        <span className="text-right text-muted max-md:hidden">{requestId && <ShortId id={requestId} />}</span>
+        <span className="text-right text-muted max-md:hidden">{requestId && shortId(requestId)}</span>
       </button>
     </li>
   );
 });
 
-/** A line as text: a request's method, path and status; further fields as `ip=10.0.0.1 lastedMs=12`. */
-function splitLine({ message, fields }: LogLine) {
-  const { method, path, status, durationMs, ...others } = fields;
+/** A line as shown: of a request, what was asked and answered; of an error, its message; other fields as `ip=10.0.0.1`. */
+function splitLine({ message, fields }: Pick<LogLine, 'message' | 'fields'>) {
+  const { method, path, route: _, status, durationMs, err, ...others } = fields;
   const isRequest = message === 'request' && method !== undefined;
-  const rest = Object.entries(isRequest ? others : fields)
-    .filter(([, value]) => value === null || typeof value !== 'object')
+  const cause = typeof err === 'string' ? err : (err as { message?: string } | undefined)?.message;
+  const rest = Object.entries(isRequest ? others : { ...fields, err: undefined })
+    .filter(([, value]) => value !== undefined && (value === null || typeof value !== 'object'))
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
-  return { message: isRequest ? `${method} ${path} ${status} ${durationMs} ms` : message, rest };
+  if (isRequest)
+    return {
+      status: Number(status),
+      message: `${method} ${path} ${milliseconds(Number(durationMs))}`,
+      rest,
+    };
+  return { message: [message, cause].filter(Boolean).join(': '), rest };
 }
 
 function Details({ line, onClose }: { line: LogLine; onClose: () => void }) {
@@ -241,13 +283,11 @@ function Details({ line, onClose }: { line: LogLine; onClose: () => void }) {
   return (
     <>
       <p className="wrap-anywhere">{message}</p>
-      <div className="mt-3">
-        <Code
-          label="Fields"
-          text={`${err?.stack ? `${err.stack}\n\n` : ''}${JSON.stringify(fields, null, 2)}`}
-          copied={JSON.stringify(line)}
-        />
-      </div>
+      <Code
+        label="Fields"
+        text={`${err?.stack ? `${err.stack}\n\n` : ''}${JSON.stringify(fields, null, 2)}`}
+        copied={JSON.stringify(line)}
+      />
       {requestId && (
         <div className="mt-4 flex justify-end">
           <Link

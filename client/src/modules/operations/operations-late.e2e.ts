@@ -12,9 +12,14 @@ test('nothing moves, whichever answer a view has to wait for', async ({ page, ba
     // What a view asked for that has been left meanwhile needs no answer.
     await route.continue().catch(() => {});
   });
+  const sizes = [
+    { width: 360, height: 740 },
+    { width: 1440, height: 900 },
+  ];
   for (const view of ['', '/routes', '/resources', '/errors', '/logs', '/alerts', '/settings']) {
-    for (const first of [0, 1]) {
+    for (const [first, size] of [0, 1].flatMap((first) => sizes.map((size) => [first, size] as const))) {
       asked = first;
+      await page.setViewportSize(size);
       await page.goto(`${server.url}/ops${view}`);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
       await expect(page.getByText('Live', { exact: true })).toBeVisible();

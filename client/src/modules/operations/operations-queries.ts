@@ -14,15 +14,16 @@ import { ApiError, request } from '@/kit/lib/api.ts';
 import { forOperators } from '@/kit/operator/session.ts';
 
 /** How often the tables in view are fetched, in milliseconds. */
-const EVERY_MS = 5_000;
+export const EVERY_MS = 5_000;
 
-/** The polling interval of a query, unless paused. */
-export const refreshed = (paused: boolean | undefined) => ({
-  refetchInterval: paused ? (false as const) : EVERY_MS,
-  refetchOnWindowFocus: !paused,
-});
+/** A query without parameters. */
+const reads = <Answer>(name: string, ask: (options: { signal: AbortSignal }) => Promise<Answer>) =>
+  queryOptions({
+    queryKey: ['operations', name],
+    queryFn: ({ signal, client }) => forOperators(client, ask({ signal })),
+  });
 
-/** Rate, errors and durations of all routes, or of one. */
+/** Rate, errors and durations: of all routes, or of one. */
 export const performanceQuery = (window: TrafficWindow, route?: string) =>
   queryOptions({
     queryKey: ['operations', 'performance', window, route],
@@ -34,21 +35,17 @@ export const performanceQuery = (window: TrafficWindow, route?: string) =>
           signal,
         }),
       ),
-    // Keeps the previous time range visible while the next one loads.
+    // Another window of the same route replaces this one without a skeleton between.
     placeholderData: (previous, query) =>
       query?.queryKey[3] === route ? keepPreviousData(previous) : undefined,
   });
 
-/** Errors by kind with their stacks; fetched while one is open. */
-export const errorsQuery = (isOpen: boolean) =>
-  queryOptions({
-    queryKey: ['operations', 'errors'],
-    queryFn: ({ signal, client }) =>
-      forOperators(client, request<typeof listErrors>('GET', '/api/monitoring/errors', { signal })),
-    enabled: isOpen,
-  });
+/** Errors by kind, with their stacks. */
+export const errorsQuery = reads('errors', (options) =>
+  request<typeof listErrors>('GET', '/api/monitoring/errors', options),
+);
 
-/** Recent log lines with these words, or of this request. */
+/** Lines at the end of the log with a text, or of a request. */
 export const logsQuery = (level: LogLevel, search: string | undefined, requestId: string | undefined) =>
   queryOptions({
     queryKey: ['operations', 'logs', level, search, requestId],
@@ -70,11 +67,9 @@ export const logsQuery = (level: LogLevel, search: string | undefined, requestId
     staleTime: 0,
   });
 
-export const silencesQuery = queryOptions({
-  queryKey: ['operations', 'silences'],
-  queryFn: ({ signal, client }) =>
-    forOperators(client, request<typeof listSilences>('GET', '/api/monitoring/silences', { signal })),
-});
+export const silencesQuery = reads('silences', (options) =>
+  request<typeof listSilences>('GET', '/api/monitoring/silences', options),
+);
 
 export function useCreateSilence() {
   const client = useQueryClient();
@@ -97,26 +92,16 @@ export function useEndSilence() {
   });
 }
 
-export const configQuery = queryOptions({
-  queryKey: ['operations', 'config'],
-  queryFn: ({ signal, client }) =>
-    forOperators(client, request<typeof readConfig>('GET', '/api/monitoring/config', { signal })),
-});
+export const configQuery = reads('config', (options) =>
+  request<typeof readConfig>('GET', '/api/monitoring/config', options),
+);
 
-export const readinessQuery = queryOptions({
-  queryKey: ['operations', 'readiness'],
-  queryFn: ({ signal, client }) =>
-    forOperators(
-      client,
-      request<typeof readProductionReadiness>('GET', '/api/monitoring/production-readiness', { signal }),
-    ),
-});
-
-export const logLevelQuery = queryOptions({
-  queryKey: ['operations', 'log-level'],
-  queryFn: ({ signal, client }) =>
-    forOperators(client, request<typeof readLogLevel>('GET', '/api/monitoring/log-level', { signal })),
-});
+export const readinessQuery = reads('production-readiness', (options) =>
+  request<typeof readProductionReadiness>('GET', '/api/monitoring/production-readiness', options),
+);
+export const logLevelQuery = reads('log-level', (options) =>
+  request<typeof readLogLevel>('GET', '/api/monitoring/log-level', options),
+);
 
 export function useChangeLogLevel() {
   const client = useQueryClient();
@@ -127,7 +112,7 @@ export function useChangeLogLevel() {
   });
 }
 
-/** Every health check. The document is the same with 200 and, while a required check fails, with 503. */
+/** Every check by name. The answer is the same document with 200 and, while a required check fails, with 503. */
 export const healthQuery = queryOptions({
   queryKey: ['operations', 'health'],
   queryFn: async ({ signal }): Promise<Health> => {

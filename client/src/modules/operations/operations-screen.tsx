@@ -8,27 +8,19 @@ import { useConnection } from '@/kit/lib/connection.ts';
 import { clock } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
+import { cn } from '@/kit/lib/styles.ts';
 import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
 import { sessionQuery } from '@/kit/operator/session.ts';
 import { connect, forget, standStill, useLive } from './live.ts';
 import { WINDOWS } from './operations-search.ts';
 import { keeping } from './pieces.tsx';
 import { loud } from './sentence.ts';
-
-const TABS = [
-  { to: '/ops', label: 'Overview', title: 'Operations' },
-  { to: '/ops/routes', label: 'Routes' },
-  { to: '/ops/resources', label: 'Resources' },
-  { to: '/ops/errors', label: 'Errors' },
-  { to: '/ops/logs', label: 'Logs' },
-  { to: '/ops/alerts', label: 'Alerts' },
-  { to: '/ops/settings', label: 'Settings' },
-] as const;
+import { TABS } from './texts.ts';
 
 /** Operations: the server's state, for its operators. Each view has an address. */
 export const OperationsScreen = withServerData(function OperationsScreen() {
   return (
-    <OperatorsOnly title="Operations" about="How this server is doing. For its operators.">
+    <OperatorsOnly title="Operations" about="The state of this server, for its operators.">
       <SignedIn />
     </OperatorsOnly>
   );
@@ -58,38 +50,47 @@ function SignedIn() {
 
   return (
     <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
-      <div className="flex min-h-11 flex-wrap items-center justify-between gap-x-6 gap-y-2">
+      <div
+        className={cn(
+          'flex min-h-11 items-center justify-between gap-x-6 gap-y-2',
+          'hasWindow' in tab && 'max-md:flex-col max-md:items-stretch',
+        )}
+      >
         <div className="flex min-w-0 items-center gap-4">
           <ScreenHeading title={'title' in tab ? tab.title : tab.label} className="text-lg" />
           <Source />
         </div>
-        <div className="flex items-center gap-2">
-          <fieldset className="flex rounded-md border bg-surface">
-            <legend className="sr-only">How far back</legend>
-            {WINDOWS.map((one) => (
-              <button
-                key={one}
-                type="button"
-                aria-pressed={one === window}
-                onClick={() =>
-                  navigate({ to: '.', search: (before) => ({ ...before, window: one }), replace: true })
-                }
-                className="min-h-7.5 rounded-md px-2.5 text-sm text-muted transition-colors hover:text-text aria-pressed:bg-hover aria-pressed:font-medium aria-pressed:text-text pointer-coarse:min-h-11 max-md:min-h-11 max-md:min-w-11"
-              >
-                {WORDS[one]}
-              </button>
-            ))}
-          </fieldset>
-          <Button
-            variant="outline"
-            icon={paused ? 'play' : 'pause'}
-            aria-keyshortcuts="p"
-            title="P"
-            onClick={pause}
-            className="w-26"
-          >
-            {paused ? 'Resume' : 'Pause'}
-          </Button>
+        <div className="flex shrink-0 items-center gap-2">
+          {'hasWindow' in tab && (
+            <fieldset className="flex rounded-md border bg-surface">
+              <legend className="sr-only">Time range</legend>
+              {WINDOWS.map((one) => (
+                <button
+                  key={one}
+                  type="button"
+                  aria-pressed={one === window}
+                  onClick={() =>
+                    navigate({ to: '.', search: (before) => ({ ...before, window: one }), replace: true })
+                  }
+                  className="min-h-8.5 rounded-md px-2.5 text-sm text-muted transition-colors hover:text-text aria-pressed:bg-hover aria-pressed:font-medium aria-pressed:text-text pointer-coarse:min-h-10.5 max-md:min-h-10.5 max-md:min-w-11"
+                >
+                  {WORDS[one]}
+                </button>
+              ))}
+            </fieldset>
+          )}
+          {'isLive' in tab && (
+            <Button
+              variant="outline"
+              icon={paused ? 'play' : 'pause'}
+              aria-keyshortcuts="p"
+              title="P"
+              onClick={pause}
+              className="w-26"
+            >
+              {paused ? 'Resume' : 'Pause'}
+            </Button>
+          )}
         </div>
       </div>
       <nav ref={tabs} aria-label="Operations" className="mt-2 flex gap-5 overflow-x-auto border-b">
@@ -127,7 +128,7 @@ function useWatch(wantsLog: boolean) {
   useEffect(() => forget, []);
 }
 
-/** The number of active alerts, in reserved space. */
+/** The number of alerts to act on, in reserved space. */
 function AlertCount() {
   const count = useLive(({ alerts }) => loud(alerts).length);
   return (
@@ -144,7 +145,7 @@ function AlertCount() {
   );
 }
 
-/** The watched process, and how its data arrives. */
+/** The process that is watched, and how its figures arrive. */
 function Source() {
   const { mode, heardAt, instance } = useLive((live) => live);
   const [state, word] = {

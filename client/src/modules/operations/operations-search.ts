@@ -3,25 +3,25 @@ import type { LogLevel } from '#contracts/operations/log.ts';
 export const WINDOWS = ['5m', '15m', '1h'] as const;
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const satisfies LogLevel[];
 
-/** The search parameters of the operations' addresses: a shared address shows the same view. */
+/** The query of the operations' addresses: a shared address shows the same view. */
 export type OperationsSearch = {
   /** The time range; 15 minutes by default. */
   window?: (typeof WINDOWS)[number];
-  /** Updates are paused. */
+  /** The screen is not updated. */
   paused?: true;
   /** One route, as `GET /api/notes/:id`. */
   route?: string;
-  /** The column to sort routes by. */
+  /** The column that routes are sorted by, with a minus where it ascends. */
   sort?: string;
   /** The fingerprint of the error that is open. */
   error?: string;
-  /** Filters of the log: minimum level, words, request id. */
+  /** Log lines of at least this level, with this text, of this request. */
   level?: LogLevel;
   search?: string;
   requestId?: string;
 };
 
-/** Validates the search parameters. */
+/** Drops what the screens do not know from a query. */
 export function operationsSearch(given: Record<string, unknown>): OperationsSearch {
   const texts = ['route', 'sort', 'error', 'search', 'requestId'].flatMap((name) =>
     given[name] === undefined || given[name] === '' ? [] : [[name, String(given[name])]],

@@ -1,175 +1,184 @@
-import { useQuery } from '@tanstack/react-query';
 import { useSearch } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import type { takeProfile } from '#contracts/operations/deployment.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Panel } from '@/kit/components/card.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Figure } from '@/kit/components/figure.tsx';
 import { Choice } from '@/kit/components/native-select.tsx';
-import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { request } from '@/kit/lib/api.ts';
 import { useConnection } from '@/kit/lib/connection.ts';
-import { clock } from '@/kit/lib/format.ts';
-import { CHARTS, Charts } from './charts.tsx';
+import { asSentence, bytes, clock, milliseconds, number } from '@/kit/lib/format.ts';
+import { CHARTS, Charts, useZoom, ZoomBar } from './charts.tsx';
 import { Checks } from './checks.tsx';
 import { useLive } from './live.ts';
-import { performanceQuery, refreshed } from './operations-queries.ts';
-import { bytes, milliseconds, number } from './units.ts';
+import { performanceQuery } from './operations-queries.ts';
+import { Loaded, useRefreshed } from './pieces.tsx';
 
-/** Resources: event loop, CPU, memory, database. */
+const GROUPS = [
+  ['Event loop and CPU', 'lg:grid-cols-3', [CHARTS.eventLoopDelay, CHARTS.eventLoopUse, CHARTS.cpu]],
+  ['Database and load', 'lg:grid-cols-3', [CHARTS.pool, CHARTS.queries, CHARTS.refused]],
+  ['Memory', 'lg:grid-cols-2', [CHARTS.memory, CHARTS.collection]],
+] as const;
+
+/** What the process uses: event loop, CPU, memory, database. */
 export function ResourcesScreen(): ReactNode {
+  const { window = '15m' } = useSearch({ strict: false });
+  const zoom = useZoom(window);
   return (
     <>
+      <ZoomBar zoom={zoom} />
+      {GROUPS.map(([title, className, charts]) => (
+        <section key={title} className="mt-6 first-of-type:mt-0">
+          <h2 className="mb-2 text-base">{title}</h2>
+          <Charts charts={[...charts]} zoom={zoom} className={className} />
+        </section>
+      ))}
       <Limits />
-      <Charts
-        charts={[
-          CHARTS.eventLoopDelay,
-          CHARTS.eventLoopUse,
-          CHARTS.cpu,
-          CHARTS.collection,
-          CHARTS.memory,
-          CHARTS.pool,
-          CHARTS.queries,
-          CHARTS.refused,
-        ]}
-      />
-      <SlowQueries />
       <div className="grid grid-cols-1 gap-x-8 xl:grid-cols-2">
         <Checks />
         <Startup />
       </div>
       <Profile />
+      {/* Last, because it grows with each query. */}
+      <SlowQueries />
     </>
   );
 }
 
-/** The limits, beside the charts of usage. */
+/** The limits beside the charts of what is used. */
 function Limits() {
   const now = useLive((live) => live.now);
-  const facts = now && [
-    ['Cores', number(now.cores)],
-    ['Memory limit', now.memory.limit === null ? 'none' : bytes(now.memory.limit)],
-    ['Heap limit', bytes(now.memory.heapLimit)],
-    ['Outside the heap', bytes(now.memory.external)],
-    ['Connections to the database', `${now.pool.open} of ${now.pool.size}`],
+  const facts: [string, string | undefined][] = [
+    ['CPU', now && (now.cores === 1 ? '1 core' : `${number(now.cores)} cores`)],
+    ['Memory limit', now && (now.memory.limit === null ? 'None' : bytes(now.memory.limit))],
+    ['Heap limit', now && bytes(now.memory.heapLimit)],
+    ['Outside the heap', now && bytes(now.memory.external)],
+    ['Database connections', now && `${now.pool.open} open, ${now.pool.size} at most`],
     [
       'Wait for a connection, p95',
-      now.pool.acquireP95Ms === null ? '–' : milliseconds(now.pool.acquireP95Ms),
+      now && (now.pool.acquireP95Ms === null ? '–' : milliseconds(now.pool.acquireP95Ms)),
     ],
-    ['Connections to this server', number(now.connections)],
+    ['Open client connections', now && number(now.connections)],
     [
       'Refused since start',
-      `${number(now.refused.rateLimited)} by limit, ${number(now.refused.shed)} by overload`,
+      now && `${number(now.refused.rateLimited)} by rate limit, ${number(now.refused.shed)} by overload`,
     ],
   ];
   return (
-    <dl className="mt-4 mb-4 grid min-h-58 grid-cols-2 gap-x-8 gap-y-2 text-sm md:min-h-25 md:grid-cols-4">
-      {facts?.map(([what, value]) => (
-        <div key={what}>
-          <dt className="text-muted">{what}</dt>
-          <dd key={value} className="tabular-nums">
-            {value}
-          </dd>
-        </div>
-      ))}
-    </dl>
+    <Panel title="Limits">
+      <dl className="grid grid-cols-2 gap-x-8 gap-y-3 text-sm lg:grid-cols-4">
+        {facts.map(([what, value = '\u00a0']) => (
+          <div key={what}>
+            <dt className="text-muted">{what}</dt>
+            <dd key={value} className="min-h-[2lh] tabular-nums sm:min-h-[1lh]">
+              {value}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </Panel>
   );
 }
 
 function SlowQueries() {
-  const { window = '15m', paused } = useSearch({ strict: false });
-  const { data, error } = useQuery({ ...performanceQuery(window), ...refreshed(paused) });
+  const { window = '15m' } = useSearch({ strict: false });
   return (
-    <Panel title="Slowest queries" note="Of the last hour. Parameter values are left out.">
-      {error && !data ? (
-        <ErrorNote error={error} />
-      ) : !data ? (
-        <SkeletonRows />
-      ) : data.slowestQueries.length === 0 ? (
-        <p className="text-sm text-muted">No query in the last hour.</p>
-      ) : (
-        <Table
-          caption="Slowest queries"
-          minWidth={640}
-          columns={[
-            {
-              header: 'At',
-              width: '6rem',
-              cell: ({ at }) => <span className="tabular-nums">{clock(at)}</span>,
-            },
-            {
-              header: 'Statement',
-              cell: ({ statement, failed }) => (
-                <span className="flex items-center gap-3">
-                  {failed && <StateBadge state="failing">Failed</StateBadge>}
-                  <code className="block truncate font-mono text-xs" title={statement}>
-                    {statement}
-                  </code>
-                </span>
-              ),
-            },
-            {
-              header: 'Took',
-              width: '6.5rem',
-              numeric: true,
-              cell: ({ durationMs }) => <Figure>{milliseconds(durationMs)}</Figure>,
-            },
-          ]}
-          rows={data.slowestQueries}
-          rowKey={(_, index) => index}
-        />
-      )}
+    <Panel title="Slowest queries" note="In the last hour, without the values of parameters.">
+      <Loaded query={useRefreshed(performanceQuery(window))}>
+        {({ slowestQueries }) =>
+          slowestQueries.length === 0 ? (
+            <Empty icon="pulse" title="No queries in the last hour" />
+          ) : (
+            <Table
+              caption="Slowest queries"
+              cards
+              minWidth={600}
+              columns={[
+                {
+                  header: 'Time',
+                  width: '6rem',
+                  cell: ({ at }) => <span className="tabular-nums">{clock(at)}</span>,
+                },
+                {
+                  header: 'Statement',
+                  cell: ({ statement, failed }) => (
+                    <span className="flex items-center gap-3">
+                      {failed && <StateBadge state="failing">Failed</StateBadge>}
+                      <code className="block truncate font-mono text-xs" title={statement}>
+                        {statement}
+                      </code>
+                    </span>
+                  ),
+                },
+                {
+                  header: 'Took',
+                  width: '6.5rem',
+                  numeric: true,
+                  cell: ({ durationMs }) => <Figure>{milliseconds(durationMs)}</Figure>,
+                },
+              ]}
+              rows={slowestQueries}
+              rowKey={(_, index) => index}
+            />
+          )
+        }
+      </Loaded>
     </Panel>
   );
 }
 
 const STEPS = {
-  pending: ['waiting', 'Waits'],
-  running: ['waiting', 'Under way'],
+  pending: ['waiting', 'Pending'],
+  running: ['waiting', 'Running'],
   done: ['ready', 'Done'],
   failed: ['failing', 'Failed'],
 } as const;
 
-/** The steps of start-up, with migrations. */
+/** The steps of start-up, migrations among them. */
 function Startup() {
   const { status } = useConnection();
   return (
-    <Panel title="Start-up and migrations" note={status?.problem ?? 'In the order they started.'}>
-      {!status ? (
-        <SkeletonRows />
-      ) : (
-        <Table
-          caption="Start-up and migrations"
-          minWidth={480}
-          columns={[
-            { header: 'Step', width: '30%', cell: ({ step }) => step },
-            {
-              header: 'State',
-              width: '22%',
-              cell: ({ status }) => <StateBadge state={STEPS[status][0]}>{STEPS[status][1]}</StateBadge>,
-            },
-            { header: 'What it did', cell: ({ note }) => note ?? '' },
-            {
-              header: 'Took',
-              width: '6rem',
-              numeric: true,
-              cell: ({ durationMs }) => (durationMs === undefined ? '' : milliseconds(durationMs)),
-            },
-          ]}
-          rows={status.startup}
-          rowKey={({ step }) => step}
-        />
-      )}
+    <Panel
+      title="Start-up and migrations"
+      note={status?.problem ? asSentence(status.problem) : 'In order of start.'}
+    >
+      <Loaded query={{ data: status, error: null, refetch: () => {} }}>
+        {({ startup }) => (
+          <Table
+            caption="Start-up and migrations"
+            cards
+            minWidth={480}
+            columns={[
+              { header: 'Step', width: '30%', cell: ({ step }) => step },
+              {
+                header: 'State',
+                width: '22%',
+                cell: ({ status }) => <StateBadge state={STEPS[status][0]}>{STEPS[status][1]}</StateBadge>,
+              },
+              { header: 'Result', cell: ({ note }) => note ?? '–' },
+              {
+                header: 'Took',
+                width: '6rem',
+                numeric: true,
+                cell: ({ durationMs }) => (durationMs === undefined ? '–' : milliseconds(durationMs)),
+              },
+            ]}
+            rows={startup}
+            rowKey={({ step }) => step}
+          />
+        )}
+      </Loaded>
     </Panel>
   );
 }
 
 const SECONDS = [5, 15, 30, 60];
 
-/** A CPU profile of some seconds. */
+/** Records a CPU profile for some seconds. */
 function Profile() {
   const instance = useLive((live) => live.instance);
   const [seconds, setSeconds] = useState(5);
@@ -196,7 +205,7 @@ function Profile() {
   return (
     <Panel
       title="CPU profile"
-      note="Shows which functions take the time. Open the file in the browser’s tools: Performance, Load profile."
+      note="Shows which functions take the time. Open the file in the browser’s developer tools, under Performance."
     >
       <div className="flex flex-wrap items-center gap-3">
         <Choice
@@ -211,7 +220,7 @@ function Profile() {
             </option>
           ))}
         </Choice>
-        <Button variant="outline" onClick={record} disabled={state.isRunning}>
+        <Button variant="outline" onClick={record} pending={state.isRunning}>
           {state.isRunning ? `Recording for ${seconds} s` : 'Record'}
         </Button>
         <p role="status" className="text-sm text-muted">

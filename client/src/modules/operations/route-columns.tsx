@@ -1,52 +1,53 @@
 import type { RouteFigures } from '#contracts/operations/traffic.ts';
+import type { DataColumn } from '@/kit/components/data-table.tsx';
 import { Figure } from '@/kit/components/figure.tsx';
-import type { Column } from '@/kit/components/table.tsx';
+import { milliseconds, number, percent, perSecond } from '@/kit/lib/format.ts';
 import { RouteLink } from './pieces.tsx';
-import { milliseconds, number, percent, perSecond } from './units.ts';
 
-/** A route's name as in the address. */
+/** A route's name in the address. */
 export const nameOf = ({ method, route }: { method: string; route: string }) => `${method} ${route}`;
 
-/** Avoids dividing by zero. */
 const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
 
-type Measure = {
-  header: string;
-  value: (row: RouteFigures) => number | null;
-  text: (value: number) => string;
-};
+type Measure = [
+  header: string,
+  value: (row: RouteFigures) => number | null,
+  format: (value: number) => string,
+];
 
-/** The figures of a route by its name. */
+/** The figures of a route by their names in the address. */
 export const MEASURES = {
-  requests: { header: 'Requests', value: ({ requests }) => requests, text: number },
-  rate: { header: 'Rate', value: ({ requestsPerSecond }) => requestsPerSecond, text: perSecond },
-  client: {
-    header: 'Client errors',
-    value: ({ clientErrors, requests }) => share(clientErrors, requests),
-    text: percent,
-  },
-  errors: { header: 'Errors', value: ({ errors, requests }) => share(errors, requests), text: percent },
-  p50: { header: 'p50', value: ({ p50Ms }) => p50Ms, text: milliseconds },
-  p95: { header: 'p95', value: ({ p95Ms }) => p95Ms, text: milliseconds },
-  p99: { header: 'p99', value: ({ p99Ms }) => p99Ms, text: milliseconds },
-  max: { header: 'Slowest', value: ({ maxMs }) => maxMs, text: milliseconds },
+  requests: ['Requests', ({ requests }) => requests, number],
+  rate: ['Rate', ({ requestsPerSecond }) => requestsPerSecond, perSecond],
+  client: ['Client errors', ({ clientErrors, requests }) => share(clientErrors, requests), percent],
+  errors: ['Errors', ({ errors, requests }) => share(errors, requests), percent],
+  p50: ['p50', ({ p50Ms }) => p50Ms, milliseconds],
+  p95: ['p95', ({ p95Ms }) => p95Ms, milliseconds],
+  p99: ['p99', ({ p99Ms }) => p99Ms, milliseconds],
+  max: ['Slowest', ({ maxMs }) => maxMs, milliseconds],
 } satisfies Record<string, Measure>;
 
 export type MeasureName = keyof typeof MEASURES;
 
 /** Columns of a table of routes. */
-export const columnsOf = (names: ('route' | MeasureName)[]): Column<RouteFigures>[] =>
+export const columnsOf = (names: ('route' | MeasureName)[]): DataColumn<RouteFigures>[] =>
   names.map((name) => {
-    if (name === 'route') return { header: 'Route', cell: (row) => <RouteLink name={nameOf(row)} /> };
-    const { header, value, text } = MEASURES[name];
+    if (name === 'route')
+      return { header: 'Route', fixed: true, value: nameOf, cell: (row) => <RouteLink name={nameOf(row)} /> };
+    const [header, value, format] = MEASURES[name];
     return {
       header,
-      width: '7rem',
+      width: name === 'client' ? '8rem' : '6.5rem',
       numeric: true,
+      // Below 0, so that routes without a measurement come last where the slowest come first.
+      value: (row) => value(row) ?? -1,
       cell(row) {
         const found = value(row);
-        const shown = <Figure>{found === null ? '–' : text(found)}</Figure>;
-        return name === 'errors' && found ? <span className="font-medium text-failing">{shown}</span> : shown;
+        return (
+          <span className={name === 'errors' && found ? 'font-medium text-failing' : ''}>
+            <Figure>{found === null ? '–' : format(found)}</Figure>
+          </span>
+        );
       },
     };
   });

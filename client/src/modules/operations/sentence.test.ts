@@ -20,12 +20,12 @@ const firing = (name: string, silencedUntil?: string) =>
 
 test.each<[string, Partial<ProcessStatus>, Alert[]]>([
   [
-    'Ready for 3 d 4 h. 42 requests a second, 0.02% errors, p95 12 ms. One alert: event loop delay.',
+    'Ready for 3 d 4 h. 42 requests a second, 0.02% errors, 95% within 12 ms. One alert: event loop delay.',
     {},
     [firing('event-loop-delay')],
   ],
   [
-    'Ready for 5 s. 12 requests a minute, no errors, p95 0.42 ms. No alerts.',
+    'Ready for 5 s. 12 requests a minute, no errors, 95% within 0.42 ms. No alerts.',
     { since: ago(5_000), requestsPerSecond: 0.2, errorRatio: 0, p95Ms: 0.42 },
     [{ name: 'high-cpu', state: 'pending' } as Alert],
   ],
@@ -35,7 +35,7 @@ test.each<[string, Partial<ProcessStatus>, Alert[]]>([
     [firing('high-cpu'), firing('low-disk'), firing('high-memory', ago(-1_000))],
   ],
   [
-    'Not ready for 1 min 10 s: database: no answer. 1 request a minute, 100% errors, p95 1.2 s. No alerts.',
+    'Not ready for 1 min 10 s: database: no answer. 1 request a minute, 100% errors, 95% within 1.2 s. No alerts.',
     {
       ready: false,
       problem: 'database: no answer',

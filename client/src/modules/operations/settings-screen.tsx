@@ -1,28 +1,25 @@
 import { useQuery } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
-import type { ReadinessItem } from '#contracts/operations/deployment.ts';
+import type { ReactNode } from 'react';
 import { changeLogLevel } from '#contracts/operations/log.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Panel } from '@/kit/components/card.tsx';
+import { DataTable } from '@/kit/components/data-table.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { Choice } from '@/kit/components/native-select.tsx';
 import { SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
-import { Table } from '@/kit/components/table.tsx';
 import { clock } from '@/kit/lib/format.ts';
-import { inputClass } from '@/kit/lib/styles.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { sessionQuery, useSignOut } from '@/kit/operator/session.ts';
 import { configQuery, logLevelQuery, readinessQuery, useChangeLogLevel } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
-import { SpanChoice } from './pieces.tsx';
+import { Loaded, SpanChoice, WithCode } from './pieces.tsx';
 
-/** Settings, production readiness, and what can be changed at run time. */
+/** Production readiness, configuration, and what can be changed at run time. It appears as a whole, so that nothing moves. */
 export function SettingsScreen(): ReactNode {
-  const { isPending } = useQuery(readinessQuery);
-  // Fetched at once, but shown only after the list above it, whose length is unknown: it would shift.
-  useQuery(configQuery);
+  const queries = [useQuery(readinessQuery), useQuery(configQuery), useQuery(logLevelQuery)];
+  if (queries.some(({ isPending }) => isPending)) return <Waiting />;
   return (
     <>
       <div className="grid grid-cols-1 gap-x-8 lg:grid-cols-[minmax(0,1fr)_20rem]">
@@ -32,52 +29,65 @@ export function SettingsScreen(): ReactNode {
           <SignedIn />
         </div>
       </div>
-      {!isPending && <Configuration />}
+      <Configuration />
     </>
   );
 }
 
+const Waiting = () => (
+  <div className="mt-17 grid grid-cols-1 gap-8 lg:grid-cols-[minmax(0,1fr)_20rem]">
+    <SkeletonRows rows={16} />
+    <div className="max-lg:order-first">
+      <SkeletonRows rows={6} />
+    </div>
+  </div>
+);
+
 const VERDICTS = {
-  fail: { state: 'failing', word: 'Fails' },
+  fail: { state: 'failing', word: 'Failed' },
   warn: { state: 'degraded', word: 'Warning' },
-  pass: { state: 'ready', word: 'Passes' },
+  pass: { state: 'ready', word: 'Passed' },
 } as const;
 
-const order = Object.keys(VERDICTS);
+const ORDER = Object.keys(VERDICTS);
 
 function Readiness() {
-  const { data, error } = useQuery(readinessQuery);
-  const count = (status: ReadinessItem['status']) =>
-    data?.items.filter((item) => item.status === status).length ?? 0;
+  const query = useQuery(readinessQuery);
+  const count = (status: keyof typeof VERDICTS) =>
+    query.data?.items.filter((item) => item.status === status).length ?? 0;
   return (
     <Panel
       title="Production readiness"
       className="mt-5"
-      note={data ? `${count('fail')} to mend, ${count('warn')} to look at, ${count('pass')} in order.` : ''}
+      note={query.data && `${count('fail')} failed, ${count('warn')} warnings, ${count('pass')} passed.`}
     >
-      {error && !data ? (
-        <ErrorNote error={error} />
-      ) : !data ? (
-        <SkeletonRows rows={12} />
-      ) : (
-        <ul className="rounded-md border bg-surface">
-          {data.items
-            .toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status))
-            .map(({ name, title, status, detail, remedy }) => (
-              <li
-                key={name}
-                className="gap-4 border-b px-4 py-3 last:border-b-0 md:grid md:grid-cols-[6rem_minmax(0,1fr)]"
-              >
-                <StateBadge state={VERDICTS[status].state}>{VERDICTS[status].word}</StateBadge>
-                <div className="min-w-0 wrap-anywhere">
-                  <p className="font-medium">{title}</p>
-                  <p className="text-sm text-muted">{detail}</p>
-                  {remedy && <p className="mt-1 text-sm">{remedy}</p>}
-                </div>
-              </li>
-            ))}
-        </ul>
-      )}
+      <Loaded query={query}>
+        {({ items }) => (
+          <ul className="rounded-md border bg-surface">
+            {items
+              .toSorted((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status))
+              .map(({ name, title, status, detail, remedy }) => (
+                <li
+                  key={name}
+                  className="gap-4 border-b px-4 py-3 last:border-b-0 md:grid md:grid-cols-[6rem_minmax(0,1fr)]"
+                >
+                  <StateBadge state={VERDICTS[status].state}>{VERDICTS[status].word}</StateBadge>
+                  <div className="min-w-0 wrap-anywhere">
+                    <p className="font-medium">{title}</p>
+                    <p className="text-sm text-muted">
+                      <WithCode>{detail}</WithCode>
+                    </p>
+                    {remedy && (
+                      <p className="mt-1 text-sm">
+                        <WithCode>{remedy}</WithCode>
+                      </p>
+                    )}
+                  </div>
+                </li>
+              ))}
+          </ul>
+        )}
+      </Loaded>
     </Panel>
   );
 }
@@ -90,23 +100,19 @@ const SPANS = [
 ] as const;
 
 function Level() {
-  const { data, error } = useQuery(logLevelQuery);
   const change = useChangeLogLevel();
   const form = useForm(changeLogLevel, { send: (body) => change.mutateAsync(body) });
   return (
     <Panel title="Log level" className="mt-5">
-      <div className="min-h-52">
-        {error && !data && <ErrorNote error={error} />}
-        {data && (
-          <Form key={data.level} of={form} className="space-y-3">
+      <Loaded query={useQuery(logLevelQuery)}>
+        {({ level, configured, until }) => (
+          <Form key={level} of={form} className="space-y-3">
             <p className="text-sm" role="status">
-              <span className="font-medium">{data.level}</span>
-              {data.until === null
-                ? ', as it is configured.'
-                : ` until ${clock(data.until)}, then ${data.configured} again.`}
+              <span className="font-medium">{level}</span>
+              {until === null ? ', as configured.' : ` until ${clock(until)}, then ${configured} again.`}
             </p>
             <div className="flex flex-wrap gap-3">
-              <Choice label="Level" name="level" defaultValue={data.level}>
+              <Choice label="Level" name="level" defaultValue={level}>
                 {LEVELS.map((level) => (
                   <option key={level}>{level}</option>
                 ))}
@@ -116,10 +122,10 @@ function Level() {
             <Button variant="outline" type="submit" pending={form.isSending}>
               Change
             </Button>
-            <p className="text-sm text-muted">Applies to {data.scope}.</p>
+            <p className="text-sm text-muted">Applies to this process only.</p>
           </Form>
         )}
-      </div>
+      </Loaded>
     </Panel>
   );
 }
@@ -129,11 +135,11 @@ function SignedIn() {
   const { mutate, isPending, error } = useSignOut();
   return (
     <Panel
-      title="Signed in"
+      title="Session"
       className="mt-4"
-      note={session?.expiresAt ? `Until ${clock(session.expiresAt)}, renewed by use.` : ''}
+      note={session?.expiresAt ? `Ends at ${clock(session.expiresAt)} unless you use it.` : ''}
     >
-      <Button variant="outline" disabled={isPending} onClick={() => mutate()}>
+      <Button variant="outline" pending={isPending} onClick={() => mutate()}>
         Sign out
       </Button>
       {error && <ErrorNote error={error} />}
@@ -142,63 +148,53 @@ function SignedIn() {
 }
 
 function Configuration() {
-  const { data, error } = useQuery(configQuery);
-  const [filter, setFilter] = useState('');
-  const words = filter.trim().toLowerCase();
-  const settings = data?.settings.filter(({ name, group, doc, value }) =>
-    `${name} ${group} ${doc} ${value}`.toLowerCase().includes(words),
-  );
   return (
-    <Panel
-      title="Configuration"
-      note="In force in this process. Secrets are never shown."
-      action={
-        <input
-          type="search"
-          aria-label="Filter settings"
-          placeholder="Filter"
-          value={filter}
-          onChange={({ target }) => setFilter(target.value)}
-          className={`${inputClass} max-w-60 max-md:max-w-none`}
-        />
-      }
-    >
-      {error && !data ? (
-        <ErrorNote error={error} />
-      ) : !settings ? (
-        <SkeletonRows rows={12} />
-      ) : settings.length === 0 ? (
-        <p className="text-sm text-muted">No setting has these words.</p>
-      ) : (
-        <Table
-          caption="Configuration"
-          minWidth={880}
-          columns={[
-            {
-              header: 'Setting',
-              width: '17rem',
-              cell: ({ name }) => <code className="font-mono text-xs wrap-anywhere">{name}</code>,
-            },
-            {
-              header: 'Value',
-              width: '16rem',
-              cell: ({ value }) =>
-                value === null ? (
-                  <span className="text-muted">not set</span>
-                ) : (
-                  <code className="font-mono text-xs wrap-anywhere">{value}</code>
+    <Panel title="Configuration" note="In force in this process. Secrets are never shown.">
+      <Loaded query={useQuery(configQuery)}>
+        {({ settings }) => (
+          <DataTable
+            caption="Configuration"
+            minWidth={880}
+            columns={[
+              {
+                header: 'Setting',
+                fixed: true,
+                width: '17rem',
+                value: ({ name, group, doc }) => `${name} ${group} ${doc}`,
+                cell: ({ name }) => <code className="font-mono text-xs wrap-anywhere">{name}</code>,
+              },
+              {
+                header: 'Value',
+                width: '16rem',
+                value: ({ value }) => value ?? '',
+                cell: ({ value }) =>
+                  value === null ? (
+                    <span className="text-muted">Not set</span>
+                  ) : (
+                    <code className="font-mono text-xs wrap-anywhere">{value}</code>
+                  ),
+              },
+              {
+                header: 'Source',
+                width: '8rem',
+                value: ({ origin }) => origin,
+                cell: ({ origin }) => origin,
+              },
+              {
+                header: 'Description',
+                cell: ({ doc }) => (
+                  <span className="text-muted">
+                    <WithCode>{doc}</WithCode>
+                  </span>
                 ),
-            },
-            { header: 'From', width: '8rem', cell: ({ origin }) => origin },
-            { header: 'What it is', cell: ({ doc }) => <span className="text-muted">{doc}</span> },
-          ]}
-          rows={settings}
-          rowKey={({ name }) => name}
-        />
-      )}
-      <p className="sr-only" role="status">
-        {words && settings ? `${settings.length} settings` : ''}
-      </p>
+              },
+            ]}
+            rows={settings}
+            rowKey={({ name }) => name}
+            empty="No settings match"
+          />
+        )}
+      </Loaded>
     </Panel>
   );
 }

@@ -1,0 +1,64 @@
+import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
+import { alerts, anHour, errors, figures, lines, wire } from '../../../../tests/browser/operations-wire.ts';
+import { SECRETS, signIn } from '../../../../tests/browser/operators.ts';
+
+const TABS = ['Overview', 'Routes', 'Resources', 'Errors', 'Logs', 'Alerts', 'Settings'];
+
+test('each screen keeps its width and its place while alerts fire, with an hour of data', async ({
+  page,
+  backend,
+}) => {
+  await using server = await backend.start(SECRETS);
+  await server.ready();
+  await signIn(page, `${server.url}/ops/errors?window=1h`);
+  const say = await wire(page);
+  const at = Date.now();
+  await say('hello', { instance: 'web-1f3a9c', heartbeatMs: 15_000 });
+  await say('history', anHour(at));
+  await say('figures', figures(at));
+  await say('errors', { instance: 'web-1f3a9c', errors: errors(at) });
+  const bar = page.getByRole('navigation', { name: 'Main' });
+  for (const tab of TABS) {
+    await page.getByRole('link', { name: new RegExp(`^${tab}( ?\\d+ firing)?$`) }).click();
+    await say('alerts', { instance: 'web-1f3a9c', alerts: alerts(at, 'event-loop-delay', 'not-ready') });
+    await say('log', { instance: 'web-1f3a9c', lines: lines(at, 1, 60), missed: 0 });
+    await expect(page.getByRole('main').locator('[aria-busy=true]')).toHaveCount(0);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    const { x = -1, width = 0 } = (await bar.boundingBox()) ?? {};
+    expect(x).toBeGreaterThanOrEqual(0);
+    expect(x + width).toBeLessThanOrEqual(360);
+    await look(page, `operations-firing-${tab.toLowerCase()}`, { widths: [360, 1440] });
+  }
+  await page.goto('about:blank');
+});
+
+test('a line of a log that moves can be pressed', async ({ page, backend }) => {
+  await using server = await backend.start(SECRETS);
+  await server.ready();
+  await signIn(page, `${server.url}/ops/logs`);
+  const say = await wire(page);
+  const at = Date.now();
+  await say('hello', { instance: 'web-1f3a9c', heartbeatMs: 15_000 });
+  await say('log', { instance: 'web-1f3a9c', lines: lines(at, 1, 60), missed: 0 });
+  const log = page.getByRole('region', { name: 'Log' });
+  // A line of an error has its message, and a status of 500 or more stands out.
+  await expect(log.getByText(/^request failed: Cannot read properties/)).toHaveCount(5);
+  await expect(log.getByText('503', { exact: true }).first()).toHaveClass(/failing/);
+  const line = log.getByRole('listitem').filter({ hasText: '/api/notes/50 ' });
+  await line.hover();
+  const before = await line.boundingBox();
+  await say('log', { instance: 'web-1f3a9c', lines: lines(at, 61, 40), missed: 0 });
+  await expect(page.getByText('40 newer lines')).toBeVisible();
+  expect(await line.boundingBox()).toEqual(before);
+  await page.mouse.down();
+  await page.mouse.up();
+  await expect(page.getByRole('dialog').getByRole('region', { name: 'Fields' })).toContainText(
+    '/api/notes/50',
+  );
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Filter lines').click();
+  await expect(log.getByRole('listitem')).toHaveCount(100);
+  await expect(log.getByRole('listitem').last()).toBeInViewport();
+  await page.goto('about:blank');
+});
