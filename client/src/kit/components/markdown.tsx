@@ -7,8 +7,10 @@ import { Icon } from './icon.tsx';
 const SAFE = /^(?:https?:|mailto:|tel:|\/(?!\/)|#|\?|\.)/i;
 
 function Anchor({ href, children }: { href: string; children: ReactNode }) {
-  if (!SAFE.test(href)) return children;
-  const isForeign = /^https?:/i.test(href) && new URL(href, location.href).origin !== location.origin;
+  if (!SAFE.test(href) || !URL.canParse(href, location.href)) return children;
+  // As the browser does, which takes `/\example.com` for another site.
+  const url = new URL(href, location.href);
+  const isForeign = /^https?:$/.test(url.protocol) && url.origin !== location.origin;
   return (
     <a
       href={href}
@@ -120,7 +122,16 @@ function one(token: Token): ReactNode {
   }
 }
 
+function rendered(text: string): ReactNode {
+  try {
+    return all(lexer(text));
+  } catch {
+    // Thousands of quotes in each other overflow the stack.
+    return text;
+  }
+}
+
 /** Renders untrusted Markdown, as of people or models, to React elements. No HTML, images or scripts; external links are marked. May be called with growing text. */
 export const Markdown = ({ children }: { children: string }) => (
-  <div className="max-w-prose min-w-0 space-y-3 wrap-anywhere">{all(lexer(children))}</div>
+  <div className="max-w-prose min-w-0 space-y-3 wrap-anywhere">{rendered(children)}</div>
 );
