@@ -12,6 +12,10 @@ const BEAT_MS = 15_000;
 const BEATS_A_POSITION = 40;
 /** A client that has missed more is told so, and reads again what it shows. */
 const MAX_REPLAY = 500;
+/** Replays that are read at a time, so that they leave the pool's connections to others. */
+const REPLAYS_AT_ONCE = 4;
+/** What is held for a client while it waits for its replay, in bytes; beyond, it is told that it has missed something. */
+const MAX_HELD = 64 * 1_024;
 /** Clients whose access is asked at a time. */
 const ASKED_AT_ONCE = 20;
 /** A notification that a person's access has changed begins with it. */
@@ -41,6 +45,22 @@ interface Joining {
   readonly refused: readonly string[];
 }
 
+/** What happened between two positions. Clients that lost the same process come back with the same one. */
+interface Replay {
+  readonly after: Position;
+  readonly until: Position;
+  readonly topics: readonly string[];
+  /** Who waits for it. */
+  readonly clients: Set<Client>;
+}
+
+/** A client that waits for a replay. What happens meanwhile is held. */
+interface Behind extends Joining {
+  readonly replay: Replay;
+  readonly held: Buffer[];
+  bytes: number;
+}
+
 /** Clients that get the same. */
 interface Group {
   readonly topics: readonly string[];
@@ -61,6 +81,11 @@ export class Hub {
   readonly #clients = new Set<Client>();
   /** Not among the groups yet, with what they continue from. */
   readonly #joining = new Map<Client, Joining>();
+  /** Among the groups, and not told yet what happened before. */
+  readonly #behind = new Map<Client, Behind>();
+  /** Replays that have not begun. */
+  readonly #waiting = new Set<Replay>();
+  #replaying = 0;
   readonly #groups = new Map<string, Group>();
   readonly #byTopic = new Map<string, Set<Group>>();
   #position: Position | undefined;
@@ -104,6 +129,7 @@ export class Hub {
   leave(client: Client): void {
     this.#clients.delete(client);
     this.#joining.delete(client);
+    this.#waitNoLonger(client);
     this.#ungroup(client);
     if (this.#clients.size > 0) return;
     clearInterval(this.#beat);
@@ -189,7 +215,7 @@ export class Hub {
       if (before && position.xmax < before.xmax)
         this.#sendEverywhere({ ...messageOf(position, []), missed: true });
     } while (page);
-    await this.#replay(joining);
+    this.#welcome(joining);
   }
 
   #dispatch(events: readonly StoredEvent[], position: Position): void {
@@ -204,39 +230,113 @@ export class Hub {
     for (const [{ transport, clients }, own] of found) {
       const message = transport.encode(messageOf(position, own));
       this.delivered += own.length * clients.size;
-      for (const client of clients) client.send(message);
+      for (const client of clients) this.#send(client, message);
     }
   }
 
-  /** Clients that lost the same process come back with the same question. */
-  async #replay(joining: [Client, Joining][]): Promise<void> {
-    const now = this.#position;
-    const asked = new Map<string, Promise<StoredEvent[] | undefined>>();
-    for (const [client, { after, refused }] of joining) {
-      if (!now || !this.#joining.has(client)) continue;
-      const { topics } = client;
-      let events: StoredEvent[] | undefined;
-      if (after && isReplayable(after, now, KEPT_SECONDS)) {
-        const question = `${writePosition(after)} ${topics}`;
-        const answer = asked.get(question) ?? this.#store.replay(after, now, topics, MAX_REPLAY);
-        asked.set(question, answer);
-        events = await answer;
-      }
-      if (!this.#joining.delete(client)) continue;
+  /** From the present position on, they get what happens. Nobody else waits while what they missed is read. */
+  #welcome(joining: [Client, Joining][]): void {
+    const until = this.#position;
+    if (!until) return;
+    const replays = new Map<string, Replay>();
+    for (const [client, joined] of joining) {
+      // It has left, or has joined again with other wishes.
+      if (this.#joining.get(client) !== joined) continue;
+      this.#joining.delete(client);
       this.#group(client);
-      const message: EventMessage = {
-        ...messageOf(now, events ?? []),
-        ...(!events && { missed: true }),
-        ...(refused.length > 0 && { refused: [...refused] }),
-      };
-      client.send(client.transport.encode(message));
+      const { after, refused } = joined;
+      if (!after || !isReplayable(after, until, KEPT_SECONDS)) {
+        this.#sendFirst(client, until, undefined, refused);
+        continue;
+      }
+      const { topics } = client;
+      const question = `${writePosition(after)} ${topics}`;
+      const replay = replays.get(question) ?? { after, until, topics, clients: new Set() };
+      replays.set(question, replay);
+      replay.clients.add(client);
+      this.#waiting.add(replay);
+      this.#behind.set(client, { ...joined, replay, held: [], bytes: 0 });
     }
+    while (this.#waiting.size > 0 && this.#replaying < REPLAYS_AT_ONCE) void this.#replayNext();
+  }
+
+  async #replayNext(): Promise<void> {
+    const [replay] = this.#waiting;
+    if (!replay) return;
+    this.#waiting.delete(replay);
+    this.#replaying++;
+    const { after, until, topics, clients } = replay;
+    try {
+      const events = await this.#store.replay(after, until, topics, MAX_REPLAY);
+      for (const client of clients) this.#catchUp(client, events);
+    } catch (err) {
+      const isAway = findUnavailable(err);
+      if (!isAway) this.#log.warn({ err }, 'What a stream had missed could not be read');
+      for (const client of clients) {
+        // The next reading asks again.
+        if (isAway) this.#joinAgain(client);
+        else this.#catchUp(client, undefined);
+      }
+    }
+    this.#replaying--;
+    void this.#replayNext();
+  }
+
+  /** @param events Undefined: they cannot be told. */
+  #catchUp(client: Client, events: readonly StoredEvent[] | undefined): void {
+    const behind = this.#waitNoLonger(client);
+    if (!behind) return;
+    this.#sendFirst(client, behind.replay.until, events, behind.refused);
+    for (const message of behind.held) client.send(message);
+  }
+
+  /** Starts it anew, before its first message. @param refused In addition. */
+  #joinAgain(client: Client, refused: readonly string[] = []): void {
+    const joined = this.#waitNoLonger(client) ?? this.#joining.get(client);
+    if (!joined) return;
+    this.#ungroup(client);
+    this.#joining.set(client, { after: joined.after, refused: [...joined.refused, ...refused] });
+  }
+
+  #waitNoLonger(client: Client): Behind | undefined {
+    const behind = this.#behind.get(client);
+    if (!behind) return undefined;
+    this.#behind.delete(client);
+    const { replay } = behind;
+    replay.clients.delete(client);
+    if (replay.clients.size === 0) this.#waiting.delete(replay);
+    return behind;
+  }
+
+  #sendFirst(
+    client: Client,
+    position: Position,
+    events: readonly StoredEvent[] | undefined,
+    refused: readonly string[],
+  ): void {
+    const message: EventMessage = {
+      ...messageOf(position, events ?? []),
+      ...(!events && { missed: true }),
+      ...(refused.length > 0 && { refused: [...refused] }),
+    };
+    client.send(client.transport.encode(message));
+  }
+
+  #send(client: Client, message: Buffer): void {
+    const behind = this.#behind.get(client);
+    if (!behind) {
+      client.send(message);
+      return;
+    }
+    behind.held.push(message);
+    behind.bytes += message.length;
+    if (behind.bytes > MAX_HELD) this.#catchUp(client, undefined);
   }
 
   #sendEverywhere(message: EventMessage): void {
     for (const { transport, clients } of this.#groups.values()) {
       const encoded = transport.encode(message);
-      for (const client of clients) client.send(encoded);
+      for (const client of clients) this.#send(client, encoded);
     }
   }
 
@@ -265,11 +365,20 @@ export class Hub {
     const refused = before.filter((topic) => !allowed.includes(topic));
     this.#ungroup(client);
     client.topics = allowed;
+    if (allowed.length > 0 && (this.#joining.has(client) || this.#behind.has(client))) {
+      this.#joinAgain(client, refused);
+      this.look();
+      return;
+    }
     if (this.#position) {
       client.send(client.transport.encode({ ...messageOf(this.#position, []), refused }));
     }
-    if (allowed.length === 0) client.end();
-    else if (!this.#joining.has(client)) this.#group(client);
+    if (allowed.length > 0) {
+      this.#group(client);
+      return;
+    }
+    client.end();
+    this.leave(client);
   }
 
   #group(client: Client): void {

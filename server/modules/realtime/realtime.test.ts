@@ -8,6 +8,7 @@ import { type EventReader, readEvents } from '../../../tests/support/event-reade
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { announceForeignKey, TcpProxy } from '../../../tests/support/tcp-proxy.ts';
 import { until } from '../../../tests/support/until.ts';
+import { DatabaseUnavailableError } from '../../platform/database/pool/unavailable.ts';
 import type { Events, Identity, Part, Platform } from '../../platform/parts.ts';
 import { type Client, Hub } from './hub.ts';
 import { positionOf, readPosition } from './position.ts';
@@ -377,6 +378,154 @@ describe('a reader that comes back', () => {
     await until('the next', () => reader.payloads().length > 1);
     expect(reader.payloads()).toEqual(['real', 'next']);
     await query(database.url, "delete from events where xid = '8888888888'");
+  });
+});
+
+describe('a replay that takes long', () => {
+  const transport = { name: 'test', encode: (message: EventMessage) => Buffer.from(JSON.stringify(message)) };
+  let store: EventStore;
+  let hub: Hub;
+  let warned: unknown[];
+  beforeEach(() => {
+    warned = [];
+    store = new EventStore(a.platform.db, a.platform.log);
+    hub = new Hub(store, a.platform.listener, { warn: (...args: unknown[]) => void warned.push(args) });
+  });
+  afterEach(() => hub.end());
+
+  function join(after?: string, topics: readonly string[] = ['news']) {
+    const messages: EventMessage[] = [];
+    let allowed = topics;
+    let ended = false;
+    const client: Client = {
+      transport,
+      topics,
+      allowed: async () => allowed,
+      userId: () => 'ada',
+      send: (message) => messages.push(JSON.parse(message.toString())),
+      end: () => {
+        ended = true;
+      },
+    };
+    hub.join(client, readPosition(after));
+    return {
+      client,
+      messages,
+      payloads: () => messages.flatMap(({ events }) => events.map(({ payload }) => payload)),
+      async nowMayRead(...fewer: string[]) {
+        allowed = fewer;
+        await hub.identityChanged('ada');
+      },
+      get ended() {
+        return ended;
+      },
+    };
+  }
+
+  /** Replays wait until they are let go. */
+  function holdReplays() {
+    const replay = store.replay.bind(store);
+    const go = Promise.withResolvers<void>();
+    const held = vi.spyOn(store, 'replay').mockImplementation(async (...args) => {
+      await go.promise;
+      return replay(...args);
+    });
+    return { asked: () => held.mock.calls.length, go: () => go.resolve() };
+  }
+
+  /** @returns A position behind which there is one event. */
+  async function missOne(topic = 'news') {
+    const reader = join();
+    await until('its position', () => reader.messages.length === 1);
+    await publish(a, topic, 'missed');
+    await until('the listener', () => a.platform.listener.available);
+    return reader.messages[0]?.position ?? '';
+  }
+
+  it('holds up nobody else, and is followed by what happened meanwhile', async () => {
+    const position = await missOne();
+    const replays = holdReplays();
+    const behind = join(position);
+    await until('its question', () => replays.asked() === 1);
+    const other = join();
+    await publish(b, 'news', 'live');
+    await until('the event', () => other.payloads().includes('live'));
+    expect(behind.messages).toEqual([]);
+    replays.go();
+    await until('the rest', () => behind.payloads().length === 2);
+    expect(behind.payloads()).toEqual(['missed', 'live']);
+    expect(behind.messages.every(({ missed }) => missed === undefined)).toBe(true);
+  });
+
+  it('is told as missed where too much happens meanwhile', async () => {
+    const position = await missOne();
+    const replays = holdReplays();
+    const behind = join(position);
+    await until('its question', () => replays.asked() === 1);
+    await publish(b, 'news', ...Array(100).fill('x'.repeat(900)));
+    await until('all of them', () => behind.payloads().length === 100);
+    expect(behind.messages[0]).toMatchObject({ missed: true, events: [] });
+    replays.go();
+    await publish(b, 'news', 'next');
+    await until('the next', () => behind.payloads().includes('next'));
+    expect(behind.payloads()).toHaveLength(101);
+  });
+
+  it('is one of four at a time, and none where its client has left', async () => {
+    const position = await missOne();
+    const replays = holdReplays();
+    const behind = numbers(1, 8).map((one) => join(position, [`news:${one}`]));
+    await until('four', () => replays.asked() === 4);
+    const other = join();
+    await until('the other', () => other.messages.length === 1);
+    for (const { client } of behind.slice(4, 7)) hub.leave(client);
+    replays.go();
+    const told = [0, 1, 2, 3, 7];
+    await until('all who stay', () => told.every((at) => behind[at]?.messages.length === 1));
+    expect(replays.asked()).toBe(5);
+    expect(behind.map(({ messages }) => messages.length)).toEqual([1, 1, 1, 1, 0, 0, 0, 1]);
+  });
+
+  it('and fails is asked once, and told as missed to its client alone', async () => {
+    const position = await missOne();
+    const failing = vi.spyOn(store, 'replay').mockRejectedValueOnce(new Error('canceled'));
+    const behind = join(position);
+    await until('its answer', () => behind.messages.length === 1);
+    expect(behind.messages[0]).toMatchObject({ missed: true, events: [] });
+    const next = join(position);
+    await publish(b, 'news', 'live');
+    await until('the event', () => next.payloads().includes('live') && behind.payloads().includes('live'));
+    expect(next.payloads()).toEqual(['missed', 'live']);
+    expect(failing).toHaveBeenCalledTimes(2);
+    expect(warned).toHaveLength(1);
+  });
+
+  it('is asked again where the database was away', async () => {
+    const position = await missOne();
+    vi.spyOn(store, 'replay').mockRejectedValueOnce(new DatabaseUnavailableError('away'));
+    const behind = join(position);
+    await until('its question', () => vi.mocked(store.replay).mock.calls.length === 1);
+    await publish(b, 'news', 'live');
+    await until('both', () => behind.payloads().length === 2);
+    expect(behind.messages.every(({ missed }) => missed === undefined)).toBe(true);
+    expect(warned).toEqual([]);
+  });
+
+  it('tells nothing of a topic that may no longer be read', async () => {
+    const position = await missOne('orders:42');
+    const replays = holdReplays();
+    const behind = join(position, ['news', 'orders:42']);
+    await until('its question', () => replays.asked() === 1);
+    await publish(b, 'orders:42', 'held');
+    await behind.nowMayRead('news');
+    await until('a question for fewer', () => replays.asked() === 2);
+    replays.go();
+    await publish(b, 'news', 'public');
+    await until('what is public', () => behind.payloads().length > 0);
+    expect(behind.payloads()).toEqual(['public']);
+    expect(behind.messages[0]?.refused).toEqual(['orders:42']);
+    await behind.nowMayRead();
+    await until('the end', () => behind.ended);
   });
 });
 

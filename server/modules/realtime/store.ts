@@ -87,7 +87,7 @@ export class EventStore {
    */
   async read(after: Position | undefined, page?: NewEvents['next']): Promise<NewEvents> {
     const until = page ? sql`${page.until.snapshot}::pg_snapshot` : sql`pg_current_snapshot()`;
-    const further = page ? sql`and id > ${page.after}` : sql``;
+    const further = page ? sql`and id > ${page.after} order by id` : sql`order by id`;
     const rows = await this.#rows(after, until, further, PAGE + 1);
     const position = page?.until ?? positionOf(rows[0]?.snapshot ?? '', Number(rows[0]?.at));
     const found = storedEvents(rows);
@@ -111,6 +111,7 @@ export class EventStore {
       topics.map((topic) => sql`${topic}`),
       sql`, `,
     );
+    // Not ordered, so that the scan ends where there are too many.
     const found = storedEvents(
       await this.#rows(after, sql`${until.snapshot}::pg_snapshot`, sql`and topic in (${list})`, limit + 1),
     );
@@ -126,7 +127,7 @@ export class EventStore {
     const { rows } = await this.#db.execute<Row>(sql`
       select now.snapshot::text, now.at, one.id, one.topic, one.payload
       from (select ${until} as snapshot, floor(extract(epoch from now()))::bigint as at) now
-      left join lateral (select id, topic, payload from ${events} where ${wanted} order by id limit ${limit}) one on true
+      left join lateral (select id, topic, payload from ${events} where ${wanted} limit ${limit}) one on true
       order by one.id`);
     return rows;
   }

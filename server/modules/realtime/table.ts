@@ -19,5 +19,5 @@ export const events = pgTable(
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().default(sql`clock_timestamp()`),
     xid: xid8().notNull().default(sql`pg_current_xact_id()`),
   },
-  (table) => [index('events_xid').on(table.xid)],
+  (table) => [index('events_xid').on(table.xid), index('events_topic_xid').on(table.topic, table.xid)],
 );

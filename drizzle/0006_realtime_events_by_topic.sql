@@ -1,0 +1,1 @@
+CREATE INDEX "events_topic_xid" ON "events" USING btree ("topic","xid");
