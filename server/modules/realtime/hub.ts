@@ -361,7 +361,8 @@ export class Hub {
       this.#log.warn({ err: error }, 'Who may read events could not be found out, so a stream was ended');
       return [];
     });
-    if (allowed.length === before.length || !this.#clients.has(client)) return;
+    // Who wishes for other topics meanwhile has been asked anew.
+    if (client.topics !== before || allowed.length === before.length || !this.#clients.has(client)) return;
     const refused = before.filter((topic) => !allowed.includes(topic));
     this.#ungroup(client);
     client.topics = allowed;

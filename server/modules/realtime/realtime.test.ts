@@ -527,6 +527,24 @@ describe('a replay that takes long', () => {
     await behind.nowMayRead();
     await until('the end', () => behind.ended);
   });
+
+  it('does not give back the topics of before to who has joined again', async () => {
+    const reader = join(undefined, ['news', 'orders:42']);
+    await until('its position', () => reader.messages.length === 1);
+    const answer = Promise.withResolvers<string[]>();
+    const asked = vi.spyOn(reader.client, 'allowed').mockReturnValueOnce(answer.promise);
+    await hub.identityChanged('ada');
+    await until('the question', () => asked.mock.calls.length === 1);
+    hub.leave(reader.client);
+    reader.client.topics = ['notes'];
+    hub.join(reader.client, undefined);
+    answer.resolve(['news']);
+    await until('its first message', () => reader.messages.length === 2);
+    await publish(b, 'news', 'of before');
+    await publish(b, 'notes', 'wanted');
+    await until('the event', () => reader.payloads().length > 0);
+    expect(reader.payloads()).toEqual(['wanted']);
+  });
 });
 
 it('that is open is told when the database has lost what it was told, as after a restore', async () => {
