@@ -277,6 +277,19 @@ describe('events', () => {
     await expect(publish(a, 'nws', 1)).rejects.toThrow(/No part declares the topic 'nws'/);
   });
 
+  it.each(['a\0b', '\ud83d', 'x\\\udc00', { '\0': 1 }])(
+    'with %j are refused before they reach the transaction',
+    async (payload) => {
+      const reader = await read(a, 'news');
+      await a.server.database.transaction(async (tx) => {
+        await expect(a.events.publish(tx, 'news', payload)).rejects.toThrow(/an event of 'news'/);
+        await a.events.publish(tx, 'news', '\\u0000 \\\\ud83d 😀');
+      });
+      await until('the other', () => reader.payloads().length === 1);
+      expect(reader.payloads()).toEqual(['\\u0000 \\\\ud83d 😀']);
+    },
+  );
+
   it('are notified at most once in 25 ms by one process', async () => {
     const listener = new pg.Client({ connectionString: database.url });
     await listener.connect();

@@ -17,6 +17,8 @@ const PRUNE_AT_ONCE = 5_000;
 const NOTIFY_EVERY_MS = 25;
 /** Of a payload as JSON, in bytes. Ids take less. */
 const MAX_PAYLOAD_BYTES = 1_000;
+/** In JSON, which escapes a surrogate only where it has no partner. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 /** So many events are read at once. Twice as many fit into what a stream may leave unread. */
 const PAGE = 250;
 
@@ -51,12 +53,17 @@ export class EventStore {
     this.#log = log;
   }
 
-  /** @throws TypeError where the payload is too large. */
+  /** @throws TypeError where the payload is too large, or has characters that jsonb refuses: the transaction goes on. */
   async write(tx: Transaction, topic: string, payload: unknown): Promise<void> {
     const json = JSON.stringify(payload) ?? 'null';
     if (Buffer.byteLength(json) > MAX_PAYLOAD_BYTES) {
       throw new TypeError(
         `The payload of an event of '${topic}' has more than ${MAX_PAYLOAD_BYTES} bytes: send ids, and have the page read the rest.`,
+      );
+    }
+    if (UNSTORABLE.test(json)) {
+      throw new TypeError(
+        `The payload of an event of '${topic}' has a NUL or half of a surrogate pair, which PostgreSQL does not store.`,
       );
     }
     await tx.execute(sql`insert into ${events} (topic, payload) values (${topic}, ${json}::jsonb)`);
