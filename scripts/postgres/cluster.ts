@@ -1,15 +1,13 @@
 /** One PostgreSQL: its data folder, created where it is missing, and its server, started and stopped through pg_ctl. */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { homeElsewhere, isServerOf, runningIn, type Settings } from './postmaster.mjs';
 import {
   type Account,
-  exists,
   findServer,
   program,
   reachable,
@@ -38,7 +36,7 @@ const STOPS = [
 const BACKENDS_END_MS = 10_000;
 
 export class Cluster {
-  readonly settings: { readonly id: string; readonly password: string; readonly port: number };
+  readonly settings: Settings & { readonly password: string };
   readonly logFile: string;
   readonly #options: ClusterOptions;
   readonly #log: (message: string) => void;
@@ -84,7 +82,7 @@ export class Cluster {
    */
   async start(): Promise<void> {
     const { port } = this.settings;
-    const running = await this.#running();
+    const running = runningIn(this.#data);
     if (running?.port === port) return;
     if (running) await this.stop();
     // PostgreSQL would take another program that has its former process id for itself.
@@ -117,31 +115,15 @@ export class Cluster {
   /** Stops the server if it runs. */
   async stop(): Promise<void> {
     if (!this.#programs) await this.#locate();
-    const running = await this.#running();
+    const running = runningIn(this.#data);
     for (const [mode, seconds] of STOPS) {
       if (!running || (await this.#pgCtl('stop', '-m', mode, '-t', `${seconds}`))) break;
     }
-    while (running && (await this.#isOurs(running.pid))) await sleep(10);
+    while (running && isServerOf(this.#data, running.pid)) await sleep(10);
   }
 
-  async isRunning(): Promise<boolean> {
-    return (await this.#running()) !== undefined;
-  }
-
-  async #running(): Promise<{ pid: number; port: number } | undefined> {
-    const text = await fs.readFile(join(this.#data, 'postmaster.pid'), 'utf8').catch(() => '');
-    const [pid = 0, , , port = 0] = text.split('\n').map(Number);
-    return pid > 0 && (await this.#isOurs(pid)) ? { pid, port } : undefined;
-  }
-
-  /** Whether a process is our server, and not another program that has its process id by now. */
-  async #isOurs(pid: number): Promise<boolean> {
-    try {
-      process.kill(pid, 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-    }
-    return windows || (await commandLine(pid)).includes(this.#data);
+  isRunning(): boolean {
+    return runningIn(this.#data) !== undefined;
   }
 
   /** @returns Whether it succeeded; what it says goes to our own output, which is the log file. */
@@ -210,9 +192,7 @@ export class Cluster {
   async #home(): Promise<string> {
     const { folder } = this.#options;
     if (await reachable(join(folder, 'settings.json'), this.#account)) return folder;
-    const parent = (await exists('/var/tmp')) ? '/var/tmp' : tmpdir();
-    const digest = createHash('sha256').update(`${folder}\0${this.settings.id}`).digest('hex');
-    const home = join(parent, `embedded-postgres-${digest.slice(0, 16)}`);
+    const home = homeElsewhere({ folder, id: this.settings.id });
     await fs.mkdir(home, { mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
@@ -226,12 +206,6 @@ export class Cluster {
     );
     return home;
   }
-}
-
-async function commandLine(pid: number): Promise<string> {
-  if (process.platform !== 'linux')
-    return (await run('ps', ['-o', 'command=', '-p', `${pid}`]).catch(() => ({ stdout: '' }))).stdout;
-  return (await fs.readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ');
 }
 
 /** The major version that wrote the cluster; empty where there is none. */

@@ -10,6 +10,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { hasOurPort } from './postmaster.mjs';
 
 const KEEPER = fileURLToPath(new URL('keeper.ts', import.meta.url));
 /** PostgreSQL gets 13 s to stop (cluster.ts). */
@@ -114,7 +115,7 @@ async function reserveAddress(folder, log) {
   }
   const settings = JSON.parse(fs.readFileSync(file, 'utf8'));
   const isCopy = settings.folder !== folder;
-  if (!isCopy && ((await isFree(settings.port)) || (await isOurs(settings)))) return settings;
+  if (!isCopy && (await isUsable(settings))) return settings;
   const moved = { ...settings, folder, port: await freePort(folder) };
   if (!isCopy) log(`Port ${settings.port} is taken by another program: PostgreSQL moves to ${moved.port}`);
   write(file, moved, fs.renameSync);
@@ -134,6 +135,15 @@ function write(file, content, put) {
   fs.rmSync(draft, { force: true });
 }
 
+/** Asked a few times: another start that asks at the same moment takes the port for that moment. */
+async function isUsable(settings) {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    if ((await isFree(settings.port)) || hasOurPort(settings)) return true;
+    await sleep(20 + Math.random() * 100);
+  }
+  return false;
+}
+
 /** One derived from the folder, so that clones differ; else any. */
 async function freePort(folder) {
   // Below 32768, where no system hands out ports for outgoing connections.
@@ -151,18 +161,4 @@ function isFree(port) {
       server.close(() => resolve(found));
     });
   });
-}
-
-/** Whether a PostgreSQL on the port takes our password, or has no connection left, or is starting or stopping. */
-async function isOurs({ port, password }) {
-  const { default: pg } = await import('pg');
-  const connection = { host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' };
-  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 1_000 });
-  client.on('error', () => {});
-  const code = await client.connect().then(
-    () => '',
-    (error) => error.code ?? 'none',
-  );
-  await client.end().catch(() => {});
-  return ['', '53300', '57P03'].includes(code);
 }

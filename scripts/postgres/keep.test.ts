@@ -243,6 +243,26 @@ test('moves to another port when its own is taken, and says so', async () => {
   other.close();
 });
 
+test('tells its password to no other program that has its port, whatever a lock file says', async () => {
+  const { port } = JSON.parse(await fs.readFile(join(dataDir, 'settings.json'), 'utf8')) as { port: number };
+  const heard: string[] = [];
+  const other = createServer((socket) => {
+    socket.on('error', () => {});
+    // AuthenticationCleartextPassword (https://www.postgresql.org/docs/current/protocol-message-formats.html).
+    socket.on('data', (data) => heard.push(data.toString()) && socket.write('R\0\0\0\x08\0\0\0\x03'));
+  });
+  await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
+  const cluster = join(dataDir, 'cluster');
+  await fs.writeFile(
+    join(cluster, 'postmaster.pid'),
+    `${process.pid}\n${cluster}\n1\n${port}\n\n127.0.0.1\n1 1\nready\n`,
+  );
+  const postgres = await start();
+  other.close();
+  expect(postgres.port).not.toBe(port);
+  expect(heard).toEqual([]);
+});
+
 test.each([0, 10, 60, 110, 160])('released %i ms into a start, it leaves nothing behind', async (afterMs) => {
   const starting = await keep();
   await delay(afterMs);

@@ -11,6 +11,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Cluster, type ClusterOptions } from './cluster.ts';
+import { hasOurPort } from './postmaster.mjs';
 
 interface KeeperOptions extends ClusterOptions {
   database: string;
@@ -77,7 +78,7 @@ async function run(): Promise<void> {
     if (starts.length > 1) tell({ log: 'PostgreSQL ended by itself: starting it again' });
     await cluster.start();
     await untilItAnswers(() => cluster.isRunning());
-    while (!signal.aborted && (await cluster.isRunning())) await pause();
+    while (!signal.aborted && cluster.isRunning()) await pause();
   }
 }
 
@@ -90,8 +91,8 @@ async function takeTurn(): Promise<boolean> {
   return !signal.aborted;
 }
 
-async function untilItAnswers(mayStill: () => Promise<boolean>): Promise<void> {
-  while (!signal.aborted && (await mayStill())) {
+async function untilItAnswers(mayStill: () => boolean): Promise<void> {
+  while (!signal.aborted && mayStill()) {
     if (await answers()) return;
     await sleep(20);
   }
@@ -99,6 +100,7 @@ async function untilItAnswers(mayStill: () => Promise<boolean>): Promise<void> {
 
 /** Creates the database where it is missing. @returns Whether PostgreSQL answers; if so, that is told. */
 async function answers(): Promise<boolean> {
+  if (!hasOurPort(cluster.settings)) return false;
   const { password, port } = cluster.settings;
   const connection = { host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' };
   const client = new pg.Client({ ...connection, connectionTimeoutMillis: 5_000 });

@@ -153,7 +153,7 @@ async function makeLinks(root: string): Promise<void> {
   }
 }
 
-export async function exists(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   return fs.access(path).then(
     () => true,
     () => false,
