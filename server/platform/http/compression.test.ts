@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import zlib from 'node:zlib';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { compression } from './compression.ts';
 
 const LARGE = { items: Array.from({ length: 100 }, (_, id) => ({ id, title: 'A title like any other' })) };
@@ -50,6 +50,21 @@ it.each(['br', 'zstd', 'gzip'] as const)(
 it('the tag of a compressed answer is weak, and strong otherwise', async () => {
   expect((await get('/large')).headers.etag).toBe('W/"3"');
   expect((await get('/large', {})).headers.etag).toBe('"3"');
+});
+
+it('a package that could not be loaded is loaded for the next answer', async () => {
+  vi.resetModules();
+  vi.doMock('@fastify/compress', () => {
+    throw new Error('EMFILE: too many open files');
+  });
+  const { compression: fresh } = await import('./compression.ts');
+  await using own = Fastify();
+  await own.register(fresh);
+  own.get('/large', { config: { compress: true } }, async () => LARGE);
+  const answer = () => own.inject({ url: '/large', headers: { 'accept-encoding': 'gzip' } });
+  expect((await answer()).statusCode).toBe(500);
+  vi.doUnmock('@fastify/compress');
+  expect((await answer()).headers['content-encoding']).toBe('gzip');
 });
 
 describe('are not compressed:', () => {

@@ -35,7 +35,11 @@ let loading: Promise<Compress> | undefined;
 
 const compress: onSendAsyncHookHandler = async (request, reply, payload) => {
   if (!isWorthIt(payload) || request.headers['accept-encoding'] === undefined) return payload;
-  loading ??= load();
+  loading ??= load().catch((error) => {
+    // The next answer tries again.
+    loading = undefined;
+    throw error;
+  });
   const compressed = await (await loading)(request, reply, payload);
   const tag = reply.getHeader('etag');
   // The bytes differ from those of the same version as it is (RFC 9110, 8.8.1).
