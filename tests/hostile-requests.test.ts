@@ -28,6 +28,10 @@ function expectGuarded(answer: Awaited<ReturnType<typeof send>>): void {
   expect(answer.body).not.toMatch(/root:|node_modules|at \S+ \(|"dependencies"/);
   expect(answer.headers.get('server')).toBeUndefined();
   expect(answer.headers.get('x-powered-by')).toBeUndefined();
+  expect(answer.headers.get('x-request-id')).toMatch(/\S/);
+  expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+  if (answer.status >= 400) expect(answer.headers.get('cache-control')).toBe('no-store');
 }
 
 describe('paths', () => {
@@ -65,7 +69,6 @@ describe('paths', () => {
     const answer = await get(path, PAGE);
     expect(answer.status).toBe(status);
     expectGuarded(answer);
-    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   });
 });
 

@@ -21,6 +21,8 @@ import type {} from './connections.ts';
 import type {} from './overload.ts';
 import { PROBE_PATHS } from './probes.ts';
 import type {} from './rate-limit/rate-limit.ts';
+import { REQUEST_ID_HEADER, requestId } from './request-context.ts';
+import type {} from './security-headers.ts';
 
 /**
  * The status of requests whose client left before the answer: nginx's number for it. Nothing was sent, so no other status
@@ -86,7 +88,8 @@ export const metrics = fp<MetricsOptions>(async (app, options) => {
 
   // As Node answers by default, and counted.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    response.writeHead(417, { 'content-length': 0 }).end();
+    const headers = { ...app.securityHeaders, [REQUEST_ID_HEADER]: requestId(request) };
+    response.writeHead(417, { ...headers, 'cache-control': 'no-store', 'content-length': 0 }).end();
     observations.request(routes.of(request.method ?? '', UNKNOWN_ROUTE), 417, 0, false);
   });
 

@@ -204,7 +204,7 @@ const CONNECTION: Record<string, ProblemKind> = {
  * @param onAnswer Called with each answer.
  */
 export function answerBrokenConnection(onAnswer: (status: number, socket: Socket) => void = () => {}) {
-  return (error: ConnectionError, socket: Socket): void => {
+  return function (this: FastifyInstance, error: ConnectionError, socket: Socket): void {
     if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
       socket.destroy();
       return;
@@ -214,11 +214,15 @@ export function answerBrokenConnection(onAnswer: (status: number, socket: Socket
     const document = problemDocument(kind, undefined, { instance: '', requestId });
     const body = JSON.stringify(document);
     onAnswer(document.status, socket);
-    socket.write(
-      `HTTP/1.1 ${document.status} ${document.title}\r\nConnection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n` +
-        `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\n${REQUEST_ID_HEADER}: ${requestId}\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+    const headers = Object.entries({
+      ...this.securityHeaders,
+      connection: 'close',
+      'cache-control': 'no-store',
+      'content-type': PROBLEM_MEDIA_TYPE,
+      'content-length': Buffer.byteLength(body),
+      [REQUEST_ID_HEADER]: requestId,
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`HTTP/1.1 ${document.status} ${document.title}\r\n${headers.join('')}\r\n${body}`);
     // `end` alone would leave it open until the client ends it too, and would serve what the client completes.
     if (socket.writableLength === 0) socket.destroySoon();
     // The client has not read what it was sent before.
