@@ -38,6 +38,11 @@ it('shows as text what is nested too deeply to be parsed', () => {
   expect(rendered(`${'>'.repeat(5_000)} deep`)).toContain('deep');
 });
 
+it('shows as text what is longer than 100,000 characters', () => {
+  expect(rendered('**a**'.padEnd(100_000, ' '))).toContain('<strong');
+  expect(rendered('**a**'.padEnd(100_001, ' '))).toContain('**a**');
+});
+
 it('shows HTML as text', () => {
   expect(rendered('<img src=x onerror=alert(1)>')).toContain('&lt;img');
 });
