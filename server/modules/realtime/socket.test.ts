@@ -116,6 +116,21 @@ it('takes no other connection out of HTTP', async () => {
   }
 });
 
+it('ends a connection that asks for it before another answer is out', async () => {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const body = JSON.stringify({ title: 'under way' });
+  socket.write(
+    `POST /api/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}` +
+      'GET /api/events/socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  );
+  socket.on('error', () => {}).resume();
+  await once(socket, 'close');
+  await until('its end on the server', () => server.app.connections.open === 0);
+  expect(server.lines.map(({ msg }) => msg)).not.toContain('websocket upgrade failed');
+});
+
 it('tells what the stream tells, changes its topics, and continues', async () => {
   const client = await open({ topics: ['news', 'figures'] });
   await client.joined();

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import websocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
@@ -24,7 +24,7 @@ const POLICY_VIOLATION = 1008;
 const SOCKET: Transport = { name: 'socket', encode: (message) => Buffer.from(JSON.stringify(message)) };
 
 /** What is used of a socket of `ws`, which brings no types of its own. */
-interface Socket {
+interface WebSocket {
   readonly bufferedAmount: number;
   send(data: Buffer, options: { binary: boolean }): void;
   ping(): void;
@@ -44,8 +44,11 @@ export const socketRoutes: FastifyPluginAsyncTypebox<{
 }> = async (app, { hub, topics, publicUrl }) => {
   // Never listens: of all upgraded connections, the plugin gets those of this route.
   const own = createServer();
-  const handOver = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (pathOf(request.url ?? '') === PATH) own.emit('upgrade', request, socket, head);
+  const handOver = (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (pathOf(request.url ?? '') !== PATH) return;
+    // It was sent behind a request whose answer is still to go out on it.
+    if (app.connections.isWorking(socket)) socket.destroy();
+    else own.emit('upgrade', request, socket, head);
   };
   upgradePaths.add(PATH);
   app.server.on('upgrade', handOver);
@@ -62,10 +65,10 @@ export const socketRoutes: FastifyPluginAsyncTypebox<{
       if (origin === undefined || origin === publicUrl || URL.parse(origin)?.host === host) return;
       throw new ProblemError('cross-site', `A page of ${origin} may not read events here.`);
     },
-    handler: (socket: Socket, request) => serve(socket, request),
+    handler: (socket: WebSocket, request) => serve(socket, request),
   });
 
-  function serve(socket: Socket, request: FastifyRequest): void {
+  function serve(socket: WebSocket, request: FastifyRequest): void {
     // Rules may set headers, for which it is too late.
     const answer = { request, header: () => answer } as unknown as Answer;
     let alive = true;

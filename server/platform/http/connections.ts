@@ -96,6 +96,11 @@ export class Connections {
     return working;
   }
 
+  /** Whether a connection has an answer under way. */
+  isWorking(socket: Tracked): boolean {
+    return socket[CONNECTION]?.working === true;
+  }
+
   /** Whether an answer has ended on our side and its client still has to read it. */
   get flushing(): boolean {
     for (const { working, response } of this.#open) if (working && response?.writableEnded) return true;
