@@ -219,11 +219,11 @@ export interface JobDefinition<Schema extends TSchema = TSchema> {
   readonly name: string;
   /** What it is given: TypeBox. It is checked when the job is enqueued, and again when it runs, by the code of that day. */
   readonly input: Schema;
-  /** How many of it one process runs at once; `JOBS_CONCURRENCY` counts all jobs together. */
+  /** How many of it one process runs at once; a setting of the module limits all jobs together. */
   readonly concurrency?: number;
-  /** How long one attempt may take, in milliseconds. `JOBS_TIMEOUT_MS` where nothing is said. */
+  /** How long one attempt may take, in milliseconds. A setting of the module where nothing is said. */
   readonly timeoutMs?: number;
-  /** Attempts after the first. `JOBS_RETRIES` where nothing is said. */
+  /** Attempts after the first. A setting of the module where nothing is said. */
   readonly retries?: number;
   /** The pause before the next attempt, in seconds: it doubles, with jitter, up to `max`. 1 and 3,600 where nothing is said. */
   readonly backoff?: { readonly seconds: number; readonly max: number };

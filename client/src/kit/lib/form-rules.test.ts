@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { type BodySchema, bodyOf, type FieldSchema, fieldError, inputType } from './form-rules.ts';
 
+/** At least one character that is no space, and no NUL. */
 const title: FieldSchema = {
   type: 'string',
   minLength: 1,

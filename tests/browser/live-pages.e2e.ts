@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from '@playwright/test';
-import { expect, test } from '../../../../tests/browser/fixtures.ts';
-import { query } from '../../../../tests/support/postgres.ts';
+import { query } from '../support/postgres.ts';
+import { expect, test } from './fixtures.ts';
 
 const row = (page: Page, title: string) =>
   page.getByRole('region', { name: 'List of notes' }).getByRole('link', { name: title });
