@@ -60,6 +60,25 @@ export const ROWS = {
   ],
   crowd: ['One address holds every connection', '90 % of other visitors are served within 10 s'],
   soak: ["5 minutes' soak at high load", 'memory slope zero within noise, no growing handles'],
+  eventsKilled: ['`kill -9` of a publisher under load, 5 times', 'every committed event is told'],
+  eventsAway: ['Database out of reach of a reader of events', 'told of all, in order, within 5 s'],
+  eventsFrozen: ['SIGSTOP of the server of a reader of events', 'told of all, in order, within 5 s'],
+  eventsPooler: [
+    'Events behind PgBouncer, without `DATABASE_DIRECT_URL`',
+    'told of all, in order, within 5 s',
+  ],
+  jobsKilled: [
+    '`kill -9` of workers under load, 5 times',
+    '0 jobs lost; what was begun begins again within 30 s',
+  ],
+  jobsEnded: ['SIGTERM to workers under load, 5 times', 'exit 0; 0 jobs lost, no attempt counted'],
+  jobsAway: ['Database out of reach of a worker', '0 jobs lost; it goes on within 15 s'],
+  jobsFrozen: [
+    'SIGSTOP of a worker under load',
+    '0 jobs lost; what it had begun begins elsewhere within 30 s',
+  ],
+  jobsClock: ["A worker's clock stepped by an hour, forwards and back", 'jobs due in 1 s begin within 5 s'],
+  jobsPooler: ['Jobs behind PgBouncer, without `DATABASE_DIRECT_URL`', '0 jobs lost; they begin within 5 s'],
   ledger: ['Every committed write acknowledged by the API during all of the above', 'present afterwards'],
 } as const satisfies Record<string, readonly [fault: string, mustHold: string]>;
 

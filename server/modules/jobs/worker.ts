@@ -66,8 +66,6 @@ export class Worker {
   #lookedAt = 0;
   #stopping = false;
   #stopped = false;
-  /** When it looks by itself, in milliseconds since 1970. */
-  #next = Number.POSITIVE_INFINITY;
   #pauseMs = MIN_PAUSE_MS;
   #handedBack: Promise<void> | undefined;
 
@@ -152,14 +150,13 @@ export class Worker {
   #notified(payload: string): void {
     const [what, value = ''] = payload.split(' ');
     if (what === 'cancel') this.#runs.get(value)?.abort('cancelled');
-    else if (what === 'due' && Number(value) > Date.now()) this.#lookAt(Math.min(Number(value), this.#next));
+    // When what is due later is known by the database's clock alone.
     else this.look();
   }
 
   /** @param at Milliseconds since 1970; infinite: nothing is due. */
   #lookAt(at: number): void {
     if (this.#stopping) return;
-    this.#next = at;
     this.#parts.clock.at('jobs', at === Number.POSITIVE_INFINITY ? undefined : at, () => this.look());
   }
 

@@ -68,12 +68,13 @@ it('runs what is due once after a freeze, and at the next check after the clock 
   expect(ran).toEqual(['a', 'b']);
 });
 
-it('is not early after the clock was set back', () => {
+it('is not late after the clock was set back', () => {
   clock.at('a', START + 1_000, run('a'));
+  clock.at('b', START + 2_000, run('b'));
   vi.setSystemTime(START - 3_600_000);
-  vi.advanceTimersByTime(1_000);
+  vi.advanceTimersByTime(999);
   expect(ran).toEqual([]);
-  vi.advanceTimersByTime(3_600_000);
+  vi.advanceTimersByTime(1);
   expect(ran).toEqual(['a']);
 });
 

@@ -7,8 +7,8 @@ const MAX_WAIT_MS = 2 ** 31 - 1;
 /**
  * One timer for the next due time of anything; none while nothing is due.
  *
- * Due times are on the wall clock. After a freeze what is due runs once. A clock that was set forward is noticed at the next
- * `check`, and one that was set back when the timer fires.
+ * After a freeze what is due runs once. A wall clock that was set forward is noticed at the next `check`. One that was set back
+ * delays nothing: what the timer has waited for runs, early by the wall clock.
  */
 export class Clock {
   readonly #due = new Map<string, { readonly at: number; readonly run: () => void }>();
@@ -53,11 +53,13 @@ export class Clock {
     for (const { at } of this.#due.values()) this.#next = Math.min(this.#next, at);
     if (this.#due.size === 0) return;
     const wait = Math.min(Math.max(this.#next - Date.now(), 0), MAX_WAIT_MS);
-    this.#timer = apartFromRequests(() => setTimeout(() => this.#ring(), wait).unref());
+    const reached = wait < MAX_WAIT_MS ? this.#next : 0;
+    this.#timer = apartFromRequests(() => setTimeout(() => this.#ring(reached), wait).unref());
   }
 
-  #ring(): void {
-    const now = Date.now();
+  /** @param reached What was due until then has been waited for, whatever the wall clock says. */
+  #ring(reached = 0): void {
+    const now = Math.max(Date.now(), reached);
     const due = [...this.#due].filter(([, { at }]) => at <= now);
     // First, so that what runs may be due again under its name.
     for (const [name] of due) this.#due.delete(name);

@@ -62,17 +62,26 @@ export function createApp(platform: Platform<typeof settings>): Application {
       {
         name: 'marks',
         async routes(app) {
-          app.route<{ Querystring: { job: string; count: number; ms: number } }>({
+          app.route<{ Querystring: { job: string; count: number; ms: number; from: number; inMs: number } }>({
             method: 'POST',
             url: '/api/marks',
             config: { access: 'public' },
             schema: {
-              querystring: Type.Object({ job: Type.String(), count: Type.Integer(), ms: Type.Integer() }),
+              querystring: Type.Object({
+                job: Type.String(),
+                count: Type.Integer(),
+                ms: Type.Integer(),
+                from: Type.Integer({ default: 0 }),
+                inMs: Type.Integer({ default: 0 }),
+              }),
             },
-            async handler({ query: { job, count, ms } }, reply) {
+            async handler({ query: { job, count, ms, from, inMs } }, reply) {
               const named = { work, stepwise }[job] ?? { name: job };
-              const inputs = Array.from({ length: count }, (_, n) => ({ n, ms }));
-              const added = await platform.database.transaction((tx) => jobs.enqueueMany(tx, named, inputs));
+              const inputs = Array.from({ length: count }, (_, n) => ({ n: from + n, ms }));
+              const options = inMs > 0 ? { at: new Date(Date.now() + inMs) } : {};
+              const added = await platform.database.transaction((tx) =>
+                jobs.enqueueMany(tx, named, inputs, options),
+              );
               return reply.code(201).send({ added });
             },
           });
