@@ -162,7 +162,7 @@ describe('what pods are given', () => {
 
   it('are reached by everybody on the one port, and by Prometheus alone on the other', () => {
     const { podSelector, policyTypes, ingress } = objects['network-policy.yaml'].spec;
-    expect(podSelector.matchLabels).toEqual(deployment.spec.template.metadata.labels);
+    expect(podSelector.matchLabels).toEqual(deployment.spec.selector.matchLabels);
     expect(policyTypes).toEqual(['Ingress']);
     const rules = ingress.flatMap(({ ports, from }: Document) =>
       ports.map(({ port }: Document) => [port, from]),
@@ -266,11 +266,18 @@ describe('the life of a pod', () => {
     for (const selector of [
       deployment.spec.selector.matchLabels,
       objects['service.yaml'].spec.selector,
-      objects['metrics-service.yaml'].spec.selector,
       objects['disruption-budget.yaml'].spec.selector.matchLabels,
       ...pod.topologySpreadConstraints.map((one: Document) => one.labelSelector.matchLabels),
     ])
-      expect(selector).toEqual(labels);
+      expect(labels).toMatchObject({ 'app.kubernetes.io/component': 'server', ...selector });
+    // Each pod that has a port for metrics, and no other.
+    const scraped = objects['metrics-service.yaml'].spec.selector;
+    for (const { kind, spec } of Object.values(objects)) {
+      if (kind !== 'Deployment' && kind !== 'Job') continue;
+      const { metadata, spec: podSpec } = spec.template;
+      const serves = podSpec.containers[0].ports?.some((one: Document) => one.name === 'metrics') ?? false;
+      expect(Object.entries(scraped).every(([name, value]) => metadata.labels[name] === value)).toBe(serves);
+    }
     // Else the Service would send visitors to it.
     expect(job.spec.template.metadata.labels).not.toMatchObject(objects['service.yaml'].spec.selector);
   });

@@ -103,8 +103,8 @@ const FAULTS: [
     /direct\.example\.com is not encrypted/,
     { DATABASE_DIRECT_URL: 'postgres://a:b@direct.example.com/a?sslmode=disable' },
   ],
-  ['connections', 'fail', /= 100; the database allows 97/, { MAX_INSTANCES: '5' }],
-  ['connections', 'warn', /= 200; the database allows 97/, { MAX_INSTANCES: undefined }],
+  ['connections', 'fail', /= 105; the database allows 97/, { MAX_INSTANCES: '5' }],
+  ['connections', 'warn', /= 210; the database allows 97/, { MAX_INSTANCES: undefined }],
   ['connections', 'fail', /allows 15/, { MAX_INSTANCES: undefined }, answers({ connections: 15 })],
   ['connections', 'warn', /did not say/, {}, { database: undefined }],
   [

@@ -151,18 +151,19 @@ function tlsOf({ host, ssl }: DatabaseConnection): Finding {
 function connectionsFinding({ config, database, pooler, isSet }: Deployment): Finding {
   const { maxInstances } = config.operations;
   const { poolSize } = config.database;
-  const needed = poolSize * maxInstances;
-  const sum = `DB_POOL_SIZE ${poolSize} × MAX_INSTANCES ${maxInstances} = ${needed}`;
+  // Besides its pool each process has one connection that listens for notifications.
+  const needed = (poolSize + 1) * maxInstances;
+  const sum = `(DB_POOL_SIZE ${poolSize} + 1) × MAX_INSTANCES ${maxInstances} = ${needed}`;
   if (pooler) return pass(`${sum}, through a pooler with a limit of its own.`);
   if (database === undefined)
     return warn(`${sum}; the database did not say its limit.`, 'Check the database.');
   const { connections } = database;
   const found = `${sum}; the database allows ${connections}.`;
   if (needed <= connections) return pass(found);
-  const each = Math.max(1, Math.floor(connections / maxInstances));
+  const each = Math.max(1, Math.floor(connections / maxInstances) - 1);
   const remedy = `Set MAX_INSTANCES to the number of processes, set DB_POOL_SIZE to ${each} for ${maxInstances} of them, or add a pooler.`;
   // The default of MAX_INSTANCES is a guess.
-  return isSet('MAX_INSTANCES') || poolSize > connections ? fail(found, remedy) : warn(found, remedy);
+  return isSet('MAX_INSTANCES') || poolSize >= connections ? fail(found, remedy) : warn(found, remedy);
 }
 
 function writesFinding({ declaredAccess }: Deployment): Finding {

@@ -52,7 +52,7 @@ it('asks the database what it allows', async () => {
   const found = await look();
   expect(item(found, 'connections')).toMatchObject({
     status: 'pass',
-    detail: `DB_POOL_SIZE 3 × MAX_INSTANCES 7 = 21; the database allows ${allowed}.`,
+    detail: `(DB_POOL_SIZE 3 + 1) × MAX_INSTANCES 7 = 28; the database allows ${allowed}.`,
   });
   expect(item(found, 'clock').status).toBe('pass');
   expect(item(found, 'database').detail).toMatch(/^PostgreSQL \d\d answers/);
