@@ -8,7 +8,8 @@ import { freePort, type SpawnedServer, startServer } from './support/server.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
 import { until } from './support/until.ts';
 
-const main = join(import.meta.dirname, 'support', 'jobs-fixture', 'main.ts');
+const support = join(import.meta.dirname, 'support');
+const main = join(support, 'jobs-fixture', 'main.ts');
 let database: TestDatabase;
 const processes: SpawnedServer[] = [];
 
@@ -193,6 +194,46 @@ it('does not end twice what a frozen worker had begun, which is told when it tha
     ['done', other?.child.pid],
   ]);
 }, 120_000);
+
+it('asks nothing and sets off no timer, with all parts on and a worker beside it, while there is nothing to do', async () => {
+  const env = { DATABASE_URL: database.url, DB_IDLE_TIMEOUT_MS: '1000' };
+  const flags = ['--require', join(support, 'count-timers.cjs')];
+  const both = [
+    await startServer(env, { main, flags }),
+    await startServer(env, { main, flags, args: ['worker'] }),
+  ] as const;
+  processes.push(...both);
+  await both[0].ready();
+  const [, cluster = '', name = ''] = /^(.*)\/([^/]+)$/.exec(database.url) ?? [];
+  const seen = async () => {
+    const { rows } = await query(
+      `${cluster}/postgres`,
+      `select sessions, (select array_agg(query_start order by pid) from pg_stat_activity
+          where datname = $1 and backend_type = 'client backend') as asked
+        from pg_stat_database where datname = $1`,
+      [name],
+    );
+    return rows[0] as { sessions: string; asked: Date[] };
+  };
+  await until('both listen, and have let go of all other connections', async () => {
+    const { asked } = await seen();
+    return asked?.length === 2 && asked.every((at) => Date.now() - at.getTime() > 2_000);
+  });
+  const timers = async () => {
+    const before = both.map(({ output }) => output().length);
+    for (const { child } of both) child.kill('SIGWINCH');
+    return Promise.all(
+      both.map(({ output }, n) =>
+        until('the timers', () => /"ours":(\d+)/.exec(output().slice(before[n]))?.[1]),
+      ),
+    );
+  };
+  await timers();
+  const before = await seen();
+  await sleep(5_000);
+  expect(await timers()).toEqual(['0', '0']);
+  expect(await seen()).toEqual(before);
+}, 60_000);
 
 it('answers metrics and probes of a worker on METRICS_PORT', async () => {
   const port = await freePort();

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,15 +6,29 @@ import pg from 'pg';
 import { keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { freePort, ROOT } from '../../tests/support/server.ts';
 
-const IDLE_MS = 60_000;
+const IDLE_SECONDS = Number(process.env.BENCH_SECONDS ?? 60);
 /** Connections of the pool are closed after 10 s without use; after that there is nothing left to do. */
 const SETTLE_MS = 15_000;
 
-/** Queries and timers of a ready server in a minute without requests. */
+/** What is watched: the server as it is built, and one that has jobs, with all parts on. */
+const SERVERS = ['dist/server/main.js'];
+SERVERS.push('tests/support/jobs-fixture/main.ts');
+
+/** Queries and timers of ready servers without requests, side by side: for a minute, or `BENCH_SECONDS`. */
 export async function idleSuite(): Promise<void> {
+  const found = await Promise.all(SERVERS.map((main, n) => watch(main, `idle${n}`)));
+  for (const [n, { queries, ours, node }] of found.entries()) {
+    console.log(
+      `${SERVERS[n]}, in ${IDLE_SECONDS} s without requests: ${queries} queries, ${ours} timers of ours fired`,
+    );
+    console.log(`(${node} of Node's own: its sweep over connections with slow headers, once a second)`);
+  }
+}
+
+async function watch(main: string, database: string) {
   const postgres = await keepPostgres({
     folder: join(ROOT, '.data/bench-postgres'),
-    database: 'idle',
+    database,
     durable: false,
     log: () => {},
   });
@@ -22,9 +36,9 @@ export async function idleSuite(): Promise<void> {
   // The cluster's own housekeeping counts as transactions of this database.
   await setting(postgres.url, 'alter system set autovacuum = off');
   const port = await freePort();
-  const child = spawn(
+  const child: ChildProcess = spawn(
     process.execPath,
-    ['--require', join(ROOT, 'lab/bench/count-timers.cjs'), 'dist/server/main.js'],
+    ['--require', join(ROOT, 'tests/support/count-timers.cjs'), main],
     {
       cwd: ROOT,
       env: {
@@ -38,7 +52,7 @@ export async function idleSuite(): Promise<void> {
     },
   );
   const said: string[] = [];
-  child.stdout.on('data', (chunk) => said.push(String(chunk)));
+  child.stdout?.on('data', (chunk) => said.push(String(chunk)));
   const status = () =>
     fetch(`http://127.0.0.1:${port}/ready`).then(
       (answer) => answer.status,
@@ -49,7 +63,7 @@ export async function idleSuite(): Promise<void> {
   await sleep(SETTLE_MS);
   child.kill('SIGWINCH');
   const before = await transactions(postgres.url);
-  await sleep(IDLE_MS);
+  await sleep(IDLE_SECONDS * 1_000);
   const queries = (await transactions(postgres.url)) - before;
   said.length = 0;
   child.kill('SIGWINCH');
@@ -59,12 +73,7 @@ export async function idleSuite(): Promise<void> {
   await once(child, 'exit');
   await setting(postgres.url, 'alter system reset autovacuum');
   await postgres.release();
-  console.log(
-    `in ${IDLE_MS / 1_000} s without requests: ${queries} queries, ${timersFired.ours} timers of ours fired`,
-  );
-  console.log(
-    `(${timersFired.node} of Node's own: its sweep over connections with slow headers, once a second)`,
-  );
+  return { queries, ...timersFired };
 }
 
 async function setting(url: string, statement: string): Promise<void> {

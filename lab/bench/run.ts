@@ -5,7 +5,9 @@
  * The contenders take turns, so that a slow phase of the machine affects all of them. Tables show medians over the rounds.
  */
 import { against } from './against.ts';
+import { eventsSuite } from './events.ts';
 import { idleSuite } from './idle.ts';
+import { jobsSuite } from './jobs.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
 import { memorySuite } from './memory.ts';
 import { overloadSuite } from './overload.ts';
@@ -35,6 +37,8 @@ const suites: Record<string, () => Promise<void>> = {
   start: startSuite,
   memory: memorySuite,
   idle: idleSuite,
+  jobs: jobsSuite,
+  events: eventsSuite,
   overload: overloadSuite,
   'slow-clients': slowClientsSuite,
 };

@@ -24,6 +24,7 @@ export function createApp(platform: Platform<typeof settings>): Application {
       await mark(n, 'done');
     },
   });
+  const nothing = jobs.define({ name: 'nothing', input: Input, async run() {} });
   const stepwise = jobs.define({
     name: 'stepwise',
     input: Input,
@@ -76,7 +77,7 @@ export function createApp(platform: Platform<typeof settings>): Application {
               }),
             },
             async handler({ query: { job, count, ms, from, inMs } }, reply) {
-              const named = { work, stepwise }[job] ?? { name: job };
+              const named = { work, stepwise, nothing }[job] ?? { name: job };
               const inputs = Array.from({ length: count }, (_, n) => ({ n: from + n, ms }));
               const options = inMs > 0 ? { at: new Date(Date.now() + inMs) } : {};
               const added = await platform.database.transaction((tx) =>

@@ -1,0 +1,176 @@
+/** Small jobs done in a second, compared with other packages on PostgreSQL; and how soon one begins in another process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { MARKS } from '../../tests/support/jobs-fixture/marks.ts';
+import { ROOT } from '../../tests/support/server.ts';
+import { type Contender, startContender, withDatabase } from './contender.ts';
+import { quantile } from './open-loop.ts';
+import { keep, print, type Table } from './results.ts';
+import { middle, ROUNDS, ratio, SECONDS, withSpread } from './rounds.ts';
+
+const FIXTURE = join(ROOT, 'tests/support/jobs-fixture/main.ts');
+/** More than any of them does in a turn. */
+const BACKLOG = Number(process.env.BENCH_JOBS ?? 10_000);
+const SAMPLES = 200;
+
+interface Queue {
+  readonly pool: pg.Pool;
+  /** Adds so many jobs that do nothing. */
+  add(count: number): Promise<unknown>;
+  /** Counts those that are not done. */
+  readonly left: string;
+  readonly clear: string;
+}
+
+export async function jobsSuite(): Promise<void> {
+  await withDatabase('jobs', async (connectionString) => {
+    const children: ChildProcess[] = [];
+    const begin = async (command: string[], sign: string, env: Record<string, string> = {}) => {
+      const child = spawn(process.execPath, command, {
+        env: { PATH: process.env.PATH, ...env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      children.push(child);
+      for await (const chunk of child.stdout.iterator({ destroyOnReturn: false }))
+        if (String(chunk).includes(sign)) break;
+      child.stdout.resume();
+    };
+    const pools = await Promise.all(
+      ['jobs', 'jobs_pg_boss', 'jobs_graphile'].map((name) => emptyDatabase(connectionString, name)),
+    );
+    const [ours, boss, graphile] = pools as [pg.Pool, pg.Pool, pg.Pool];
+    await ours.query(MARKS);
+    const url = (pool: pg.Pool) => pool.options.connectionString as string;
+    const env = { DATABASE_URL: url(ours), RATE_LIMIT_MAX: '1000000', WORKER: 'off' };
+    const web = await startContender({
+      name: 'web',
+      command: [process.execPath, FIXTURE],
+      env,
+      ready: '/ready',
+    });
+    try {
+      await begin([FIXTURE, 'worker'], 'running jobs', { DATABASE_URL: url(ours) });
+      for (const [name, pool] of [
+        ['pg-boss', boss],
+        ['graphile-worker', graphile],
+      ] as const)
+        await begin([join(ROOT, 'lab/bench/contenders/jobs.ts'), name, url(pool)], 'ready');
+
+      const latencies = await startsOf(web, ours);
+      const rates = await takeTurns({
+        'this server': {
+          pool: ours,
+          add: (count) => enqueue(web, 'nothing', count),
+          left: "select count(*)::int from pgboss.job_common where state < 'completed'",
+          clear: "delete from pgboss.job_common where state <> 'active'",
+        },
+        'pg-boss, its defaults': {
+          pool: boss,
+          add: (count) =>
+            boss.query(
+              `insert into pgboss.job (name, data) select 'nothing', '{}' from generate_series(1, $1::int)`,
+              [count],
+            ),
+          left: "select count(*)::int from pgboss.job where name = 'nothing' and state < 'completed'",
+          clear: "delete from pgboss.job where name = 'nothing' and state <> 'active'",
+        },
+        'graphile-worker': {
+          pool: graphile,
+          add: (count) =>
+            graphile.query(
+              `select graphile_worker.add_job('nothing', '{}') from generate_series(1, $1::int)`,
+              [count],
+            ),
+          left: 'select count(*)::int from graphile_worker._private_jobs',
+          clear: 'delete from graphile_worker._private_jobs where locked_at is null',
+        },
+      });
+      const [first] = rates.values();
+      const [p50, p99] = [0.5, 0.99].map((share) => `${quantile(latencies, share).toFixed(1)} ms`);
+      const table: Table = [
+        ['', 'jobs a second', 'against this server', 'enqueue to start elsewhere: p50 · p99'],
+        ...[...rates].map(([name, found], n) => [
+          name,
+          withSpread(found),
+          n === 0 ? '1.00' : ratio(found, first ?? []).toFixed(2),
+          n === 0 ? `${p50} · ${p99}` : '',
+        ]),
+      ];
+      print(table);
+      await keep('jobs', table, { rates: Object.fromEntries(rates), latencies, middle: middle(latencies) });
+    } finally {
+      await web.end();
+      for (const child of children) {
+        child.kill('SIGKILL');
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      }
+      for (const pool of pools) await pool.end();
+    }
+  });
+}
+
+async function emptyDatabase(connectionString: string, name: string): Promise<pg.Pool> {
+  const url = new URL(connectionString);
+  url.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  await client.query(`drop database if exists bench_${name} with (force)`);
+  await client.query(`create database bench_${name} template template0`);
+  await client.end();
+  url.pathname = `/bench_${name}`;
+  const pool = new pg.Pool({ connectionString: url.href, max: 2 });
+  // PostgreSQL closes what is still open when it ends.
+  pool.on('error', () => {});
+  return pool;
+}
+
+async function enqueue({ port }: Contender, job: string, count: number): Promise<void> {
+  const url = `http://127.0.0.1:${port}/api/marks?job=${job}&count=${count}&ms=0`;
+  const answer = await fetch(url, { method: 'POST' });
+  if (!answer.ok) throw new Error(`${url} was answered ${answer.status}`);
+  await answer.arrayBuffer();
+}
+
+/** From before the request that enqueues one to the first statement of its handler, in milliseconds; one at a time. */
+async function startsOf(web: Contender, pool: pg.Pool): Promise<number[]> {
+  const found: number[] = [];
+  for (let n = -10; n < SAMPLES; n++) {
+    await pool.query('truncate marks');
+    const began = Date.now();
+    await enqueue(web, 'work', 1);
+    for (;;) {
+      const { rows } = await pool.query(`select at from marks where what = 'begun'`);
+      if (rows.length === 0) continue;
+      // The first ones warm up.
+      if (n >= 0) found.push(rows[0].at.getTime() - began);
+      break;
+    }
+    await sleep(20);
+  }
+  return found;
+}
+
+/** They take turns: the others rest, since they have nothing to do. */
+async function takeTurns(queues: Record<string, Queue>): Promise<Map<string, number[]>> {
+  const found = new Map<string, number[]>(Object.keys(queues).map((name) => [name, []]));
+  const there = Object.entries(queues);
+  const back = there.toReversed();
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const [name, { pool, add, left, clear }] of round % 2 === 0 ? there : back) {
+      const count = async () => (await pool.query(left)).rows[0].count as number;
+      for (let added = 0; added < BACKLOG; added += 1_000) await add(1_000);
+      const [before, began] = [await count(), performance.now()];
+      await sleep(SECONDS * 1_000);
+      const [after, ended] = [await count(), performance.now()];
+      if (after === 0) throw new Error(`${name} had nothing left to do: raise BENCH_JOBS`);
+      await pool.query(clear);
+      // The first round warms up.
+      if (round >= 0) found.get(name)?.push(((before - after) / (ended - began)) * 1_000);
+      await sleep(200);
+    }
+  }
+  return found;
+}
