@@ -11,7 +11,10 @@ import type { settings } from './settings.ts';
 
 export function createApp(platform: Platform<typeof settings>): Application {
   const events = realtime(platform);
-  const jobs = createJobs(platform);
+  const jobs = createJobs({
+    ...platform,
+    events,
+  });
   return {
     modules: [
       // The template's: each goes with `npm run strip NAME`.

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { MARKS } from '../../tests/support/jobs-fixture/marks.ts';
 import { ROOT } from '../../tests/support/server.ts';
-import { type Contender, startContender, withDatabase } from './contender.ts';
+import { until } from '../../tests/support/until.ts';
+import { type Contender, onServerCore, startContender, withDatabase } from './contender.ts';
 import { quantile } from './open-loop.ts';
 import { keep, print, type Table } from './results.ts';
 import { middle, ROUNDS, ratio, SECONDS, withSpread } from './rounds.ts';
@@ -14,7 +15,7 @@ import { middle, ROUNDS, ratio, SECONDS, withSpread } from './rounds.ts';
 const FIXTURE = join(ROOT, 'tests/support/jobs-fixture/main.ts');
 /** More than any of them does in a turn. */
 const BACKLOG = Number(process.env.BENCH_JOBS ?? 10_000);
-const SAMPLES = 200;
+const SAMPLES = Number(process.env.BENCH_SAMPLES ?? 200);
 
 interface Queue {
   readonly pool: pg.Pool;
@@ -29,14 +30,19 @@ export async function jobsSuite(): Promise<void> {
   await withDatabase('jobs', async (connectionString) => {
     const children: ChildProcess[] = [];
     const begin = async (command: string[], sign: string, env: Record<string, string> = {}) => {
-      const child = spawn(process.execPath, command, {
+      const [program = '', ...args] = onServerCore([process.execPath, ...command]);
+      const child = spawn(program, args, {
         env: { PATH: process.env.PATH, ...env },
-        stdio: ['ignore', 'pipe', 'inherit'],
+        stdio: ['ignore', 'pipe', 'pipe'],
       });
       children.push(child);
-      for await (const chunk of child.stdout.iterator({ destroyOnReturn: false }))
-        if (String(chunk).includes(sign)) break;
-      child.stdout.resume();
+      process.once('exit', () => child.kill('SIGKILL'));
+      let said = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+      await until(sign, () => {
+        if (child.exitCode !== null) throw new Error(said);
+        return said.includes(sign);
+      });
     };
     const pools = await Promise.all(
       ['jobs', 'jobs_pg_boss', 'jobs_graphile'].map((name) => emptyDatabase(connectionString, name)),
@@ -143,7 +149,10 @@ async function startsOf(web: Contender, pool: pg.Pool): Promise<number[]> {
     await enqueue(web, 'work', 1);
     for (;;) {
       const { rows } = await pool.query(`select at from marks where what = 'begun'`);
-      if (rows.length === 0) continue;
+      if (rows.length === 0) {
+        await sleep(1);
+        continue;
+      }
       // The first ones warm up.
       if (n >= 0) found.push(rows[0].at.getTime() - began);
       break;

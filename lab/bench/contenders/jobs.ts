@@ -18,3 +18,5 @@ if (name === 'pg-boss') {
   });
 }
 console.log('ready');
+
+export {};

@@ -3,9 +3,18 @@ import type { FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
-import type { Actor, EnqueueOptions, Job, JobDefinition, Jobs, Platform } from '../../platform/parts.ts';
+import type {
+  Actor,
+  EnqueueOptions,
+  Events,
+  Job,
+  JobDefinition,
+  Jobs,
+  Platform,
+} from '../../platform/parts.ts';
 import { type Envelope, type Outcome, Run } from './attempt.ts';
 import { Figures } from './figures.ts';
+import { Notice } from './notice.ts';
 import { type NewJob, Queue } from './queue.ts';
 import { Schedules } from './schedules.ts';
 import type { jobsSettings } from './settings.ts';
@@ -26,6 +35,7 @@ export class JobService implements Jobs {
   readonly definitions = new Map<string, JobDefinition>();
   readonly queue: Queue;
   readonly figures: Figures;
+  readonly notice: Notice;
   readonly platform: Platform<typeof jobsSettings>;
   readonly #schedules: Schedules;
   readonly #checks = new Map<string, Check>();
@@ -34,9 +44,10 @@ export class JobService implements Jobs {
   #begun = false;
   #stopBy: number | undefined;
 
-  constructor(platform: Platform<typeof jobsSettings>) {
+  constructor(platform: Platform<typeof jobsSettings>, events?: Events) {
     const { database, log } = platform;
     this.platform = platform;
+    this.notice = new Notice(platform, events);
     this.queue = new Queue(database, (err) => log.error({ err }, 'pg-boss reports an error'));
     this.#schedules = new Schedules({
       database,
@@ -102,6 +113,7 @@ export class JobService implements Jobs {
     }
     await this.ready();
     tx.afterCommit(() => this.lookUntold());
+    this.notice.changed();
     return this.queue.add(tx, name, jobs);
   }
 
@@ -189,14 +201,16 @@ export class JobService implements Jobs {
     const jobs = [...this.definitions.values()].map((definition) => ({
       name: definition.name,
       concurrency: definition.concurrency ?? concurrency,
-      start: (claim: ConstructorParameters<typeof Run>[0]) =>
-        new Run(claim, {
+      start: (claim: ConstructorParameters<typeof Run>[0]) => {
+        this.notice.changed();
+        return new Run(claim, {
           timeoutMs: definition.timeoutMs ?? timeoutMs,
           db,
           log,
           check: (input) => this.check(definition.name, input),
           run: (context) => definition.run(context),
-        }),
+        });
+      },
       ended: (run: Run, outcome: Outcome) => this.#ended(definition, run, outcome),
     }));
     this.#worker = new Worker({
@@ -207,6 +221,7 @@ export class JobService implements Jobs {
       concurrency,
       jobs: new Map(jobs.map((job) => [job.name, job])),
       schedule: () => this.#schedules.run(),
+      renewed: () => this.notice.changed(),
       always,
     });
     this.#worker.start();
@@ -214,6 +229,7 @@ export class JobService implements Jobs {
 
   #ended({ name, pullsFrom }: JobDefinition, run: Run, outcome: Outcome): void {
     this.figures.count(name, run, outcome);
+    this.notice.changed();
     if (pullsFrom === undefined || outcome.kind === 'interrupted') return;
     const now = new Date();
     const change =

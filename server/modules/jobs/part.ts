@@ -1,6 +1,7 @@
 import type {} from '../../platform/http/metrics.ts';
-import type { Command, Finding, Jobs, Part, Platform } from '../../platform/parts.ts';
+import type { Command, Events, Finding, Jobs, Part, Platform } from '../../platform/parts.ts';
 import { JobService } from './jobs.ts';
+import { TOPIC } from './notice.ts';
 import { jobRoutes } from './routes.ts';
 import type { jobsSettings } from './settings.ts';
 
@@ -10,9 +11,14 @@ const CHECK_MS = 2_000;
 /**
  * Jobs: work that outlives a request, kept in PostgreSQL. Features are handed it in `server/app.ts`, and define theirs by it
  * before the server starts.
+ *
+ * @param options.events Tells the pages of operators what has changed; without it they ask every 3 s.
  */
-export function createJobs(platform: Platform<typeof jobsSettings>): Jobs & Part {
-  const service = new JobService(platform);
+export function createJobs({
+  events,
+  ...platform
+}: Platform<typeof jobsSettings> & { events?: Events }): Jobs & Part {
+  const service = new JobService(platform, events);
   const { config, probeSources } = platform;
   const { lifecycle } = probeSources;
   let stopBy: number | undefined;
@@ -32,6 +38,7 @@ export function createJobs(platform: Platform<typeof jobsSettings>): Jobs & Part
       service.figures.requests = () => app.observations.requests;
       await app.register(jobRoutes, { service });
     },
+    eventTopics: { [TOPIC]: { access: 'operator' } },
     checks: [
       {
         name: 'jobs',
@@ -62,6 +69,7 @@ export function createJobs(platform: Platform<typeof jobsSettings>): Jobs & Part
     findings: [whereTheyRun(service)],
     commands: { worker: workerCommand(service), resync: resyncCommand(service) },
     async end() {
+      service.notice.end();
       await service.stop(stopBy ?? Date.now());
     },
   };

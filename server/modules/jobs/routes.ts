@@ -29,6 +29,9 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
   const { queue, definitions, figures, platform } = service;
   const { db, database, about, config } = platform;
   const operator = { config: { access: 'operator' } } as const;
+  app.addHook('onResponse', async ({ method }, { statusCode }) => {
+    if (method !== 'GET' && statusCode < 300) service.notice.changed();
+  });
   const names = () => [...definitions.keys()];
 
   app.route({

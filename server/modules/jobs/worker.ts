@@ -37,6 +37,8 @@ export interface WorkerParts {
   readonly jobs: ReadonlyMap<string, Known>;
   /** Enqueues what schedules have due. */
   schedule(): Promise<void>;
+  /** Told when leases were renewed, and with them what jobs say of their progress. */
+  renewed(): void;
   /** A process that does nothing else needs notifications at all times. */
   readonly always: boolean;
 }
@@ -301,6 +303,7 @@ export class Worker {
       const ours = await this.#parts.queue.renew(
         runs.map(({ claim, report }) => ({ ...claim, progress: report })),
       );
+      this.#parts.renewed();
       // One that was cancelled looks the same; its signal has come already, or comes now.
       for (const run of runs) if (!ours.has(run.claim.id) && !run.ended) run.abort('lost');
     } catch (err) {

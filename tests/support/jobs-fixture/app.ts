@@ -52,9 +52,10 @@ export function createApp(platform: Platform<typeof settings>): Application {
     input: Input,
     retries: 0,
     schedule: { cron: '0 3 1 1 *', timeZone: 'Europe/Berlin', input: { n: 1, ms: 1 } },
-    async run() {
-      throw new Error('the printer is on fire');
-    },
+    run: () =>
+      platform.resilience.executeWithFullProtection('printer', () => {
+        throw new Error('the printer is on fire');
+      }),
   });
   return {
     ...own,

@@ -15,6 +15,9 @@ export function supplyEvents(from: () => Promise<{ subscribe: Subscribe }>) {
   load = from;
 }
 
+/** Whether a module supplies events, so that a screen need not poll for what it is told of. */
+export const eventsAreSupplied = () => load !== undefined;
+
 /**
  * Calls `onEvents` while the component is on screen, with the payloads of the events of a topic, at most once a second. Without
  * payloads: what is shown may be out of date, so read it again. So it begins, because the data may be older than the subscription.

@@ -1,4 +1,5 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import type { isolateDependency, listDependencies, resetDependency } from '#contracts/dependencies.ts';
 import type {
   cancelJob,
   discardJob,
@@ -12,16 +13,17 @@ import type {
   retryJob,
 } from '#contracts/jobs.ts';
 import { request } from '@/kit/lib/api.ts';
+import { eventsAreSupplied, useEvents } from '@/kit/lib/events.ts';
 import { forOperators } from '@/kit/operator/session.ts';
 
-/** Poll interval while the screen is open, in milliseconds. */
-const EVERY_MS = 3_000;
+/** Poll interval while the screen is open, in milliseconds: where events tell of changes, it is for ages and for what was lost. */
+const refetchInterval = () => (eventsAreSupplied() ? 30_000 : 3_000);
 
 export const queuesQuery = queryOptions({
   queryKey: ['jobs', 'queues'],
   queryFn: ({ signal, client }) =>
     forOperators(client, request<typeof listQueues>('GET', '/api/monitoring/jobs', { signal })),
-  refetchInterval: EVERY_MS,
+  refetchInterval,
 });
 
 export const jobsQuery = (state: JobState) =>
@@ -35,8 +37,40 @@ export const jobsQuery = (state: JobState) =>
           signal,
         }),
       ),
-    refetchInterval: EVERY_MS,
+    refetchInterval,
   });
+
+/** Reads again what is shown when events tell of a change. */
+export function useJobEvents() {
+  const client = useQueryClient();
+  useEvents('jobs', () => client.invalidateQueries({ queryKey: ['jobs'] }));
+}
+
+export const dependenciesQuery = queryOptions({
+  queryKey: ['dependencies'],
+  queryFn: ({ signal, client }) =>
+    forOperators(client, request<typeof listDependencies>('GET', '/api/monitoring/dependencies', { signal })),
+  refetchInterval: 5_000,
+});
+
+/** Resets or isolates a service in the process that answers. */
+export function useDependencyAction() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ action, name }: { action: 'reset' | 'isolate'; name: string }) =>
+      forOperators(
+        client,
+        action === 'reset'
+          ? request<typeof resetDependency>('POST', '/api/monitoring/dependencies/:name/reset', {
+              params: { name },
+            })
+          : request<typeof isolateDependency>('POST', '/api/monitoring/dependencies/:name/isolate', {
+              params: { name },
+            }),
+      ),
+    onSettled: () => client.invalidateQueries({ queryKey: ['dependencies'] }),
+  });
+}
 
 export type JobAction = 'cancel' | 'retry' | 'discard';
 

@@ -13,7 +13,15 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/kit/components/tabs.
 import { ago, duration, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
-import { type JobAction, jobsQuery, queuesQuery, useJobAction, usePause } from './jobs-queries.ts';
+import { Dependencies } from './dependencies.tsx';
+import {
+  type JobAction,
+  jobsQuery,
+  queuesQuery,
+  useJobAction,
+  useJobEvents,
+  usePause,
+} from './jobs-queries.ts';
 
 /** Jobs: what waits, runs and has failed, and what an operator does about it. */
 export const JobsScreen = withServerData(function JobsScreen() {
@@ -22,12 +30,14 @@ export const JobsScreen = withServerData(function JobsScreen() {
       <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
         <ScreenHeading title="Jobs" />
         <Queues />
+        <Dependencies />
       </div>
     </OperatorsOnly>
   );
 });
 
 function Queues() {
+  useJobEvents();
   const { data, error, refetch } = useQuery(queuesQuery);
   const { mutate: pause, isPending, error: refused } = usePause();
   if (data === undefined) {

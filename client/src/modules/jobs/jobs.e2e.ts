@@ -50,6 +50,12 @@ test('an operator sees what runs and what failed, cancels, pauses, and decides a
   await page.getByRole('tab', { name: 'Dead' }).click();
   await expect(row(page, 'Jobs, dead', 'doomed')).toContainText('the printer is on fire');
   await expect(row(page, 'Jobs, dead', 'doomed')).toContainText('1 of 1');
+  const service = row(page, 'Other services, as called by this process', 'printer');
+  await expect(service).toContainText('the printer is on fire');
+  await service.getByRole('button', { name: 'Isolate' }).click();
+  await expect(service).toContainText('Isolated');
+  await service.getByRole('button', { name: 'Reset' }).click();
+  await expect(service).toContainText('Called');
   await look(page, 'jobs-dead');
   await row(page, 'Jobs, dead', 'doomed').getByRole('button', { name: 'Retry' }).click();
   await expect(row(page, 'Jobs, dead', 'doomed')).toContainText('2 of 2');
