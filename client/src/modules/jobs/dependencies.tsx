@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Dependency } from '#contracts/dependencies.ts';
 import { Button } from '@/kit/components/button.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { type State, StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
@@ -14,13 +15,15 @@ const STATES: Record<Dependency['state'], readonly [State, string]> = {
   isolated: ['draining', 'Isolated'],
 };
 
-/** The services that this process calls, and their circuit breakers. Nothing where it has called none. */
+/** The services that this process calls, and their circuit breakers. */
 export function Dependencies() {
   const { data } = useQuery(dependenciesQuery);
   const { mutate, isPending, error } = useDependencyAction();
-  if (data === undefined || data.dependencies.length === 0) return null;
+  if (data === undefined) return null;
+  if (data.dependencies.length === 0)
+    return <Empty icon="check" title="No service was called by this process" />;
   return (
-    <div className="mt-8">
+    <>
       {error && <ErrorNote error={error} />}
       <Table<Dependency>
         caption="Other services, as called by this process"
@@ -78,6 +81,6 @@ export function Dependencies() {
         rows={data.dependencies}
         rowKey={({ name }) => name}
       />
-    </div>
+    </>
   );
 }

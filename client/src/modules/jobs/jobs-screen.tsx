@@ -30,7 +30,6 @@ export const JobsScreen = withServerData(function JobsScreen() {
       <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
         <ScreenHeading title="Jobs" />
         <Queues />
-        <Dependencies />
       </div>
     </OperatorsOnly>
   );
@@ -136,6 +135,7 @@ function Queues() {
             <TabsTrigger value="dead">Dead</TabsTrigger>
             <TabsTrigger value="waiting">Waiting</TabsTrigger>
             <TabsTrigger value="done">Done</TabsTrigger>
+            <TabsTrigger value="services">Other services</TabsTrigger>
           </TabsList>
           <TabsContent value="running">
             <Jobs state="running" empty="No running jobs" actions={['cancel']} />
@@ -148,6 +148,9 @@ function Queues() {
           </TabsContent>
           <TabsContent value="done">
             <Jobs state="done" empty="No finished jobs" actions={['discard']} />
+          </TabsContent>
+          <TabsContent value="services">
+            <Dependencies />
           </TabsContent>
         </Tabs>
       </div>

@@ -10,6 +10,9 @@ const KEY = randomBytes(32).toString('base64url');
 const SECRETS = { INTERNAL_API_KEY: KEY, SESSION_SECRET: randomBytes(32).toString('base64url') };
 const main = join(ROOT, 'tests', 'support', 'jobs-fixture', 'main.ts');
 
+// The stream of events ends with its server.
+test.use({ failedRequests: true });
+
 async function signIn(page: Page, server: SpawnedServer) {
   await page.goto(`${server.url}/ops/jobs`);
   await page.getByLabel('Operators’ key').fill(KEY);
@@ -36,7 +39,7 @@ test('an operator sees what runs and what failed, cancels, pauses, and decides a
   await enqueue(server, 'work', 600_000);
   await expect(row(page, 'Jobs, running', 'work')).toContainText('0 of 10, begun');
   await row(page, 'Jobs, running', 'work').getByRole('button', { name: 'Cancel' }).click();
-  await expect(page.getByText('No job runs')).toBeVisible();
+  await expect(page.getByText('No running jobs')).toBeVisible();
 
   await row(page, 'Queues', 'work').getByRole('button', { name: 'Pause' }).click();
   await expect(row(page, 'Queues', 'work')).toContainText('Paused');
@@ -44,23 +47,26 @@ test('an operator sees what runs and what failed, cancels, pauses, and decides a
   await page.getByRole('tab', { name: 'Waiting' }).click();
   await expect(row(page, 'Jobs, waiting', 'work')).toBeVisible();
   await row(page, 'Queues', 'work').getByRole('button', { name: 'Resume' }).click();
-  await expect(page.getByText('No job waits')).toBeVisible();
+  await expect(page.getByText('No waiting jobs')).toBeVisible();
 
   await enqueue(server, 'doomed', 1);
   await page.getByRole('tab', { name: 'Dead' }).click();
   await expect(row(page, 'Jobs, dead', 'doomed')).toContainText('the printer is on fire');
   await expect(row(page, 'Jobs, dead', 'doomed')).toContainText('1 of 1');
   const service = row(page, 'Other services, as called by this process', 'printer');
+  await page.getByRole('tab', { name: 'Other services' }).click();
   await expect(service).toContainText('the printer is on fire');
   await service.getByRole('button', { name: 'Isolate' }).click();
   await expect(service).toContainText('Isolated');
   await service.getByRole('button', { name: 'Reset' }).click();
   await expect(service).toContainText('Called');
+  await look(page, 'jobs-services');
+  await page.getByRole('tab', { name: 'Dead' }).click();
   await look(page, 'jobs-dead');
   await row(page, 'Jobs, dead', 'doomed').getByRole('button', { name: 'Retry' }).click();
   await expect(row(page, 'Jobs, dead', 'doomed')).toContainText('2 of 2');
   await row(page, 'Jobs, dead', 'doomed').getByRole('button', { name: 'Discard' }).click();
-  await expect(page.getByText('No job has failed for good')).toBeVisible();
+  await expect(page.getByText('No dead jobs')).toBeVisible();
 });
 
 test('without jobs it says how to define one', async ({ page, backend }) => {
