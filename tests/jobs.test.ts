@@ -208,12 +208,11 @@ it('asks nothing and sets off no timer, with all parts on and a worker beside it
   const seen = async () => {
     const { rows } = await query(
       `${cluster}/postgres`,
-      `select sessions, (select array_agg(query_start order by pid) from pg_stat_activity
-          where datname = $1 and backend_type = 'client backend') as asked
-        from pg_stat_database where datname = $1`,
+      `select array_agg(query_start order by pid) as asked, array_agg(pid order by pid) as pids
+        from pg_stat_activity where datname = $1 and backend_type = 'client backend'`,
       [name],
     );
-    return rows[0] as { sessions: string; asked: Date[] };
+    return rows[0] as { pids: number[]; asked: Date[] };
   };
   await until('both listen, and have let go of all other connections', async () => {
     const { asked } = await seen();
