@@ -57,7 +57,9 @@ export const JobView = Type.Object(
     error: orNull(Type.String({ description: 'Of the last attempt that failed' })),
     requestId: orNull(Type.String()),
     userId: orNull(Type.String()),
-    input: Type.Unknown(),
+    input: Type.Unknown({
+      description: 'A note instead where it is large: over 16 KB in a list, 256 KB alone',
+    }),
   },
   { $id: 'JobView', title: 'JobView' },
 );

@@ -692,6 +692,26 @@ it('tells health, metrics and alerts of dead jobs', async () => {
   );
 });
 
+it('answers with large inputs neither in lists nor without bound', async () => {
+  const Text = Type.Object({ text: Type.String() });
+  const a = await replica({ input: Text as never }, { WORKER: 'off' });
+  const sized = (size: number, text: string) =>
+    a.test.database.transaction((tx) =>
+      a.jobs.enqueue(tx, a.job, { text: text.repeat(size / text.length) } as never),
+    );
+  const noise = Array.from({ length: 1_000 }, () => Math.random().toString(36)).join('');
+  const small = (await sized(1_000, 'x')) as string;
+  const middle = (await sized(100_000, 'x')) as string;
+  const large = [(await sized(3_000_000, 'x')) as string, (await sized(3_000_000, noise)) as string];
+  const { body } = await ask(a, 'GET', `${LIST}/list`);
+  expect(JSON.stringify(body).length).toBeLessThan(10_000);
+  const inputs = new Map(body.items.map(({ id, input }: JobView) => [id, input]));
+  expect(inputs.get(small)).toEqual({ text: 'x'.repeat(1_000) });
+  for (const id of [middle, ...large]) expect(inputs.get(id)).toContain('Larger than 16 KB');
+  expect((await one(a, middle)).input).toEqual({ text: 'x'.repeat(100_000) });
+  for (const id of large) expect((await one(a, id)).input).toContain('Larger than 256 KB');
+});
+
 it('asks for the figures of rules after requests, and not because it has asked', async () => {
   const a = await replica({});
   const asked = vi.spyOn(a.test.database.pool, 'query');

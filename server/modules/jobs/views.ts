@@ -27,12 +27,27 @@ const ORDER: Record<JobState, string> = {
   dead: 'completed_on desc',
 };
 
+/** The most of an input that is shown in a list, and of one job, in bytes. A list has up to 200 jobs. */
+const MAX_LISTED = 16_384;
+const MAX_SHOWN = 262_144;
+
+/** @param max Bytes of JSON. A larger input stays in the database, where its size as stored is known without reading it. */
+const columns = (max: number, instead: string) => `
+  id, name, state, priority, retry_count, retry_limit, singleton_key, created_on, start_after, started_on, completed_on,
+  output, data->'actor' as actor,
+  case when pg_column_size(data) > ${max} then to_jsonb('${instead}'::text)
+    when octet_length((data->'input')::text) > ${max} then to_jsonb('${instead}'::text)
+    else data->'input' end as input`;
+const LISTED = columns(MAX_LISTED, 'Larger than 16 KB: ask for this job alone');
+const SHOWN = columns(MAX_SHOWN, `Larger than 256 KB: it is in ${TABLE}`);
+
 interface Row {
   id: string;
   name: string;
   state: string;
   priority: number;
-  data: Partial<Envelope> | null;
+  actor: Envelope['actor'] | null;
+  input: unknown;
   output: Record<string, unknown> | null;
   retry_count: number;
   retry_limit: number;
@@ -51,7 +66,7 @@ export async function listOf(
   limit: number,
 ): Promise<JobView[]> {
   const { rows }: { rows: Row[] } = await database.pool.query(
-    `select * from ${TABLE} where ${WHERE[state]} and name = any($1) order by ${ORDER[state]} limit $2`,
+    `select ${LISTED} from ${TABLE} where ${WHERE[state]} and name = any($1) order by ${ORDER[state]} limit $2`,
     [names, limit],
   );
   return rows.map(written);
@@ -60,19 +75,19 @@ export async function listOf(
 /** @throws DatabaseUnavailableError */
 export async function oneOf(database: Database, name: string, id: string): Promise<JobView | undefined> {
   const { rows }: { rows: Row[] } = await database.pool.query(
-    `select * from ${TABLE} where name = $1 and id = $2`,
+    `select ${SHOWN} from ${TABLE} where name = $1 and id = $2`,
     [name, id],
   );
   return rows[0] && written(rows[0]);
 }
 
 function written(row: Row): JobView {
-  const { data, output } = row;
+  const { actor, output } = row;
   const state = (Object.keys(STATES) as JobState[]).find((one) => STATES[one].includes(row.state)) ?? 'done';
   const { input, progress, key } = JSON.parse(
     withoutSecrets(
       JSON.stringify({
-        input: data?.input ?? null,
+        input: row.input ?? null,
         progress: typeof output?.done === 'number' ? output : null,
         key: row.singleton_key,
       }),
@@ -93,8 +108,8 @@ function written(row: Row): JobView {
     endedAt: row.completed_on?.toISOString() ?? null,
     progress,
     error: typeof output?.message === 'string' ? output.message : null,
-    requestId: data?.actor?.requestId ?? null,
-    userId: data?.actor?.userId ?? null,
+    requestId: actor?.requestId ?? null,
+    userId: actor?.userId ?? null,
     input,
   };
 }
