@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { JobView } from '#contracts/jobs.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
 import { until } from '../../../tests/support/until.ts';
 import {
   type Actor,
@@ -760,6 +761,29 @@ it('runs what is due when an outside scheduler asks, and answers when it is done
   expect(await ask(a, 'POST', '/api/jobs/tick')).toEqual({ status: 200, body: { idle: true, running: 0 } });
   expect(ran).toEqual([1]);
 });
+
+it('answers an outside scheduler 503 while the database is away, and 200 once it is back', async () => {
+  const url = new URL(database.url);
+  const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  const ran: number[] = [];
+  const a = await replica(
+    { run: async ({ input }) => void ran.push(input.n) },
+    { DATABASE_URL: url.href, DB_CONNECT_TIMEOUT_MS: '1000' },
+  );
+  const tick = () => ask(a, 'POST', '/api/jobs/tick');
+  expect((await tick()).status).toBe(200);
+  await proxy.refuse();
+  const away = await tick();
+  expect(away).toMatchObject({ status: 503, body: { title: 'Service unavailable' } });
+  await proxy.pass();
+  await until('it is back', async () => (await tick()).status === 200);
+  await a.enqueue(1);
+  expect((await tick()).status).toBe(200);
+  expect(ran).toEqual([1]);
+  await open.pop()?.[Symbol.asyncDispose]();
+  await proxy.stop();
+}, 30_000);
 
 it('tells of each job that pulls from a service how far behind it is', async () => {
   let fails = true;

@@ -13,7 +13,7 @@ import {
   syncHealth,
   tickJobs,
 } from '#contracts/jobs.ts';
-import { ProblemError } from '../../platform/lib/problem.ts';
+import { ProblemError, unavailable } from '../../platform/lib/problem.ts';
 import type { JobService } from './jobs.ts';
 import { jobDefinitions as table } from './table.ts';
 import { listOf, oneOf } from './views.ts';
@@ -147,6 +147,7 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
       late.catch(() => {});
       const stillBusy = await Promise.race([late, (worker?.idle() ?? Promise.resolve()).then(() => false)]);
       limit.abort();
+      if (worker?.failure !== undefined) throw unavailable('Jobs could not be looked for. Call again.');
       return { idle: !stillBusy, running: worker?.running.length ?? 0 };
     },
   });

@@ -70,6 +70,7 @@ export class Worker {
   #stopped = false;
   #pauseMs = MIN_PAUSE_MS;
   #handedBack: Promise<void> | undefined;
+  #failure: unknown;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -78,6 +79,11 @@ export class Worker {
 
   get running(): readonly Run[] {
     return [...this.#runs.values()];
+  }
+
+  /** What the last look failed with; undefined where it did not. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   runningOf(name: string): number {
@@ -181,8 +187,10 @@ export class Worker {
       // A little later than exactly then, so that the database's clock has got there as well.
       this.#lookAt(Date.now() + Math.max(Math.min(...times), 0) + 5);
       this.#pauseMs = MIN_PAUSE_MS;
+      this.#failure = undefined;
       this.#hold();
     } catch (err) {
+      this.#failure = err;
       const away = findUnavailable(err);
       if (away) log.debug({ reason: away.reason }, 'jobs: the database is away');
       else log.error({ err }, 'jobs: looking for work failed');
