@@ -119,8 +119,25 @@ it('ends at SIGTERM in every state: without jobs, while it waits for the databas
   const idle = await worker();
   expect(await idle.end()).toBe(0);
 
-  const nowhere = await worker({ DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d` });
-  await sleep(500);
+  const port = await freePort();
+  const nowhere = await startServer(
+    {
+      DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d`,
+      METRICS_PORT: String(port),
+      METRICS_HOST: '127.0.0.1',
+    },
+    { main, args: ['worker'] },
+  );
+  processes.push(nowhere);
+  const probe = (path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`).then(
+      ({ status }) => status,
+      () => undefined,
+    );
+  await until('it is alive', async () => (await probe('/live')) === 200);
+  await until('it has missed the database', () => nowhere.output().includes('ECONNREFUSED'));
+  expect(await probe('/ready')).toBe(503);
+  expect(nowhere.output()).not.toContain('running jobs');
   expect(await nowhere.end()).toBe(0);
 
   const web = await server();

@@ -118,9 +118,10 @@ export interface Command {
   readonly keepsRunning?: true;
   /**
    * @param signal Aborted when the process is to stop.
+   * @param ready Called by one that keeps running, once it does its work: from then on `/ready` answers 200.
    * @returns The exit code; 0 where nothing is said.
    */
-  run(args: readonly string[], signal: AbortSignal): Promise<number | undefined>;
+  run(args: readonly string[], signal: AbortSignal, ready: () => void): Promise<number | undefined>;
 }
 
 /**

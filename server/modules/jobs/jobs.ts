@@ -147,17 +147,22 @@ export class JobService implements Jobs {
    * process that only enqueues begins as well: as many first transactions as there are connections would else wait for one more.
    *
    * @param always This process does nothing else.
+   * @param begun Called when jobs run here.
    */
-  begin(always = false): void {
+  begin(always = false, begun = () => {}): void {
     if (this.definitions.size === 0 || this.#begun || this.#stopBy !== undefined) return;
     this.#begun = true;
     const { clock, log, config } = this.platform;
     this.ready().then(
-      () => (always || config.jobs.worker) && this.#startWorker(always),
+      () => {
+        if (this.#stopBy !== undefined || !(always || config.jobs.worker)) return;
+        this.#startWorker(always);
+        begun();
+      },
       (err) => {
         if (!findUnavailable(err)) log.error({ err }, 'jobs cannot begin; they try again');
         this.#begun = false;
-        clock.at('jobs', Date.now() + BEGIN_AGAIN_MS, () => this.begin(always));
+        clock.at('jobs', Date.now() + BEGIN_AGAIN_MS, () => this.begin(always, begun));
       },
     );
   }
@@ -195,7 +200,7 @@ export class JobService implements Jobs {
   }
 
   #startWorker(always: boolean): void {
-    if (this.#worker || this.#stopBy !== undefined) return;
+    if (this.#worker) return;
     const { config, listener, clock, log, db } = this.platform;
     const { concurrency, timeoutMs } = config.jobs;
     const jobs = [...this.definitions.values()].map((definition) => ({

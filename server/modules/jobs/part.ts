@@ -107,11 +107,17 @@ const whereTheyRun = ({ definitions, platform: { config } }: JobService): Findin
 const workerCommand = (service: JobService): Command => ({
   help: 'runs jobs until it is stopped; the servers beside it have WORKER=off',
   keepsRunning: true,
-  async run(_args, signal) {
+  async run(_args, signal, ready) {
     const { log, config } = service.platform;
-    if (service.definitions.size === 0) log.warn('no job is defined: this worker has nothing to do');
-    service.begin(true);
-    log.info({ jobs: service.definitions.size }, 'ready: running jobs');
+    const begun = () => {
+      log.info({ jobs: service.definitions.size }, 'ready: running jobs');
+      ready();
+    };
+    if (service.definitions.size === 0) {
+      log.warn('no job is defined: this worker has nothing to do');
+      begun();
+    }
+    service.begin(true, begun);
     // Nothing else need keep the process while no job runs.
     const awake = setInterval(() => {}, 2 ** 31 - 1);
     await new Promise<void>((resolve) => {

@@ -75,9 +75,10 @@ export async function runPartCommand(
       signal.addEventListener('abort', () => probeSources.lifecycle.to('draining'), { once: true });
     }
     if (command) {
-      const ended = command.run(args, signal);
-      if (command.keepsRunning && !signal.aborted) probeSources.lifecycle.to('ready');
-      return (await ended) ?? 0;
+      const ready = () => {
+        if (command.keepsRunning && !signal.aborted) probeSources.lifecycle.to('ready');
+      };
+      return (await command.run(args, signal, ready)) ?? 0;
     }
     const known = { ...OWN, ...Object.fromEntries([...commands].map(([one, { help }]) => [one, help])) };
     const lines = Object.entries(known).map(([one, help]) => `  ${one}: ${help}`);
