@@ -148,6 +148,34 @@ it('ends at SIGTERM in every state: without jobs, while it waits for the databas
   expect((await marks()).map(({ what }) => what)).toEqual(['begun', 'done']);
 }, 120_000);
 
+it.each([
+  { of: 'a worker at work', jobs: 1 },
+  { of: 'a worker whose look for jobs hangs', jobs: 0 },
+])(
+  'ends within SHUTDOWN_TIMEOUT_MS while the database is frozen: $of',
+  async ({ jobs }) => {
+    const url = new URL(database.url);
+    const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
+    url.port = String(proxy.port);
+    const web = await server();
+    const frozen = await worker({ DATABASE_URL: url.href, SHUTDOWN_TIMEOUT_MS: '4000' });
+    if (jobs > 0) {
+      await enqueue(web, 'work', jobs, 60_000);
+      await until('it is at work', async () => (await marks()).length === 1);
+    } else {
+      // The end of this one has the worker look, once nothing answers.
+      await enqueue(web, 'work', 1, 0);
+      await until('it is done', async () => (await marks()).length === 2);
+    }
+    proxy.swallow();
+    const began = performance.now();
+    await frozen.end();
+    expect(performance.now() - began).toBeLessThan(5_000);
+    await proxy.stop();
+  },
+  60_000,
+);
+
 it('goes on after the database was away, and does what was enqueued meanwhile', async () => {
   const url = new URL(database.url);
   const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });

@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/database/clock.ts';
 import type { Listener } from '../../platform/database/listener.ts';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import { within } from '../../platform/lib/within.ts';
 import type { Logger } from '../../platform/logging/logger.ts';
 import type { Outcome, Run } from './attempt.ts';
 import { CHANNEL, type Claim, LEASE_MS, type Queue } from './queue.ts';
@@ -139,16 +140,17 @@ export class Worker {
   async #handBackAt(at: number): Promise<void> {
     const left = new AbortController();
     const late = sleep(Math.max(at - Date.now(), 0), undefined, { signal: left.signal }).catch(() => {});
-    await this.#looking;
+    // A look is waited for no longer either: the database may not answer.
     await Promise.race([late, this.idle()]);
     left.abort();
     const unfinished = [...this.#runs.values()].filter(({ ended }) => !ended);
     if (unfinished.length > 0) {
       for (const run of unfinished) run.abort('draining');
       this.#parts.log.info({ jobs: unfinished.length }, 'jobs are handed back: the process ends before them');
-      await this.#parts.queue
-        .handBack(unfinished.map(({ claim }) => claim))
-        .catch((err) => this.#parts.log.warn({ err }, 'jobs could not be handed back; their lease will end'));
+      const handedBack = this.#parts.queue.handBack(unfinished.map(({ claim }) => claim));
+      await within(handedBack, HAND_BACK_MS / 2, () => new Error('the database does not answer')).catch(
+        (err) => this.#parts.log.warn({ err }, 'jobs could not be handed back; their lease will end'),
+      );
     }
     this.#stopped = true;
     clearInterval(this.#renewal);

@@ -13,6 +13,7 @@ import { metricsListener } from '../metrics/metrics-listener.ts';
 import type { Command, Part } from '../parts.ts';
 import { about } from './about.ts';
 import { createPlatform } from './create-platform.ts';
+import { EXIT } from './exit-codes.ts';
 import type { OpenPort } from './port.ts';
 import type { LoadApplication } from './start.ts';
 
@@ -72,7 +73,17 @@ export async function runPartCommand(
     if (command?.keepsRunning) {
       log.level = config.log.level;
       observed = await observe(config, probeSources, parts);
-      signal.addEventListener('abort', () => probeSources.lifecycle.to('draining'), { once: true });
+      const { timeoutMs } = config.shutdown;
+      const draining = () => {
+        probeSources.lifecycle.to('draining');
+        // The connections of a database that does not answer take longer to close.
+        const giveUp = () => {
+          log.warn(`the shutdown took longer than ${timeoutMs} ms, and is cut short`);
+          process.exit(EXIT.failed);
+        };
+        setTimeout(giveUp, timeoutMs).unref();
+      };
+      signal.addEventListener('abort', draining, { once: true });
     }
     if (command) {
       const ready = () => {
