@@ -137,6 +137,29 @@ it('refuses an input that does not fit, and buries one that no longer does', asy
   expect(ran).toEqual([]);
 });
 
+it('refuses an input that PostgreSQL would, before the transaction is broken by it', async () => {
+  const a = await replica({ input: Type.Unknown() as never }, { WORKER: 'off' });
+  const nested = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+  await a.test.database.transaction(async (tx) => {
+    for (const input of [
+      'a \0 byte',
+      { text: ['half \ud83d'] },
+      { 'key\0': 1 },
+      nested(1_001),
+      nested(100_000),
+      cyclic,
+    ]) {
+      const enqueued = a.jobs.enqueue(tx, a.job, input as never);
+      await expect(enqueued).rejects.toThrow(TypeError);
+      await expect(enqueued).rejects.toThrow("The input of job 'count' cannot be stored");
+    }
+    expect(await a.jobs.enqueue(tx, a.job, nested(1_000) as never)).toBeDefined();
+    expect(await a.jobs.enqueue(tx, a.job, 'whole \ud83d\ude00, \\u0000' as never)).toBeDefined();
+  });
+});
+
 /** Longer than operations goes on judging after something has happened. */
 const QUIET_MS = 6_000;
 

@@ -25,6 +25,8 @@ const NAME = /^[a-z][a-z0-9-]{0,99}$/;
 const BACKOFF = { seconds: 1, max: 3_600 };
 /** As of JOBS_TIMEOUT_MS; a timer of more than 24 days would fire at once. */
 const MAX_TIMEOUT_MS = 86_400_000;
+/** As deep as an input may be: PostgreSQL and whatever shows it go through it level by level. */
+const MAX_DEPTH = 1_000;
 /** After a failure of the database at the start, in milliseconds. */
 const BEGIN_AGAIN_MS = 1_000;
 
@@ -107,6 +109,8 @@ export class JobService implements Jobs {
     const actor = actorOf(options.actor);
     const jobs: NewJob[] = [];
     for (const input of inputs) {
+      const unstorable = whatIsUnstorable({ input, actor, key });
+      if (unstorable) throw new TypeError(`The input of job '${name}' cannot be stored: ${unstorable}.`);
       const wrong = await this.check(name, input);
       if (wrong !== undefined) throw new Error(`The input of job '${name}' is not valid: ${wrong}`);
       jobs.push({ data: { input, actor } satisfies Envelope, at, key, priority });
@@ -265,4 +269,19 @@ function actorOf(from: Actor | FastifyRequest | undefined): Actor {
     organisationId: scope?.organisationId,
     traceparent: typeof traceparent === 'string' ? traceparent : undefined,
   };
+}
+
+/** @returns What PostgreSQL would refuse of a value; undefined where it takes it. */
+function whatIsUnstorable(value: unknown, depth = 0): string | undefined {
+  if (typeof value === 'string')
+    return value.isWellFormed() && !value.includes('\0')
+      ? undefined
+      : 'it has NUL or half of a character in a text';
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth > MAX_DEPTH) return `it is more than ${MAX_DEPTH} levels deep`;
+  for (const [key, item] of Object.entries(value)) {
+    const found = whatIsUnstorable(key) ?? whatIsUnstorable(item, depth + 1);
+    if (found) return found;
+  }
+  return undefined;
 }
