@@ -42,7 +42,11 @@ interface Replica {
 type Definition = Partial<JobDefinition<typeof Input>> & { run?(context: Context): Promise<void> };
 
 /** One process of several on one database, with a job of the test's own. */
-async function replica(definition: Definition, env: Record<string, string> = {}): Promise<Replica> {
+async function replica(
+  definition: Definition,
+  env: Record<string, string> = {},
+  others: (jobs: Jobs) => void = () => {},
+): Promise<Replica> {
   let jobs: Jobs | undefined;
   let job: Job<{ n: number }> | undefined;
   const test = await createTestApp(
@@ -53,6 +57,7 @@ async function replica(definition: Definition, env: Record<string, string> = {})
         (_platform, own: Application) => {
           jobs = own.modules.find(({ name }) => name === 'jobs') as unknown as Jobs;
           job = jobs.define({ name: 'count', input: Input, run: async () => {}, ...definition });
+          others(jobs);
           return { name: 'counting' };
         },
       ],
@@ -441,6 +446,49 @@ it('begins with what matters most, and with no more at once than it may', async 
   await until('all have run', () => order.length === 8 && running === 0);
   expect(most).toBe(2);
   expect(order.slice(0, 2).sort()).toEqual([6, 7]);
+});
+
+it('takes jobs of each name in turn, and not all of one name first', async () => {
+  const order: string[] = [];
+  const definition: Definition = { run: async () => void order.push('count') };
+  let other: Job<{ n: number }> | undefined;
+  const others = (jobs: Jobs) => {
+    other = jobs.define({ name: 'other', input: Input, run: async () => void order.push('other') });
+  };
+  const off = await replica(definition, { WORKER: 'off' }, others);
+  await off.test.database.transaction(async (tx) => {
+    for (const job of [off.job, other as Job<{ n: number }>])
+      await off.jobs.enqueueMany(
+        tx,
+        job,
+        Array.from({ length: 3 }, (_, n) => ({ n })),
+      );
+  });
+  await replica(definition, { JOBS_CONCURRENCY: '1' }, others);
+  await until('all have run', () => order.length === 6);
+  const [first, second] = order;
+  expect(first).not.toBe(second);
+  expect(order).toEqual([first, second, first, second, first, second]);
+});
+
+it('finds a job that is told of right after all of another name that may run were taken', async () => {
+  const ran: number[] = [];
+  let other: Job<{ n: number }> | undefined;
+  const a = await replica(
+    {
+      concurrency: 1,
+      async run({ signal }) {
+        await a.test.database.transaction((tx) => a.jobs.enqueue(tx, other as Job<{ n: number }>, { n: 1 }));
+        await never(signal);
+      },
+    },
+    { SHUTDOWN_TIMEOUT_MS: '1500' },
+    (jobs) => {
+      other = jobs.define({ name: 'other', input: Input, run: async ({ input }) => void ran.push(input.n) });
+    },
+  );
+  await a.enqueue(1);
+  await until('the other ran', () => ran.length === 1, 10_000);
 });
 
 it('is paused everywhere, and goes on', async () => {
@@ -837,38 +885,46 @@ it('tells of each job that pulls from a service how far behind it is', async () 
   expect(well.lagSeconds).toBeLessThan(60);
 });
 
-it('deletes what has been kept long enough, with its steps, when a worker has work', async () => {
-  const a = await replica({
-    async run({ step }) {
-      await step('one', async () => 1);
-    },
-  });
-  const ids: string[] = [];
-  for (let n = 0; n < 4; n++) {
-    const id = (await a.enqueue(n)) as string;
-    await inState(a, id, 'done');
-    ids.push(id);
-  }
-  const age = (id: string | undefined, state: string, days: number) =>
-    query(
-      database.url,
-      `update pgboss.job set state = '${state}', completed_on = now() - interval '${days} days' where id = '${id}'`,
-    );
-  await age(ids[0], 'completed', 8);
-  await age(ids[1], 'completed', 6);
-  await age(ids[2], 'failed', 8);
-  await age(ids[3], 'failed', 31);
-  // Another process, which has deleted nothing yet.
-  const b = await replica({});
-  await ask(a, 'POST', `${LIST}/count/pause`);
-  await a.test.app.close();
-  await ask(b, 'POST', `${LIST}/count/resume`);
-  const last = (await b.enqueue(9)) as string;
-  await inState(b, last, 'done');
-  await until('they are gone', async () => {
-    const { rows } = await query(database.url, 'select id from pgboss.job');
-    return rows.length === 3 && rows;
-  });
-  const { rows } = await query(database.url, 'select job_id from job_steps');
-  expect(rows.map(({ job_id }) => job_id).sort()).toEqual([ids[1], ids[2]].sort());
-});
+it.each(['done', 'dead'] as const)(
+  'deletes what has been kept long enough, with its steps, when a worker has run a job: %s',
+  async (end) => {
+    const a = await replica({
+      async run({ step }) {
+        await step('one', async () => 1);
+      },
+    });
+    const ids: string[] = [];
+    for (let n = 0; n < 4; n++) {
+      const id = (await a.enqueue(n)) as string;
+      await inState(a, id, 'done');
+      ids.push(id);
+    }
+    const age = (id: string | undefined, state: string, days: number) =>
+      query(
+        database.url,
+        `update pgboss.job set state = '${state}', completed_on = now() - interval '${days} days' where id = '${id}'`,
+      );
+    await age(ids[0], 'completed', 8);
+    await age(ids[1], 'completed', 6);
+    await age(ids[2], 'failed', 8);
+    await age(ids[3], 'failed', 31);
+    // Another process, which has deleted nothing yet.
+    const b = await replica({
+      retries: 0,
+      async run() {
+        if (end === 'dead') throw new Error('broken');
+      },
+    });
+    await ask(a, 'POST', `${LIST}/count/pause`);
+    await a.test.app.close();
+    await ask(b, 'POST', `${LIST}/count/resume`);
+    const last = (await b.enqueue(9)) as string;
+    await inState(b, last, end);
+    await until('they are gone', async () => {
+      const { rows } = await query(database.url, 'select id from pgboss.job');
+      return rows.length === 3 && rows;
+    });
+    const { rows } = await query(database.url, 'select job_id from job_steps');
+    expect(rows.map(({ job_id }) => job_id).sort()).toEqual([ids[1], ids[2]].sort());
+  },
+);

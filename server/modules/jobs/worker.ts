@@ -58,6 +58,8 @@ export class Worker {
   readonly #done = new Map<string, Claim[]>();
   /** Names of which as many were taken as could be run, so that there may be more. */
   readonly #more = new Set<string>();
+  /** When each name was last taken, so that those that have waited longest come first. */
+  readonly #takenAt = new Map<string, number>();
   readonly #idle: (() => void)[] = [];
   #looking: Promise<void> | undefined;
   #again = false;
@@ -66,7 +68,8 @@ export class Worker {
   #release: (() => void) | undefined;
   #unsubscribe: (() => void) | undefined;
   #purgedAt = 0;
-  #lookedAt = 0;
+  /** By `performance.now()`: the wall clock may be set back. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #stopping = false;
   #stopped = false;
   #pauseMs = MIN_PAUSE_MS;
@@ -173,18 +176,24 @@ export class Worker {
   async #lookAround(): Promise<void> {
     const { queue, log } = this.#parts;
     try {
-      if (Date.now() - this.#lookedAt < MAX_BLIND_MS) {
-        for (const name of this.#more) await this.#take(name);
-        if (this.#more.size > 0) return;
+      const blindMs = performance.now() - this.#lookedAt;
+      if (blindMs < MAX_BLIND_MS && Date.now() < this.#next) {
+        for (const name of this.#inTurn(this.#more)) await this.#take(name);
+        if (this.#more.size > 0) {
+          // A notification of something else may have brought this look.
+          this.#lookAt(Math.min(this.#next, Date.now() + MAX_BLIND_MS - blindMs));
+          this.#failure = undefined;
+          return;
+        }
       }
-      this.#lookedAt = Date.now();
+      this.#lookedAt = performance.now();
       this.#more.clear();
       const outlook = await queue.look(this.#names, [...this.#runs.keys()]);
       if (outlook.leaseMs !== undefined && outlook.leaseMs <= 0) await this.#rescue();
       if (outlook.scheduleMs !== undefined && outlook.scheduleMs <= 0) await this.#parts.schedule();
       // What these two have made due is told by a notification; without one, the next look finds it.
       if ((outlook.leaseMs ?? 1) <= 0 || (outlook.scheduleMs ?? 1) <= 0) this.#again = true;
-      for (const name of outlook.due) await this.#take(name);
+      for (const name of this.#inTurn(outlook.due)) await this.#take(name);
       const times = [outlook.nextMs, outlook.leaseMs, outlook.scheduleMs].filter((ms) => ms !== undefined);
       // A little later than exactly then, so that the database's clock has got there as well.
       this.#lookAt(Date.now() + Math.max(Math.min(...times), 0) + 5);
@@ -205,12 +214,21 @@ export class Worker {
     const known = this.#parts.jobs.get(name);
     if (!known || this.#stopping) return;
     const free = Math.min(this.#free(), known.concurrency - this.runningOf(name));
-    if (free <= 0) return;
+    if (free <= 0) {
+      this.#more.add(name);
+      return;
+    }
     const claims = await this.#parts.queue.take(name, free);
+    this.#takenAt.set(name, performance.now());
     if (claims.length === free) this.#more.add(name);
     else this.#more.delete(name);
     if (this.#stopping) await this.#parts.queue.handBack(claims);
     else for (const claim of claims) this.#run(known, claim);
+  }
+
+  #inTurn(names: Iterable<string>): string[] {
+    const takenAt = (name: string) => this.#takenAt.get(name) ?? 0;
+    return [...names].sort((a, b) => takenAt(a) - takenAt(b));
   }
 
   #free(): number {
@@ -249,6 +267,7 @@ export class Worker {
       const write = outcome.permanent ? queue.bury.bind(queue) : queue.fail.bind(queue);
       await this.#persist(() => write(claim, outcome.error), [claim]);
       this.look();
+      this.#purge();
     }
     // Cancelled, handed back, or another worker's: the row says so already.
     this.#forget([claim]);
