@@ -149,6 +149,40 @@ it('ends with the signal of its caller, with that signal’s reason, and is no f
   expect(resilience.get('payments')?.outcomes).toMatchObject({ cancelled: 1, failure: 0, timeout: 0 });
 });
 
+it('lets a caller leave at once who waits for its turn, or for a retry', async () => {
+  answer = stall;
+  const resilience = make({ concurrency: 1, retries: 10 });
+  /** Without a turn of the event loop, so before any answer or timer. */
+  const atOnce = (call: Promise<unknown>) =>
+    Promise.race([call.catch(({ message }) => message), new Promise((resolve) => setImmediate(resolve))]);
+  const first = new AbortController();
+  const running = resilience.executeWithFullProtection('payments', call, { signal: first.signal });
+  await until('it was called', () => received === 1);
+  const abort = new AbortController();
+  const waiting = resilience.executeWithFullProtection('payments', call, { signal: abort.signal });
+  await until('it waits', () => resilience.get('payments')?.waiting === 1);
+  abort.abort(new Error('the client has left'));
+  expect(await atOnce(waiting)).toBe('the client has left');
+  expect(received).toBe(1);
+  first.abort(new Error('and so has this one'));
+  await expect(running).rejects.toThrow('and so has this one');
+  await until('nothing waits or runs any more', () => {
+    const { running: now, waiting: then } = resilience.get('payments') ?? {};
+    return now === 0 && then === 0;
+  });
+
+  answer = status(503);
+  const again = new AbortController();
+  const retried = resilience.executeWithFullProtection('payments', call, { signal: again.signal });
+  await until('it waits for its retry', () => resilience.get('payments')?.retries);
+  again.abort(new Error('the client has left'));
+  expect(await atOnce(retried)).toBe('the client has left');
+  const before = received;
+  await until('its slot is free', () => resilience.get('payments')?.running === 0);
+  expect(received).toBe(before);
+  expect(resilience.get('payments')?.outcomes.cancelled).toBe(3);
+});
+
 it('goes on calling a service whose callers left again and again, and not one that is open because one has left', async () => {
   answer = stall;
   const resilience = make({ retries: 0 }, { initialDelay: 50, maxDelay: 50 });

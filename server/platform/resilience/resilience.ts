@@ -191,10 +191,12 @@ export class Dependency {
     this.#saved = Math.min(this.#saved + RETRIES_A_CALL, MAX_SAVED_RETRIES);
     const began = performance.now();
     try {
-      const result = await this.#bulkhead.execute(
+      const called = this.#bulkhead.execute(
         ({ signal: outer }) => (retry ? this.#retry.execute(() => attempt(outer), outer) : attempt(outer)),
         signal,
       );
+      // cockatiel looks at the signal only when a slot is free, and when the pause before a retry is over.
+      const result = await (signal ? untilAborted(called, signal) : called);
       this.outcomes.success++;
       return result;
     } catch (error) {
@@ -224,6 +226,20 @@ export class Dependency {
       this.lastError = { message: error instanceof Error ? error.message : String(error), at: new Date() };
     }
     return error;
+  }
+}
+
+/** @throws What the promise says, or the reason of the signal as soon as it is aborted. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let leave = () => {};
+  const left = new Promise<never>((_, reject) => {
+    leave = () => reject(signal.reason);
+  });
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([promise, left]);
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }
 
