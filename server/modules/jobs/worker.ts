@@ -72,6 +72,8 @@ export class Worker {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #stopping = false;
   #stopped = false;
+  /** When it looks by itself, in milliseconds since 1970. */
+  #next = Number.POSITIVE_INFINITY;
   #pauseMs = MIN_PAUSE_MS;
   #handedBack: Promise<void> | undefined;
   #failure: unknown;
@@ -170,6 +172,7 @@ export class Worker {
   /** @param at Milliseconds since 1970; infinite: nothing is due. */
   #lookAt(at: number): void {
     if (this.#stopping) return;
+    this.#next = at;
     this.#parts.clock.at('jobs', at === Number.POSITIVE_INFINITY ? undefined : at, () => this.look());
   }
 

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import * as alertContracts from '#contracts/operations/alerts.ts';
+import * as deploymentContracts from '#contracts/operations/deployment.ts';
+import * as logContracts from '#contracts/operations/log.ts';
+import * as processContracts from '#contracts/operations/process.ts';
+import * as trafficContracts from '#contracts/operations/traffic.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { type Description, readDescription } from '../../../tests/support/description.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { PROBE_PATHS } from '../../platform/http/probes.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 const SECRETS = {
@@ -41,11 +47,19 @@ afterAll(async () => {
 const read = (url: string, { app } = server) => app.inject({ url, headers: OPERATOR });
 const json = async (url: string) => (await read(url)).json();
 
+/** Other parts have addresses of their own, which need the database. */
+const ownPaths = new Set(
+  [alertContracts, deploymentContracts, logContracts, processContracts, trafficContracts].flatMap(
+    (contracts) => Object.values(contracts as object).map(({ url }) => String(url)),
+  ),
+);
+
 /** Every address for operators that answers at once. */
 const reads = () =>
   description.operations
     .filter(([method, path]) => method === 'GET' && path.startsWith('/api/monitoring/'))
     .map(([, path]) => path)
+    .filter((path) => ownPaths.has(path) || PROBE_PATHS.has(path))
     .filter((path) => !path.endsWith('/stream'))
     .map((path) => (path.endsWith('/profile') ? `${path}?seconds=1` : path));
 

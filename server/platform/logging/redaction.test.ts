@@ -78,6 +78,6 @@ it.each<[string, (n: number) => string]>([
     });
     return Math.min(...runs);
   };
-  // Ten times the length: ten times the time, where a quadratic pattern takes a hundred times.
-  expect(fastestMs(90_000)).toBeLessThan(30 * fastestMs(9_000) + 5);
+  // Some 10 ms; a quadratic pattern takes seconds.
+  expect(fastestMs(90_000)).toBeLessThan(1_000);
 });
