@@ -56,8 +56,9 @@ export interface Outlook {
 const known = (value: unknown): number | undefined => (value === null ? undefined : Number(value));
 
 /**
- * The table of jobs: pg-boss's, and its statements to add, take and end jobs. It is loaded
- * where a job is defined, when its queue is written. What pg-boss would do by polling (leases, the next due time, old rows) is a statement of ours, run when there is a reason.
+ * The table of jobs: pg-boss's, and its statements to add, take and end jobs. It is loaded where a job is defined, when its queue
+ * is written. What pg-boss would do by polling (leases, the next due time, old rows) is a statement of ours, run when there is a
+ * reason.
  */
 export class Queue {
   readonly #database: Database;

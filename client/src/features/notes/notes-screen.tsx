@@ -66,7 +66,7 @@ export const NotesScreen = withServerData(function NotesScreen() {
     >
       <Outlet />
       {!isOpen && (
-        <div className="grid h-full place-items-center">
+        <div className="grid justify-center pt-[30vh]">
           <Empty icon="note" title="Choose a note to read it">
             <p>
               <Kbd>N</Kbd> makes a new one, <Kbd>/</Kbd> searches, <Kbd>↑</Kbd> <Kbd>↓</Kbd> go through the
