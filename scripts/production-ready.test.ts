@@ -39,7 +39,7 @@ const run = (args: string[], env: Record<string, string> = {}) =>
 it('shows every item, its remedy, and a summary', async () => {
   const { code, output } = await run([url], { INTERNAL_API_KEY: KEY });
   expect(output).toContain(`${url} · test-000000\n`);
-  expect(output).toMatch(/^ok {4}Database connections +DB_POOL_SIZE 20 × MAX_INSTANCES 1 = 20;/m);
+  expect(output).toMatch(/^ok {4}Database connections +\(DB_POOL_SIZE 20 \+ 1\) × MAX_INSTANCES 1 = 21;/m);
   expect(output).toMatch(/^warn {2}Host names +It answers for any Host\.\n +→ Set ALLOWED_HOSTS/m);
   expect(output).toMatch(/\n\d+ passed, \d+ warnings, 0 failed\n$/);
   expect(Math.max(...output.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110);

@@ -74,7 +74,7 @@ describe.concurrent('the state', () => {
       new RegExp(`127\\.0\\.0\\.1|${port}|appuser|hunter2|secretdb|ECONN`),
     );
     // The operator is told all but the password.
-    expect(server.output()).toContain('ECONNREFUSED');
+    await until('the reason in the log', async () => server.output().includes('ECONNREFUSED'));
     expect(server.output()).not.toContain('hunter2');
     expect(await server.end()).toBe(0);
   });

@@ -544,6 +544,8 @@ describe('a replay that takes long', () => {
   it('does not give back the topics of before to who has joined again', async () => {
     const reader = join(undefined, ['news', 'orders:42']);
     await until('its position', () => reader.messages.length === 1);
+    // Access is asked once when listening begins.
+    await until('it listens', () => a.platform.listener.available);
     const answer = Promise.withResolvers<string[]>();
     const asked = vi.spyOn(reader.client, 'allowed').mockReturnValueOnce(answer.promise);
     await hub.identityChanged('ada');
