@@ -1,4 +1,5 @@
--- pg-boss 12.35.0, schema 43: its getConstructionPlans('pgboss'), without BEGIN, COMMIT and its lock, because the migrator has
+-- pg-boss 12.35.0, schema 43: its getConstructionPlans('pgboss'), without BEGIN, COMMIT, its lock and its one row (the version,
+-- which server/modules/jobs/queue.ts writes: tables that a platform made are adopted where no migration changes rows), because the migrator has
 -- its own, and without partitions for statistics, which are off. A later version is a later migration: getMigrationPlans().
 CREATE SCHEMA IF NOT EXISTS pgboss;
 
@@ -393,7 +394,6 @@ CREATE INDEX IF NOT EXISTS job_dep_parent_idx ON pgboss.job_dependency (parent_n
     END;
     $$
     LANGUAGE plpgsql;
-INSERT INTO pgboss.version(version) VALUES ('43');
 
 -- Ours: the next job that is due, those that run, that are dead, and that have ended, each without reading all the others.
 create index job_due on pgboss.job_common (start_after) where state < 'active' and not blocked;

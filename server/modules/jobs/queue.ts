@@ -55,6 +55,9 @@ export interface Outlook {
 
 const known = (value: unknown): number | undefined => (value === null ? undefined : Number(value));
 
+/** pg-boss's schema in drizzle/0005_jobs_pg_boss.sql. A later one is a migration that updates the row as well. */
+const SCHEMA = 43;
+
 /**
  * The table of jobs: pg-boss's, and its statements to add, take and end jobs. It is loaded where a job is defined, when its queue
  * is written. What pg-boss would do by polling (leases, the next due time, old rows) is a statement of ours, run when there is a
@@ -324,6 +327,8 @@ export class Queue {
       },
     });
     boss.on('error', this.#onError);
+    // No migration writes it: on tables that a platform made, one that changes rows cannot be told from one that has.
+    await this.#query('insert into pgboss.version (version) values ($1) on conflict do nothing', [SCHEMA]);
     return boss.start();
   }
 
