@@ -16,6 +16,8 @@ const MAX_REPLAY = 500;
 const REPLAYS_AT_ONCE = 4;
 /** What is held for a client while it waits for its replay, in bytes; beyond, it is told that it has missed something. */
 const MAX_HELD = 64 * 1_024;
+/** After a replay that found the database away, in milliseconds. */
+const AWAY_PAUSE_MS = 500;
 /** Clients whose access is asked at a time. */
 const ASKED_AT_ONCE = 20;
 /** A notification that a person's access has changed begins with it. */
@@ -277,6 +279,8 @@ export class Hub {
         if (isAway) this.#joinAgain(client);
         else this.#catchUp(client, undefined);
       }
+      // A reading under way may have begun before they joined again.
+      if (isAway) setTimeout(() => this.look(), AWAY_PAUSE_MS).unref();
     }
     this.#replaying--;
     void this.#replayNext();
