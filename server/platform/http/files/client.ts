@@ -56,15 +56,20 @@ export interface ClientOptions {
   maxTotalBytes?: number;
 }
 
+/** With its compressed forms each is up to four open files, of which a process may have few. */
+const FILES_AT_ONCE = 8;
+
 /**
  * @throws Error naming the remedy when there is no built client.
  */
 async function addClient(app: FastifyInstance, options: ClientOptions): Promise<void> {
   const { folder, maxFileBytes = 1024 ** 2, maxTotalBytes = 64 * 1024 ** 2 } = options;
   const { inMemory, onDisk } = await sortFiles(await listFiles(folder), maxFileBytes, maxTotalBytes);
-  const resources = new Map(
-    await Promise.all(inMemory.map(async (file) => [file.url, await readResource(file)] as const)),
-  );
+  const resources = new Map<string, Resource>();
+  for (let at = 0; at < inMemory.length; at += FILES_AT_ONCE) {
+    const some = inMemory.slice(at, at + FILES_AT_ONCE);
+    await Promise.all(some.map(async (file) => resources.set(file.url, await readResource(file))));
+  }
   const page = resources.get('/index.html');
   if (page === undefined) {
     throw new Error(`There is no built client: ${join(folder, 'index.html')} is missing. Run: npm run build`);
