@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { apartFromRequests } from '../lib/request-work.ts';
+import { within } from '../lib/within.ts';
 import type { Logger } from './pool/availability.ts';
 import { DatabaseClient } from './pool/client.ts';
 import { findUnavailable } from './pool/unavailable.ts';
@@ -249,7 +249,7 @@ export class Listener {
     this.#client = undefined;
     this.#channels.clear();
     if (this.#flight) return client.abandon('no longer needed');
-    await Promise.race([client.end().catch(() => {}), sleep(LEAVE_MS, undefined, { ref: false })]);
+    await within(client.end(), LEAVE_MS, () => new Error('no answer')).catch(() => {});
     client.abandon('no longer needed');
   }
 
