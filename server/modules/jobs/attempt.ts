@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Logger } from '../../platform/logging/logger.ts';
-import { withoutSecrets } from '../../platform/logging/redaction.ts';
+import { redacted } from '../../platform/logging/redaction.ts';
 import { type Actor, type JobRun, PermanentJobError } from '../../platform/parts.ts';
 import type { Claim } from './queue.ts';
 import { jobSteps } from './table.ts';
@@ -166,11 +166,10 @@ export class Run {
     }
     const said = interruption === 'timeout' ? this.#abort.signal.reason.message : message;
     this.#log.warn({ err: error, attempt: this.claim.retryCount + 1 }, `a job failed: ${said}`);
-    const { text } = JSON.parse(withoutSecrets(JSON.stringify({ text: said })));
     return {
       kind: 'failure',
       permanent: error instanceof PermanentJobError,
-      error: { message: text, at: new Date().toISOString() },
+      error: { message: redacted(said), at: new Date().toISOString() },
     };
   }
 

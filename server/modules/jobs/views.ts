@@ -1,6 +1,6 @@
 import type { JobState, JobView } from '#contracts/jobs.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
-import { withoutSecrets } from '../../platform/logging/redaction.ts';
+import { redacted } from '../../platform/logging/redaction.ts';
 import type { Envelope } from './attempt.ts';
 import { TABLE } from './queue.ts';
 
@@ -84,15 +84,11 @@ export async function oneOf(database: Database, name: string, id: string): Promi
 function written(row: Row): JobView {
   const { actor, output } = row;
   const state = (Object.keys(STATES) as JobState[]).find((one) => STATES[one].includes(row.state)) ?? 'done';
-  const { input, progress, key } = JSON.parse(
-    withoutSecrets(
-      JSON.stringify({
-        input: row.input ?? null,
-        progress: typeof output?.done === 'number' ? output : null,
-        key: row.singleton_key,
-      }),
-    ),
-  );
+  const { input, progress, key } = redacted({
+    input: row.input ?? null,
+    progress: typeof output?.done === 'number' ? (output as unknown as JobView['progress']) : null,
+    key: row.singleton_key,
+  });
   const begun = row.started_on !== null || row.retry_count > 0;
   return {
     id: row.id,

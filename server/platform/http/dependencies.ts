@@ -6,7 +6,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { isolateDependency, listDependencies, resetDependency } from '#contracts/dependencies.ts';
 import { ProblemError } from '../lib/problem.ts';
-import { withoutSecrets } from '../logging/redaction.ts';
+import { redacted } from '../logging/redaction.ts';
 import { dependencyMetrics } from '../resilience/dependency-metrics.ts';
 import type { Dependency, Resilience } from '../resilience/resilience.ts';
 import type {} from './access/access.ts';
@@ -55,7 +55,7 @@ export const dependencies: FastifyPluginAsyncTypebox<{
 
 function written({ name, state, running, waiting, limits, outcomes, retries, lastError }: Dependency) {
   const last = lastError && {
-    message: JSON.parse(withoutSecrets(JSON.stringify({ text: lastError.message }))).text,
+    message: redacted(lastError.message),
     at: lastError.at.toISOString(),
   };
   return { name, state, running, waiting, limits, calls: outcomes, retries, lastError: last ?? null };

@@ -44,6 +44,11 @@ export function withoutSecrets(line: string): string {
   return SUSPECT.test(line) ? `${JSON.stringify(JSON.parse(line, censored))}\n` : line;
 }
 
+/** @returns A value of JSON without secrets, by the rules of the log: for what operators are shown. */
+export function redacted<Value>(value: Value): Value {
+  return JSON.parse(withoutSecrets(JSON.stringify({ value }))).value;
+}
+
 function censored(key: string, value: unknown): unknown {
   if (isSecret(key, value)) return CENSORED;
   if (typeof value === 'string') return withoutValues(value);
