@@ -186,8 +186,15 @@ test.describe('when something goes wrong', () => {
     await page.goto(`${server.url}/notes/1`);
     await expect(text(page)).toHaveValue(/^Designing/);
     const sent = changes(page);
-    // It takes the request and never answers it.
-    server.child.kill('SIGSTOP');
+    // It takes the request and never answers it. Stopped earlier, it might be found away before the save is sent.
+    let hangs = false;
+    await page.route('**/api/notes/1', (route) => {
+      if (!hangs && route.request().method() === 'PATCH') {
+        hangs = true;
+        server.child.kill('SIGSTOP');
+      }
+      return route.continue();
+    });
     await text(page).fill('Typed while the server was away');
     await expect.poll(() => sent.length).toBe(1);
     await expect(page.getByText(OFFLINE)).toBeVisible();
