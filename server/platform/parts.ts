@@ -41,6 +41,10 @@ export interface Part {
   readonly signInPath?: string;
   /** What it publishes to pages, by the name of the topic. */
   readonly eventTopics?: Readonly<Record<string, EventTopic>>;
+  /** What a user may be allowed, by its name such as `notes:write`: what it means, for who grants it. Roles map to them. */
+  readonly permissions?: Readonly<Record<string, string>>;
+  /** What it holds of a person. */
+  readonly personalData?: PersonalData;
   /** Subcommands of `main.js`, by name. */
   readonly commands?: Readonly<Record<string, Command>>;
   /** Ends what it holds, when requests have finished and before the database's pool ends. */
@@ -52,6 +56,17 @@ export interface Brought {
   readonly alertRules: readonly AlertRule[];
   readonly findings: readonly Finding[];
   readonly eventTopics: ReadonlyMap<string, EventTopic>;
+  readonly permissions: ReadonlyMap<string, string>;
+  /** By the name of the part. */
+  readonly personalData: ReadonlyMap<string, PersonalData>;
+}
+
+/** A person's data in one part, for export and erasure. */
+export interface PersonalData {
+  /** @returns What the part holds of the person, as JSON; undefined where that is nothing. */
+  export(userId: string): Promise<unknown>;
+  /** Erases it, in the transaction that erases the account. */
+  erase(tx: Transaction, userId: string): Promise<void>;
 }
 
 /** Who may read events of a topic. Asked when a page subscribes, and again every 15 s and when `identityChanged` says so. */
@@ -155,6 +170,8 @@ export interface Platform<Own extends Declaration = UnknownSettings> {
 /** Whose rows a request may see. A module adds what else it knows, such as an organisation, by merging. */
 export interface Scope {
   readonly userId: string;
+  /** What the user may do. Undefined where nothing is declared: everything. */
+  readonly permissions?: ReadonlySet<string>;
 }
 
 /** Tells who a request comes from. A module such as accounts supplies it; `server/app.ts` hands it on. */
@@ -166,6 +183,13 @@ export interface Identity {
    * @throws ProblemError `forbidden` where the user may not; `unauthorized` with a challenge of its own. Any other error is a 500.
    */
   identify(request: FastifyRequest): Promise<Scope | undefined>;
+  /**
+   * Asked before each route with `access: 'operator'` that carries neither a key of `INTERNAL_API_KEY` nor a session of one.
+   *
+   * @returns Whether a person who is an operator is signed in.
+   * @throws ProblemError as `identify` does, where the person must do something first.
+   */
+  isOperator?(request: FastifyRequest): Promise<boolean>;
 }
 
 /** What `server/app.ts` returns. */
@@ -303,4 +327,58 @@ export interface JobRun<Input> {
 /** Thrown by a job that would fail each time. */
 export class PermanentJobError extends Error {
   override readonly name = 'PermanentJobError';
+}
+
+/** Sends mails that are written in the caller's transaction. A module such as mail supplies it; `server/app.ts` hands it on. */
+export interface Mailer {
+  /**
+   * Writes a mail to the outbox: it is sent, with retries, once the caller's transaction is committed, and never where that is
+   * rolled back.
+   *
+   * @param to One address.
+   * @returns Whether it will be sent: not where the address is suppressed, or has had as many of this template in the last hour.
+   * @throws TypeError where the address, the subject or a header would hold a line break, or an attachment is too large.
+   */
+  send<Data>(
+    tx: Transaction,
+    template: MailTemplate<Data>,
+    to: string,
+    data: Data,
+    options?: MailOptions,
+  ): Promise<boolean>;
+  /** Whether mails leave this server: a provider is set. Without one they wait, and in development are read at `/dev/mail`. */
+  readonly delivers: boolean;
+}
+
+export interface MailTemplate<Data> {
+  /** In logs, metrics and on screens, such as `reset-password`. */
+  readonly name: string;
+  /** Mails to one address within an hour; 3 where nothing is said. */
+  readonly perHour?: number;
+  /** Not asked for by the recipient, such as news: it carries `List-Unsubscribe`. */
+  readonly bulk?: true;
+  /** Writes it: text and HTML say the same. Pure: it is called once, when the mail is written to the outbox. */
+  write(data: Data): MailContent;
+}
+
+export interface MailContent {
+  readonly subject: string;
+  readonly text: string;
+  /** The content, without the layout around it, made with `html` of `platform/lib/html.ts`, which escapes. */
+  readonly html: Html;
+}
+
+/** HTML that is escaped where it must be. Made by the tag `html`. */
+export interface Html {
+  readonly html: string;
+}
+
+export interface MailOptions {
+  readonly attachments?: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly content: Buffer;
+  }[];
+  /** On whose behalf. */
+  readonly actor?: Actor | FastifyRequest;
 }

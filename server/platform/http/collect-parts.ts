@@ -3,7 +3,7 @@ import type { Application, Brought, Part } from '../parts.ts';
 /**
  * Collects what the parts of an application bring.
  *
- * @throws Error when two parts, two alert rules, two findings or two event topics have the same name.
+ * @throws Error when two parts, two alert rules, two findings, two event topics or two permissions have the same name.
  */
 export function collect({ modules, features, checks = [] }: Application) {
   const all: readonly Part[] = distinct('parts', [...modules, ...features]);
@@ -20,15 +20,25 @@ export function collect({ modules, features, checks = [] }: Application) {
       'findings',
       all.flatMap((part) => part.findings ?? []),
     ),
-    eventTopics: new Map(
-      distinct(
-        'event topics',
-        all.flatMap((part) =>
-          Object.entries(part.eventTopics ?? {}).map(([name, topic]) => ({ name, topic })),
-        ),
-      ).map(({ name, topic }) => [name, topic]),
+    eventTopics: byName('event topics', all, ({ eventTopics }) => eventTopics),
+    permissions: byName('permissions', all, ({ permissions }) => permissions),
+    personalData: new Map(
+      all.flatMap(({ name, personalData }) => (personalData ? [[name, personalData]] : [])),
     ),
   } satisfies Brought & Record<string, unknown>;
+}
+
+function byName<Value>(
+  kind: string,
+  parts: readonly Part[],
+  of: (part: Part) => Readonly<Record<string, Value>> | undefined,
+): Map<string, Value> {
+  const entries = parts.flatMap((part) => Object.entries(of(part) ?? {}));
+  distinct(
+    kind,
+    entries.map(([name]) => ({ name })),
+  );
+  return new Map(entries);
 }
 
 function distinct<Item extends { readonly name: string }>(kind: string, items: Item[]): Item[] {
