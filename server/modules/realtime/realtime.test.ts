@@ -517,7 +517,8 @@ describe('a replay that takes long', () => {
     const position = await missOne();
     vi.spyOn(store, 'replay').mockRejectedValueOnce(new DatabaseUnavailableError('away'));
     const behind = join(position);
-    await until('its question', () => vi.mocked(store.replay).mock.calls.length === 1);
+    // It may have asked a second time by now.
+    await until('its question', () => vi.mocked(store.replay).mock.calls.length > 0);
     await publish(b, 'news', 'live');
     // What is read again may hold what has come meanwhile.
     await until('both', () => ['missed', 'live'].every((one) => behind.payloads().includes(one)));
