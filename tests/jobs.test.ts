@@ -1,7 +1,7 @@
 /** Jobs in processes of their own: what a signal, a kill and an absent database leave undone, others do. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { MARKS } from './support/jobs-fixture/marks.ts';
 import { createDatabase, query, type TestDatabase } from './support/postgres.ts';
 import { freePort, type SpawnedServer, startServer } from './support/server.ts';
@@ -10,71 +10,94 @@ import { until } from './support/until.ts';
 
 const support = join(import.meta.dirname, 'support');
 const main = join(support, 'jobs-fixture', 'main.ts');
-let database: TestDatabase;
-const processes: SpawnedServer[] = [];
-
-beforeEach(async () => {
-  database = await createDatabase();
-  await query(database.url, MARKS);
-});
-afterEach(async () => {
-  for (const one of processes.splice(0)) await one[Symbol.asyncDispose]();
-  await database.drop();
-});
-
-/** Enqueues alone. */
-async function server(env: Record<string, string> = {}): Promise<SpawnedServer> {
-  const started = await startServer({ DATABASE_URL: database.url, WORKER: 'off', ...env }, { main });
-  processes.push(started);
-  await started.ready();
-  return started;
-}
-
-async function worker(env: Record<string, string> = {}): Promise<SpawnedServer> {
-  const started = await startServer({ DATABASE_URL: database.url, ...env }, { main, args: ['worker'] });
-  processes.push(started);
-  await until('the worker has begun', () => {
-    if (started.child.exitCode !== null) throw new Error(started.output());
-    return started.output().includes('running jobs');
-  });
-  return started;
-}
-
-const enqueue = async ({ url }: SpawnedServer, job: string, count: number, ms: number) => {
-  const answer = await fetch(`${url}/api/marks?job=${job}&count=${count}&ms=${ms}`, { method: 'POST' });
-  expect(answer.status).toBe(201);
-};
 interface Mark {
   n: number;
   what: string;
   pid: number;
   at: Date;
 }
-const marks = async (): Promise<Mark[]> =>
-  (await query(database.url, 'select * from marks order by at')).rows;
-const allDone = (count: number) =>
-  until(
-    `${count} jobs are done`,
-    async () => {
-      const { rows } = await query(
-        database.url,
-        `select count(*)::int from pgboss.job where state = 'completed'`,
-      );
-      return rows[0].count === count;
-    },
-    120_000,
-  );
 
-it('runs elsewhere within 30 s what a killed worker had begun, and loses nothing', async () => {
-  const web = await server();
-  const [first, second] = [await worker(), await worker()];
-  await enqueue(web, 'work', 120, 100);
-  await until('both are at work', async () => new Set((await marks()).map(({ pid }) => pid)).size === 2);
+/** A database of its own, and the processes that share it. */
+class Scene implements AsyncDisposable {
+  readonly processes: SpawnedServer[] = [];
+  readonly database: TestDatabase;
+
+  private constructor(database: TestDatabase) {
+    this.database = database;
+  }
+
+  static async set(): Promise<Scene> {
+    const database = await createDatabase();
+    await query(database.url, MARKS);
+    return new Scene(database);
+  }
+
+  /** Enqueues alone. */
+  async server(): Promise<SpawnedServer> {
+    const started = await this.start({ WORKER: 'off' });
+    await started.ready();
+    return started;
+  }
+
+  async worker(env: Record<string, string> = {}): Promise<SpawnedServer> {
+    const started = await this.start(env, { args: ['worker'] });
+    await until('the worker has begun', () => {
+      if (started.child.exitCode !== null) throw new Error(started.output());
+      return started.output().includes('running jobs');
+    });
+    return started;
+  }
+
+  async start(env: Record<string, string> = {}, options: Parameters<typeof startServer>[1] = {}) {
+    const started = await startServer({ DATABASE_URL: this.database.url, ...env }, { main, ...options });
+    this.processes.push(started);
+    return started;
+  }
+
+  async enqueue({ url }: SpawnedServer, job: string, count: number, ms: number): Promise<void> {
+    const answer = await fetch(`${url}/api/marks?job=${job}&count=${count}&ms=${ms}`, { method: 'POST' });
+    expect(answer.status).toBe(201);
+  }
+
+  async query(text: string) {
+    return (await query(this.database.url, text)).rows;
+  }
+
+  marks(): Promise<Mark[]> {
+    return this.query('select * from marks order by at');
+  }
+
+  allDone(count: number) {
+    return until(
+      `${count} jobs are done`,
+      async () => {
+        const [row] = await this.query(`select count(*)::int from pgboss.job where state = 'completed'`);
+        return row.count === count;
+      },
+      120_000,
+    );
+  }
+
+  async [Symbol.asyncDispose]() {
+    for (const one of this.processes) await one[Symbol.asyncDispose]();
+    await this.database.drop();
+  }
+}
+
+it.concurrent('runs elsewhere within 30 s what a killed worker had begun, and loses nothing', async () => {
+  await using scene = await Scene.set();
+  const web = await scene.server();
+  const [first, second] = [await scene.worker(), await scene.worker()];
+  await scene.enqueue(web, 'work', 120, 100);
+  await until(
+    'both are at work',
+    async () => new Set((await scene.marks()).map(({ pid }) => pid)).size === 2,
+  );
   await sleep(Math.random() * 300);
   expect(await first.end('SIGKILL')).toBe('SIGKILL');
   const killedAt = new Date();
-  await allDone(120);
-  const found = await marks();
+  await scene.allDone(120);
+  const found = await scene.marks();
   const done = new Set(found.filter(({ what }) => what === 'done').map(({ n }) => n));
   expect(done.size).toBe(120);
   const cut = found.filter(
@@ -90,45 +113,46 @@ it('runs elsewhere within 30 s what a killed worker had begun, and loses nothing
   }
 }, 180_000);
 
-it('hands back at SIGTERM what does not end in time, which goes on elsewhere behind its last step', async () => {
-  const web = await server();
+it.concurrent('hands back at SIGTERM what does not end in time, which goes on elsewhere behind its last step', async () => {
+  await using scene = await Scene.set();
+  const web = await scene.server();
   const workers = [
-    await worker({ SHUTDOWN_TIMEOUT_MS: '2000' }),
-    await worker({ SHUTDOWN_TIMEOUT_MS: '2000' }),
+    await scene.worker({ SHUTDOWN_TIMEOUT_MS: '2000' }),
+    await scene.worker({ SHUTDOWN_TIMEOUT_MS: '2000' }),
   ];
-  await enqueue(web, 'stepwise', 1, 1_500);
+  await scene.enqueue(web, 'stepwise', 1, 1_500);
   const [step] = await until('a step is done', async () => {
-    const found = await marks();
+    const found = await scene.marks();
     return found.length > 0 && found;
   });
   const first = workers.find(({ child }) => child.pid === step?.pid);
   const second = workers.find((one) => one !== first);
   expect(await first?.end()).toBe(0);
   const handedBackAt = Date.now();
-  await allDone(1);
-  const found = await marks();
+  await scene.allDone(1);
+  const found = await scene.marks();
   // The first is not repeated.
   expect(found.map(({ what }) => what)).toEqual(['one', 'two', 'three', 'done']);
   expect(found.at(-1)?.pid).toBe(second?.child.pid);
   expect((found.at(-1)?.at.getTime() ?? 0) - handedBackAt).toBeLessThan(10_000);
-  const { rows } = await query(database.url, 'select retry_count from pgboss.job');
+  const rows = await scene.query('select retry_count from pgboss.job');
   expect(rows).toEqual([{ retry_count: 0 }]);
 }, 120_000);
 
 it('ends at SIGTERM in every state: without jobs, while it waits for the database, and at work', async () => {
-  const idle = await worker();
+  await using scene = await Scene.set();
+  const idle = await scene.worker();
   expect(await idle.end()).toBe(0);
 
   const port = await freePort();
-  const nowhere = await startServer(
+  const nowhere = await scene.start(
     {
       DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d`,
       METRICS_PORT: String(port),
       METRICS_HOST: '127.0.0.1',
     },
-    { main, args: ['worker'] },
+    { args: ['worker'] },
   );
-  processes.push(nowhere);
   const probe = (path: string) =>
     fetch(`http://127.0.0.1:${port}${path}`).then(
       ({ status }) => status,
@@ -140,12 +164,12 @@ it('ends at SIGTERM in every state: without jobs, while it waits for the databas
   expect(nowhere.output()).not.toContain('running jobs');
   expect(await nowhere.end()).toBe(0);
 
-  const web = await server();
-  const busy = await worker();
-  await enqueue(web, 'work', 1, 700);
-  await until('it is at work', async () => (await marks()).length === 1);
+  const web = await scene.server();
+  const busy = await scene.worker();
+  await scene.enqueue(web, 'work', 1, 700);
+  await until('it is at work', async () => (await scene.marks()).length === 1);
   expect(await busy.end()).toBe(0);
-  expect((await marks()).map(({ what }) => what)).toEqual(['begun', 'done']);
+  expect((await scene.marks()).map(({ what }) => what)).toEqual(['begun', 'done']);
 }, 120_000);
 
 it.each([
@@ -154,18 +178,19 @@ it.each([
 ])(
   'ends within SHUTDOWN_TIMEOUT_MS while the database is frozen: $of',
   async ({ jobs }) => {
-    const url = new URL(database.url);
+    await using scene = await Scene.set();
+    const url = new URL(scene.database.url);
     const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
     url.port = String(proxy.port);
-    const web = await server();
-    const frozen = await worker({ DATABASE_URL: url.href, SHUTDOWN_TIMEOUT_MS: '4000' });
+    const web = await scene.server();
+    const frozen = await scene.worker({ DATABASE_URL: url.href, SHUTDOWN_TIMEOUT_MS: '4000' });
     if (jobs > 0) {
-      await enqueue(web, 'work', jobs, 60_000);
-      await until('it is at work', async () => (await marks()).length === 1);
+      await scene.enqueue(web, 'work', jobs, 60_000);
+      await until('it is at work', async () => (await scene.marks()).length === 1);
     } else {
       // The end of this one has the worker look, once nothing answers.
-      await enqueue(web, 'work', 1, 0);
-      await until('it is done', async () => (await marks()).length === 2);
+      await scene.enqueue(web, 'work', 1, 0);
+      await until('it is done', async () => (await scene.marks()).length === 2);
     }
     proxy.swallow();
     const began = performance.now();
@@ -176,64 +201,64 @@ it.each([
   60_000,
 );
 
-it('goes on after the database was away, and does what was enqueued meanwhile', async () => {
-  const url = new URL(database.url);
+it.concurrent('goes on after the database was away, and does what was enqueued meanwhile', async () => {
+  await using scene = await Scene.set();
+  const url = new URL(scene.database.url);
   const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
   url.port = String(proxy.port);
-  const web = await server();
-  await worker({ DATABASE_URL: url.href, DB_CONNECT_TIMEOUT_MS: '1000' });
-  await enqueue(web, 'work', 20, 300);
-  await until('it is at work', async () => (await marks()).some(({ what }) => what === 'done'));
+  const web = await scene.server();
+  await scene.worker({ DATABASE_URL: url.href, DB_CONNECT_TIMEOUT_MS: '1000' });
+  await scene.enqueue(web, 'work', 20, 300);
+  await until('it is at work', async () => (await scene.marks()).some(({ what }) => what === 'done'));
   await proxy.refuse();
-  await enqueue(web, 'work', 20, 10);
+  await scene.enqueue(web, 'work', 20, 10);
   await sleep(5_000);
   await proxy.pass();
-  await allDone(40);
+  await scene.allDone(40);
   await proxy.stop();
 }, 180_000);
 
-it('buries a job that ends its workers, after four of them', async () => {
-  const web = await server();
-  await enqueue(web, 'poison', 1, 0);
+it.concurrent('buries a job that ends its workers, after four of them', async () => {
+  await using scene = await Scene.set();
+  const web = await scene.server();
+  await scene.enqueue(web, 'poison', 1, 0);
   for (let deaths = 1; deaths <= 4; deaths++) {
-    const victim = await startServer({ DATABASE_URL: database.url }, { main, args: ['worker'] });
-    processes.push(victim);
+    const victim = await scene.start({}, { args: ['worker'] });
     expect(await victim.ended(60_000)).toBe('SIGKILL');
     // As if its lease had ended.
-    await query(
-      database.url,
+    await scene.query(
       `update pgboss.job set heartbeat_on = heartbeat_on - interval '20 s' where state = 'active'`,
     );
   }
-  await worker();
+  await scene.worker();
   await until('it is dead', async () => {
-    const { rows } = await query(database.url, 'select state from pgboss.job');
-    return rows[0].state === 'failed';
+    const [row] = await scene.query('select state from pgboss.job');
+    return row.state === 'failed';
   });
-  expect(await marks()).toHaveLength(4);
+  expect(await scene.marks()).toHaveLength(4);
 }, 180_000);
 
-it('does not end twice what a frozen worker had begun, which is told when it thaws', async () => {
-  const web = await server();
-  const workers = [await worker(), await worker()];
-  await enqueue(web, 'work', 1, 12_000);
+it.concurrent('does not end twice what a frozen worker had begun, which is told when it thaws', async () => {
+  await using scene = await Scene.set();
+  const web = await scene.server();
+  const workers = [await scene.worker(), await scene.worker()];
+  await scene.enqueue(web, 'work', 1, 12_000);
   const [begun] = await until('it is at work', async () => {
-    const found = await marks();
+    const found = await scene.marks();
     return found.length > 0 && found;
   });
   const frozen = workers.find(({ child }) => child.pid === begun?.pid);
   const other = workers.find((one) => one !== frozen);
   frozen?.child.kill('SIGSTOP');
   // As if it had been frozen for so long.
-  await query(
-    database.url,
+  await scene.query(
     `update pgboss.job set heartbeat_on = now() - interval '60 s'; select pg_notify('jobs', 'changed')`,
   );
-  await until('the other has begun', async () => (await marks()).length === 2);
+  await until('the other has begun', async () => (await scene.marks()).length === 2);
   frozen?.child.kill('SIGCONT');
   await until('it is told', () => frozen?.output().includes('The job runs elsewhere'));
-  await allDone(1);
-  expect((await marks()).map(({ what, pid }) => [what, pid])).toEqual([
+  await scene.allDone(1);
+  expect((await scene.marks()).map(({ what, pid }) => [what, pid])).toEqual([
     ['begun', frozen?.child.pid],
     ['begun', other?.child.pid],
     ['done', other?.child.pid],
@@ -241,15 +266,15 @@ it('does not end twice what a frozen worker had begun, which is told when it tha
 }, 120_000);
 
 it('asks nothing and sets off no timer, with all parts on and a worker beside it, while there is nothing to do', async () => {
-  const env = { DATABASE_URL: database.url, DB_IDLE_TIMEOUT_MS: '1000' };
+  await using scene = await Scene.set();
+  const env = { DB_IDLE_TIMEOUT_MS: '1000' };
   const flags = ['--require', join(support, 'count-timers.cjs')];
   const both = [
-    await startServer(env, { main, flags }),
-    await startServer(env, { main, flags, args: ['worker'] }),
+    await scene.start(env, { flags }),
+    await scene.start(env, { flags, args: ['worker'] }),
   ] as const;
-  processes.push(...both);
   await both[0].ready();
-  const [, cluster = '', name = ''] = /^(.*)\/([^/]+)$/.exec(database.url) ?? [];
+  const [, cluster = '', name = ''] = /^(.*)\/([^/]+)$/.exec(scene.database.url) ?? [];
   const seen = async () => {
     const { rows } = await query(
       `${cluster}/postgres`,
@@ -280,8 +305,9 @@ it('asks nothing and sets off no timer, with all parts on and a worker beside it
 }, 60_000);
 
 it('answers metrics and probes of a worker on METRICS_PORT', async () => {
+  await using scene = await Scene.set();
   const port = await freePort();
-  const started = await worker({ METRICS_PORT: String(port), METRICS_HOST: '127.0.0.1' });
+  const started = await scene.worker({ METRICS_PORT: String(port), METRICS_HOST: '127.0.0.1' });
   const address = `http://127.0.0.1:${port}`;
   expect((await fetch(`${address}/live`)).status).toBe(200);
   expect((await fetch(`${address}/ready`)).status).toBe(200);
@@ -290,8 +316,8 @@ it('answers metrics and probes of a worker on METRICS_PORT', async () => {
 }, 60_000);
 
 it('enqueues a job that pulls, by resync, and says which there are', async () => {
-  const unknown = await startServer({ DATABASE_URL: database.url }, { main, args: ['resync', 'nothing'] });
-  processes.push(unknown);
+  await using scene = await Scene.set();
+  const unknown = await scene.start({}, { args: ['resync', 'nothing'] });
   expect(await unknown.ended()).toBe(1);
   expect(unknown.output()).toContain("No job 'nothing' pulls from a service.");
 });
