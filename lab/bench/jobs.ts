@@ -1,4 +1,7 @@
-/** Small jobs done in a second, compared with other packages on PostgreSQL; and how soon one begins in another process. */
+/**
+ * Small jobs done in a second, compared with other packages on PostgreSQL; how soon one begins in another process; and what a
+ * request for a page costs while ten jobs run in the same process.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,7 +11,7 @@ import { MARKS } from '../../tests/support/jobs-fixture/marks.ts';
 import { ROOT } from '../../tests/support/server.ts';
 import { until } from '../../tests/support/until.ts';
 import { type Contender, onServerCore, startContender, withDatabase } from './contender.ts';
-import { quantile } from './open-loop.ts';
+import { openLoop, quantile } from './open-loop.ts';
 import { keep, print, type Table } from './results.ts';
 import { middle, ROUNDS, ratio, SECONDS, withSpread } from './rounds.ts';
 
@@ -107,6 +110,8 @@ export async function jobsSuite(): Promise<void> {
       ];
       print(table);
       await keep('jobs', table, { rates: Object.fromEntries(rates), latencies, middle: middle(latencies) });
+      for (const child of children.splice(0)) child.kill('SIGKILL');
+      await pageBesideJobs(ours, { DATABASE_URL: url(ours), RATE_LIMIT_MAX: '1000000' });
     } finally {
       await web.end();
       for (const child of children) {
@@ -133,11 +138,65 @@ async function emptyDatabase(connectionString: string, name: string): Promise<pg
   return pool;
 }
 
-async function enqueue({ port }: Contender, job: string, count: number): Promise<void> {
-  const url = `http://127.0.0.1:${port}/api/marks?job=${job}&count=${count}&ms=0`;
+async function enqueue({ port }: Contender, job: string, count: number, ms = 0): Promise<void> {
+  const url = `http://127.0.0.1:${port}/api/marks?job=${job}&count=${count}&ms=${ms}`;
   const answer = await fetch(url, { method: 'POST' });
   if (!answer.ok) throw new Error(`${url} was answered ${answer.status}`);
   await answer.arrayBuffer();
+}
+
+/** Requests for a page of 20 rows a second. */
+const PAGES_A_SECOND = 200;
+
+/** A page while ten jobs run in the same process and while none does, in turns. */
+async function pageBesideJobs(pool: pg.Pool, env: Record<string, string>): Promise<void> {
+  const server = await startContender({
+    name: 'with jobs',
+    command: [process.execPath, FIXTURE],
+    env,
+    ready: '/ready',
+  });
+  const cpu = { none: [] as number[], ten: [] as number[] };
+  const slowest = { none: [] as number[], ten: [] as number[] };
+  try {
+    for (let round = -1; round < ROUNDS; round++) {
+      const order: (keyof typeof cpu)[] = round % 2 === 0 ? ['none', 'ten'] : ['ten', 'none'];
+      for (const jobs of order) {
+        await pool.query('delete from pgboss.job_common');
+        await pool.query('truncate marks');
+        await pool.query(`insert into marks (n, what, pid) select n, 'row', 0 from generate_series(1, 20) n`);
+        // Longer than the turn.
+        if (jobs === 'ten') await enqueue(server, 'work', 10, SECONDS * 1_000 + 4_000);
+        const begun = `select count(*)::int from marks where what = 'begun'`;
+        await until(
+          'they run',
+          async () => (await pool.query(begun)).rows[0].count === (jobs === 'ten' ? 10 : 0),
+        );
+        const before = server.processorUs();
+        const { sent, times } = await openLoop(server.port, '/api/marks', PAGES_A_SECOND, SECONDS, 20);
+        const used = (server.processorUs() - before) / sent;
+        const answered = times.get(200) ?? [];
+        if (times.size > 1) throw new Error(`not all were answered 200: ${[...times.keys()]}`);
+        // The first round warms up.
+        if (round >= 0) {
+          cpu[jobs].push(used);
+          slowest[jobs].push(quantile(answered, 0.99));
+        }
+        const done = `select count(*)::int from pgboss.job_common where state < 'completed'`;
+        await until('they are done', async () => (await pool.query(done)).rows[0].count === 0);
+      }
+    }
+  } finally {
+    await server.end();
+  }
+  const table: Table = [
+    ['a page', 'processor time, µs', 'p99, ms'],
+    ['no job runs', withSpread(cpu.none), withSpread(slowest.none, 2)],
+    ['ten jobs run', withSpread(cpu.ten), withSpread(slowest.ten, 2)],
+    ['ratio', ratio(cpu.ten, cpu.none).toFixed(2), ratio(slowest.ten, slowest.none).toFixed(2)],
+  ];
+  print(table);
+  await keep('jobs-page', table, { cpu, slowest });
 }
 
 /** From before the request that enqueues one to the first statement of its handler, in milliseconds; one at a time. */

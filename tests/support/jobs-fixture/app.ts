@@ -64,6 +64,10 @@ export function createApp(platform: Platform<typeof settings>): Application {
       {
         name: 'marks',
         async routes(app) {
+          app.get('/api/marks', { config: { access: 'public' } }, async () => {
+            const { rows } = await platform.db.execute(sql`select * from marks order by at desc limit 20`);
+            return rows;
+          });
           app.route<{ Querystring: { job: string; count: number; ms: number; from: number; inMs: number } }>({
             method: 'POST',
             url: '/api/marks',
