@@ -74,7 +74,7 @@ export function readListenAddress(
 /**
  * Reads every setting: from the environment, then `.env.production` (in production), then `.env`.
  *
- * In development a missing `SESSION_SECRET` or `INTERNAL_API_KEY` is made and kept in the data folder.
+ * In development a missing `SESSION_SECRET`, `INTERNAL_API_KEY` or `ENCRYPTION_KEY` is made and kept in the data folder.
  *
  * @param own The settings of the application; the platform's are read as well.
  * @param env Variables of the process.

@@ -33,7 +33,10 @@ export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
     'is not read. To sign the cookies of browser sign-in set SESSION_SECRET.',
     'SECRET_KEY JWT_SECRET JWT_SECRET_KEY COOKIE_SECRET',
   ),
-  ENCRYPTION_KEY: { text: 'is not read: the application encrypts nothing that it stores.' },
+  ...each(
+    'is not read. To encrypt columns set ENCRYPTION_KEY.',
+    'DATA_ENCRYPTION_KEY FIELD_ENCRYPTION_KEY DB_ENCRYPTION_KEY ENCRYPTION_SECRET',
+  ),
   ENABLE_CSRF: { text: 'is not read: protection against cross-site requests is not a switch here.' },
   RATE_LIMIT_WINDOW: { text: 'is not read: its unit differs between guides. Set RATE_LIMIT_WINDOW_MS.' },
   SHUTDOWN_TIMEOUT: { text: 'is not read: its unit differs between guides. Set SHUTDOWN_TIMEOUT_MS.' },

@@ -9,7 +9,11 @@ import { development, file, folder, production, refused, STRONG } from '../../..
 import { estimateBits, isPlaceholder, MAKE_SECRET } from './secrets.ts';
 
 describe('secrets', () => {
-  const keys = { SESSION_SECRET: 'sessionSecrets', INTERNAL_API_KEY: 'internalApiKeys' } as const;
+  const keys = {
+    SESSION_SECRET: 'sessionSecrets',
+    INTERNAL_API_KEY: 'internalApiKeys',
+    ENCRYPTION_KEY: 'encryptionKeys',
+  } as const;
   const hexadecimal = '9f3c1e7a5b2d8046c4f1a97e3d5b60828e1c4f7a9b3d5e60712c8f4a6d9b3e15';
 
   test.each([
@@ -21,6 +25,7 @@ describe('secrets', () => {
     ['INTERNAL_API_KEY', STRONG],
     ['INTERNAL_API_KEY', hexadecimal],
     ['INTERNAL_API_KEY', `${hexadecimal},${STRONG}`],
+    ['ENCRYPTION_KEY', `${hexadecimal},${STRONG}`],
   ] as const)('%s=%s is strong', (name, value) => {
     expect(production({ [name]: value }).config[keys[name]]).toEqual(value.split(/, ?/));
   });
@@ -43,6 +48,7 @@ describe('secrets', () => {
     ['INTERNAL_API_KEY', STRONG.slice(0, 42), /has 42 characters; the minimum is 43/],
     ['INTERNAL_API_KEY', hexadecimal.slice(0, 63), /has 63 characters; the minimum is 64/],
     ['INTERNAL_API_KEY', 'f'.repeat(64), /too regular/],
+    ['ENCRYPTION_KEY', `${STRONG},change-this-encryption-key`, /number 2 is a placeholder/],
   ] as const)('%s=%s is an error in production and a warning in development', (name, value, expected) => {
     const [problem] = refused(() => production({ [name]: value }));
     expect(problem).toMatch(expected);

@@ -251,6 +251,13 @@ const operators = inGroup('Secrets', {
     madeInDevelopment: true,
     doc: 'Opens the operations pages and APIs. All of several are accepted, so that it can be rotated.',
   }),
+  /** The first writes; empty: what must be encrypted is off. */
+  encryptionKeys: setting('ENCRYPTION_KEY', secrets(), {
+    default: [],
+    defaultText: 'made once in development; else unset: what must be encrypted is off',
+    madeInDevelopment: true,
+    doc: 'Encrypts columns of the database. Of several the first writes and all read, so that it can be rotated. Keep a copy apart from the database: without it those columns cannot be read.',
+  }),
   allowHttpSignIn: setting('ALLOW_HTTP_SIGN_IN', boolean, {
     default: false,
     doc: 'Let operators sign in over plain HTTP in production, where their key can be read in transit. Always allowed on loopback.',

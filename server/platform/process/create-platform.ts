@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { LoadedConfig } from '../config/config.ts';
 import { Clock } from '../database/clock.ts';
+import { openKeyring } from '../database/encryption/keys-in-use.ts';
 import { Listener } from '../database/listener.ts';
 import { createDatabase } from '../database/pool/pool.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
@@ -24,6 +25,7 @@ export function createPlatform(
 ): Platform {
   const { direct, connection } = config.database;
   const database = createDatabase({ ...config.database, applicationName }, log);
+  openKeyring(config.encryptionKeys, database.db, log);
   const listener = new Listener(
     {
       ...config.database,

@@ -2,6 +2,7 @@ import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { LoadedConfig } from '../config/config.ts';
 import type { Declaration, UnknownSettings } from '../config/setting.ts';
+import { checkKeysInUse } from '../database/encryption/keys-in-use.ts';
 import { withWayOut } from '../database/migrations/errors.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
 import type { Database } from '../database/pool/pool.ts';
@@ -16,7 +17,7 @@ import { about, BUILT_CLIENT, BUNDLED, MIGRATIONS, ROOT } from './about.ts';
 import { announce, isAtOwnTerminal } from './announce.ts';
 import { createPlatform } from './create-platform.ts';
 import type { OpenPort } from './port.ts';
-import { connect, databaseCheck, waitForMigrations } from './wait-for-database.ts';
+import { connect, databaseCheck, untilAnswered, waitForMigrations } from './wait-for-database.ts';
 
 /** Opens the log, as soon as the configuration is known: first its warnings, later one line for each change of state. */
 export async function startLog(
@@ -66,7 +67,8 @@ export interface StartParts {
  * The application is loaded while the database connects; then migrations run. A database that is away is no failure: it is
  * tried again until it answers or `signal` aborts.
  *
- * @throws MigrationError when a migration's own SQL or the recorded history is wrong.
+ * @throws MigrationError when a migration's own SQL or the recorded history is wrong; ConfigError when a key of encrypted columns
+ * is missing.
  */
 export async function start(parts: StartParts): Promise<void> {
   const { port, probeSources, signal, running } = parts;
@@ -106,6 +108,7 @@ export async function start(parts: StartParts): Promise<void> {
     () => applyMigrations(database, parts),
     (done) => done,
   );
+  await untilAnswered(() => checkKeysInUse(platform.db), database, lifecycle, signal);
   signal.throwIfAborted();
   lifecycle.to('ready');
   announce(parts, signInToken && signInPath && `${signInPath}#token=${signInToken.value}`);

@@ -55,6 +55,21 @@ export async function connect(database: Database, lifecycle: Lifecycle, signal: 
   }
 }
 
+/** Asks until the database answers. @throws What `ask` throws besides, or the reason of `signal`. */
+export async function untilAnswered(
+  ask: () => Promise<void>,
+  ...where: Parameters<typeof connect>
+): Promise<void> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!findUnavailable(error)) throw error;
+      await connect(...where);
+    }
+  }
+}
+
 /**
  * With `MIGRATE_ON_START=false` another process migrates: whenever a client asks for readiness, looks whether it has.
  *
