@@ -14,6 +14,7 @@ import type { Command, Part } from '../parts.ts';
 import { about } from './about.ts';
 import { createPlatform } from './create-platform.ts';
 import { EXIT } from './exit-codes.ts';
+import { keysCommand } from './keys.ts';
 import type { OpenPort } from './port.ts';
 import type { LoadApplication } from './start.ts';
 
@@ -68,7 +69,10 @@ export async function runPartCommand(
     const { createApp } = await loadApplication();
     const { modules, features } = createApp(platform);
     parts.push(...modules, ...features);
-    const commands = new Map<string, Command>(parts.flatMap((part) => Object.entries(part.commands ?? {})));
+    const commands = new Map<string, Command>([
+      ...parts.flatMap((part) => Object.entries(part.commands ?? {})),
+      ['keys', keysCommand(platform)],
+    ]);
     const command = commands.get(name);
     if (command?.keepsRunning) {
       log.level = config.log.level;

@@ -14,6 +14,8 @@ export type SecretText = string & { readonly [secret]: true };
 export const secretText = (text: string): SecretText => text as SecretText;
 
 export interface EncryptedColumn {
+  /** `table.column`. */
+  readonly name: string;
   readonly table: string;
   readonly column: string;
   readonly allowPlain: boolean;
@@ -39,7 +41,7 @@ type ColumnName = `${string}.${string}`;
 export function encryptedText(name: ColumnName, { allowPlain = false } = {}) {
   const [table, column] = split(name);
   if (encryptedColumns.has(name)) throw new Error(`Two encrypted columns are called '${name}'.`);
-  encryptedColumns.set(name, { table, column, allowPlain });
+  encryptedColumns.set(name, { name, table, column, allowPlain });
   return customType<{ data: SecretText; driverData: string }>({
     dataType: () => 'text',
     toDriver: (text) => keyring.encrypt(text, name, allowPlain),

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { eq, type SQL, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { integer, pgTable, text } from 'drizzle-orm/pg-core';
 import fc from 'fast-check';
@@ -9,6 +9,7 @@ import { type Database, createDatabase as openPool } from '../pool/pool.ts';
 import { blindIndex, encryptedText, secretText } from './encrypted-text.ts';
 import { EncryptionError, Keyring, keyIdOf, keyring } from './keyring.ts';
 import { checkKeysInUse, keysInUse, openKeyring } from './keys-in-use.ts';
+import { holdings, reEncrypt } from './re-encrypt.ts';
 
 const OLD = STRONG;
 const NEW = [...STRONG].reverse().join('');
@@ -57,6 +58,13 @@ describe('a keyring', () => {
         expect(ring.decrypt(`v0.${text}`, 'a.b', true)).toBe(text);
       }),
     );
+  });
+
+  it('reads what earlier versions have written', () => {
+    const text = 'blåbærgrød';
+    const stored = 'v1.966df987.XximuWK_G5LGh7VqprQx29-4ZR1jczlXc6h4v85WYEtWHIwsAV3swOc';
+    expect(ring.decrypt(stored, 'a.b')).toBe(text);
+    expect(ring.digests(text, 'a.b')[0]).toBe('rutTC5H3aH9mnbyatpzDVTjwpgRSmeoFzinyUuJMa0Q');
   });
 
   it('opens one spelling of base64url alone', () => {
@@ -116,6 +124,8 @@ describe('an encrypted column', () => {
     );
   });
   beforeEach(async () => {
+    // What the test before recorded beside its statements has arrived.
+    await expect.poll(() => pool.stats().total - pool.stats().idle).toBe(0);
     await db.execute(sql`truncate people, encryption_keys`);
     use(OLD);
   });
@@ -189,5 +199,105 @@ describe('an encrypted column', () => {
     await checkKeysInUse(db);
     use();
     await expect(checkKeysInUse(db)).rejects.toThrow(keyIdOf(OLD));
+  });
+
+  describe('re-encrypted', () => {
+    /** More than three batches, written with the old key, or in plain text. */
+    const fill = async () => {
+      const rows = Array.from({ length: 650 }, (_, n) => {
+        const phone = String(10_000 + n);
+        return { id: n * 3 - 500, phone: secretText(phone), phoneIndex: phoneIndex.of(phone) };
+      });
+      await db.insert(people).values(rows);
+      await expect.poll(() => keysInUse(db)).toEqual([keyIdOf(OLD)]);
+    };
+
+    it('holds the new key alone, in text and index, and the old one is forgotten', async () => {
+      await fill();
+      use();
+      await db.insert(people).values({ id: 9_000, note: secretText('in plain text') });
+      use(NEW, OLD);
+      expect(await holdings(db)).toEqual([
+        { name: 'people.phone', key: keyIdOf(OLD), rows: 650 },
+        { name: 'people.note', key: null, rows: 1 },
+      ]);
+      const told: number[] = [];
+      const progress = (done: number, total: number) => told.push(done, total);
+      expect(await reEncrypt(db, { progress })).toEqual({ written: 651, left: 0, unreadable: [] });
+      expect(told.slice(0, 4)).toEqual([200, 651, 400, 651]);
+      expect(await keysInUse(db)).toEqual([keyIdOf(NEW)]);
+      use(NEW);
+      expect(await holdings(db)).toEqual([
+        { name: 'people.phone', key: keyIdOf(NEW), rows: 650 },
+        { name: 'people.note', key: keyIdOf(NEW), rows: 1 },
+      ]);
+      const [found] = await db.select().from(people).where(phoneIndex.equals(people.phoneIndex, '10007'));
+      expect(found).toMatchObject({ id: -479, phone: '10007' });
+      expect((await db.select({ note: people.note }).from(people).where(eq(people.id, 9_000)))[0]).toEqual({
+        note: 'in plain text',
+      });
+      expect(await reEncrypt(db)).toEqual({ written: 0, left: 0, unreadable: [] });
+    });
+
+    it('goes on where it was ended', async () => {
+      await fill();
+      use(NEW, OLD);
+      const stop = new AbortController();
+      const progress = () => stop.abort(new Error('ended'));
+      await expect(reEncrypt(db, { signal: stop.signal, progress })).rejects.toThrow('ended');
+      expect(await holdings(db)).toContainEqual({ name: 'people.phone', key: keyIdOf(NEW), rows: 200 });
+      expect((await keysInUse(db)).toSorted()).toEqual([keyIdOf(OLD), keyIdOf(NEW)].toSorted());
+      expect(await reEncrypt(db)).toMatchObject({ written: 450, left: 0 });
+    });
+
+    it('neither undoes what others write, nor waits for them', async () => {
+      await fill();
+      use(NEW, OLD);
+      await pool.transaction(async (tx) => {
+        await tx
+          .update(people)
+          .set({ phone: secretText('mine') })
+          .where(eq(people.id, -500));
+        await tx.execute(sql`select from people where id = -497 for update`);
+        expect(await reEncrypt(db)).toMatchObject({ written: 648, left: 2 });
+      });
+      expect(await keysInUse(db)).toContain(keyIdOf(OLD));
+      // The last one is written between the read of its batch and its write.
+      let sealed = false;
+      keyring.use([NEW, OLD], () => {
+        sealed = true;
+      });
+      const meddling = Object.assign(Object.create(db) as typeof db, {
+        async execute(statement: SQL) {
+          if (sealed)
+            await db
+              .update(people)
+              .set({ phone: secretText('late') })
+              .where(eq(people.id, -497));
+          return db.execute(statement);
+        },
+      });
+      expect(await reEncrypt(meddling)).toMatchObject({ written: 0, left: 0 });
+      const { rows } = await db.execute(sql`select phone from people where id < -496 order by id`);
+      expect(rows.map(({ phone }) => keyring.decrypt(phone as string, 'people.phone'))).toEqual([
+        'mine',
+        'late',
+      ]);
+    });
+
+    it('leaves and names what it cannot read', async () => {
+      await fill();
+      await db.execute(sql`update people set phone = 'v1.00000000.AAAA' where id = -500`);
+      await db.execute(sql`update people set phone = ${keyring.encrypt('x', 'people.note')} where id = -497`);
+      use(NEW, OLD);
+      const { written, left, unreadable } = await reEncrypt(db);
+      expect([written, left]).toEqual([648, 2]);
+      expect(unreadable).toEqual([
+        expect.stringMatching(/people\.phone is not encrypted, or has been changed/),
+        expect.stringMatching(/people\.phone does not open/),
+      ]);
+      use();
+      await expect(reEncrypt(db)).rejects.toThrow(/ENCRYPTION_KEY is unset/);
+    });
   });
 });
