@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { createApp } from '../../server/app.ts';
 import { loadConfig } from '../../server/platform/config/config.ts';
 import { Clock } from '../../server/platform/database/clock.ts';
+import { openKeyring } from '../../server/platform/database/encryption/keys-in-use.ts';
 import { Listener } from '../../server/platform/database/listener.ts';
 import { createDatabase, type Database } from '../../server/platform/database/pool/pool.ts';
 import { HealthChecks } from '../../server/platform/health/health-checks.ts';
@@ -73,6 +74,7 @@ export async function createTestApp(
   );
   const { connection } = config.database;
   const database = createDatabase({ ...config.database, applicationName: 'test' }, log);
+  openKeyring(config.encryptionKeys, database.db, log);
   const listener = new Listener({ ...config.database, connection, applicationName: 'test listener' }, log);
   const clock = new Clock(log);
   const lifecycle = new Lifecycle([]);

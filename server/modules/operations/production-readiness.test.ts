@@ -20,6 +20,7 @@ const GOOD: Record<string, string> = {
   TRUST_PROXY: '10.0.0.0/8',
   INTERNAL_API_KEY: secret(),
   SESSION_SECRET: secret(),
+  ENCRYPTION_KEY: secret(),
   MAX_INSTANCES: '4',
   RATE_LIMIT_STORE: 'postgres',
 };
@@ -44,6 +45,7 @@ function deployment(
     untrustedProxy: undefined,
     askedOverTls: true,
     declaredAccess: { hasIdentity: true, userRoutes: ['POST /api/notes'], publicWrites: ['POST /hooks'] },
+    encryption: { columns: 2, keys: ['1a2b3c4d'], inUse: ['1a2b3c4d'] },
     runsAsRoot: false,
     ...found,
   };
@@ -77,6 +79,14 @@ const FAULTS: [
   ['operators-key', 'fail', /is a placeholder/, { NODE_ENV: 'development', INTERNAL_API_KEY: 'change-me' }],
   ['session-secret', 'warn', /nobody can sign in/, { SESSION_SECRET: undefined }],
   ['session-secret', 'fail', /has 9 characters/, { NODE_ENV: 'development', SESSION_SECRET: 'x8Tq02LmZ' }],
+  ['encryption', 'warn', /in plain text/, { ENCRYPTION_KEY: undefined }],
+  [
+    'encryption',
+    'warn',
+    /other keys than the first: 0badcafe\./,
+    {},
+    { encryption: { columns: 2, keys: ['1a2b3c4d', '0badcafe'], inUse: ['0badcafe', '1a2b3c4d'] } },
+  ],
   ['tls', 'warn', /Nothing says/, { PUBLIC_URL: undefined }, { askedOverTls: false }],
   ['tls', 'fail', /without TLS/, { PUBLIC_URL: 'http://app.example.com' }],
   ['proxies', 'fail', /10\.1\.2\.3 sends/, {}, { untrustedProxy: '10.1.2.3' }],
@@ -192,6 +202,7 @@ it('is content with defaults and a database nearby, and says what to set', () =>
   expect(items.filter(({ status }) => status === 'warn').map(({ name }) => name)).toEqual([
     'operators-key',
     'session-secret',
+    'encryption',
     'hosts',
     'connections',
   ]);

@@ -1,6 +1,7 @@
 import type { ReadinessItem } from '#contracts/operations/deployment.ts';
 import {
   type Deployment,
+  encryptionFinding,
   fail,
   graded,
   type Items,
@@ -33,6 +34,7 @@ const ITEMS: Items = {
     'Secret of browser sessions',
     secretFinding('SESSION_SECRET', 'nobody can sign in to the operations screen'),
   ],
+  encryption: ['Encrypted columns', encryptionFinding],
   hosts: [
     'Host names',
     ({ config: { allowedHosts }, isSet }) =>

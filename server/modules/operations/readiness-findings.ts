@@ -33,6 +33,8 @@ export interface Deployment {
   /** Whether the current request came over TLS, according to a trusted proxy or the socket. */
   askedOverTls: boolean;
   declaredAccess: DeclaredAccess;
+  /** The number of encrypted columns, the ids of the configured keys, and of those that columns hold values of. */
+  encryption: { columns: number; keys: readonly string[]; inUse: readonly string[] | undefined };
   runsAsRoot: boolean;
 }
 
@@ -79,6 +81,7 @@ export const worstOf = (items: readonly Pick<ReadinessItem, 'status'>[]): Readin
 const SECRETS = {
   INTERNAL_API_KEY: [INTERNAL_API_KEY_RULE, 'internalApiKeys'],
   SESSION_SECRET: [SESSION_SECRET_RULE, 'sessionSecrets'],
+  ENCRYPTION_KEY: [SESSION_SECRET_RULE, 'encryptionKeys'],
 } as const;
 
 /** @param unset What production cannot do without it. */
@@ -96,6 +99,23 @@ export const secretFinding =
     if (weakness !== undefined) return fail(`${name} ${weakness}: production refuses to start.`, remedy);
     return pass(values.length > 1 ? `${values.length} are set, for rotation.` : 'It is set and strong.');
   };
+
+const encryptionKeyFinding = secretFinding(
+  'ENCRYPTION_KEY',
+  'what must be encrypted is off, and what may be is stored in plain text',
+);
+
+export function encryptionFinding(deployment: Deployment): Finding {
+  const { columns, keys, inUse } = deployment.encryption;
+  if (columns === 0) return pass('No column is encrypted.');
+  const found = encryptionKeyFinding(deployment);
+  const old = inUse?.filter((id) => id !== keys[0]) ?? [];
+  if (found.status !== 'pass' || old.length === 0) return found;
+  return warn(
+    `Values are encrypted with other keys than the first: ${old.join(', ')}.`,
+    'Write them with the first: main.js keys re-encrypt (docs/runbook.md#encryption-keys).',
+  );
+}
 
 function tlsFinding({ config: { publicUrl }, askedOverTls }: Deployment): Finding {
   const remedy = 'Add a proxy with TLS, name it in TRUST_PROXY, and set PUBLIC_URL to the https:// address.';

@@ -2,6 +2,9 @@ import { statfs } from 'node:fs/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger } from 'fastify';
 import { type ReadinessItem, readProductionReadiness } from '#contracts/operations/deployment.ts';
+import { encryptedColumns } from '../../platform/database/encryption/encrypted-text.ts';
+import { keyring } from '../../platform/database/encryption/keyring.ts';
+import { keysInUse } from '../../platform/database/encryption/keys-in-use.ts';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Lifecycle } from '../../platform/health/lifecycle.ts';
 import { within } from '../../platform/lib/within.ts';
@@ -25,10 +28,11 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = asy
     ...readProductionReadiness,
     config: { access: 'operator' },
     async handler({ protocol }) {
-      const [facts, disk, reportsAre, brought] = await Promise.all([
+      const [facts, disk, reportsAre, inUse, brought] = await Promise.all([
         inTime(factsOf(database.pool)),
         inTime(statfs(folder)),
         inTime(reportsRefused(config.diagnosticsDir)),
+        inTime(keysInUse(database.db)),
         Promise.all(findings.map((one) => judgeFinding(one, app.log))),
       ]);
       const own = judgeReadiness({
@@ -46,6 +50,7 @@ export const readinessRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = asy
         untrustedProxy: app.untrustedProxy,
         askedOverTls: protocol === 'https',
         declaredAccess: app.declaredAccess,
+        encryption: { columns: encryptedColumns.size, keys: keyring.ids, inUse },
         runsAsRoot: process.getuid?.() === 0,
       });
       const items = [...own, ...brought];

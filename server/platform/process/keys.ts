@@ -1,7 +1,7 @@
 import { encryptedColumns } from '../database/encryption/encrypted-text.ts';
 import { keyring } from '../database/encryption/keyring.ts';
 import { keysInUse } from '../database/encryption/keys-in-use.ts';
-import { holdings, reEncrypt } from '../database/encryption/re-encrypt.ts';
+import { type Holding, holdings, reEncrypt } from '../database/encryption/re-encrypt.ts';
 import type { Command, Platform } from '../parts.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -40,19 +40,21 @@ export const keysCommand = ({ db }: Platform): Command => ({
 async function show(db: Platform['db']): Promise<number> {
   const { ids } = keyring;
   const [held, inUse] = [await holdings(db), await keysInUse(db)];
-  console.log(`${encryptedColumns.size} columns are encrypted.`);
-  for (const id of new Set([...ids, ...inUse, ...held.flatMap(({ key }) => key ?? [])])) {
-    const place = ids.indexOf(id);
-    const role = place === 0 ? 'writes' : place > 0 ? 'reads' : 'MISSING from ENCRYPTION_KEY';
-    const rows = held.filter(({ key }) => key === id);
-    // Of an old key that is recorded some process may still write.
-    const free = place > 0 && !inUse.includes(id) && rows.length === 0 ? ', may be removed' : '';
-    console.log(`key ${id}: ${role}${free}`);
-    for (const one of rows) console.log(`  ${one.name}: ${one.rows}`);
+  const known = new Set([...ids, ...inUse, ...held.flatMap(({ key }) => key ?? [])]);
+  console.log(`Encrypted columns: ${encryptedColumns.size}`);
+  for (const id of known) {
+    const role = id === ids[0] ? 'writes' : ids.includes(id) ? 'reads' : 'is MISSING from ENCRYPTION_KEY';
+    print(
+      `key ${id} ${role}`,
+      held.filter(({ key }) => key === id),
+    );
   }
   const plain = held.filter(({ key }) => key === null);
-  if (plain.length > 0) console.log('not encrypted:');
-  for (const one of plain) console.log(`  ${one.name}: ${one.rows}`);
-  const missing = [...inUse, ...held.flatMap(({ key }) => key ?? [])].some((id) => !ids.includes(id));
-  return missing ? EXIT.failed : EXIT.clean;
+  if (plain.length > 0) print('in plain text', plain);
+  return known.size > ids.length ? EXIT.failed : EXIT.clean;
+}
+
+function print(title: string, held: readonly Holding[]): void {
+  console.log(`${title}${held.length === 0 ? ', and holds nothing' : ''}`);
+  for (const { name, rows } of held) console.log(`  ${name}: ${rows}`);
 }
