@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { Keyring, keyIdOf } from '../server/platform/database/encryption/keyring.ts';
+import { LETTERS } from './support/encrypted-fixture/letters.ts';
 import { MARKS } from './support/jobs-fixture/marks.ts';
 import { createDatabase, query, type TestDatabase } from './support/postgres.ts';
 import { freePort, type SpawnedServer, startServer } from './support/server.ts';
@@ -320,4 +322,30 @@ it('enqueues a job that pulls, by resync, and says which there are', async () =>
   const unknown = await scene.start({}, { args: ['resync', 'nothing'] });
   expect(await unknown.ended()).toBe(1);
   expect(unknown.output()).toContain("No job 'nothing' pulls from a service.");
+});
+
+it('re-encrypts columns as a job, where there are any', async () => {
+  await using scene = await Scene.set();
+  const letters = join(support, 'encrypted-fixture', 'main.ts');
+  const [old, fresh] = [
+    'pX3v9QmZ4Ld7Tn0Rk8Wy2HcFs6Ju1BgEaVo5iNzUqYt',
+    'x1Zk8vQnB2mR5tYw7uPa9sDf3gHj4kLe6cVbNq0oWiE',
+  ];
+  const ring = new Keyring();
+  ring.use([old]);
+  const { url } = scene.database;
+  await query(url, LETTERS);
+  await query(url, 'insert into letters (body) select $1 from generate_series(1, 250)', [
+    ring.encrypt('my diary', 'letters.body'),
+  ]);
+  const env = { ENCRYPTION_KEY: `${fresh},${old}` };
+  await scene.start(env, { main: letters });
+  const enqueueing = await scene.start(env, { main: letters, args: ['re-encrypt'] });
+  expect(await enqueueing.ended()).toBe(0);
+  expect(enqueueing.output()).toMatch(/^enqueued re-encrypt /);
+  const rows = () =>
+    query(url, 'select count(*)::int from letters where starts_with(body, $1)', [
+      `v1.${keyIdOf(fresh)}.`,
+    ]);
+  await expect.poll(async () => (await rows()).rows).toEqual([{ count: 250 }]);
 });

@@ -2,6 +2,7 @@ import type {} from '../../platform/http/metrics.ts';
 import type { Command, Events, Finding, Jobs, Part, Platform } from '../../platform/parts.ts';
 import { JobService } from './jobs.ts';
 import { TOPIC } from './notice.ts';
+import { defineReEncryption } from './re-encrypt.ts';
 import { jobRoutes } from './routes.ts';
 import type { jobsSettings } from './settings.ts';
 
@@ -67,7 +68,11 @@ export function createJobs({
     alertRules: service.figures.alertRules(),
     metrics: service.figures.metrics(),
     findings: [whereTheyRun(service)],
-    commands: { worker: workerCommand(service), resync: resyncCommand(service) },
+    commands: {
+      worker: workerCommand(service),
+      resync: resyncCommand(service),
+      ...defineReEncryption(service),
+    },
     async end() {
       service.notice.end();
       await service.stop(stopBy ?? Date.now());
