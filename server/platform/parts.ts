@@ -357,6 +357,8 @@ export interface MailTemplate<Data> {
   readonly perHour?: number;
   /** Not asked for by the recipient, such as news: it carries `List-Unsubscribe`. */
   readonly bulk?: true;
+  /** It is of no use after so many hours, as where it holds a link that ends: what is not sent by then never is. 72 where nothing is said. */
+  readonly validHours?: number;
   /** Writes it: text and HTML say the same. Pure: it is called once, when the mail is written to the outbox. */
   write(data: Data): MailContent;
 }
@@ -372,6 +374,15 @@ export interface MailContent {
 export interface Html {
   readonly html: string;
 }
+
+/** Puts a layout around what a template wrote. */
+export type MailLayout = (mail: {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: Html;
+  /** Of bulk mail: where the recipient ends it. */
+  readonly unsubscribeUrl: string | undefined;
+}) => { readonly text: string; readonly html: Html };
 
 export interface MailOptions {
   readonly attachments?: readonly {
