@@ -2,8 +2,10 @@
  * YOURS. What the application is made of: the template's modules and your features, a line each. What a part needs is
  * handed to it here, so that the compiler says what is missing.
  */
+import { layout } from './features/mail/layout.ts';
 import { notes } from './features/notes/part.ts';
 import { createJobs } from './modules/jobs/part.ts';
+import { createMail } from './modules/mail/part.ts';
 import { operations } from './modules/operations/part.ts';
 import { realtime } from './modules/realtime/part.ts';
 import type { Application, Platform } from './platform/parts.ts';
@@ -15,12 +17,18 @@ export function createApp(platform: Platform<typeof settings>): Application {
     ...platform,
     events,
   });
+  const mail = createMail({
+    ...platform,
+    jobs,
+    layout,
+  });
   return {
     modules: [
       // The template's: each goes with `npm run strip NAME`.
       operations(platform),
       events,
       jobs,
+      mail,
     ],
     features: [
       // Yours.

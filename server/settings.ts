@@ -4,6 +4,7 @@
  * `platform/config` and the parts' `settings.ts`. The platform's settings are in `platform/config/settings.ts`.
  */
 import { jobsSettings } from './modules/jobs/settings.ts';
+import { mailSettings } from './modules/mail/settings.ts';
 import { operationsSettings } from './modules/operations/settings.ts';
 import { realtimeSettings } from './modules/realtime/settings.ts';
 import type { OwnSettings } from './platform/config/config.ts';
@@ -13,6 +14,7 @@ export const settings = {
   ...operationsSettings,
   ...realtimeSettings,
   ...jobsSettings,
+  ...mailSettings,
   // Yours.
   // pageSize: setting('PAGE_SIZE', integer(1, 500), { default: 50, doc: 'Rows on a page.' }),
 } satisfies OwnSettings;

@@ -1,0 +1,285 @@
+import { createHash } from 'node:crypto';
+import { and, desc, eq, getTableColumns, gt, inArray, isNotNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import type { MailState, MailSuppression } from '#contracts/mail.ts';
+import { secretText } from '../../platform/database/encryption/encrypted-text.ts';
+import type { Transaction } from '../../platform/database/transaction.ts';
+import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import type { Content, MailPlatform } from './providers/provider.ts';
+import { mailEvents, mailOutbox, mailSuppressed } from './table.ts';
+
+/** Rows are kept for this long, and looked through this often at most while mails are written or sent, in milliseconds. */
+const KEEP = sql`interval '30 days'`;
+/** Longer than what is told is accepted: see webhooks.ts. */
+const KEEP_EVENTS = sql`interval '2 days'`;
+const CLEAN_EVERY_MS = 3_600_000;
+const CLEAN_BATCH = 500;
+
+/** Longer than an attempt takes. */
+const ATTEMPT = sql`interval '2 minutes'`;
+
+/** States in which a mail is still to be sent. */
+export const UNSENT = ['held', 'waiting', 'sending'] as const satisfies MailState[];
+
+/** @returns What stands for an address wherever it is kept or shown. */
+export const hashOf = (address: string): string =>
+  createHash('sha256').update(address.trim().toLowerCase()).digest('hex');
+
+export interface NewMail {
+  readonly template: string;
+  readonly perHour: number;
+  readonly bulk: boolean;
+  readonly state: MailState;
+  readonly validHours: number;
+  readonly content: Content;
+  readonly requestId: string | undefined;
+}
+
+/** A mail that this process may send now. */
+export interface ClaimedMail {
+  readonly id: number;
+  readonly template: string;
+  readonly messageId: string;
+  readonly content: Content;
+  /** The end of the attempt before is unknown. */
+  readonly isRepeat: boolean;
+  readonly isExpired: boolean;
+  readonly isSuppressed: boolean;
+}
+
+/** Neither what a mail says nor to whom. */
+const {
+  content: _content,
+  jobId: _jobId,
+  messageId: _messageId,
+  bulk: _bulk,
+  ...SHOWN
+} = getTableColumns(mailOutbox);
+
+const suppressed = (recipient: SQL | typeof mailOutbox.recipient, bulk: boolean | typeof mailOutbox.bulk) =>
+  sql`exists (select from ${mailSuppressed} s where s.recipient = ${recipient} and (${bulk} or not s.bulk_only))`;
+
+/** The statements on the table of mails. */
+export class Outbox {
+  readonly #platform: MailPlatform;
+  #cleanedAt = 0;
+
+  constructor(platform: MailPlatform) {
+    this.#platform = platform;
+  }
+
+  /** @returns Its id; undefined where the address is suppressed, or has had its number within the hour. */
+  async add(tx: Transaction, mail: NewMail): Promise<number | undefined> {
+    const { template, perHour, bulk, state, validHours, content, requestId = null } = mail;
+    const recipient = hashOf(content.to);
+    // Transactions at the same time would not count each other's.
+    await tx.execute(
+      sql`select pg_advisory_xact_lock(hashtextextended(${`mail ${template} ${recipient}`}, 0))`,
+    );
+    const { rows } = await tx.execute<{ id: string }>(sql`
+      insert into ${mailOutbox} (template, recipient, bulk, state, content, request_id, expires_at, ended_at)
+      select ${template}, ${recipient}, ${bulk}, ${state},
+        ${sql.param(secretText(JSON.stringify(content)), mailOutbox.content)}, ${requestId},
+        now() + make_interval(hours => ${validHours}), ${isUnsent(state) ? null : sql`now()`}
+      where not ${suppressed(sql`${recipient}`, bulk)}
+        and (select count(*) from ${mailOutbox} o where o.recipient = ${recipient} and o.template = ${template}
+          and o.created_at > now() - interval '1 hour') < ${perHour}
+      returning id`);
+    tx.afterCommit(() => this.#cleanNowAndThen());
+    return rows[0] && Number(rows[0].id);
+  }
+
+  /** Takes a mail that waits, or that the same job began to send and did not end. */
+  async claim(id: number, jobId: string): Promise<ClaimedMail | undefined> {
+    const before = this.#platform.db
+      .select({ id: mailOutbox.id, state: mailOutbox.state })
+      .from(mailOutbox)
+      .where(eq(mailOutbox.id, id))
+      .for('update')
+      .as('before');
+    const [row] = await this.#platform.db
+      .update(mailOutbox)
+      .set({
+        state: 'sending',
+        jobId,
+        startedAt: sql`now()`,
+        attempts: sql`${mailOutbox.attempts} + 1`,
+        repeats: sql`${mailOutbox.repeats} + (${before.state} = 'sending')::int`,
+      })
+      .from(before)
+      .where(
+        and(
+          eq(mailOutbox.id, before.id),
+          sql`(${before.state} = 'waiting' or (${before.state} = 'sending' and ${mailOutbox.jobId} = ${jobId}))`,
+        ),
+      )
+      .returning({
+        template: mailOutbox.template,
+        messageId: mailOutbox.messageId,
+        content: mailOutbox.content,
+        isRepeat: sql<boolean>`${before.state} = 'sending'`,
+        isExpired: sql<boolean>`${mailOutbox.expiresAt} <= now()`,
+        isSuppressed: sql<boolean>`${suppressed(mailOutbox.recipient, mailOutbox.bulk)}`,
+      });
+    if (row?.content == null) return undefined;
+    return { ...row, id, content: JSON.parse(row.content) as Content };
+  }
+
+  /** Writes how an attempt ended. What a provider has told of the mail meanwhile stays. */
+  async end(id: number, state: MailState, error: string | null = null): Promise<void> {
+    const erased = state === 'sent' || state === 'expired';
+    await this.#platform.db
+      .update(mailOutbox)
+      .set({
+        state,
+        error,
+        ...(erased && { content: null }),
+        ...(!isUnsent(state) && { endedAt: sql`now()` }),
+      })
+      .where(and(eq(mailOutbox.id, id), eq(mailOutbox.state, 'sending')));
+    this.#cleanNowAndThen();
+  }
+
+  /** Hands what was written without a provider on to the jobs. @returns The ids. */
+  async release(tx: Transaction): Promise<number[]> {
+    const rows = await tx
+      .update(mailOutbox)
+      .set({ state: 'waiting' })
+      .where(eq(mailOutbox.state, 'held'))
+      .returning({ id: mailOutbox.id });
+    return rows.map(({ id }) => id);
+  }
+
+  /** Has a mail sent again that failed, that waits, or whose attempt must be over. @returns Whether there was one. */
+  async revive(tx: Transaction, id: number): Promise<boolean> {
+    const { rowCount } = await tx
+      .update(mailOutbox)
+      .set({ state: 'waiting', jobId: null, endedAt: null, error: null })
+      .where(
+        and(
+          eq(mailOutbox.id, id),
+          gt(mailOutbox.expiresAt, sql`now()`),
+          or(
+            inArray(mailOutbox.state, ['waiting', 'failed']),
+            and(eq(mailOutbox.state, 'sending'), lt(mailOutbox.startedAt, sql`now() - ${ATTEMPT}`)),
+          ),
+        ),
+      );
+    return (rowCount ?? 0) > 0;
+  }
+
+  /**
+   * Notes what a provider tells of a mail that it was handed.
+   *
+   * @param messageId Of the outbox; where it is unknown, the address is suppressed alone.
+   * @param event.id Told once: `false` is returned for one that is known.
+   * @returns The template of the mail, for figures.
+   */
+  async told(event: {
+    id: string;
+    messageId: string | undefined;
+    address: string;
+    state: 'bounced' | 'complained' | undefined;
+    suppress: { reason: MailSuppression['reason']; bulkOnly: boolean } | undefined;
+  }): Promise<{ template: string | undefined } | false> {
+    const { id, messageId, address, state, suppress } = event;
+    return this.#platform.database.transaction(async (tx) => {
+      const { rowCount } = await tx.insert(mailEvents).values({ id }).onConflictDoNothing();
+      if (rowCount === 0) return false;
+      if (suppress) await this.suppress(tx, address, suppress.reason, suppress.bulkOnly);
+      if (!messageId || !state) return { template: undefined };
+      const [row] = await tx
+        .update(mailOutbox)
+        .set({ state, content: null, endedAt: sql`coalesce(${mailOutbox.endedAt}, now())` })
+        // A complaint says more than a bounce, in whichever order they come.
+        .where(
+          and(eq(mailOutbox.messageId, messageId), sql`${mailOutbox.state} not in ('complained', ${state})`),
+        )
+        .returning({ template: mailOutbox.template });
+      return { template: row?.template };
+    });
+  }
+
+  /** Sends no mail to an address any more. One that is suppressed for all mail stays so. */
+  async suppress(
+    db: Pick<Transaction, 'insert'>,
+    address: string | { hash: string },
+    reason: MailSuppression['reason'],
+    bulkOnly = false,
+  ): Promise<typeof mailSuppressed.$inferSelect> {
+    const recipient = typeof address === 'string' ? hashOf(address) : address.hash;
+    const [row] = await db
+      .insert(mailSuppressed)
+      .values({ recipient, reason, bulkOnly })
+      .onConflictDoUpdate({
+        target: mailSuppressed.recipient,
+        set: {
+          reason: sql`case when ${mailSuppressed.bulkOnly} then excluded.reason else ${mailSuppressed.reason} end`,
+          bulkOnly: sql`${mailSuppressed.bulkOnly} and excluded.bulk_only`,
+        },
+      })
+      .returning();
+    return row as typeof mailSuppressed.$inferSelect;
+  }
+
+  /** A page of mails, newest first. */
+  list(where: { before: number; limit: number; state?: MailState; template?: string; recipient?: string }) {
+    const { before, limit, state, template, recipient } = where;
+    return this.#platform.db
+      .select(SHOWN)
+      .from(mailOutbox)
+      .where(
+        and(
+          lt(mailOutbox.id, before),
+          state && eq(mailOutbox.state, state),
+          template === undefined ? undefined : eq(mailOutbox.template, template),
+          recipient === undefined ? undefined : eq(mailOutbox.recipient, recipient),
+        ),
+      )
+      .orderBy(desc(mailOutbox.id))
+      .limit(limit);
+  }
+
+  /** Expired rows are removed while others are written, without a timer. */
+  #cleanNowAndThen(): void {
+    if (Date.now() - this.#cleanedAt < CLEAN_EVERY_MS) return;
+    this.#cleanedAt = Date.now();
+    const { log } = this.#platform;
+    apartFromRequests(() => this.clean()).catch((err) =>
+      log.warn({ err }, 'expired mails could not be removed; a later one tries again'),
+    );
+  }
+
+  async clean(): Promise<void> {
+    const { db, log } = this.#platform;
+    const expired = await db
+      .update(mailOutbox)
+      .set({ state: 'expired', content: null, endedAt: sql`now()` })
+      .where(and(eq(mailOutbox.state, 'held'), lt(mailOutbox.expiresAt, sql`now()`)))
+      .returning({ template: mailOutbox.template });
+    if (expired.length > 0)
+      log.error(
+        { mails: expired.length },
+        'mails have expired, because no provider is set: they will not be sent',
+      );
+    await db
+      .update(mailOutbox)
+      .set({ content: null })
+      .where(
+        and(
+          eq(mailOutbox.state, 'failed'),
+          lt(mailOutbox.expiresAt, sql`now()`),
+          isNotNull(mailOutbox.content),
+        ),
+      );
+    const old = db
+      .select({ id: mailOutbox.id })
+      .from(mailOutbox)
+      .where(lt(mailOutbox.endedAt, sql`now() - ${KEEP}`))
+      .limit(CLEAN_BATCH)
+      .for('update', { skipLocked: true });
+    await db.delete(mailOutbox).where(inArray(mailOutbox.id, old));
+    await db.delete(mailEvents).where(lt(mailEvents.createdAt, sql`now() - ${KEEP_EVENTS}`));
+  }
+}
+
+const isUnsent = (state: MailState) => (UNSENT as readonly MailState[]).includes(state);

@@ -1,0 +1,72 @@
+import { createTransport } from 'nodemailer';
+import { type MailPlatform, type Message, type Provider, SendError } from './provider.ts';
+
+/** nodemailer's own are minutes. In milliseconds; parameters of `SMTP_URL` replace them. */
+const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 };
+/** A connection is kept for the next mail for so long. */
+const IDLE_MS = 2_000;
+/** Nothing of the mail was sent before one of these. */
+const BEFORE_THE_MAIL = new Set(['EDNS', 'EAUTH', 'ETLS', 'EENVELOPE', 'ECONNREFUSED']);
+const BEFORE_THE_GREETING = new Set(['CONNECT_TIMEOUT', 'GREETING_TIMEOUT', 'UPGRADE_TIMEOUT']);
+
+interface SmtpError extends Error {
+  code?: string;
+  errno?: number;
+  syscall?: string;
+  command?: string;
+  responseCode?: number;
+  timeoutType?: string;
+}
+
+/** A mail as nodemailer takes it. */
+export const composed = ({ id, from, to, subject, text, html, attachments, headers }: Message) => ({
+  from,
+  to: { name: '', address: to },
+  subject,
+  text,
+  html,
+  headers,
+  messageId: `<${id}@${from.address.split('@')[1]}>`,
+  attachments: attachments.map(({ name, type, content }) => ({
+    filename: name,
+    contentType: type,
+    content,
+    encoding: 'base64',
+  })),
+});
+
+/** SMTP by nodemailer, over connections that are closed once no mail follows. */
+export function smtp({ config }: MailPlatform): Omit<Provider, 'name'> {
+  const url = new URL(config.mail.smtpUrl as string);
+  const isHere = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
+  const transport = createTransport({
+    url: url.href,
+    pool: true,
+    // A mail whose connection is lost would be sent again here, uncounted.
+    maxRequeues: 0,
+    idleTimeout: IDLE_MS,
+    ...Object.fromEntries(Object.entries(TIMEOUTS).filter(([name]) => !url.searchParams.has(name))),
+    // STARTTLS that a third party removes from the greeting is no reason to send a password in the clear.
+    ...(url.username !== '' && !isHere && { requireTLS: true }),
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return {
+    async send(message, signal) {
+      try {
+        await transport.sendMail({ ...composed(message), signal });
+      } catch (error) {
+        const { message: why, code = '', command = '', responseCode, timeoutType = '' } = error as SmtpError;
+        // A wrong password says nothing of the mail.
+        const permanent = (responseCode ?? 0) >= 500 && code !== 'EAUTH' && !command.startsWith('AUTH');
+        const isBefore =
+          responseCode !== undefined ||
+          BEFORE_THE_MAIL.has(code) ||
+          BEFORE_THE_GREETING.has(timeoutType) ||
+          (error as SmtpError).syscall === 'connect';
+        throw new SendError(why, { permanent, unclear: !isBefore });
+      }
+    },
+    end: () => transport.close(),
+  };
+}

@@ -1,0 +1,165 @@
+import { createHmac, createPublicKey, type KeyObject, timingSafeEqual, verify } from 'node:crypto';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { mailgunEvents, sendgridEvents } from '#contracts/mail.ts';
+import { ConfigError } from '../../platform/config/problems.ts';
+import { isDeeperThan } from '../../platform/http/json-bodies.ts';
+import { readBody } from '../../platform/http/read-body.ts';
+import { ProblemError } from '../../platform/lib/problem.ts';
+import type { MailService } from './mailer.ts';
+
+/**
+ * A signature of more than a day ago is refused, as providers tell again for up to a day
+ * (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event); within it each event counts once. In seconds.
+ */
+const MAX_AGE_S = 86_400;
+const MAX_AHEAD_S = 300;
+const MAX_BODY_BYTES = 1_048_576;
+const MAX_DEPTH = 16;
+
+/** What a provider tells of one mail. */
+type Told = Parameters<MailService['outbox']['told']>[0];
+
+/** What happened to a mail, and whom it suppresses. Other events change nothing. */
+const KINDS = {
+  bounce: { state: 'bounced', suppress: { reason: 'bounce', bulkOnly: false } },
+  /** For now, or of a provider's own list. */
+  blocked: { state: 'bounced', suppress: undefined },
+  complaint: { state: 'complained', suppress: { reason: 'complaint', bulkOnly: false } },
+  unsubscribe: { state: undefined, suppress: { reason: 'unsubscribe', bulkOnly: true } },
+} as const satisfies Record<string, Pick<Told, 'state' | 'suppress'>>;
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length > 0 && value.length <= 500 ? value : undefined;
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+const uuid = (value: unknown) => (UUID.test(text(value) ?? '') ? (value as string) : undefined);
+
+/** @throws ConfigError where SENDGRID_WEBHOOK_PUBLIC_KEY is no key. */
+export function sendgridKey(key: string | undefined): KeyObject | undefined {
+  if (key === undefined) return undefined;
+  try {
+    return createPublicKey({ key: Buffer.from(key, 'base64'), format: 'der', type: 'spki' });
+  } catch {
+    const variable = 'SENDGRID_WEBHOOK_PUBLIC_KEY';
+    const remedy = 'Copy the verification key from SendGrid, Settings, Mail Settings, Event Webhook.';
+    throw new ConfigError([{ variable, problem: 'is no public key', remedy }], []);
+  }
+}
+
+function assertRecent(timestamp: unknown): void {
+  const age = Date.now() / 1_000 - Number(timestamp);
+  if (!(age < MAX_AGE_S && age > -MAX_AHEAD_S)) refuse('The signature is too old.');
+}
+
+function refuse(why: string): never {
+  throw new ProblemError('unauthorized', why);
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    const value: unknown = JSON.parse(body.toString());
+    if (!isDeeperThan(MAX_DEPTH, value)) return value;
+  } catch {}
+  throw new ProblemError('malformed-json', 'The body is not JSON.');
+}
+
+type Fields = Record<string, unknown>;
+const fields = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+
+/** https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks */
+export function readMailgun(body: Buffer, key: string): Told[] {
+  const document = fields(parsed(body));
+  const { timestamp, token, signature } = fields(document.signature);
+  const known = createHmac('sha256', key).update(`${timestamp}${token}`).digest();
+  const given = Buffer.from(text(signature) ?? '', 'hex');
+  if (given.length !== known.length || !timingSafeEqual(known, given)) refuse('The signature is wrong.');
+  assertRecent(timestamp);
+  const { event, severity, recipient, 'user-variables': variables } = fields(document['event-data']);
+  const kind =
+    event === 'failed' && severity === 'permanent'
+      ? 'bounce'
+      : event === 'complained'
+        ? 'complaint'
+        : event === 'unsubscribed'
+          ? 'unsubscribe'
+          : undefined;
+  const address = text(recipient);
+  // The signature is of the token alone: with another token the same event would be another.
+  return kind && address && text(token)
+    ? [{ id: `mailgun ${token}`, messageId: uuid(fields(variables).mail), address, ...KINDS[kind] }]
+    : [];
+}
+
+/** https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features */
+export function readSendgrid(body: Buffer, headers: Fields, key: KeyObject): Told[] {
+  const timestamp = text(headers['x-twilio-email-event-webhook-timestamp']) ?? '';
+  const signature = text(headers['x-twilio-email-event-webhook-signature']) ?? '';
+  const signed = Buffer.concat([Buffer.from(timestamp), body]);
+  if (!verify('sha256', signed, key, Buffer.from(signature, 'base64'))) refuse('The signature is wrong.');
+  assertRecent(timestamp);
+  const events = parsed(body);
+  return (Array.isArray(events) ? events : []).map(fields).flatMap((one) => {
+    const { event, type, email, sg_event_id: id, mail } = one;
+    const kind =
+      event === 'bounce'
+        ? type === 'blocked'
+          ? 'blocked'
+          : 'bounce'
+        : event === 'dropped'
+          ? 'blocked'
+          : event === 'spamreport'
+            ? 'complaint'
+            : event === 'unsubscribe' || event === 'group_unsubscribe'
+              ? 'unsubscribe'
+              : undefined;
+    const address = text(email);
+    return kind && address && text(id)
+      ? [{ id: `sendgrid ${id}`, messageId: uuid(mail), address, ...KINDS[kind] }]
+      : [];
+  });
+}
+
+/** Where providers tell of bounces and complaints. What they tell is signed over the bytes, so JSON is parsed behind it. */
+export const webhookRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> = async (
+  app,
+  { service },
+) => {
+  const { mailgun, sendgrid } = service.platform.config.mail;
+  const publicKey = sendgridKey(sendgrid.webhookKey);
+  const options = {
+    config: { access: 'public', limit: { name: 'mail-events', max: 6_000 } },
+    bodyLimit: MAX_BODY_BYTES,
+  } as const;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', (request, payload, done) => readBody(request, payload, done));
+  const bytes = (body: unknown) => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));
+
+  const tell = async (events: Told[]) => {
+    for (const event of events) {
+      const told = await service.outbox.told(event);
+      if (told && event.state) service.figures.count(told.template ?? 'unknown', event.state);
+    }
+  };
+
+  if (mailgun.webhookKey !== undefined) {
+    const key = mailgun.webhookKey;
+    app.route({
+      ...mailgunEvents,
+      ...options,
+      async handler({ body }, reply) {
+        await tell(readMailgun(bytes(body), key));
+        return reply.code(204).send(null);
+      },
+    });
+  }
+  if (publicKey !== undefined) {
+    app.route({
+      ...sendgridEvents,
+      ...options,
+      async handler({ body, headers }, reply) {
+        await tell(readSendgrid(bytes(body), headers, publicKey));
+        return reply.code(204).send(null);
+      },
+    });
+  }
+};
