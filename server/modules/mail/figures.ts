@@ -13,7 +13,7 @@ export interface MailFigures {
   readonly waiting: number;
   readonly held: number;
   readonly oldestSeconds: number;
-  /** Of the last 24 hours. */
+  /** Not sent, and not tried any more: of the last 24 hours. */
   readonly failed: number;
   /** In percent of the mails sent in the last 24 hours; null where they are fewer than {@link MIN_SENT}. */
   readonly bouncePercent: number | null;
@@ -93,6 +93,7 @@ export class Figures {
       ),
       read('mail_waiting', 'Mails that are to be sent.', ({ waiting }) => waiting),
       read('mail_oldest_waiting_seconds', 'How long the oldest has waited.', (one) => one.oldestSeconds),
+      read('mail_failed', 'Mails of the last day that were not sent.', ({ failed }) => failed),
       read(
         'mail_bounce_percent',
         'Bounces and complaints, of the mails sent in a day.',
@@ -121,6 +122,15 @@ export class Figures {
         threshold: 900,
         endsAt: 60,
         value: () => this.#recent()?.oldestSeconds ?? null,
+      },
+      {
+        ...warning,
+        name: 'mail-failed',
+        summary: 'More than 10 mails of a day were not sent',
+        unit: 'mails',
+        threshold: 10,
+        endsAt: 5,
+        value: () => this.#recent()?.failed ?? null,
       },
     ];
   }
@@ -154,7 +164,7 @@ export class Figures {
             UNSENT.map((state) => sql.raw(`'${state}'`)),
             sql`, `,
           )})) u,
-        (select (count(*) filter (where state = 'failed'))::int as failed,
+        (select (count(*) filter (where state in ('failed', 'expired')))::int as failed,
           (count(*) filter (where state in ('sent', 'bounced', 'complained')))::int as sent,
           (100.0 * count(*) filter (where state in ('bounced', 'complained'))
             / nullif(count(*) filter (where state in ('sent', 'bounced', 'complained')), 0))::float8 as "bouncePercent"

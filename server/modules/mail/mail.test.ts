@@ -8,10 +8,12 @@ import type { MailState, MailView } from '#contracts/mail.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { until } from '../../../tests/support/until.ts';
+import { loadConfig } from '../../platform/config/config.ts';
 import { html } from '../../platform/lib/html.ts';
 import type { Mailer, MailOptions, MailTemplate } from '../../platform/parts.ts';
 import { hashOf, Outbox } from './outbox.ts';
 import type { MailPlatform } from './providers/provider.ts';
+import { mailSettings } from './settings.ts';
 
 const KEY = 'x1Zk8vQnB2mR5tYw7uPa9sDf3gHj4kLe6cVbNq0oWiE';
 const SECRET = 'pX3v9QmZ4Ld7Tn0Rk8Wy2HcFs6Ju1BgEaVo5iNzUqYt';
@@ -173,7 +175,12 @@ it('writes three an hour by one template to one address, however many are asked 
   expect(await outbox()).toHaveLength(6);
 });
 
-it.each([
+interface Wrong {
+  to?: string;
+  data?: typeof DATA;
+  attachment?: { name: string; type: string; bytes: number };
+}
+it.each<[string, Wrong]>([
   ['an address with a line break', { to: 'ada@example.com\r\nbcc: eve@example.com' }],
   ['two addresses', { to: 'ada@example.com,eve@example.com' }],
   ['an address with a name', { to: 'Ada <ada@example.com>' }],
@@ -184,17 +191,12 @@ it.each([
   ['a file name with a line break', { attachment: { name: 'a\r\nb', type: 'text/plain', bytes: 1 } }],
   ['a type with a line break', { attachment: { name: 'a', type: 'text/plain\r\nX: y', bytes: 1 } }],
   ['attachments that are too large', { attachment: { name: 'a', type: 'text/plain', bytes: 6_000_000 } }],
-])('refuses %s', async (_, { to = TO, data = DATA, attachment }: Record<string, never> & Wrong) => {
+])('refuses %s', async (_, { to = TO, data = DATA, attachment }) => {
   const { send, outbox } = await start();
   const attachments = attachment && [{ ...attachment, content: Buffer.alloc(attachment.bytes) }];
   await expect(send(welcome, data, to, attachments && { attachments })).rejects.toThrow(TypeError);
   expect(await outbox()).toEqual([]);
 });
-type Wrong = {
-  to?: string;
-  data?: typeof DATA;
-  attachment?: { name: string; type: string; bytes: number };
-};
 
 describe('an SMTP server', () => {
   it('that refuses for good is not asked again, and the reason names no address', async () => {
@@ -296,6 +298,34 @@ it.each([
   }
   await send(welcome, DATA);
   expect(await reaches('failed')).toMatchObject({ attempts: 1, error: 'answered 400' });
+});
+
+it('reads what other guides name, or says what it is here', () => {
+  const load = (env: Record<string, string>) =>
+    loadConfig(
+      mailSettings,
+      { NODE_ENV: 'production', DATABASE_URL: database.url, ...env },
+      '/nowhere',
+      false,
+    );
+  const { config } = load({
+    EMAIL_SERVER: 'smtps://u:p@mail.example.org',
+    EMAIL_FROM: 'a@example.org',
+    SENDGRID_KEY: 'k',
+  });
+  expect(config.mail).toMatchObject({
+    smtpUrl: 'smtps://u:p@mail.example.org',
+    from: { address: 'a@example.org' },
+    sendgrid: { key: 'k' },
+  });
+  for (const [name, meant] of [
+    ['SMTP_HOST', 'SMTP_URL'],
+    ['MAIL_HOST', 'SMTP_URL'],
+    ['EMAIL_SERVER_HOST', 'SMTP_URL'],
+    ['RESEND_API_KEY', 'SMTP_URL'],
+    ['MAIL_FROM_NAME', 'MAIL_FROM'],
+  ] as const)
+    expect(load({ [name]: 'x' }).warnings).toEqual([expect.stringMatching(`^${name} is not read.*${meant}`)]);
 });
 
 it('refuses two providers, and half of one', async () => {

@@ -36,13 +36,23 @@ const smtpUrl: Parser<string> = {
 export const mailSettings = inGroup('Mail', {
   mail: {
     from: setting('MAIL_FROM', sender, {
+      aliases: [
+        'EMAIL_FROM',
+        'FROM_EMAIL',
+        'DEFAULT_FROM_EMAIL',
+        'SMTP_FROM',
+        'MAIL_FROM_ADDRESS',
+        'SENDGRID_FROM_EMAIL',
+      ],
       doc: 'The sender of every mail. Its domain must be one that the provider may send for. Without it nothing is sent.',
     }),
     smtpUrl: setting('SMTP_URL', smtpUrl, {
+      aliases: ['EMAIL_SERVER', 'EMAIL_URL', 'MAIL_URL', 'MAILER_DSN'],
       doc: 'Send over SMTP. A password is only sent over TLS, except to this machine. Parameters such as `?socketTimeout=20000` are [nodemailer’s](https://nodemailer.com/smtp).',
     }),
     mailgun: {
       key: setting('MAILGUN_API_KEY', text('a key'), {
+        aliases: ['MAILGUN_KEY'],
         secret: 'value',
         doc: 'Send by Mailgun, with `MAILGUN_DOMAIN`.',
       }),
@@ -57,7 +67,11 @@ export const mailSettings = inGroup('Mail', {
       }),
     },
     sendgrid: {
-      key: setting('SENDGRID_API_KEY', text('a key'), { secret: 'value', doc: 'Send by SendGrid.' }),
+      key: setting('SENDGRID_API_KEY', text('a key'), {
+        aliases: ['SENDGRID_KEY'],
+        secret: 'value',
+        doc: 'Send by SendGrid.',
+      }),
       webhookKey: setting('SENDGRID_WEBHOOK_PUBLIC_KEY', text('a public key, as SendGrid shows it'), {
         doc: 'Verifies what SendGrid tells of bounces and complaints, at `/api/mail/events/sendgrid`.',
       }),

@@ -9,11 +9,13 @@ export interface LookAlike {
   text: string;
   /** No warning at start if a database is configured. */
   withoutDatabase?: true;
+  /** Only where there is this setting, which a part brings. */
+  beside?: string;
 }
 
 /** The same text for each of these; `*` stands for any letters. */
-const each = (text: string, names: string): Record<string, LookAlike> =>
-  Object.fromEntries(names.split(' ').map((name) => [name, { text }]));
+const each = (text: string, names: string, more: Omit<LookAlike, 'text'> = {}): Record<string, LookAlike> =>
+  Object.fromEntries(names.split(' ').map((name) => [name, { text, ...more }]));
 
 /** An application may make a setting of one: {@link lookAlikesBeside} leaves that out. */
 export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
@@ -58,9 +60,19 @@ export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
       'HUGGINGFACE_API_KEY REPLICATE_API_TOKEN STABILITY_API_KEY DEEPGRAM_API_KEY AZURE_OPENAI_* PINECONE_API_KEY',
   ),
   ...each(
-    'is not read: the server sends no mail and no messages.',
-    'MAILGUN_* SENDGRID_* RESEND_* POSTMARK_* SMTP_* TWILIO_*',
+    'is not read. Set SMTP_URL, as smtp://user:password@host:587.',
+    'SMTP_HOST SMTP_SERVER SMTP_PORT SMTP_USER SMTP_USERNAME SMTP_PASS SMTP_PASSWORD EMAIL_SERVER_* EMAIL_HOST EMAIL_HOST_* ' +
+      'MAIL_HOST MAIL_PORT MAIL_SERVER MAIL_USERNAME MAIL_PASSWORD',
+    { beside: 'SMTP_URL' },
   ),
+  MAIL_FROM_NAME: { text: 'is not read. Set MAIL_FROM, as Name <address>.', beside: 'MAIL_FROM' },
+  ...each(
+    'is not read. Set SMTP_URL to the SMTP address of that provider.',
+    'RESEND_API_KEY POSTMARK_API_TOKEN POSTMARK_SERVER_TOKEN',
+    { beside: 'SMTP_URL' },
+  ),
+  ...each('is not read: the server sends no mail.', 'MAILGUN_* SENDGRID_* SMTP_*'),
+  ...each('is not read: that provider is not called here.', 'RESEND_* POSTMARK_* TWILIO_*'),
   'STRIPE_*': { text: 'is not read: there are no payments here.' },
   ...each(
     'is not read: the server stores no files outside its database.',
@@ -78,9 +90,13 @@ function fits(name: string, pattern: string): boolean {
   return name.length > start.length + end.length && name.startsWith(start) && name.endsWith(end);
 }
 
-/** @returns The look-alikes that are no setting, nor a pattern that a setting fits. */
+/** @returns The look-alikes that are no setting, nor a pattern that a setting fits, nor beside one that there is not. */
 export function lookAlikesBeside(settings: readonly Setting[]): [name: string, lookAlike: LookAlike][] {
-  return Object.entries(LOOK_ALIKES).filter(([pattern]) => !settings.some(({ env }) => fits(env, pattern)));
+  return Object.entries(LOOK_ALIKES).filter(
+    ([pattern, { beside }]) =>
+      !settings.some(({ env }) => fits(env, pattern)) &&
+      (beside === undefined || settings.some(({ env }) => env === beside)),
+  );
 }
 
 /**
