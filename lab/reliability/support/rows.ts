@@ -79,6 +79,15 @@ export const ROWS = {
   ],
   jobsClock: ["A worker's clock stepped by an hour, forwards and back", 'jobs due in 1 s begin within 5 s'],
   jobsPooler: ['Jobs behind PgBouncer, without `DATABASE_DIRECT_URL`', '0 jobs lost; they begin within 5 s'],
+  mailFaults: [
+    'A mail server that refuses, stalls, drops the connection, or takes a mail and does not answer',
+    '0 mails lost; sent twice only where the answer is missing, and counted',
+  ],
+  mailAway: ['A mail server away', '0 mails lost, none sent twice'],
+  mailKilled: [
+    '`kill -9` of workers between sending a mail and noting it',
+    '0 mails lost; sent twice only in between, and counted',
+  ],
   ledger: ['Every committed write acknowledged by the API during all of the above', 'present afterwards'],
 } as const satisfies Record<string, readonly [fault: string, mustHold: string]>;
 
