@@ -22,7 +22,10 @@ async function mailServer(deed: (n: number, session: SMTPServerSession) => Deed,
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
     onData: async (stream, session, done) => {
-      const n = Number(/^Subject: number (\d+)/m.exec(await text(stream))?.[1]);
+      const source = await text(stream).catch(() => undefined);
+      // Its sender was killed in the middle of it.
+      if (source === undefined) return;
+      const n = Number(/^Subject: number (\d+)/m.exec(source)?.[1]);
       const what = deed(n, session);
       if (what === '451') return done(Object.assign(new Error('try later'), { responseCode: 451 }));
       if (what === 'drop') return void socketOf(server, session)?.destroy();
@@ -62,7 +65,7 @@ async function scene(port: number) {
     return started;
   };
   const web = await start({ WORKER: 'off' });
-  await web.ready();
+  const ready = web.ready();
   let written = 0;
   const outbox = async (): Promise<{ state: string; repeats: number; attempts: number; n: number }[]> =>
     (await query(database.url, 'select id::int as n, state, repeats, attempts from mail_outbox order by id'))
@@ -81,6 +84,7 @@ async function scene(port: number) {
       return started;
     },
     async write(count: number) {
+      await ready;
       const answer = await fetch(`${web.url}/api/numbers?from=${written + 1}&count=${count}`, {
         method: 'POST',
       });
@@ -131,20 +135,22 @@ describe.concurrent('no mail is lost', () => {
     });
     await using place = await scene(server.port);
     await place.worker();
-    await place.write(20);
+    // Fewer than what the circuit breaker judges by.
+    await place.write(9);
     const rows = await place.allSent();
     const { twice, counted } = judge(server.taken, rows);
     record('mailFaults', `0 of ${place.written()} lost; ${twice} sent twice, ${counted} counted`);
     // Those that were taken without an answer, and no others.
-    expect(twice).toBe(4);
-    for (const { n, attempts } of rows) expect(attempts, `mail ${n}`).toBe(n % deeds.length === 0 ? 1 : 2);
+    expect(twice).toBe(2);
+    const clear = rows.filter(({ n }) => ['take', '451'].includes(deeds[n % deeds.length] as Deed));
+    expect(clear.map(({ repeats }) => repeats)).toEqual([0, 0, 0]);
   });
 
   it('by a provider that is away', async () => {
     const port = await freePort();
     await using place = await scene(port);
     await place.worker();
-    await place.write(10);
+    await place.write(5);
     await until('it is tried', async () => (await place.outbox()).every(({ attempts }) => attempts > 0));
     const awayMs = fullOrShort(600_000, 8_000);
     await sleep(awayMs);
@@ -155,7 +161,7 @@ describe.concurrent('no mail is lost', () => {
     const { twice, counted } = judge(server.taken, await place.allSent());
     record(
       'mailAway',
-      `0 of 10 lost, ${twice} sent twice; away for ${awayMs / 1_000} s, sent ${ms(first)} after it`,
+      `0 of 5 lost, ${twice} sent twice; away for ${awayMs / 1_000} s, sent ${ms(first)} after it`,
     );
     expect([twice, counted]).toEqual([0, 0]);
     // The pause before the next attempt is about as long as it has been away.
