@@ -8,13 +8,14 @@ import type { JobService } from './jobs.ts';
 const ATTEMPT_MS = 3_600_000;
 
 /**
- * Defines the job that writes encrypted columns with the first key, where there are any.
+ * Defines the job that writes encrypted columns with the first key, where there are any and a key is being replaced: a process
+ * that defines no job runs nothing for jobs.
  *
  * @returns The command that enqueues it.
  */
 export function defineReEncryption(service: JobService): Record<string, Command> {
-  if (encryptedColumns.size === 0) return {};
-  const { db, database } = service.platform;
+  const { db, database, config } = service.platform;
+  if (encryptedColumns.size === 0 || config.encryptionKeys.length < 2) return {};
   const job = service.define({
     name: 're-encrypt',
     input: Type.Object({}),
