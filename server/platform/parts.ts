@@ -15,6 +15,7 @@ import type { Check } from './health/health-checks.ts';
 import type { ProbeSources } from './health/probe-documents.ts';
 import type { AccessLevel } from './http/access/access.ts';
 import type { SignInToken } from './http/access/sign-in-token.ts';
+import type { Html } from './lib/html.ts';
 import type { LogLines } from './logging/log-lines.ts';
 import type { Logger } from './logging/logger.ts';
 import type { Metric } from './metrics/metrics.ts';
@@ -368,11 +369,6 @@ export interface MailContent {
   readonly text: string;
   /** The content, without the layout around it, made with `html` of `platform/lib/html.ts`, which escapes. */
   readonly html: Html;
-}
-
-/** HTML that is escaped where it must be. Made by the tag `html`. */
-export interface Html {
-  readonly html: string;
 }
 
 /** Puts a layout around what a template wrote. */

@@ -1,10 +1,11 @@
-import type { Html } from '../parts.ts';
-
 /** Text and numbers are escaped; what `html` made is taken as it is; lists are joined; nothing is written for the rest. */
 export type HtmlValue = string | number | Html | readonly HtmlValue[] | false | null | undefined;
 
-/** What the tag made. An object of the same shape, such as one of a request's body, is not taken for it. */
-class SafeHtml implements Html {
+/**
+ * HTML that is escaped where it must be. Made by the tag `html`: an object of the same shape, such as one of a request's body, is not
+ * taken for it.
+ */
+export class Html {
   readonly html: string;
 
   constructor(text: string) {
@@ -37,7 +38,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly HtmlValu
     text += URL_ATTRIBUTE.test(text) ? safeUrl(written(value)) : written(value);
     text += strings[index + 1] ?? '';
   }
-  return new SafeHtml(text);
+  return new Html(text);
 }
 
 function written(value: HtmlValue): string {
@@ -45,7 +46,7 @@ function written(value: HtmlValue): string {
   if (typeof value === 'string' || typeof value === 'number')
     return String(value).replace(/[&<>"']/g, (one) => ESCAPES[one] ?? one);
   if (Array.isArray(value)) return value.map(written).join('');
-  if (value instanceof SafeHtml) return value.html;
+  if (value instanceof Html) return value.html;
   throw new TypeError('html: a value is neither text, a number, a list nor made by html`…`.');
 }
 
