@@ -9,7 +9,7 @@ import type { AlertRule, Finding, Part } from '../../platform/parts.ts';
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 let waiting = 0;
 const rule: AlertRule = {
-  name: 'mail-waits',
+  name: 'post-waits',
   summary: 'Mail waits for its server',
   severity: 'warning',
   unit: 'letters',
@@ -20,24 +20,24 @@ const rule: AlertRule = {
 };
 const broken: AlertRule = {
   ...rule,
-  name: 'mail-broken',
+  name: 'post-broken',
   value: () => {
-    throw new Error('the mail cannot be counted');
+    throw new Error('the post cannot be counted');
   },
 };
-const mail: Part = {
-  name: 'mail',
+const post: Part = {
+  name: 'post',
   alertRules: [rule, broken],
   findings: [
     {
-      name: 'mail-server',
+      name: 'post-server',
       title: 'Mail',
       judge: () => ({ status: 'fail', detail: 'None is set.', remedy: 'Set MAIL_URL.' }),
     },
-    { name: 'mail-key', title: 'Mail key', judge: async () => ({ status: 'pass', detail: 'It is set.' }) },
-    { name: 'mail-late', title: 'Mail late', judge: () => new Promise(() => {}) },
+    { name: 'post-key', title: 'Mail key', judge: async () => ({ status: 'pass', detail: 'It is set.' }) },
+    { name: 'post-late', title: 'Mail late', judge: () => new Promise(() => {}) },
     {
-      name: 'mail-throws',
+      name: 'post-throws',
       title: 'Mail throws',
       judge() {
         throw new Error('no');
@@ -51,7 +51,7 @@ let server: TestApp;
 let url: string;
 beforeAll(async () => {
   database = await createDatabase();
-  server = await createTestApp(database.url, { INTERNAL_API_KEY: KEY }, { features: [() => mail] });
+  server = await createTestApp(database.url, { INTERNAL_API_KEY: KEY }, { features: [() => post] });
   url = await server.listen();
 });
 afterAll(async () => {
@@ -70,30 +70,30 @@ it('judges the rules of a part with its own; one that throws is said once, and e
     const { alerts } = await read<{ alerts: Alert[] }>('/api/monitoring/alerts');
     return alerts.find((one) => one.name === name);
   };
-  expect(await alert('mail-waits')).toMatchObject({ state: 'ok', threshold: 10, runbook: '#mail-waits' });
+  expect(await alert('post-waits')).toMatchObject({ state: 'ok', threshold: 10, runbook: '#post-waits' });
   waiting = 11;
   await vi.waitFor(
-    async () => expect(await alert('mail-waits')).toMatchObject({ state: 'firing', value: 11 }),
+    async () => expect(await alert('post-waits')).toMatchObject({ state: 'firing', value: 11 }),
     { timeout: 60_000, interval: 200 },
   );
-  expect(await alert('mail-broken')).toMatchObject({ state: 'ok', value: null });
-  expect(server.lines.filter(({ alert: name }) => name === 'mail-broken')).toMatchObject([
-    { level: 50, err: { message: 'the mail cannot be counted' } },
+  expect(await alert('post-broken')).toMatchObject({ state: 'ok', value: null });
+  expect(server.lines.filter(({ alert: name }) => name === 'post-broken')).toMatchObject([
+    { level: 50, err: { message: 'the post cannot be counted' } },
   ]);
   const { text } = await server.app.metricsRegistry.scrape();
-  expect(text).toContain('app_alert_state{alert="mail-waits",severity="warning",state="firing"} 1');
+  expect(text).toContain('app_alert_state{alert="post-waits",severity="warning",state="firing"} 1');
 }, 90_000);
 
 it('shows the findings of a part behind its own, and waits for none', async () => {
   const { items, status } = await read<ProductionReadiness>('/api/monitoring/production-readiness');
   expect(items.slice(-4)).toMatchObject([
-    { name: 'mail-server', title: 'Mail', status: 'fail', remedy: 'Set MAIL_URL.' },
-    { name: 'mail-key', status: 'pass' },
-    { name: 'mail-late', status: 'warn' },
-    { name: 'mail-throws', status: 'warn' },
+    { name: 'post-server', title: 'Mail', status: 'fail', remedy: 'Set MAIL_URL.' },
+    { name: 'post-key', status: 'pass' },
+    { name: 'post-late', status: 'warn' },
+    { name: 'post-throws', status: 'warn' },
   ]);
   expect(status).toBe('fail');
-  expect(server.lines.filter(({ finding }) => finding === 'mail-throws')).toMatchObject([{ level: 50 }]);
+  expect(server.lines.filter(({ finding }) => finding === 'post-throws')).toMatchObject([{ level: 50 }]);
 });
 
 it.each([
