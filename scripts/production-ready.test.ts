@@ -20,6 +20,8 @@ beforeAll(async () => {
     INTERNAL_API_KEY: KEY,
     MAX_INSTANCES: '1',
     TRUST_PROXY: 'loopback',
+    SMTP_URL: 'smtp://localhost',
+    MAIL_FROM: 'mail@example.com',
   });
   url = await test.listen();
 });
