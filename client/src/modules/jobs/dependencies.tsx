@@ -26,6 +26,7 @@ export function Dependencies() {
     <>
       {error && <ErrorNote error={error} />}
       <Table<Dependency>
+        cards
         caption="Other services, as called by this process"
         minWidth={760}
         columns={[

@@ -62,6 +62,7 @@ function Queues() {
       {(error ?? refused) && <ErrorNote error={(error ?? refused) as Error} />}
       <div className="mt-5">
         <Table<JobQueue>
+          cards
           caption="Queues"
           minWidth={900}
           order="queues"
@@ -191,6 +192,7 @@ function Jobs({
     <>
       {(error ?? refused) && <ErrorNote error={(error ?? refused) as Error} />}
       <Table<JobView>
+        cards
         caption={`Jobs, ${state}`}
         minWidth={960}
         columns={[

@@ -33,7 +33,8 @@ test('an operator sees what runs and what failed, cancels, pauses, and decides a
   await server.ready();
   await query(backend.databaseUrl, MARKS);
   await signIn(page, server);
-  await expect(page.getByRole('navigation').locator('[aria-current=page]')).toHaveText('Jobs');
+  // One link, whether or not there is a way to it above the heading.
+  await expect(page.locator('a[aria-current=page]')).toHaveText('Jobs');
   await expect(row(page, 'Queues', 'doomed')).toContainText('0 3 1 1 * Europe/Berlin');
 
   await enqueue(server, 'work', 600_000);

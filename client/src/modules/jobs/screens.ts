@@ -5,6 +5,6 @@ import { screen } from '@/kit/shell/screen.ts';
 export const jobs = createRoute({
   getParentRoute: () => root,
   path: '/ops/jobs',
-  staticData: { navigation: { label: 'Jobs', icon: 'play' }, forOperators: true },
+  staticData: { navigation: { label: 'Jobs', icon: 'play' }, crumb: 'Jobs', forOperators: true },
   component: screen(() => import('./jobs-screen.tsx'), 'JobsScreen'),
 });
