@@ -27,7 +27,7 @@ export type TableProps<Row> = {
   minWidth?: number;
   /** Rows keep their first positions until this value changes, so that live data does not move them. */
   order?: string;
-  /** On phones, shows each row as a card with the headers as labels. */
+  /** On phones, shows each row as a card with the headers as labels. Cells without content are left out. */
   cards?: boolean;
   /** A CSS length. The rows scroll under a sticky header. */
   maxHeight?: string;
@@ -98,7 +98,7 @@ export function Table<Row>(props: TableProps<Row>) {
                     'border-b px-3 py-2',
                     numeric && 'text-right tabular-nums',
                     cards &&
-                      'max-sm:grid max-sm:grid-cols-[7rem_minmax(0,1fr)] max-sm:gap-x-3 max-sm:border-0 max-sm:p-0 max-sm:py-0.5 max-sm:text-left max-sm:before:text-muted max-sm:before:content-[attr(data-label)]',
+                      'max-sm:grid max-sm:grid-cols-[7rem_minmax(0,1fr)] max-sm:gap-x-3 max-sm:border-0 max-sm:p-0 max-sm:py-0.5 max-sm:text-left max-sm:has-[>div:empty]:hidden max-sm:before:text-muted max-sm:before:content-[attr(data-label)]',
                   )}
                 >
                   {cards ? <div className="min-w-0">{cell(row)}</div> : cell(row)}
