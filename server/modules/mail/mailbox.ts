@@ -103,7 +103,12 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
     async handler({ params: { id } }, reply) {
       const { html } = (await one(id)).content;
       return reply
-        .headers({ 'content-security-policy': csp, 'x-frame-options': 'SAMEORIGIN' })
+        .headers({
+          'content-security-policy': csp,
+          'x-frame-options': 'SAMEORIGIN',
+          // A document without an origin cannot have a cluster of its own, which browsers would complain about.
+          'origin-agent-cluster': '?0',
+        })
         .type('text/html; charset=utf-8')
         .send(html.replace(/<head[^>]*>/i, '$&<base target="_blank">'));
     },
