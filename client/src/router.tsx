@@ -6,6 +6,7 @@ import { root } from './kit/shell/root.ts';
 import { screen } from './kit/shell/screen.ts';
 import { ScreenError } from './kit/shell/screen-error.tsx';
 import { jobs } from './modules/jobs/screens.ts';
+import { mail, mailbox } from './modules/mail/screens.ts';
 import { operations } from './modules/operations/screens.ts';
 
 /** Screens for developers; the condition is constant, so a production build contains nothing of them. `--mode kit` is a test's. */
@@ -18,6 +19,7 @@ const development =
           staticData: { navigation: { label: 'Kit', icon: 'pieces' } },
           component: screen(() => import('./kit/components-screen.tsx'), 'KitScreen'),
         }),
+        mailbox(),
       ]
     : [];
 
@@ -28,6 +30,7 @@ export const router = createRouter({
     notes,
     operations,
     jobs,
+    mail,
     ...development,
   ]),
   defaultPreload: 'intent',

@@ -10,6 +10,15 @@ const numbered: MailTemplate<number> = {
   write: (n) => ({ subject: `number ${n}`, text: `This is ${n}`, html: html`<p>This is ${n}</p>` }),
 };
 
+const verify: MailTemplate<string> = {
+  name: 'verify-address',
+  write: (link) => ({
+    subject: 'Verify your address',
+    text: `Open this link to verify your address:\n\n${link}\n`,
+    html: html`<h1>Verify your address</h1><p><a href="${link}">Verify address</a></p>`,
+  }),
+};
+
 /** The application, with a route that sends mails: each with its number as the subject. */
 export function createApp(platform: Platform<typeof settings>): Application {
   const own = createOwn(platform);
@@ -21,6 +30,20 @@ export function createApp(platform: Platform<typeof settings>): Application {
       {
         name: 'numbers',
         async routes(app) {
+          app.route<{ Querystring: { to: string; link: string } }>({
+            method: 'POST',
+            url: '/api/verifications',
+            config: { access: 'public' },
+            schema: { querystring: Type.Object({ to: Type.String(), link: Type.String() }) },
+            async handler({ query: { to, link } }, reply) {
+              const sent = await platform.database.transaction((tx) =>
+                mail.send(tx, verify, to, link, {
+                  attachments: [{ name: 'terms.txt', type: 'text/plain', content: Buffer.from('Be kind.') }],
+                }),
+              );
+              return reply.code(201).send({ sent });
+            },
+          });
           app.route<{ Querystring: { from: number; count: number } }>({
             method: 'POST',
             url: '/api/numbers',

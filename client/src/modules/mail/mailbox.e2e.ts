@@ -1,0 +1,85 @@
+/** The mailbox of development, in a build for tests that has it, under production's policy. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { createBuilder } from 'vite';
+import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
+import { copyForDevelopment, removeCopy } from '../../../../tests/support/development.ts';
+import { ROOT, type SpawnedServer } from '../../../../tests/support/server.ts';
+
+const KEY = randomBytes(32).toString('base64url');
+const SECRETS = { INTERNAL_API_KEY: KEY, SESSION_SECRET: randomBytes(32).toString('base64url') };
+
+// 401 until an operator is signed in, and a page of JSON without an icon.
+test.use({ failedRequests: true });
+
+let copy: string;
+let server: SpawnedServer;
+
+test.beforeAll(async ({ backend }) => {
+  copy = await copyForDevelopment();
+  const builder = await createBuilder({
+    configFile: join(ROOT, 'vite.config.ts'),
+    mode: 'kit',
+    logLevel: 'error',
+    environments: { client: { build: { outDir: join(copy, 'dist/client') } } },
+  });
+  await builder.build(builder.environments.client as NonNullable<typeof builder.environments.client>);
+  const main = join(copy, 'tests/support/mail-fixture/main.ts');
+  server = await backend.start({ ...SECRETS, NODE_ENV: 'development' }, { main });
+  await server.ready();
+});
+test.afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await removeCopy(copy);
+});
+
+const send = (to: string, link: string) =>
+  fetch(`${server.url}/api/verifications?${new URLSearchParams({ to, link })}`, { method: 'POST' });
+
+test('a mail sent in development is read in the browser', async ({ page, context }) => {
+  // A build of Vite's for development knows at once that operators' screens are offered; this one asks the server.
+  await page.goto(`${server.url}/live`);
+  await page.evaluate(() => localStorage.setItem('operator', 'yes'));
+  await page.goto(`${server.url}/dev/mail`);
+  await expect(page.getByText('No mails yet').filter({ visible: true })).toBeVisible();
+  await look(page, 'mailbox-empty');
+
+  const link = `${server.url}/?token=<b>"a&b`;
+  await send('ada@example.com', link);
+  const entry = page.getByRole('link', { name: /^Verify your address/ });
+  await expect(entry).toContainText('To ada@example.com');
+  await entry.click();
+  await expect(page).toHaveURL(/\/dev\/mail\/\d+$/);
+  await page.reload();
+  await expect(page.getByRole('heading', { level: 2, name: 'Verify your address' })).toBeVisible();
+  await expect(page.getByText('terms.txt')).toBeVisible();
+
+  const opened = context.waitForEvent('page');
+  await page.frameLocator('iframe').getByRole('link', { name: 'Verify address' }).click();
+  expect((await opened).url()).toContain('token=');
+  await (await opened).close();
+
+  // Axe would run its script in the frame, which is not allowed any: it looks at a tab without it.
+  await page.getByRole('tab', { name: 'Text' }).click();
+  await expect(page.getByRole('tabpanel')).toContainText('Open this link to verify your address:');
+  await look(page, 'mailbox-mail');
+  await page.getByRole('tab', { name: 'Headers' }).click();
+  await expect(page.getByRole('tabpanel')).toContainText('Message-ID');
+  await page.getByRole('tab', { name: 'Source' }).click();
+  await expect(page.getByRole('tabpanel')).toContainText('multipart/');
+  await page.keyboard.press('Escape');
+  await expect(page).toHaveURL(/\/dev\/mail$/);
+});
+
+test.describe(() => {
+  test.use({ extraHTTPHeaders: { 'X-Forwarded-For': '203.0.113.9' } });
+
+  test('from another machine the mailbox asks operators to sign in', async ({ page }) => {
+    await send('grace@example.com', server.url);
+    await page.goto(`${server.url}/dev/mail`);
+    await page.getByLabel('Operators’ key').fill(KEY);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await expect(page.getByRole('heading', { level: 1, name: 'Mailbox' })).toBeVisible();
+    await expect(page.getByRole('link', { name: /To grace@example.com/ })).toBeVisible();
+  });
+});

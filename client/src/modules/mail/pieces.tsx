@@ -1,0 +1,66 @@
+import { useState } from 'react';
+import { Button } from '@/kit/components/button.tsx';
+import { CopyButton } from '@/kit/components/copy-button.tsx';
+import { Input } from '@/kit/components/input.tsx';
+import { Pagination } from '@/kit/components/pagination.tsx';
+
+/** The beginning of a recipient's hash: operators see no addresses. */
+export const Recipient = ({ hash }: { hash: string }) => (
+  <span className="flex items-center text-muted max-sm:-my-3" title={`SHA-256 ${hash}`}>
+    <code className="font-mono text-xs">{hash.slice(0, 12)}</code>
+    <CopyButton text={hash} label={`Copy the hash ${hash.slice(0, 12)}`} />
+  </span>
+);
+
+/** Asks for one recipient. The whole address is needed, because only its hash is searched. */
+export function FindAddress({ onFind }: { onFind: (address: string) => void }) {
+  const [text, setText] = useState('');
+  return (
+    <form
+      className="flex grow gap-2 sm:max-w-md"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onFind(text.trim());
+      }}
+    >
+      <Input
+        type="search"
+        aria-label="Recipient’s address"
+        placeholder="Recipient’s address"
+        autoComplete="off"
+        spellCheck={false}
+        maxLength={320}
+        value={text}
+        onChange={({ target: { value } }) => {
+          setText(value);
+          if (value === '') onFind('');
+        }}
+      />
+      <Button type="submit" variant="outline" icon="search">
+        Find
+      </Button>
+    </form>
+  );
+}
+
+/** The pages gone through, by their cursors. */
+export function usePages() {
+  const [cursors, setCursors] = useState<string[]>([]);
+  return {
+    cursor: cursors.at(-1),
+    first: () => setCursors([]),
+    next: (cursor: string) => setCursors([...cursors, cursor]),
+    previous: () => setCursors(cursors.slice(0, -1)),
+  };
+}
+
+/** Previous and next, where there is more than one page. */
+export function Pages({ of, next }: { of: ReturnType<typeof usePages>; next: string | null }) {
+  if (of.cursor === undefined && next === null) return null;
+  return (
+    <Pagination
+      onPrevious={of.cursor === undefined ? undefined : of.previous}
+      onNext={next === null ? undefined : () => of.next(next)}
+    />
+  );
+}
