@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Name, notInArray, type SQL, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { blindIndexes, type EncryptedColumn, encryptedColumns } from './encrypted-text.ts';
@@ -5,8 +6,8 @@ import { EncryptionError, keyring } from './keyring.ts';
 import { recordKey } from './keys-in-use.ts';
 import { encryptionKeys } from './table.ts';
 
-/** Rows of one statement: their locks, and the event loop, are held for some milliseconds. */
-const BATCH = 200;
+/** Rows of one statement. To read and encrypt them holds the event loop for a millisecond, which requests beside it notice. */
+const BATCH = 50;
 
 /** How many values of a column a key has encrypted. */
 export interface Holding {
@@ -64,10 +65,13 @@ export async function reEncrypt(
     let after: string[] | undefined;
     do {
       signal?.throwIfAborted();
+      const began = performance.now();
       const rows = await readBatch(db, column, keys, current, after);
       written += await writeBatch(db, column, keys, sealAgain(rows, column, unreadable));
       progress?.(written, total);
       after = rows.length < BATCH ? undefined : rows.at(-1)?.key;
+      // It rests for as long as it has worked, so that half of a core and a connection stay for requests.
+      if (after) await sleep(performance.now() - began, undefined, { signal }).catch(() => {});
     } while (after);
   }
   const held = await holdings(db);
