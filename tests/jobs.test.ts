@@ -338,6 +338,10 @@ it('re-encrypts columns as a job, where there are any', async () => {
   await query(url, 'insert into letters (body) select $1 from generate_series(1, 250)', [
     ring.encrypt('my diary', 'letters.body'),
   ]);
+  await query(url, 'insert into encryption_keys (id) values ($1)', [keyIdOf(old)]);
+  const refused = await scene.start({ ENCRYPTION_KEY: fresh }, { main: letters, args: ['worker'] });
+  expect(await refused.ended()).toBe(78);
+  expect(refused.output()).toContain(`lacks the key ${keyIdOf(old)},`);
   const env = { ENCRYPTION_KEY: `${fresh},${old}` };
   await scene.start(env, { main: letters });
   const enqueueing = await scene.start(env, { main: letters, args: ['re-encrypt'] });

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { type Config, loadConfig } from '../config/config.ts';
 import { ConfigError } from '../config/problems.ts';
 import type { UnknownSettings } from '../config/setting.ts';
+import { checkKeysInUse } from '../database/encryption/keys-in-use.ts';
 import { HealthChecks } from '../health/health-checks.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
@@ -17,6 +18,7 @@ import { EXIT } from './exit-codes.ts';
 import { keysCommand } from './keys.ts';
 import type { OpenPort } from './port.ts';
 import type { LoadApplication } from './start.ts';
+import { untilAnswered } from './wait-for-database.ts';
 
 const OWN: Record<string, string> = {
   serve: 'serves; the default',
@@ -88,6 +90,11 @@ export async function runPartCommand(
         setTimeout(giveUp, timeoutMs).unref();
       };
       signal.addEventListener('abort', draining, { once: true });
+      const { db, database } = platform;
+      const check = untilAnswered(() => checkKeysInUse(db), database, probeSources.lifecycle, signal);
+      await check.catch((error) => {
+        if (!signal.aborted) throw error;
+      });
     }
     if (command) {
       const ready = () => {

@@ -1,15 +1,25 @@
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
 import { ConfigError } from '../../config/problems.ts';
+import { findCause } from '../../lib/causes.ts';
 import { apartFromRequests } from '../../lib/request-work.ts';
 import type { Logger } from '../pool/availability.ts';
 import { encryptedColumns } from './encrypted-text.ts';
 import { keyring } from './keyring.ts';
 import { encryptionKeys } from './table.ts';
 
-/** @returns The ids of the keys that columns hold values of. */
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const UNDEFINED_TABLE = '42P01';
+
+/** @returns The ids of the keys that columns hold values of; none before the table is there. */
 export async function keysInUse(db: NodePgDatabase): Promise<string[]> {
-  const rows = await db.select({ id: encryptionKeys.id }).from(encryptionKeys);
-  return rows.map(({ id }) => id);
+  try {
+    const rows = await db.select({ id: encryptionKeys.id }).from(encryptionKeys);
+    return rows.map(({ id }) => id);
+  } catch (error) {
+    if (findCause(error, pg.DatabaseError)?.code === UNDEFINED_TABLE) return [];
+    throw error;
+  }
 }
 
 /** Records a key as in use. */
