@@ -25,6 +25,7 @@ random | keep /secrets/admin/app_owner_password 999:1000 0440
 random | keep /secrets/app/app_password 999:1000 0440
 random | keep /secrets/app/internal_api_key 1000:1000 0400
 random | keep /secrets/app/session_secret 1000:1000 0400
+random | keep /secrets/app/encryption_key 1000:1000 0400
 password=$(random)
 if [ ! -s /secrets/app/redis_url ]; then
   rm -f /secrets/app/redis.conf

@@ -156,6 +156,7 @@ describe('its secrets', () => {
       'app/app_password': '999:1000 440',
       'app/internal_api_key': '1000:1000 400',
       'app/session_secret': '1000:1000 400',
+      'app/encryption_key': '1000:1000 400',
       'app/redis.conf': '999:999 400',
       'app/redis_url': '1000:1000 400',
     };
