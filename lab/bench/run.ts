@@ -5,6 +5,7 @@
  * The contenders take turns, so that a slow phase of the machine affects all of them. Tables show medians over the rounds.
  */
 import { against } from './against.ts';
+import { encryptionSuite } from './encryption.ts';
 import { eventsSuite } from './events.ts';
 import { idleSuite } from './idle.ts';
 import { jobsSuite } from './jobs.ts';
@@ -39,6 +40,7 @@ const suites: Record<string, () => Promise<void>> = {
   idle: idleSuite,
   jobs: jobsSuite,
   events: eventsSuite,
+  encryption: encryptionSuite,
   overload: overloadSuite,
   'slow-clients': slowClientsSuite,
 };
