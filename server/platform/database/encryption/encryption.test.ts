@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { integer, pgTable, text } from 'drizzle-orm/pg-core';
@@ -283,6 +284,17 @@ describe('an encrypted column', () => {
         'mine',
         'late',
       ]);
+    });
+
+    it('quotes no plain text where the database refuses a batch', async () => {
+      use();
+      await db.insert(people).values({ id: 1, note: secretText('my diary') });
+      use(NEW);
+      await db.execute(sql`alter table people add constraint plain check (note like 'v0.%')`);
+      const error = await reEncrypt(db).catch((reason) => reason);
+      await db.execute(sql`alter table people drop constraint plain`);
+      expect(error.message).toContain('violates check constraint');
+      expect(inspect(error)).not.toContain('my diary');
     });
 
     it('leaves and names what it cannot read', async () => {

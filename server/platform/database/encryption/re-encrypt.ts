@@ -144,7 +144,7 @@ async function writeBatch(
   const key = (at: number) => sql.identifier(String(at));
   const types = list(keys.map(({ type }, at) => sql`${key(at)} ${sql.raw(type)}`));
   const same = keys.map((one, at) => sql` and t.${sql.identifier(one.name)} = batch.${key(at)}`);
-  const { rowCount } = await db.execute(
+  const writing = db.execute(
     sql`with free as (
         select t.ctid as place, sealed, index
         from json_to_recordset(${JSON.stringify(batch)}) as batch(stored text, sealed text, index text, ${types})
@@ -154,6 +154,10 @@ async function writeBatch(
       update ${target} t set ${stored} = sealed ${index && sql`, ${sql.identifier(index.column)} = index`}
       from free where t.ctid = place`,
   );
+  const { rowCount } = await writing.catch((error) => {
+    // drizzle's message quotes the batch, which may hold values in plain text.
+    throw error.cause ?? error;
+  });
   return rowCount ?? 0;
 }
 
