@@ -41,14 +41,8 @@ export class Figures {
   }
 
   count(template: string, outcome: MailOutcome): void {
-    const counts = this.#counted.get(template) ?? {
-      sent: 0,
-      failed: 0,
-      expired: 0,
-      bounced: 0,
-      complained: 0,
-      repeated: 0,
-    };
+    const none = Object.fromEntries(OUTCOMES.map((one) => [one, 0])) as Record<MailOutcome, number>;
+    const counts = this.#counted.get(template) ?? none;
     counts[outcome]++;
     this.#counted.set(template, counts);
     this.touch();

@@ -60,7 +60,7 @@ async function smtpServer(options: SMTPServerOptions = {}) {
   await once(listening, 'listening');
   ends.push(() => new Promise<void>((resolve) => server.close(() => resolve())));
   const { port } = listening.address() as AddressInfo;
-  return { mails, url: `smtp://127.0.0.1:${port}`, port };
+  return { mails, url: `smtp://127.0.0.1:${port}`, port, connections: server.connections };
 }
 
 /** A real HTTP service that answers as it is told, each time the last where nothing is left. */
@@ -106,7 +106,7 @@ async function start(env: Record<string, string> = {}) {
 const content = async () => (await query(database.url, 'select content from mail_outbox')).rows[0].content;
 
 it('sends what a transaction wrote, and erases it; and nothing of one that is rolled back', async () => {
-  const { mails, url } = await smtpServer();
+  const { mails, url, connections } = await smtpServer();
   const { test, mail, send, reaches } = await start({ SMTP_URL: url });
   const failed = test.database.transaction(async (tx) => {
     await mail.send(tx, welcome, 'nobody@example.com', DATA);
@@ -138,6 +138,7 @@ it('sends what a transaction wrote, and erases it; and nothing of one that is ro
   expect(source).toContain(`Message-ID: <${rows[0].message_id}@example.org>`);
   expect(source).not.toContain('List-Unsubscribe');
   expect(JSON.stringify(test.lines)).not.toMatch(/very-secret|ada@/);
+  await until('its connection is closed', () => connections.size === 0);
   expect((await test.app.metricsRegistry.scrape()).text).toContain(
     'mail_outcomes_total{template="welcome",outcome="sent"} 1',
   );

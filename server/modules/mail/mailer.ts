@@ -177,7 +177,7 @@ export class MailService implements Mailer {
     const end = async (state: 'sent' | 'failed' | 'expired', error?: string) => {
       await outbox.end(id, state, error);
       figures.count(template, state);
-      if (state !== 'sent') log.error({ mail: id, template, state }, `a mail was not sent: ${error}`);
+      if (state !== 'sent') log.warn({ mail: id, template, state }, `a mail was not sent: ${error}`);
     };
     if (isExpired) return end('expired', 'It could not be sent while it was of use');
     if (isSuppressed) return end('failed', 'The address is suppressed');

@@ -53,7 +53,7 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ service: MailService
   { service },
 ) => {
   const { config, db } = service.platform;
-  const options = { config: { access: 'public', limit: { name: 'unsubscribe', max: 60 } } } as const;
+  const options = { config: { access: 'public', limit: { name: 'unsubscribe', max: 600 } } } as const;
   // What the form says is known.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request, payload, done) => readBody(request, payload, done));

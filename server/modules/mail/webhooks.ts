@@ -28,6 +28,21 @@ const KINDS = {
   unsubscribe: { state: undefined, suppress: { reason: 'unsubscribe', bulkOnly: true } },
 } as const satisfies Record<string, Pick<Told, 'state' | 'suppress'>>;
 
+type Kind = keyof typeof KINDS;
+const MAILGUN: Partial<Record<string, Kind>> = {
+  'failed permanent': 'bounce',
+  complained: 'complaint',
+  unsubscribed: 'unsubscribe',
+};
+const SENDGRID: Partial<Record<string, Kind>> = {
+  bounce: 'bounce',
+  blocked: 'blocked',
+  dropped: 'blocked',
+  spamreport: 'complaint',
+  unsubscribe: 'unsubscribe',
+  group_unsubscribe: 'unsubscribe',
+};
+
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value.length > 0 && value.length <= 500 ? value : undefined;
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -75,14 +90,7 @@ export function readMailgun(body: Buffer, key: string): Told[] {
   if (given.length !== known.length || !timingSafeEqual(known, given)) refuse('The signature is wrong.');
   assertRecent(timestamp);
   const { event, severity, recipient, 'user-variables': variables } = fields(document['event-data']);
-  const kind =
-    event === 'failed' && severity === 'permanent'
-      ? 'bounce'
-      : event === 'complained'
-        ? 'complaint'
-        : event === 'unsubscribed'
-          ? 'unsubscribe'
-          : undefined;
+  const kind = MAILGUN[event === 'failed' ? `failed ${severity}` : String(event)];
   const address = text(recipient);
   // The signature is of the token alone: with another token the same event would be another.
   return kind && address && text(token)
@@ -100,18 +108,7 @@ export function readSendgrid(body: Buffer, headers: Fields, key: KeyObject): Tol
   const events = parsed(body);
   return (Array.isArray(events) ? events : []).map(fields).flatMap((one) => {
     const { event, type, email, sg_event_id: id, mail } = one;
-    const kind =
-      event === 'bounce'
-        ? type === 'blocked'
-          ? 'blocked'
-          : 'bounce'
-        : event === 'dropped'
-          ? 'blocked'
-          : event === 'spamreport'
-            ? 'complaint'
-            : event === 'unsubscribe' || event === 'group_unsubscribe'
-              ? 'unsubscribe'
-              : undefined;
+    const kind = SENDGRID[event === 'bounce' && type === 'blocked' ? 'blocked' : String(event)];
     const address = text(email);
     return kind && address && text(id)
       ? [{ id: `sendgrid ${id}`, messageId: uuid(mail), address, ...KINDS[kind] }]
