@@ -124,7 +124,7 @@ function judge(
   return { twice, counted: rows.reduce((sum, { repeats }) => sum + repeats, 0) };
 }
 
-describe.concurrent('no mail is lost', () => {
+describe.concurrent('no mail is lost', { timeout: 1_200_000 }, () => {
   it('by a server that refuses, stalls, drops the connection, or takes a mail and does not answer', async () => {
     const seen = new Set<number>();
     const deeds: Deed[] = ['take', '451', 'stall', 'drop', 'keep'];
