@@ -1,0 +1,39 @@
+import { Type } from 'typebox';
+import { Problem } from '../problem.ts';
+
+export const moment = Type.String({ format: 'date-time' });
+export const orNull = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
+  Type.Union([schema, Type.Null()]);
+
+/** RFC 5321 allows 254 characters. That the address exists is shown by a mail alone. */
+export const Email = Type.String({
+  minLength: 3,
+  maxLength: 254,
+  pattern: '^[^\\s@\\u0000-\\u001f<>"(),:;]+@[^\\s@\\u0000-\\u001f<>"(),:;]+$',
+  errorMessage: 'Enter an e-mail address, such as ada@example.com.',
+});
+
+/** Length over composition (NIST SP 800-63B, 3.1.1.2): 12 characters or more, and none of the common ones. */
+export const NewPassword = Type.String({
+  minLength: 12,
+  maxLength: 200,
+  errorMessage: 'Use at least 12 characters.',
+});
+/** One that may be older than the rule for new ones. */
+export const Password = Type.String({ minLength: 1, maxLength: 200, errorMessage: 'Enter your password.' });
+
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: '^[^\\u0000-\\u001f]*[^\\s\\u0000-\\u001f][^\\u0000-\\u001f]*$',
+  errorMessage: 'Enter a name.',
+});
+/** From a link: it stands in the fragment of its address, and is sent by a form, so that a mail scanner uses nothing up. */
+export const Token = Type.String({ minLength: 16, maxLength: 500, pattern: '^[\\w.-]+$' });
+export const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, pattern: '^[\\w-]+$' }) });
+export const nothing = Type.Null();
+
+/** What a form may be told besides its success. 503: accounts are not configured; it says what to set. */
+export const form = { 400: Problem, 403: Problem, 429: Problem, 503: Problem } as const;
+/** `reauthenticate` is a 401 with `type: /problems/reauthenticate`: sign in once more, then send the same again. */
+export const signedIn = { ...form, 401: Problem } as const;
