@@ -178,7 +178,7 @@ export interface Scope {
 /** Tells who a request comes from. A module such as accounts supplies it; `server/app.ts` hands it on. */
 export interface Identity {
   /**
-   * Asked before each route with `access: 'user'`, which reads what it returns as `request.scope`.
+   * Asked before each route with `access: 'user'` or a permission, which reads what it returns as `request.scope`.
    *
    * @returns Undefined where nobody is signed in, which is answered 401.
    * @throws ProblemError `forbidden` where the user may not; `unauthorized` with a challenge of its own. Any other error is a 500.
@@ -187,10 +187,12 @@ export interface Identity {
   /**
    * Asked before each route with `access: 'operator'` that carries neither a key of `INTERNAL_API_KEY` nor a session of one.
    *
-   * @returns Whether a person who is an operator is signed in.
+   * @returns The operator who is signed in; undefined where nobody is, or a user who is none.
    * @throws ProblemError as `identify` does, where the person must do something first.
    */
-  isOperator?(request: FastifyRequest): Promise<boolean>;
+  identifyOperator?(request: FastifyRequest): Promise<Scope | undefined>;
+  /** How users identify, for the API's description: security schemes of OpenAPI, by name. Those `in: 'cookie'` serve operators too. */
+  readonly securitySchemes?: Readonly<Record<string, object>>;
 }
 
 /** What `server/app.ts` returns. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { TOPICS } from '#contracts/realtime.ts';
-import type { AccessLevel, Answer } from '../../platform/http/access/access.ts';
+import { type AccessLevel, type Answer, writtenLevel } from '../../platform/http/access/access.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import { within } from '../../platform/lib/within.ts';
 import type { EventTopic } from '../../platform/parts.ts';
@@ -27,10 +27,11 @@ export function writtenTopics(list: string): string[] | undefined {
 /** @throws Error where a topic declares an access level that has no rule: it would let everybody in. */
 export function assertRules(app: FastifyInstance, topics: Topics): void {
   for (const [name, { access }] of topics) {
-    if (access === 'public' || access === 'user' || app.accessRules.has(access)) continue;
-    throw new Error(
-      `The topic '${name}' declares access '${access}', which has no rule (server/platform/http/access/access.ts).`,
-    );
+    try {
+      app.accessRule(access);
+    } catch (error) {
+      throw new Error(`The topic '${name}': ${(error as Error).message}`);
+    }
   }
 }
 
@@ -52,10 +53,10 @@ export async function judge(
   reply: Answer,
   wanted: readonly string[],
 ): Promise<Judgement> {
-  const levels = new Map<AccessLevel, Promise<ProblemError | undefined>>();
+  const levels = new Map<string, Promise<ProblemError | undefined>>();
   const byLevel = (level: AccessLevel) => {
-    const known = levels.get(level) ?? askLevel(app, level, request, reply);
-    levels.set(level, known);
+    const known = levels.get(writtenLevel(level)) ?? askLevel(app, level, request, reply);
+    levels.set(writtenLevel(level), known);
     return known;
   };
   const judged = wanted.map(async (topic) => {
@@ -86,10 +87,11 @@ async function askLevel(
   reply: Answer,
 ): Promise<ProblemError | undefined> {
   try {
-    await app.accessRules.get(level)?.(request, reply);
+    await app.accessRule(level)?.(request, reply);
     return undefined;
   } catch (error) {
-    const isRefusal = error instanceof ProblemError && ['unauthorized', 'forbidden'].includes(error.kind);
+    const isRefusal =
+      error instanceof ProblemError && ['unauthorized', 'forbidden', 'reauthenticate'].includes(error.kind);
     if (isRefusal) return error;
     throw error;
   }

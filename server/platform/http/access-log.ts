@@ -33,6 +33,7 @@ export function logAccess(request: FastifyRequest, reply: FastifyReply): void {
       status: reply.statusCode,
       durationMs: Math.round(reply.elapsedTime * 100) / 100,
       traceId: request.trace?.traceId,
+      userId: request.scope?.userId,
       aborted: reply.raw.writableFinished ? undefined : true,
     },
     'request',

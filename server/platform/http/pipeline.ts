@@ -118,11 +118,13 @@ export async function createPipeline(
     sessionSecrets: config.sessionSecrets,
     allowHttpSignIn: config.allowHttpSignIn || config.environment !== 'production',
     identity: application.identity,
+    permissions: parts.permissions,
     ruleTimeoutMs: config.http.requestTimeoutMs,
   });
   await app.register(compression);
   await app.register(apiDescription, {
     ...about,
+    userSchemes: application.identity?.securitySchemes,
     clientFolder: 'folder' in clientFrom ? clientFrom.folder : undefined,
   });
 

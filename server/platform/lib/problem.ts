@@ -9,6 +9,7 @@ const KINDS = {
   'malformed-json': [400, 'The body is not JSON'],
   'bad-request': [400, 'Bad request'],
   unauthorized: [401, 'Unauthorized'],
+  reauthenticate: [401, 'Sign in once more'],
   forbidden: [403, 'Forbidden'],
   'cross-site': [403, 'Refused: the request came from another site'],
   'not-found': [404, 'Not found'],

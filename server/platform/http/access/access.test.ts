@@ -195,7 +195,7 @@ describe('a route that cannot be registered', () => {
   it('declares a level that has no rule', async () => {
     await using other = await make([NEW]);
     expect(() => other.get('/x', { config: { access: 'owner' as 'operator' } }, async () => null)).toThrow(
-      /^GET \/x declares access 'owner', which has no rule\./,
+      /^GET \/x: Access 'owner' has no rule\./,
     );
   });
 });

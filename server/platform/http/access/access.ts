@@ -3,7 +3,8 @@
  *
  * - `public`: everybody
  * - `user`: users that the application's `Identity` recognises; everybody where there is none
- * - `operator`: holders of a key of `INTERNAL_API_KEY`, or of a session that was exchanged for one
+ * - `{ permission: 'notes:write' }`: those of them who have the permission, which a part declares
+ * - `operator`: holders of a key of `INTERNAL_API_KEY`, or of a session that was exchanged for one; and users who are operators
  *
  * It stands before every route, because it looks at each as it is registered. A public route pays nothing.
  */
@@ -23,7 +24,12 @@ export interface AccessLevels {
   operator: true;
 }
 
-export type AccessLevel = keyof AccessLevels;
+/** A permission of `Part.permissions`. */
+export interface NeedsPermission {
+  readonly permission: string;
+}
+
+export type AccessLevel = keyof AccessLevels | NeedsPermission;
 
 /** The part of an answer that a rule may change. */
 export type Answer = Pick<FastifyReply, 'header' | 'request'>;
@@ -42,26 +48,32 @@ declare module 'fastify' {
     access?: AccessLevel;
   }
   interface FastifyRequest {
-    /** Whose rows this request may see. Undefined outside of `access: 'user'`, and where there is no `Identity`. */
+    /** Whose rows this request may see. Undefined on public routes, for keys of operators, and where there is no `Identity`. */
     readonly scope: Scope | undefined;
   }
   interface FastifyInstance {
-    accessRules: Map<AccessLevel, AccessRule>;
+    accessRules: Map<keyof AccessLevels, AccessRule>;
+    /**
+     * @returns The rule of a level; undefined where it admits everybody.
+     * @throws Error where the level has no rule, or no part declares the permission.
+     */
+    accessRule(level: AccessLevel): AccessRule | undefined;
     declaredAccess: DeclaredAccess;
   }
 }
 
 /** The access that routes declare, for production readiness. A route is written as `POST /api/notes`. */
 export interface DeclaredAccess {
-  /** Whether there is an `Identity`. Without one `user` admits everybody. */
+  /** Whether there is an `Identity`. Without one `user`, and each permission, admits everybody. */
   readonly hasIdentity: boolean;
+  /** Of users, and of users with a permission. */
   readonly userRoutes: readonly string[];
   readonly publicWrites: readonly string[];
 }
 
 export interface AccessOptions extends OperatorOptions {
-  /** Recognises users. */
-  identity?: Identity | undefined;
+  /** Those that parts declare, by name. */
+  permissions?: Pick<ReadonlyMap<string, string>, 'has'>;
   /** How long a rule, or the identity, may take, in milliseconds. */
   ruleTimeoutMs?: number;
 }
@@ -72,11 +84,28 @@ export const isWrite = (route: string): boolean => isWriteMethod(route.split(' '
 const RULE_TIMEOUT_MS = 30_000;
 
 export const access = fp<AccessOptions>(async (app, options) => {
-  const { identity, ruleTimeoutMs = RULE_TIMEOUT_MS } = options;
-  const rules = new Map<AccessLevel, AccessRule>();
+  const { identity, permissions = new Map(), ruleTimeoutMs = RULE_TIMEOUT_MS } = options;
+  const rules = new Map<keyof AccessLevels, AccessRule>();
   rules.set('operator', operatorAccess(app, options));
   if (identity !== undefined) rules.set('user', userRule(identity));
   app.decorate('accessRules', rules);
+  app.decorate('accessRule', (level) => {
+    if (typeof level === 'object') {
+      const { permission } = level;
+      if (!permissions.has(permission)) {
+        throw new Error(`No part declares the permission '${permission}' in its permissions.`);
+      }
+      return identity && userRule(identity, permission);
+    }
+    const rule = rules.get(level);
+    if (rule === undefined && level !== 'public' && level !== 'user') {
+      throw new Error(
+        `Access '${level}' has no rule. Write 'public', 'user', { permission: … } or 'operator', or add the rule of '${level}' ` +
+          'to app.accessRules first (server/platform/http/access/access.ts).',
+      );
+    }
+    return rule;
+  });
   app.decorateRequest('scope', undefined);
 
   const userRoutes: string[] = [];
@@ -90,20 +119,15 @@ export const access = fp<AccessOptions>(async (app, options) => {
     if (level === undefined) {
       throw new Error(
         `${names.join(', ')} declares no access: the stack says where. Write config: { access: 'user' } for users, ` +
-          `'operator' for operators, or 'public' for everybody.`,
+          `{ permission: … } for some of them, 'operator' for operators, or 'public' for everybody.`,
       );
     }
-    if (level === 'user') userRoutes.push(...names.filter((name) => !name.startsWith('HEAD ')));
+    if (level === 'user' || typeof level === 'object')
+      userRoutes.push(...names.filter((name) => !name.startsWith('HEAD ')));
     if (level === 'public') publicWrites.push(...names.filter(isWrite));
 
-    const rule = rules.get(level);
-    if (rule === undefined) {
-      if (level === 'public' || level === 'user') return;
-      throw new Error(
-        `${names.join(', ')} declares access '${level}', which has no rule. Write 'public', 'user' or 'operator', or add ` +
-          `the rule of '${level}' to app.accessRules before the route (server/platform/http/access/access.ts).`,
-      );
-    }
+    const rule = ruleOf(level, names);
+    if (rule === undefined) return;
     // An async hook: one with a callback takes `throw undefined` for success.
     const check: onRequestAsyncHookHandler = async (request, reply) => {
       const outcome = rule(request, reply);
@@ -111,12 +135,20 @@ export const access = fp<AccessOptions>(async (app, options) => {
       const verdict = await within(Promise.resolve(outcome), ruleTimeoutMs, handlerTimeout);
       if (verdict !== undefined) {
         throw new TypeError(
-          `The access rule '${level}' returned ${verdict}: a rule refuses by throwing, and returns nothing.`,
+          `The access rule '${writtenLevel(level)}' returned ${verdict}: a rule refuses by throwing, and returns nothing.`,
         );
       }
     };
     route.onRequest = [check, ...[route.onRequest ?? []].flat()];
   });
+
+  function ruleOf(level: AccessLevel, names: string[]): AccessRule | undefined {
+    try {
+      return app.accessRule(level);
+    } catch (error) {
+      throw new Error(`${names.join(', ')}: ${(error as Error).message}`);
+    }
+  }
 
   app.addHook('onReady', async () => {
     if (identity !== undefined || userRoutes.length === 0) return;
@@ -135,7 +167,11 @@ export const access = fp<AccessOptions>(async (app, options) => {
   });
 });
 
-function userRule(identity: Identity): AccessRule {
+/** A level as one word, such as for a key of a map. */
+export const writtenLevel = (level: AccessLevel): string =>
+  typeof level === 'object' ? level.permission : level;
+
+function userRule(identity: Identity, permission?: string): AccessRule {
   return async (request) => {
     const scope = await identity.identify(request);
     if (scope === undefined) {
@@ -143,12 +179,17 @@ function userRule(identity: Identity): AccessRule {
         headers: { 'www-authenticate': 'Bearer realm="users"' },
       });
     }
-    // A value that is no scope must not pass for one, whatever its type says.
-    if (typeof scope?.userId !== 'string' || scope.userId === '') {
-      throw new TypeError(
-        'The identity returned neither a scope with a userId nor undefined (server/app.ts).',
-      );
-    }
-    (request as { scope: Scope | undefined }).scope = scope;
+    setScope(request, scope);
+    if (permission === undefined || scope.permissions === undefined || scope.permissions.has(permission))
+      return;
+    throw new ProblemError('forbidden', `You need the permission '${permission}' for this.`);
   };
+}
+
+/** @throws TypeError for a value that is no scope: it must not pass for one, whatever its type says. */
+export function setScope(request: FastifyRequest, scope: Scope): void {
+  if (typeof scope?.userId !== 'string' || scope.userId === '') {
+    throw new TypeError('The identity returned neither a scope with a userId nor undefined (server/app.ts).');
+  }
+  (request as { scope: Scope | undefined }).scope = scope;
 }

@@ -1,10 +1,12 @@
 /**
- * Operators hold a key of `INTERNAL_API_KEY`, or a session in a browser that was exchanged for one.
+ * Operators hold a key of `INTERNAL_API_KEY`, or a session in a browser that was exchanged for one; or they are users whom the
+ * application's `Identity` recognises as operators.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../lib/problem.ts';
-import type { AccessRule, Answer } from './access.ts';
+import type { Identity, Scope } from '../../parts.ts';
+import { type AccessRule, type Answer, setScope } from './access.ts';
 import { type OperatorSession, OperatorSessions } from './operator-sessions.ts';
 
 /** How an operator identifies, by key or by session. An expired session is absent, not wrong. */
@@ -46,6 +48,8 @@ export interface OperatorOptions {
   sessionSecrets?: readonly string[];
   /** Whether operators may sign in over plain HTTP, where the key and the session can be read in transit. */
   allowHttpSignIn?: boolean;
+  /** Recognises users, and operators among them. */
+  identity?: Identity | undefined;
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
@@ -104,7 +108,7 @@ function valuesOf(header: string, name: string): string[] {
  * @returns The access rule of operators' routes.
  */
 export function operatorAccess(app: FastifyInstance, options: OperatorOptions): AccessRule {
-  const { keys, sessionSecrets = [], allowHttpSignIn = false } = options;
+  const { keys, sessionSecrets = [], allowHttpSignIn = false, identity } = options;
   const find = keyFinder(keys);
   const missing = whatIsMissing(keys, sessionSecrets);
   const onSignOut = new Set<(session: OperatorSession) => undefined>();
@@ -169,12 +173,27 @@ export function operatorAccess(app: FastifyInstance, options: OperatorOptions): 
       if (renewed !== undefined) setSession(reply, renewed.session, renewed.value);
       return;
     }
+    if (given === undefined && identity?.identifyOperator)
+      return byPerson(identity.identifyOperator(request), request);
+    throw refusal(request, given);
+  };
+
+  async function byPerson(
+    identified: Promise<Scope | undefined>,
+    request: FastifyRequest,
+  ): Promise<undefined> {
+    const scope = await identified;
+    if (scope === undefined) throw refusal(request);
+    setScope(request, scope);
+  }
+
+  function refusal(request: FastifyRequest, given?: string): ProblemError {
     const challenge = `Bearer realm="operators"${given === undefined ? '' : ', error="invalid_token"'}`;
     const elsewhere = request.routeOptions.url === '/metrics' ? WITHOUT_KEY : '';
-    throw new ProblemError('unauthorized', whyNot(given !== undefined, keys.length > 0) + elsewhere, {
+    return new ProblemError('unauthorized', whyNot(given !== undefined, keys.length > 0) + elsewhere, {
       headers: { 'www-authenticate': challenge },
     });
-  };
+  }
 }
 
 function whatIsMissing(keys: readonly string[], secrets: readonly string[]): string | undefined {

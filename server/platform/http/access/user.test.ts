@@ -1,11 +1,16 @@
-import Fastify, { type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyRequest, type RouteOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp } from '../../../../tests/support/app.ts';
 import { createDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
 import { ProblemError } from '../../lib/problem.ts';
 import type { Identity, Part, Scope } from '../../parts.ts';
+import { describeRoute } from '../api-description/describe-route.ts';
 import { problems } from '../problems.ts';
-import { access } from './access.ts';
+import { type AccessLevel, access } from './access.ts';
+
+const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
+const route = (access: AccessLevel) =>
+  ({ method: 'GET', url: '/api/orders', config: { access } }) as never as RouteOptions;
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -89,6 +94,106 @@ describe('the whole application', () => {
 
 const warnings = (lines: readonly Record<string, unknown>[]) =>
   lines.map(({ msg }) => String(msg)).filter((text) => text.includes("access 'user'"));
+
+describe('a permission', () => {
+  /** Ada may write; the header says who is asking. */
+  const identity: Identity = {
+    async identify({ headers: { 'x-user': user } }) {
+      if (user === undefined) return undefined;
+      return { userId: String(user), permissions: new Set(user === 'ada' ? ['orders:write'] : []) };
+    },
+    async identifyOperator({ headers: { 'x-user': user } }) {
+      return user === 'olga' ? { userId: 'olga' } : undefined;
+    },
+  };
+  const shop = (permission = 'orders:write'): Part => ({
+    name: 'shop',
+    permissions: { 'orders:write': 'Change orders.' },
+    eventTopics: { orders: { access: { permission } } },
+    async routes(app) {
+      const handler = async ({ scope }: FastifyRequest) => scope?.userId ?? 'nobody';
+      app.post('/api/orders', { config: { access: { permission: 'orders:write' } } }, handler);
+      app.get('/api/all-orders', { config: { access: 'operator' } }, handler);
+    },
+  });
+  const make = (part: Part, known?: Identity) =>
+    createTestApp(database.url, { INTERNAL_API_KEY: KEY }, { features: [() => part], identity: known });
+
+  it('admits who has it, and names it to others', async () => {
+    await using server = await make(shop(), identity);
+    const ask = async (headers: Record<string, string>) => {
+      const { statusCode, body } = await server.app.inject({ method: 'POST', url: '/api/orders', headers });
+      return [statusCode, body];
+    };
+    expect(await ask({ 'x-user': 'ada' })).toEqual([200, 'ada']);
+    expect(await ask({ 'x-user': 'bob' })).toEqual([403, expect.stringMatching(/forbidden.*'orders:write'/)]);
+    expect((await ask({}))[0]).toBe(401);
+    expect((await ask({ authorization: `Bearer ${KEY}` }))[0]).toBe(401);
+    const lines = server.lines.filter(({ msg }) => msg === 'request');
+    expect(lines.map(({ userId }) => userId)).toEqual(['ada', 'bob', undefined, undefined]);
+  });
+
+  it('judges topics of events alike', async () => {
+    await using server = await make(shop(), identity);
+    const watch = async (user: string) =>
+      (await server.app.inject({ url: '/api/events?topics=orders', headers: { 'x-user': user } })).statusCode;
+    expect(await watch('bob')).toBe(403);
+  });
+
+  it('admits everybody where there is no identity, and is counted so', async () => {
+    await using open = await make(shop());
+    expect(open.app.declaredAccess.userRoutes).toContain('POST /api/orders');
+    const answer = await open.app.inject({ method: 'POST', url: '/api/orders' });
+    expect([answer.statusCode, answer.body]).toEqual([200, 'nobody']);
+  });
+
+  it('that no part declares fails the start, of a route and of a topic', async () => {
+    const undeclared = { ...shop(), permissions: {}, eventTopics: {} };
+    await expect(make(undeclared)).rejects.toThrow(
+      "POST /api/orders: No part declares the permission 'orders:write' in its permissions.",
+    );
+    await expect(make(shop('orders:wirte'))).rejects.toThrow(
+      "The topic 'orders': No part declares the permission 'orders:wirte' in its permissions.",
+    );
+  });
+
+  it('is described with how users and operators identify', async () => {
+    const cookie = { type: 'apiKey', in: 'cookie', name: 'session' };
+    const securitySchemes = { person: cookie, key: { type: 'http', scheme: 'bearer' } };
+    await using server = await make(shop(), { ...identity, securitySchemes });
+    const description = describeRoute(
+      { response: { 200: {} } },
+      route({ permission: 'orders:write' }),
+      {},
+      securitySchemes,
+    );
+    expect(description).toMatchObject({
+      security: [{ person: ['orders:write'] }, { key: ['orders:write'] }],
+    });
+    const { security } = describeRoute(
+      { response: { 200: {} } },
+      route('operator'),
+      {},
+      securitySchemes,
+    ) as never;
+    expect(security).toEqual([{ bearer: [] }, { apiKey: [] }, { session: [] }, { person: [] }]);
+    const { components } = (await server.app.inject('/api/openapi.json')).json();
+    expect(components.securitySchemes).toMatchObject(securitySchemes);
+  });
+
+  it('does not make an operator: that is an identity of its own', async () => {
+    await using server = await make(shop(), identity);
+    const ask = async (headers: Record<string, string>) => {
+      const { statusCode, body } = await server.app.inject({ url: '/api/all-orders', headers });
+      return statusCode === 200 ? body : statusCode;
+    };
+    expect(await ask({ 'x-user': 'olga' })).toBe('olga');
+    expect(await ask({ 'x-user': 'ada' })).toBe(401);
+    expect(await ask({ 'x-api-key': KEY })).toBe('nobody');
+    // A wrong key beside a right person is a wrong key.
+    expect(await ask({ 'x-user': 'olga', 'x-api-key': 'wrong' })).toBe(401);
+  });
+});
 
 describe('an identity', () => {
   /** @returns What an anonymous request is answered, and how often its handler ran. */

@@ -13,6 +13,7 @@ import zlib from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { getDocs, getOpenApi } from '#contracts/description.ts';
+import type { Identity } from '../../parts.ts';
 import { makeResource, type Resource, sendResource } from '../files/resource.ts';
 import type { Looks } from './api-page.ts';
 import { describeRoute, SECURITY_SCHEMES, type SharedSchemas } from './describe-route.ts';
@@ -28,47 +29,54 @@ export interface ApiDescriptionOptions {
   version: string;
   /** The built client, whose style sheet has the colours; undefined where Vite serves it from its sources. */
   clientFolder: string | undefined;
+  /** How users identify. */
+  userSchemes?: Identity['securitySchemes'];
 }
 
-export const apiDescription = fp<ApiDescriptionOptions>(async (app, { name, version, clientFolder }) => {
-  const { default: swagger } = await import('@fastify/swagger');
-  const shared: SharedSchemas = {};
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: name, version, description: ABOUT },
-      servers: [{ url: '/' }],
-      components: { securitySchemes: SECURITY_SCHEMES },
-    },
-    convertConstToEnum: false,
-    transform: ({ schema, url, route }) => ({ schema: describeRoute(schema, route, shared), url }),
-    transformObject(document) {
-      if (!('openapiObject' in document)) return document.swaggerObject;
-      Object.assign(document.openapiObject.components ?? {}, { schemas: shared });
-      return document.openapiObject;
-    },
-  });
+export const apiDescription = fp<ApiDescriptionOptions>(
+  async (app, { name, version, clientFolder, userSchemes }) => {
+    const { default: swagger } = await import('@fastify/swagger');
+    const shared: SharedSchemas = {};
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: { title: name, version, description: ABOUT },
+        servers: [{ url: '/' }],
+        components: { securitySchemes: { ...SECURITY_SCHEMES, ...userSchemes } as typeof SECURITY_SCHEMES },
+      },
+      convertConstToEnum: false,
+      transform: ({ schema, url, route }) => ({
+        schema: describeRoute(schema, route, shared, userSchemes),
+        url,
+      }),
+      transformObject(document) {
+        if (!('openapiObject' in document)) return document.swaggerObject;
+        Object.assign(document.openapiObject.components ?? {}, { schemas: shared });
+        return document.openapiObject;
+      },
+    });
 
-  const json = once(() =>
-    makeResourceOf('application/json; charset=utf-8', JSON.stringify(app.swagger(), null, 1)),
-  );
-  const page = once(async () => {
-    const { renderApiPage } = await import('./api-page.ts');
-    const looks =
-      clientFolder === undefined ? { styles: ['/src/theme.css'], fonts: [] } : await looksOf(clientFolder);
-    return makeResourceOf(
-      'text/html; charset=utf-8',
-      renderApiPage(app.swagger() as unknown as OpenApi, looks),
+    const json = once(() =>
+      makeResourceOf('application/json; charset=utf-8', JSON.stringify(app.swagger(), null, 1)),
     );
-  });
-  const serve = (resource: () => Promise<Resource>) => ({
-    serializerCompiler: () => JSON.stringify,
-    handler: async (request: FastifyRequest, reply: FastifyReply) =>
-      sendResource(await resource(), request, reply),
-  });
-  app.route({ ...getOpenApi, config: { access: 'public' }, ...serve(json) });
-  app.route({ ...getDocs, config: { access: 'public' }, ...serve(page) });
-});
+    const page = once(async () => {
+      const { renderApiPage } = await import('./api-page.ts');
+      const looks =
+        clientFolder === undefined ? { styles: ['/src/theme.css'], fonts: [] } : await looksOf(clientFolder);
+      return makeResourceOf(
+        'text/html; charset=utf-8',
+        renderApiPage(app.swagger() as unknown as OpenApi, looks),
+      );
+    });
+    const serve = (resource: () => Promise<Resource>) => ({
+      serializerCompiler: () => JSON.stringify,
+      handler: async (request: FastifyRequest, reply: FastifyReply) =>
+        sendResource(await resource(), request, reply),
+    });
+    app.route({ ...getOpenApi, config: { access: 'public' }, ...serve(json) });
+    app.route({ ...getDocs, config: { access: 'public' }, ...serve(page) });
+  },
+);
 
 /** Rarely requested, and large: compressed once, in the one form that every client accepts. */
 async function makeResourceOf(type: string, text: string): Promise<Resource> {

@@ -2,7 +2,8 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import { Problem } from '#contracts/problem.ts';
 import { isWriteMethod } from '../../lib/write-method.ts';
-import type {} from '../access/access.ts';
+import type { Identity } from '../../parts.ts';
+import type { AccessLevel } from '../access/access.ts';
 import { PROBE_PATHS } from '../probes.ts';
 
 /** The ways in which an operator identifies. */
@@ -18,7 +19,6 @@ export const SECURITY_SCHEMES = {
 } as const;
 
 const PROBLEM = { 'application/problem+json': { schema: Problem } };
-const OPERATOR_SECURITY = Object.keys(SECURITY_SCHEMES).map((scheme) => ({ [scheme]: [] }));
 
 /** What a route may answer besides what its schema says. Statuses without a condition are described where a schema has them. */
 const REFUSALS: Record<number, { description: string; when?: (route: RouteOptions) => boolean }> = {
@@ -28,8 +28,8 @@ const REFUSALS: Record<number, { description: string; when?: (route: RouteOption
     when: ({ config }) => config?.access !== 'public',
   },
   403: {
-    description: 'A page of another site may not write with cookies',
-    when: ({ method }) => isWriteMethod(String(method)),
+    description: 'Not allowed; or a page of another site, which may not write with cookies',
+    when: ({ method, config }) => isWriteMethod(String(method)) || typeof config?.access === 'object',
   },
   404: { description: 'Not found' },
   412: { description: 'It has been changed since; read it again' },
@@ -54,11 +54,13 @@ export type SharedSchemas = Record<string, object>;
  * Routes without a described answer, such as files, are hidden.
  *
  * @param shared Gets the schemas that the result refers to.
+ * @param userSchemes How users identify.
  */
 export function describeRoute(
   schema: FastifySchema | undefined,
   route: RouteOptions,
   shared: SharedSchemas,
+  userSchemes: Identity['securitySchemes'] = {},
 ): FastifySchema {
   if (schema?.response === undefined) return { hide: true };
   const words = route.url.split('/').filter(Boolean);
@@ -75,7 +77,7 @@ export function describeRoute(
       .join(' ')
       .replace(/ +(.)/g, (_, letter: string) => letter.toUpperCase()),
     tags: [tagOf(words)],
-    ...(route.config?.access === 'operator' ? { security: OPERATOR_SECURITY } : {}),
+    ...security(route.config?.access, userSchemes),
     ...(schema.body ? { body: refer(schema.body, shared) } : {}),
     response: refer(
       {
@@ -85,6 +87,19 @@ export function describeRoute(
       shared,
     ),
   };
+}
+
+/** Each scheme alone is enough. */
+function security(access: AccessLevel | undefined, userSchemes: object): object {
+  const byUsers = Object.entries(userSchemes);
+  const byOperators = [
+    ...Object.keys(SECURITY_SCHEMES),
+    ...byUsers.flatMap(([name, one]) => (one.in === 'cookie' ? name : [])),
+  ];
+  const required = typeof access === 'object' ? [access.permission] : [];
+  const names =
+    access === 'operator' ? byOperators : access === 'public' ? [] : byUsers.map(([name]) => name);
+  return names.length === 0 ? {} : { security: names.map((name) => ({ [name]: required })) };
 }
 
 /** @returns A copy with a reference in place of each schema that has an `$id`. */
