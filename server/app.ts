@@ -4,6 +4,10 @@
  */
 import { layout } from './features/mail/layout.ts';
 import { notes } from './features/notes/part.ts';
+import { mails } from './features/people/mails.ts';
+import { onSignUp } from './features/people/on-sign-up.ts';
+import { profile } from './features/people/profile.ts';
+import { createAccounts } from './modules/accounts/part.ts';
 import { createJobs } from './modules/jobs/part.ts';
 import { createMail } from './modules/mail/part.ts';
 import { operations } from './modules/operations/part.ts';
@@ -22,6 +26,8 @@ export function createApp(platform: Platform<typeof settings>): Application {
     jobs,
     layout,
   });
+  const people = { mails, onSignUp, profile };
+  const accounts = createAccounts({ ...platform, people });
   return {
     modules: [
       // The template's: each goes with `npm run strip NAME`.
@@ -29,6 +35,7 @@ export function createApp(platform: Platform<typeof settings>): Application {
       events,
       jobs,
       mail,
+      accounts,
     ],
     features: [
       // Yours.
@@ -37,6 +44,7 @@ export function createApp(platform: Platform<typeof settings>): Application {
         events,
       }),
     ],
+    identity: accounts.identity,
     // More for /health and /ready, such as httpCheck({ name: 'payments', url: 'https://…', required: false }).
     checks: [],
   };

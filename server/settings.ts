@@ -3,6 +3,7 @@
  * values; `npm run docs` writes the documentation. They are read before the port opens, so this file imports nothing but
  * `platform/config` and the parts' `settings.ts`. The platform's settings are in `platform/config/settings.ts`.
  */
+import { accountsSettings } from './modules/accounts/settings.ts';
 import { jobsSettings } from './modules/jobs/settings.ts';
 import { mailSettings } from './modules/mail/settings.ts';
 import { operationsSettings } from './modules/operations/settings.ts';
@@ -15,6 +16,7 @@ export const settings = {
   ...realtimeSettings,
   ...jobsSettings,
   ...mailSettings,
+  ...accountsSettings,
   // Yours.
   // pageSize: setting('PAGE_SIZE', integer(1, 500), { default: 50, doc: 'Rows on a page.' }),
 } satisfies OwnSettings;

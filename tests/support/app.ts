@@ -49,12 +49,14 @@ export async function createTestApp(
   env: Record<string, string> = {},
   more: Pick<Platform, 'signInToken'> &
     Pick<Application, 'identity'> & {
+      /** Composes the application, instead of server/app.ts. */
+      compose?: typeof createApp;
       /** Features besides the application's own. */
       features?: readonly ((platform: Platform, own: Application) => Part)[];
       state?: 'starting' | 'ready';
     } = {},
 ): Promise<TestApp> {
-  const { state = 'ready', features = [], signInToken, identity } = more;
+  const { state = 'ready', compose = createApp, features = [], signInToken, identity } = more;
   const folder = await mkdtemp(join(tmpdir(), 'client-'));
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
   // Tests ask more often than visitors do, and all of them from one address.
@@ -99,7 +101,7 @@ export async function createTestApp(
     folder,
     signInToken,
   };
-  const own = createApp(platform);
+  const own = compose(platform);
   const { app, handler, schemas } = await createPipeline({
     platform,
     application: {

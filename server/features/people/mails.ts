@@ -1,0 +1,90 @@
+/** YOURS. The texts of the mails about accounts. The layout around them is the mail module's. */
+import { html } from '../../platform/lib/html.ts';
+import type { MailTemplate } from '../../platform/parts.ts';
+
+interface ToPerson {
+  readonly name: string;
+  readonly appUrl: string;
+}
+interface WithLink extends ToPerson {
+  readonly url: string;
+}
+
+/** A mail with one link. */
+const withLink = (
+  name: string,
+  subject: string,
+  before: string,
+  button: string,
+  after: string,
+): MailTemplate<WithLink> => ({
+  name,
+  write: (to) => ({
+    subject,
+    text: `Hello ${to.name},\n\n${before}\n\n${button}: ${to.url}\n\n${after}\n`,
+    html: html`<p>Hello ${to.name},</p><p>${before}</p><p><a href="${to.url}">${button}</a></p><p>${after}</p>`,
+  }),
+});
+
+/** A mail that only tells something. */
+const notice = (name: string, subject: string, what: string): MailTemplate<ToPerson> => {
+  const after = 'If this was not you, set a new password at once and end your other sessions:';
+  return {
+    name,
+    write: (to) => ({
+      subject,
+      text: `Hello ${to.name},\n\n${what}\n\n${after} ${to.appUrl}/reset\n`,
+      html: html`<p>Hello ${to.name},</p><p>${what}</p><p>${after} <a href="${to.appUrl}/reset">${to.appUrl}/reset</a></p>`,
+    }),
+  };
+};
+
+export const mails = {
+  verify: withLink(
+    'verify-email',
+    'Confirm your address',
+    'Confirm that this is your address to finish signing up.',
+    'Confirm address',
+    'The link works for 24 hours. If you have not signed up, ignore this mail.',
+  ),
+  accountExists: withLink(
+    'account-exists',
+    'You have an account already',
+    'Somebody used your address to sign up, and there is an account with it. Sign in as usual; if you have forgotten the password, set a new one.',
+    'Set a new password',
+    'If this was not you, you need not do anything.',
+  ),
+  reset: withLink(
+    'reset-password',
+    'Set a new password',
+    'Somebody asked for a new password for your account.',
+    'Set a new password',
+    'The link works for an hour. If this was not you, ignore this mail: your password stays as it is.',
+  ),
+  changeEmail: withLink(
+    'change-email',
+    'Confirm your new address',
+    'Confirm that this is your new address.',
+    'Confirm address',
+    'The link works for 24 hours. Until then your old address stays in use.',
+  ),
+  invitation: withLink(
+    'invitation',
+    'You are invited',
+    'You are invited to make an account.',
+    'Accept the invitation',
+    'If you do not expect this, ignore this mail.',
+  ),
+  emailChanged: notice('email-changed', 'Your address was changed', 'Your account has another address now.'),
+  passwordChanged: notice(
+    'password-changed',
+    'Your password was changed',
+    'Your account has a new password.',
+  ),
+  twoFactorOff: notice(
+    'two-factor-off',
+    'Two-factor authentication is off',
+    'Your account is protected by the password alone now.',
+  ),
+  passkeyAdded: notice('passkey-added', 'A passkey was added', 'Your account has a new passkey.'),
+};

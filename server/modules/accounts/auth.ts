@@ -1,0 +1,224 @@
+/**
+ * better-auth: signing in, sessions, second factors and providers. Loaded on the first use, after the port is open; see
+ * docs/decisions/0031. Its HTTP paths are not mounted, but for the callback of providers.
+ */
+import { drizzleAdapter } from 'better-auth/adapters/drizzle';
+import { APIError } from 'better-auth/api';
+import { betterAuth } from 'better-auth/minimal';
+import { genericOAuth } from 'better-auth/plugins/generic-oauth';
+import { twoFactor } from 'better-auth/plugins/two-factor';
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
+import type { Config } from '../../platform/config/config.ts';
+import type { Logger } from '../../platform/logging/logger.ts';
+import { cookiePrefix, hashToken } from './flows/cookies.ts';
+import { hashPassword, verifyPassword } from './flows/passwords.ts';
+import { encodeRecoveryCodes, makeRecoveryCodes } from './flows/recovery-codes.ts';
+import type { accountsSettings } from './settings.ts';
+import { credentials, passkeys, sessions, twoFactors, users, verifications } from './table.ts';
+
+export interface AuthOptions {
+  readonly config: Config<typeof accountsSettings>;
+  readonly db: NodePgDatabase;
+  readonly log: Logger;
+  readonly appName: string;
+  /** Scheme, host and port that visitors use. */
+  readonly origin: string;
+  /** Whether an address must be verified before its account signs in. */
+  readonly verifies: boolean;
+  /** @throws APIError where the user is banned. */
+  mayBegin(userId: string): Promise<void>;
+  /** Of a provider: whether it may become an account. @throws APIError where it may not. */
+  maySignUp(user: { email: string; emailVerified: boolean }): Promise<void>;
+  /** The account of a provider's user was made. */
+  signedUp(userId: string): Promise<void>;
+}
+
+/** The header in which better-auth is told the client's address, as `request.ip` has it. */
+export const CLIENT_ADDRESS = 'x-client-address';
+
+const ONE_PROVIDER = { google: 'google', github: 'github' } as const;
+
+export function createAuth(options: AuthOptions) {
+  const { config, db, log, origin, verifies } = options;
+  const { sessionMaxAgeSeconds, oidc, ...providers } = config.accounts;
+  const secure = origin.startsWith('https:');
+  const clients = Object.keys(ONE_PROVIDER) as (keyof typeof ONE_PROVIDER)[];
+  return betterAuth({
+    appName: options.appName,
+    baseURL: origin,
+    basePath: '/api/auth',
+    trustedOrigins: [origin],
+    // The cookies are signed by the first; cookies.ts signs those of the others anew.
+    secret: config.sessionSecrets[0] as string,
+    database: hashedTokens(
+      drizzleAdapter(db, {
+        provider: 'pg',
+        transaction: true,
+        schema: {
+          user: users,
+          session: sessions,
+          account: credentials,
+          verification: verifications,
+          twoFactor: twoFactors,
+          passkey: passkeys,
+        },
+      }),
+    ),
+    emailAndPassword: {
+      enabled: true,
+      // sign-up.ts makes accounts, in one transaction.
+      disableSignUp: true,
+      requireEmailVerification: verifies,
+      minPasswordLength: 1,
+      maxPasswordLength: 200,
+      password: {
+        hash: hashPassword,
+        verify: ({ hash, password }) => verifyPassword(password, hash),
+      },
+    },
+    session: {
+      expiresIn: sessionMaxAgeSeconds,
+      // sessions/ judges age and idleness, at each request.
+      disableSessionRefresh: true,
+      freshAge: 0,
+      cookieCache: { enabled: false },
+    },
+    verification: { storeIdentifier: 'hashed' },
+    account: {
+      updateAccountOnSignIn: false,
+      // Both addresses must be verified: no provider is trusted by its name.
+      accountLinking: { trustedProviders: [], requireLocalEmailVerified: true },
+    },
+    socialProviders: Object.fromEntries(
+      clients.flatMap((name) => {
+        const { clientId, clientSecret } = providers[name];
+        return clientId && clientSecret ? [[name, { clientId, clientSecret }]] : [];
+      }),
+    ),
+    databaseHooks: {
+      session: { create: { before: async ({ userId }) => options.mayBegin(userId) } },
+      user: {
+        create: {
+          before: async (user) => options.maySignUp(user),
+          after: async ({ id }) => options.signedUp(id),
+        },
+      },
+      // Providers say who somebody is; their tokens are of no further use, and so not kept.
+      account: {
+        create: {
+          before: async () => ({ data: { accessToken: null, refreshToken: null, idToken: null } }),
+        },
+      },
+    },
+    plugins: [
+      twoFactor({
+        issuer: options.appName,
+        backupCodeOptions: {
+          customBackupCodesGenerate: makeRecoveryCodes,
+          storeBackupCodes: {
+            encrypt: async (json) => encodeRecoveryCodes(json),
+            decrypt: async (json) => json,
+          },
+        },
+      }),
+      genericOAuth({
+        config:
+          oidc.issuer && oidc.clientId && oidc.clientSecret
+            ? [
+                {
+                  providerId: 'oidc',
+                  discoveryUrl: `${oidc.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
+                  clientId: oidc.clientId,
+                  clientSecret: oidc.clientSecret,
+                  scopes: ['openid', 'email', 'profile'],
+                  pkce: true,
+                  requireIdTokenVerification: true,
+                },
+              ]
+            : [],
+      }),
+    ],
+    advanced: {
+      cookiePrefix: cookiePrefix(secure),
+      // It would name them __Secure-; ours are __Host-.
+      useSecureCookies: false,
+      defaultCookieAttributes: { secure, httpOnly: true, sameSite: 'lax', path: '/' },
+      ipAddress: { ipAddressHeaders: [CLIENT_ADDRESS], ipv6Subnet: 128 },
+    },
+    // rate-limit.ts limits.
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+    onAPIError: { errorURL: `${origin}/sign-in` },
+    logger: {
+      log(level, message, ...more) {
+        const err = more.find((one) => one instanceof Error);
+        log[level === 'error' ? 'warn' : 'debug']({ err }, `better-auth: ${message}`);
+      },
+    },
+  });
+}
+
+export type Auth = ReturnType<typeof createAuth>;
+export { APIError };
+
+type AdapterFactory = ReturnType<typeof drizzleAdapter>;
+type Adapter = ReturnType<AdapterFactory>;
+
+/** Wraps the adapter so that the database holds hashes of sessions' tokens; better-auth sees none but tokens. */
+const hashedTokens =
+  (factory: AdapterFactory): AdapterFactory =>
+  (options) =>
+    withHashedTokens(factory(options));
+
+type Row = Record<string, unknown>;
+interface Query {
+  model: string;
+  where?: { field: string; value: unknown }[];
+  data?: Row;
+  update?: Row;
+}
+
+function withHashedTokens(adapter: Adapter): Adapter {
+  const wrap =
+    <Args extends Query, Result>(call: (query: Args) => Promise<Result>) =>
+    async (query: Args): Promise<Result> => {
+      if (query.model !== 'session') return call(query);
+      const tokens = new Map<string, string>();
+      const hashed = (token: unknown): unknown => {
+        if (Array.isArray(token)) return token.map(hashed);
+        if (typeof token !== 'string') return token;
+        tokens.set(hashToken(token), token);
+        return hashToken(token);
+      };
+      const inRow = (row: Row | undefined) =>
+        row && 'token' in row ? { ...row, token: hashed(row.token) } : row;
+      const where = query.where?.map((one) =>
+        one.field === 'token' ? { ...one, value: hashed(one.value) } : one,
+      );
+      const { data, update } = query;
+      const result = await call({
+        ...query,
+        ...(where && { where }),
+        ...(data && { data: inRow(data) }),
+        ...(update && { update: inRow(update) }),
+      });
+      for (const row of [result].flat() as (Row | null)[]) {
+        if (typeof row?.token === 'string') row.token = tokens.get(row.token) ?? row.token;
+      }
+      return result;
+    };
+  return {
+    ...adapter,
+    create: wrap(adapter.create as never),
+    findOne: wrap(adapter.findOne as never),
+    findMany: wrap(adapter.findMany as never),
+    count: wrap(adapter.count as never),
+    update: wrap(adapter.update as never),
+    updateMany: wrap(adapter.updateMany as never),
+    delete: wrap(adapter.delete as never),
+    deleteMany: wrap(adapter.deleteMany as never),
+    consumeOne: wrap(adapter.consumeOne as never),
+    incrementOne: wrap(adapter.incrementOne as never),
+    transaction: (act) => adapter.transaction((inner) => act(withHashedTokens(inner as Adapter))),
+  } as Adapter;
+}

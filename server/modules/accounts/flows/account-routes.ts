@@ -1,0 +1,184 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { eq, sql } from 'drizzle-orm';
+import {
+  type Account,
+  changeAccount,
+  changeEmail,
+  changePassword,
+  readAccount,
+  readMe,
+  reauthenticate,
+} from '#contracts/accounts/account.ts';
+import { ProblemError } from '../../../platform/lib/problem.ts';
+import type { AccountService } from '../service.ts';
+import { credentials, users } from '../table.ts';
+import { cookiePrefix } from './cookies.ts';
+import { evenTime, MAIL_ONLY_MS } from './even-time.ts';
+import { callAuth, unauthorized } from './library.ts';
+import { assertNewPassword, hashPassword, verifyPassword } from './passwords.ts';
+import { endSessions, RECENT_MS, recentSession, rotateSession, sendSession } from './sessions.ts';
+import { passwordOf, setPassword } from './sign-up.ts';
+import { AccountThrottle } from './throttle.ts';
+import { makeToken } from './tokens.ts';
+
+const own = { config: { access: 'user', cors: false } } as const;
+const guessed = { config: { access: 'user', cors: false, limit: 'sign-in' } } as const;
+
+export const accountRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }> = async (
+  app,
+  { service },
+) => {
+  const { db, database, people, log } = service.options;
+  const throttle = new AccountThrottle(service);
+
+  app.route({
+    ...readMe,
+    config: { access: 'public', cors: false },
+    async handler(request) {
+      const { twoFactor, passkeys, providers } = service;
+      const offers = {
+        signUp: service.signUp,
+        providers,
+        passkeys,
+        twoFactor,
+        setup: await service.needsSetup(),
+      };
+      // A visitor without a cookie costs nothing.
+      const known = request.headers.cookie?.includes(`${cookiePrefix(service.secure)}.`);
+      const person = known ? await service.person(request) : undefined;
+      return { ...(person ?? NOBODY), offers };
+    },
+  });
+
+  async function account(userId: string): Promise<Account> {
+    const [user] = await db
+      .select({ user: users, password: credentials.id })
+      .from(users)
+      .leftJoin(credentials, passwordOf(userId))
+      .where(eq(users.id, userId));
+    if (!user) throw unauthorized('Sign in first.');
+    const { id, name, email, emailVerified, profile, roles, twoFactorEnabled, createdAt } = user.user;
+    return {
+      id,
+      name,
+      email,
+      emailVerified,
+      profile,
+      roles,
+      hasPassword: user.password !== null,
+      twoFactor: twoFactorEnabled === true,
+      createdAt: createdAt.toISOString(),
+    };
+  }
+
+  const userOf = async (userId: string) => {
+    const [user] = await db.select().from(users).where(eq(users.id, userId));
+    if (!user) throw unauthorized('Sign in first.');
+    return user;
+  };
+
+  app.route({
+    ...readAccount,
+    ...own,
+    handler: ({ scope }) => account(scope?.userId as string),
+  });
+
+  app.route({
+    ...changeAccount,
+    ...own,
+    async handler({ scope, body }) {
+      const user = await userOf(scope?.userId as string);
+      const profile = await service.checkedProfile({ ...user.profile, ...body.profile });
+      const name = body.name?.trim() ?? user.name;
+      await database.transaction(async (tx) => {
+        await tx.update(users).set({ name, profile, updatedAt: sql`now()` }).where(eq(users.id, user.id));
+        await service.sessionsChanged(tx, user.id);
+      });
+      return account(user.id);
+    },
+  });
+
+  app.route({
+    ...reauthenticate,
+    ...guessed,
+    async handler(request, reply) {
+      const session = await service.session(request);
+      if (session === undefined) throw unauthorized('Sign in first.');
+      const user = await userOf(session.userId);
+      const attempt = throttle.begin(request, reply, user.email);
+      const [row] = await db.select().from(credentials).where(passwordOf(user.id));
+      if (!row?.password) throw unauthorized('This account has no password: sign out, and in again.');
+      if (!(await verifyPassword(request.body.password, row.password)))
+        throw unauthorized('The password is wrong.');
+      if (user.twoFactorEnabled) {
+        const { code } = request.body;
+        if (code === undefined) throw unauthorized('Enter the code of your authenticator app, too.');
+        await callAuth(service, request, reply, ({ api }, headers) =>
+          api.verifyTOTP({ headers, body: { code }, returnHeaders: true }),
+        );
+      }
+      attempt.succeeded();
+      const token = await database.transaction(async (tx) => {
+        await service.sessionsChanged(tx, user.id);
+        return rotateSession(tx, session);
+      });
+      sendSession(service, request, reply, token, session);
+      return { recentUntil: new Date(Date.now() + RECENT_MS).toISOString() };
+    },
+  });
+
+  app.route({
+    ...changePassword,
+    ...own,
+    async handler(request, reply) {
+      const session = await recentSession(service, request);
+      const user = await userOf(session.userId);
+      const { password } = request.body;
+      assertNewPassword(password, [user.name, user.email]);
+      const hash = await hashPassword(password);
+      const token = await database.transaction(async (tx) => {
+        await setPassword(tx, user.id, hash);
+        await endSessions(service, tx, user.id, session.id);
+        await service.send(tx, people.mails.passwordChanged, user.email, service.to(user), request);
+        return rotateSession(tx, session);
+      });
+      sendSession(service, request, reply, token, session);
+      log.info({ userId: user.id }, 'a password was changed');
+      return reply.code(204).send(null);
+    },
+  });
+
+  app.route({
+    ...changeEmail,
+    ...own,
+    async handler(request, reply) {
+      const session = await recentSession(service, request);
+      if (!service.verifies)
+        throw new ProblemError('forbidden', 'No mail can prove the new address: no mail provider is set.');
+      const user = await userOf(session.userId);
+      const email = request.body.email.toLowerCase();
+      await evenTime(MAIL_ONLY_MS, () =>
+        database.transaction(async (tx) => {
+          const [known] = await tx.select().from(users).where(eq(users.email, email));
+          if (known) {
+            const url = `${service.origin}/reset`;
+            await service.send(tx, people.mails.accountExists, email, { ...service.to(known), url }, request);
+            return;
+          }
+          const token = await makeToken(tx, 'change-email', { userId: user.id, email });
+          const url = `${service.origin}/verify#token=${token}`;
+          await service.send(tx, people.mails.changeEmail, email, { ...service.to(user), url }, request);
+        }),
+      );
+      return reply.code(204).send(null);
+    },
+  });
+};
+
+const NOBODY = {
+  user: null,
+  permissions: [],
+  isOperator: false,
+  impersonation: null,
+  recentUntil: null,
+};

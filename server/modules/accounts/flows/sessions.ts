@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { and, eq, ne, sql } from 'drizzle-orm';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Transaction } from '../../../platform/database/transaction.ts';
+import { ProblemError } from '../../../platform/lib/problem.ts';
+import type { AccountService, SessionRow } from '../service.ts';
+import { sessions } from '../table.ts';
+import { cookiePrefix, hashToken, readSigned, sessionCookie, signed } from './cookies.ts';
+import { unauthorized } from './library.ts';
+
+/** How long after a sign-in credentials may be changed without another one, in milliseconds. */
+export const RECENT_MS = 600_000;
+
+export const recentUntil = ({ authenticatedAt }: Pick<SessionRow, 'authenticatedAt'>): Date =>
+  new Date(authenticatedAt.getTime() + RECENT_MS);
+
+/** @throws ProblemError `reauthenticate` where the last sign-in is not recent; `forbidden` while an operator acts as the user. */
+export async function recentSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {
+  const session = await service.session(request);
+  if (session === undefined) throw unauthorized('Sign in first.');
+  if (session.impersonatedBy !== null)
+    throw new ProblemError('forbidden', 'Nobody may do this in the name of somebody else.');
+  if (recentUntil(session) > new Date()) return session;
+  throw new ProblemError('reauthenticate', 'Sign in once more to do this.');
+}
+
+/** A new token for a session, at a sign-in or a change of credentials: one that was known before is worth nothing now. */
+export async function rotateSession(tx: Transaction, { id }: SessionRow): Promise<string> {
+  const token = randomBytes(24).toString('base64url');
+  const now = sql`now()`;
+  await tx
+    .update(sessions)
+    .set({ token: hashToken(token), authenticatedAt: now, updatedAt: now })
+    .where(eq(sessions.id, id));
+  return token;
+}
+
+/** Sends the cookie of a session, with the lifetime that the sign-in gave it. */
+export function sendSession(
+  service: AccountService,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  token: string,
+  { expiresAt }: Pick<SessionRow, 'expiresAt'>,
+): void {
+  const { secure, secrets } = service;
+  const forgets = readSigned(request.headers.cookie, `${cookiePrefix(secure)}.dont_remember`, secrets);
+  const seconds = Math.ceil((expiresAt.getTime() - Date.now()) / 1_000);
+  const value = signed(token, secrets[0] as string);
+  setCookie(service, reply, sessionCookie(secure), value, forgets ? undefined : seconds);
+}
+
+export function clearSession(service: AccountService, reply: FastifyReply): void {
+  for (const name of [sessionCookie(service.secure), `${cookiePrefix(service.secure)}.dont_remember`])
+    setCookie(service, reply, name, '', 0);
+}
+
+/** @param seconds Until the browser closes where it is absent. */
+export function setCookie(
+  service: AccountService,
+  reply: FastifyReply,
+  name: string,
+  value: string,
+  seconds?: number,
+): void {
+  const age = seconds === undefined ? '' : `; Max-Age=${seconds}`;
+  const secure = service.secure ? '; Secure' : '';
+  reply.header('set-cookie', `${name}=${value}; Path=/${age}; HttpOnly; SameSite=Lax${secure}`);
+}
+
+/** Ends sessions of a user, on every replica. @param but The id of one that goes on. */
+export async function endSessions(
+  service: AccountService,
+  tx: Transaction,
+  userId: string,
+  but?: string,
+): Promise<void> {
+  await tx
+    .delete(sessions)
+    .where(and(eq(sessions.userId, userId), but === undefined ? undefined : ne(sessions.id, but)));
+  await service.sessionsChanged(tx, userId);
+}

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { query } from '../../../../tests/support/postgres.ts';
+import { accountScene, PASSWORD, type Scene, signedIn } from './scene.ts';
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await accountScene();
+});
+afterAll(() => scene[Symbol.asyncDispose]());
+
+const sql = async (text: string, values?: unknown[]) => (await query(scene.database.url, text, values)).rows;
+
+describe('a new account', () => {
+  it('is made, verified by a form, and signs in and out', async () => {
+    const browser = scene.browser();
+    const email = 'Ada@Example.com';
+    expect(await browser.post('/sign-up', { name: 'Ada', email, password: PASSWORD })).toMatchObject({
+      status: 200,
+      body: { next: 'verify' },
+      cookies: [],
+    });
+    expect(await browser.post('/sign-in', { email, password: PASSWORD })).toMatchObject({
+      status: 200,
+      body: { next: 'verify' },
+    });
+    expect(browser.cookies.has('__Host-account.session_token')).toBe(false);
+    const token = scene.tokenFor('ada@example.com');
+    expect(await browser.post('/verify', { token })).toMatchObject({ status: 200, body: { next: 'done' } });
+    const signIn = await browser.post('/sign-in', { email, password: PASSWORD });
+    expect(signIn).toMatchObject({ status: 200, body: { next: 'done' } });
+    expect(signIn.cookies.find((one) => one.startsWith('__Host-account.session_token='))).toMatch(
+      /; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    );
+    const account = await browser.send('GET', '/api/account');
+    expect(account).toMatchObject({
+      status: 200,
+      body: { email: 'ada@example.com', emailVerified: true, hasPassword: true, twoFactor: false },
+    });
+    const before = new Map(browser.cookies);
+    expect((await browser.post('/sign-out')).status).toBe(204);
+    expect(browser.cookies.has('__Host-account.session_token')).toBe(false);
+    // The cookie that a thief kept is worth nothing.
+    for (const [name, value] of before) browser.cookies.set(name, value);
+    expect((await browser.send('GET', '/api/account')).status).toBe(401);
+  });
+});
+
+it('keeps no token in the database that signs in', async () => {
+  const browser = await signedIn(scene, 'grace@example.com');
+  const cookie = decodeURIComponent(browser.cookies.get('__Host-account.session_token') as string);
+  const token = cookie.slice(0, cookie.lastIndexOf('.'));
+  const rows = await sql('select * from sessions');
+  expect(rows.length).toBeGreaterThan(0);
+  expect(JSON.stringify(rows)).not.toContain(token);
+  expect(rows.at(-1)).toMatchObject({ ip_address: '127.0.0.1', user_agent: 'Test/1.0' });
+});

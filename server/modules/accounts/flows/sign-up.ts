@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { and, eq } from 'drizzle-orm';
+import type { FastifyRequest } from 'fastify';
+import type { Transaction } from '../../../platform/database/transaction.ts';
+import { ProblemError } from '../../../platform/lib/problem.ts';
+import type { AccountService } from '../service.ts';
+import { credentials, invitations, users } from '../table.ts';
+import { hashToken } from './cookies.ts';
+import { assertNewPassword, hashPassword } from './passwords.ts';
+import { makeToken } from './tokens.ts';
+
+export interface SignUp {
+  readonly name: string;
+  readonly email: string;
+  readonly password: string;
+  readonly profile?: Record<string, unknown>;
+  readonly invitation?: string;
+}
+
+type User = typeof users.$inferSelect;
+
+/**
+ * Makes an account, or tells the owner of the address by mail that there is one. What it answers, and the work that it does
+ * before that, are the same.
+ *
+ * @returns Whether the address is proved: by an invitation that was mailed to it, or because no mail can prove it.
+ * @throws ProblemError `forbidden` without an invitation where one is needed; `validation`.
+ */
+export async function signUp(
+  service: AccountService,
+  request: FastifyRequest,
+  body: SignUp,
+): Promise<boolean> {
+  const { options } = service;
+  const email = body.email.toLowerCase();
+  const name = body.name.trim();
+  const invitation =
+    body.invitation && (await service.openInvitation(eq(invitations.hash, hashToken(body.invitation))));
+  if (body.invitation && !invitation)
+    throw new ProblemError('bad-request', 'This invitation was used, or is too old. Ask for a new one.');
+  if (service.signUp === 'invitation' && !invitation)
+    throw new ProblemError('forbidden', 'Accounts are made by invitation here.');
+  assertNewPassword(body.password, [name, email]);
+  const profile = await service.checkedProfile(body.profile ?? {});
+  const password = await hashPassword(body.password);
+  const proved =
+    !service.verifies || (invitation !== undefined && invitation !== '' && invitation.email === email);
+
+  await options.database.transaction(async (tx) => {
+    const [made] = await tx
+      .insert(users)
+      .values({ id: randomUUID(), name, email, emailVerified: proved && service.verifies, profile })
+      .onConflictDoNothing({ target: users.email })
+      .returning();
+    if (made) {
+      await setPassword(tx, made.id, password);
+      await service.welcome(tx, made, invitation || undefined);
+      if (!proved) await sendVerification(service, tx, made, request);
+      return;
+    }
+    const [known] = await tx.select().from(users).where(eq(users.email, email)).for('update');
+    if (known === undefined) return;
+    if (known.emailVerified || !service.verifies) {
+      const url = `${service.origin}/reset`;
+      await service.send(
+        tx,
+        options.people.mails.accountExists,
+        email,
+        { ...service.to(known), url },
+        request,
+      );
+      return;
+    }
+    // Nobody has proved the address yet, so the last to sign up with it sets the password: somebody else may have been first.
+    await tx.update(users).set({ name, profile }).where(eq(users.id, known.id));
+    await setPassword(tx, known.id, password);
+    await sendVerification(service, tx, { ...known, name }, request);
+  });
+  return proved;
+}
+
+/** @param hash As `hashPassword` makes it. */
+export async function setPassword(tx: Transaction, userId: string, hash: string): Promise<void> {
+  const changed = await tx
+    .update(credentials)
+    .set({ password: hash, updatedAt: new Date() })
+    .where(passwordOf(userId))
+    .returning({ id: credentials.id });
+  if (changed.length > 0) return;
+  await tx
+    .insert(credentials)
+    .values({ id: randomUUID(), userId, providerId: 'credential', accountId: userId, password: hash });
+}
+
+/** The row of a user's password, as better-auth finds it. */
+export const passwordOf = (userId: string) =>
+  and(
+    eq(credentials.userId, userId),
+    eq(credentials.providerId, 'credential'),
+    eq(credentials.accountId, userId),
+  );
+
+/** Mails a link that proves the address. */
+export async function sendVerification(
+  service: AccountService,
+  tx: Transaction,
+  user: User,
+  request: FastifyRequest,
+): Promise<void> {
+  const token = await makeToken(tx, 'verify', { userId: user.id, email: user.email });
+  const url = `${service.origin}/verify#token=${token}`;
+  const { verify } = service.options.people.mails;
+  await service.send(tx, verify, user.email, { ...service.to(user), url }, request);
+}

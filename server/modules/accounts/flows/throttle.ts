@@ -1,0 +1,66 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Limit, type Window } from '../../../platform/http/rate-limit/limit.ts';
+import type { AccountService } from '../service.ts';
+import { cookiePrefix, readSigned, signed } from './cookies.ts';
+import { setCookie } from './sessions.ts';
+
+const HOUR_MS = 3_600_000;
+const YEAR_SECONDS = 31_536_000;
+/** Wrong passwords for one account within an hour, whatever addresses they come from. */
+const MAX_FAILURES = 20;
+
+/**
+ * Limits guesses at one account that come from many addresses; the limit `sign-in` counts those of one address.
+ *
+ * The owner is not locked out by the guesses of others: a browser that has signed in before carries a device cookie, whose
+ * failures are counted by themselves (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"). An unknown address is
+ * counted like a known one.
+ */
+export class AccountThrottle {
+  readonly #service: AccountService;
+  readonly #limit = new Limit('account', MAX_FAILURES, HOUR_MS);
+
+  constructor(service: AccountService) {
+    this.#service = service;
+  }
+
+  /**
+   * Counts a failure before the password is checked, so that parallel guesses are no more than sequential ones.
+   *
+   * @returns To be told of a success, which takes the failure back.
+   * @throws ProblemError `too-many-requests`.
+   */
+  begin(request: FastifyRequest, reply: FastifyReply, email: string): { succeeded(): void } {
+    const now = performance.now();
+    const account = createHash('sha256').update(email.toLowerCase()).digest('base64url');
+    const device = this.#device(request);
+    const key = device?.startsWith(`${account}.`) ? device : account;
+    const window: Window = this.#limit.hit(key, now);
+    const refusal = this.#limit.admit({ header: () => reply }, window.hits, window.endsAt - now);
+    if (refusal) {
+      window.hits--;
+      throw refusal;
+    }
+    return {
+      succeeded: () => {
+        window.hits--;
+        this.#remember(reply, account);
+      },
+    };
+  }
+
+  #device({ headers }: FastifyRequest): string | undefined {
+    return readSigned(headers.cookie, this.#cookie, this.#service.secrets);
+  }
+
+  get #cookie(): string {
+    return `${cookiePrefix(this.#service.secure)}.device`;
+  }
+
+  #remember(reply: FastifyReply, account: string): void {
+    const secret = this.#service.secrets[0] as string;
+    const nonce = randomBytes(12).toString('base64url');
+    setCookie(this.#service, reply, this.#cookie, signed(`${account}.${nonce}`, secret), YEAR_SECONDS);
+  }
+}

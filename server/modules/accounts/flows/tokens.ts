@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { and, gt, inArray, lt, sql } from 'drizzle-orm';
+import type { Transaction } from '../../../platform/database/transaction.ts';
+import { ProblemError } from '../../../platform/lib/problem.ts';
+import { verifications } from '../table.ts';
+import { hashToken } from './cookies.ts';
+
+/** What the link of a mail is for: its token opens nothing else. */
+export type Purpose = 'verify' | 'reset' | 'change-email';
+
+const HOURS: Record<Purpose, number> = { verify: 24, reset: 1, 'change-email': 24 };
+
+export interface TokenValue {
+  readonly userId: string;
+  /** The address that the link proves. */
+  readonly email: string;
+}
+
+const identifier = (purpose: Purpose, token: string) => `${purpose}:${hashToken(token)}`;
+
+/**
+ * Makes a token that is used once. An earlier one of the same purpose and person ends.
+ *
+ * @returns 256 random bits, of which only a hash is kept.
+ */
+export async function makeToken(
+  tx: Transaction,
+  purpose: Purpose,
+  { userId, email }: TokenValue,
+): Promise<string> {
+  const token = randomBytes(32).toString('base64url');
+  const row = {
+    identifier: identifier(purpose, token),
+    value: `${userId} ${email}`,
+    expiresAt: new Date(Date.now() + HOURS[purpose] * 3_600_000),
+  };
+  await tx.delete(verifications).where(lt(verifications.expiresAt, sql`now()`));
+  await tx
+    .insert(verifications)
+    .values({ id: `${purpose}:${userId}`, ...row })
+    .onConflictDoUpdate({ target: verifications.id, set: row });
+  return token;
+}
+
+/**
+ * Uses a token up, in the transaction that does what it is for.
+ *
+ * @param purposes Those that it may have.
+ * @throws ProblemError `bad-request` for one that was used, is too old, or never was.
+ */
+export async function useToken(
+  tx: Transaction,
+  purposes: readonly Purpose[],
+  token: string,
+): Promise<TokenValue & { purpose: Purpose }> {
+  const identifiers = purposes.map((purpose) => identifier(purpose, token));
+  const [row] = await tx
+    .delete(verifications)
+    .where(and(inArray(verifications.identifier, identifiers), gt(verifications.expiresAt, sql`now()`)))
+    .returning();
+  const purpose = purposes.find((one) => row?.identifier.startsWith(`${one}:`));
+  const [userId, email] = row?.value.split(' ') ?? [];
+  if (purpose && userId && email) return { purpose, userId, email };
+  throw new ProblemError('bad-request', 'This link was used, or is too old. Ask for a new one.');
+}

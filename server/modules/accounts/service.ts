@@ -1,0 +1,221 @@
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Me } from '#contracts/accounts/account.ts';
+import { type Transaction, transaction } from '../../platform/database/transaction.ts';
+import { ProblemError } from '../../platform/lib/problem.ts';
+import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
+import type { Auth } from './auth.ts';
+import { hashToken, readSigned, sessionCookie } from './flows/cookies.ts';
+import type { People, ToPerson } from './people.ts';
+import type { accountsSettings } from './settings.ts';
+import { invitations, sessions, users } from './table.ts';
+
+export interface AccountOptions extends Platform<typeof accountsSettings> {
+  /** Without it no mail is sent, so that nobody proves an address. */
+  readonly mail?: Mailer;
+  readonly people: People;
+}
+
+/** A session as its row has it. */
+export type SessionRow = typeof sessions.$inferSelect;
+
+/** Who is signed in, and what they may do, for `GET /api/me`. */
+export type Person = Omit<Me, 'offers'>;
+
+/** What the flows share: better-auth, loaded on the first use; mails; and the end of sessions. */
+export class AccountService {
+  readonly options: AccountOptions;
+  /** Who is signed in; set by the check of sessions. */
+  person: (request: FastifyRequest) => Promise<Person | undefined> = async () => undefined;
+  /** Whether no operator exists yet, and a key may make the first. */
+  needsSetup: () => Promise<boolean> = async () => false;
+  /** Called in the transaction that ends sessions of a user, or changes what the user may do; every replica is told. */
+  sessionsChanged: (tx: Transaction, userId: string) => Promise<void> = async () => {};
+  #app: FastifyInstance | undefined;
+  #auth: Promise<Auth> | undefined;
+  #checkProfile: ((profile: unknown) => string | undefined) | undefined;
+
+  constructor(options: AccountOptions) {
+    this.options = options;
+  }
+
+  /** @param app Knows the port, once it is open. */
+  use(app: FastifyInstance): void {
+    this.#app = app;
+  }
+
+  get secrets(): readonly string[] {
+    return this.options.config.sessionSecrets;
+  }
+
+  /** The address that visitors use, never what a request calls itself. */
+  get origin(): string {
+    const { publicUrl, environment } = this.options.config;
+    if (publicUrl !== undefined || environment === 'production') return publicUrl ?? '';
+    const address = this.#app?.server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    return `http://localhost${port === undefined ? '' : `:${port}`}`;
+  }
+
+  get secure(): boolean {
+    return this.origin.startsWith('https:');
+  }
+
+  /** Whether an address is proved by a mail before its account signs in. In development mails are read at `/dev/mail`. */
+  get verifies(): boolean {
+    const { mail, config } = this.options;
+    return mail !== undefined && (mail.delivers || config.environment !== 'production');
+  }
+
+  get signUp(): 'open' | 'invitation' {
+    return this.options.config.accounts.signUp ?? (this.verifies ? 'open' : 'invitation');
+  }
+
+  /** Providers that are set, and what stands on their buttons. */
+  get providers(): { id: string; name: string }[] {
+    const { google, github, oidc } = this.options.config.accounts;
+    return [
+      ...(google.clientId && google.clientSecret ? [{ id: 'google', name: 'Google' }] : []),
+      ...(github.clientId && github.clientSecret ? [{ id: 'github', name: 'GitHub' }] : []),
+      ...(oidc.issuer && oidc.clientId && oidc.clientSecret ? [{ id: 'oidc', name: oidc.name }] : []),
+    ];
+  }
+
+  /** Secrets of authenticator apps are kept encrypted, or not at all. */
+  get twoFactor(): boolean {
+    return true;
+  }
+
+  /** Browsers make passkeys over TLS, and on this machine. */
+  get passkeys(): boolean {
+    return this.closed === undefined && (this.secure || /^http:\/\/localhost(:|$)/.test(this.origin));
+  }
+
+  /** Why nobody can sign in, and what to set. */
+  get closed(): ProblemError | undefined {
+    const missing = [
+      ...(this.secrets.length > 0 ? [] : ['SESSION_SECRET']),
+      ...(this.origin === '' ? ['PUBLIC_URL'] : []),
+    ];
+    if (missing.length === 0) return undefined;
+    return new ProblemError('unavailable', `Set ${missing.join(' and ')}, then restart the server.`);
+  }
+
+  /** @throws ProblemError 503 where accounts are not configured. */
+  async auth(): Promise<Auth> {
+    if (this.closed) throw this.closed;
+    this.#auth ??= this.#create();
+    return this.#auth;
+  }
+
+  async #create(): Promise<Auth> {
+    const { createAuth, APIError } = await import('./auth.ts');
+    const { config, db, log, about } = this.options;
+    const refuse = (code: string) => new APIError('FORBIDDEN', { code, message: code });
+    return createAuth({
+      config,
+      db,
+      log,
+      appName: about.name,
+      origin: this.origin,
+      verifies: this.verifies,
+      mayBegin: async (userId) => {
+        if (await this.isBanned(userId)) throw refuse('BANNED');
+      },
+      maySignUp: async ({ email, emailVerified }) => {
+        if (!emailVerified) throw refuse('EMAIL_NOT_VERIFIED');
+        if (this.signUp === 'open') return;
+        if ((await this.openInvitation(eq(invitations.email, email.toLowerCase()))) === undefined)
+          throw refuse('SIGN_UP_CLOSED');
+      },
+      signedUp: (userId) => this.#signedUpByProvider(userId),
+    });
+  }
+
+  async isBanned(userId: string): Promise<boolean> {
+    const [user] = await this.options.db.select().from(users).where(eq(users.id, userId));
+    if (!user?.bannedAt) return false;
+    return user.bannedUntil === null || user.bannedUntil > new Date();
+  }
+
+  async openInvitation(which: ReturnType<typeof eq>, db: Pick<Transaction, 'select'> = this.options.db) {
+    const open = and(which, isNull(invitations.acceptedAt), gt(invitations.expiresAt, sql`now()`));
+    const [invitation] = await db.select().from(invitations).where(open).limit(1);
+    return invitation;
+  }
+
+  /** An account that `onSignUp` refuses does not stay. */
+  async #signedUpByProvider(userId: string): Promise<void> {
+    const { db } = this.options;
+    try {
+      await transaction(db, async (tx) => {
+        const [user] = await tx.select().from(users).where(eq(users.id, userId));
+        if (user)
+          await this.welcome(tx, user, await this.openInvitation(eq(invitations.email, user.email), tx));
+      });
+    } catch (error) {
+      await db.delete(users).where(eq(users.id, userId));
+      throw error;
+    }
+  }
+
+  /** Accepts the invitation, where there is one, and calls `onSignUp`. */
+  async welcome(
+    tx: Transaction,
+    user: typeof users.$inferSelect,
+    invitation: typeof invitations.$inferSelect | undefined,
+  ): Promise<void> {
+    if (invitation) {
+      const accepted = await tx
+        .update(invitations)
+        .set({ acceptedAt: sql`now()` })
+        .where(and(eq(invitations.id, invitation.id), isNull(invitations.acceptedAt)))
+        .returning({ id: invitations.id });
+      if (accepted.length === 0) throw new ProblemError('bad-request', 'This invitation was used.');
+      await tx.update(users).set({ roles: invitation.roles }).where(eq(users.id, user.id));
+    }
+    const { id, name, email, profile } = user;
+    await this.options.people.onSignUp?.(tx, { id, name, email, profile });
+  }
+
+  /** The session of the browser that asks, as far as its cookie and its row say. */
+  async session(request: FastifyRequest): Promise<SessionRow | undefined> {
+    const token = readSigned(request.headers.cookie, sessionCookie(this.secure), this.secrets);
+    if (token === undefined) return undefined;
+    const [row] = await this.options.db
+      .select()
+      .from(sessions)
+      .where(and(eq(sessions.token, hashToken(token)), gt(sessions.expiresAt, sql`now()`)));
+    return row;
+  }
+
+  /** @returns The adopter's fields. @throws ProblemError `validation` where they do not fit the adopter's schema. */
+  async checkedProfile(profile: Record<string, unknown>): Promise<Record<string, unknown>> {
+    if (this.#checkProfile === undefined) {
+      const { compileCheck } = await import('../../platform/http/schemas.ts');
+      this.#checkProfile = compileCheck(
+        { ...this.options.people.profile, additionalProperties: false },
+        'profile',
+      );
+    }
+    const wrong = this.#checkProfile(profile);
+    if (wrong === undefined) return profile;
+    throw new ProblemError('validation', wrong, { errors: [{ path: 'body/profile', message: wrong }] });
+  }
+
+  /** What every mail to a user knows. */
+  to({ name }: { name: string }): ToPerson {
+    return { name, appUrl: this.origin };
+  }
+
+  /** Writes a mail in the caller's transaction; nothing where there is no mailer. */
+  async send<Data>(
+    tx: Transaction,
+    template: MailTemplate<Data>,
+    to: string,
+    data: Data,
+    request?: FastifyRequest,
+  ): Promise<void> {
+    await this.options.mail?.send(tx, template, to, data, request && { actor: request });
+  }
+}
