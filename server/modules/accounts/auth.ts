@@ -4,9 +4,11 @@
  */
 import { drizzleAdapter } from 'better-auth/adapters/drizzle';
 import { APIError } from 'better-auth/api';
+import { symmetricEncrypt } from 'better-auth/crypto';
 import { betterAuth } from 'better-auth/minimal';
 import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import { twoFactor } from 'better-auth/plugins/two-factor';
+import type { BetterAuthPlugin } from 'better-auth/types';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Config } from '../../platform/config/config.ts';
 import type { Logger } from '../../platform/logging/logger.ts';
@@ -25,8 +27,8 @@ export interface AuthOptions {
   readonly origin: string;
   /** Whether an address must be verified before its account signs in. */
   readonly verifies: boolean;
-  /** @throws APIError where the user is banned. */
-  mayBegin(userId: string): Promise<void>;
+  /** A session. @param byProvider Without a second factor. @throws APIError where the user may not. */
+  mayBegin(userId: string, byProvider: boolean): Promise<void>;
   /** Of a provider: whether it may become an account. @throws APIError where it may not. */
   maySignUp(user: { email: string; emailVerified: boolean }): Promise<void>;
   /** The account of a provider's user was made. */
@@ -38,7 +40,8 @@ export const CLIENT_ADDRESS = 'x-client-address';
 
 const ONE_PROVIDER = { google: 'google', github: 'github' } as const;
 
-export function createAuth(options: AuthOptions) {
+/** @param extra More of better-auth's plugins: see passkeys.ts. */
+export function createAuth<const Extra extends BetterAuthPlugin[]>(options: AuthOptions, extra: Extra) {
   const { config, db, log, origin, verifies } = options;
   const { sessionMaxAgeSeconds, oidc, ...providers } = config.accounts;
   const secure = origin.startsWith('https:');
@@ -96,7 +99,11 @@ export function createAuth(options: AuthOptions) {
       }),
     ),
     databaseHooks: {
-      session: { create: { before: async ({ userId }) => options.mayBegin(userId) } },
+      session: {
+        create: {
+          before: async ({ userId }, context) => options.mayBegin(userId, context?.path === '/callback/:id'),
+        },
+      },
       user: {
         create: {
           before: async (user) => options.maySignUp(user),
@@ -137,6 +144,7 @@ export function createAuth(options: AuthOptions) {
               ]
             : [],
       }),
+      ...extra,
     ],
     advanced: {
       cookiePrefix: cookiePrefix(secure),
@@ -158,8 +166,14 @@ export function createAuth(options: AuthOptions) {
   });
 }
 
-export type Auth = ReturnType<typeof createAuth>;
-export { APIError };
+export type Auth = ReturnType<typeof createAuth<[]>>;
+
+/** Encrypts the secret of an authenticator app as better-auth reads it. */
+export const seal = async ({ $context }: Pick<Auth, '$context'>, data: string): Promise<string> =>
+  symmetricEncrypt({ key: (await $context).secretConfig, data });
+
+/** What `mayBegin` and `maySignUp` throw. */
+export const refusal = (code: string): Error => new APIError('FORBIDDEN', { code, message: code });
 
 type AdapterFactory = ReturnType<typeof drizzleAdapter>;
 type Adapter = ReturnType<AdapterFactory>;

@@ -1,6 +1,9 @@
 import type { Identity, Part } from '../../platform/parts.ts';
 import { accountRoutes } from './flows/account-routes.ts';
+import { passkeyRoutes } from './flows/passkey-routes.ts';
+import { providerRoutes } from './flows/provider-routes.ts';
 import { signInRoutes } from './flows/sign-in-routes.ts';
+import { twoFactorRoutes } from './flows/two-factor-routes.ts';
 import { type AccountOptions, AccountService } from './service.ts';
 
 /**
@@ -22,8 +25,8 @@ export function createAccounts(options: AccountOptions): Part & { readonly ident
     identity,
     async routes(app) {
       service.use(app);
-      await app.register(signInRoutes, { service });
-      await app.register(accountRoutes, { service });
+      for (const routes of [signInRoutes, accountRoutes, twoFactorRoutes, passkeyRoutes, providerRoutes])
+        await app.register(routes, { service });
     },
   };
 }

@@ -4,8 +4,9 @@ import type { Me } from '#contracts/accounts/account.ts';
 import { type Transaction, transaction } from '../../platform/database/transaction.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
-import type { Auth } from './auth.ts';
+import type { Auth, AuthOptions } from './auth.ts';
 import { hashToken, readSigned, sessionCookie } from './flows/cookies.ts';
+import type { PasskeyAuth } from './passkeys.ts';
 import type { People, ToPerson } from './people.ts';
 import type { accountsSettings } from './settings.ts';
 import { invitations, sessions, users } from './table.ts';
@@ -33,6 +34,7 @@ export class AccountService {
   sessionsChanged: (tx: Transaction, userId: string) => Promise<void> = async () => {};
   #app: FastifyInstance | undefined;
   #auth: Promise<Auth> | undefined;
+  #passkeyAuth: Promise<PasskeyAuth> | undefined;
   #checkProfile: ((profile: unknown) => string | undefined) | undefined;
 
   constructor(options: AccountOptions) {
@@ -104,38 +106,45 @@ export class AccountService {
   /** @throws ProblemError 503 where accounts are not configured. */
   async auth(): Promise<Auth> {
     if (this.closed) throw this.closed;
-    this.#auth ??= this.#create();
+    this.#auth ??= import('./auth.ts').then(({ createAuth, refusal }) =>
+      createAuth(this.#authOptions(refusal), []),
+    );
     return this.#auth;
   }
 
-  async #create(): Promise<Auth> {
-    const { createAuth, APIError } = await import('./auth.ts');
+  /** @throws ProblemError 503 where accounts are not configured. */
+  async passkeyAuth(): Promise<PasskeyAuth> {
+    if (this.closed) throw this.closed;
+    this.#passkeyAuth ??= import('./passkeys.ts').then(({ createPasskeyAuth, refusal }) =>
+      createPasskeyAuth(this.#authOptions(refusal)),
+    );
+    return this.#passkeyAuth;
+  }
+
+  #authOptions(refusal: (code: string) => Error): AuthOptions {
     const { config, db, log, about } = this.options;
-    const refuse = (code: string) => new APIError('FORBIDDEN', { code, message: code });
-    return createAuth({
+    return {
       config,
       db,
       log,
       appName: about.name,
       origin: this.origin,
       verifies: this.verifies,
-      mayBegin: async (userId) => {
-        if (await this.isBanned(userId)) throw refuse('BANNED');
+      mayBegin: async (userId, byProvider) => {
+        const [user] = await db.select().from(users).where(eq(users.id, userId));
+        if (user?.bannedAt && (user.bannedUntil === null || user.bannedUntil > new Date()))
+          throw refusal('BANNED');
+        // A provider says nothing of a second factor.
+        if (byProvider && user?.twoFactorEnabled) throw refusal('TWO_FACTOR_NEEDED');
       },
       maySignUp: async ({ email, emailVerified }) => {
-        if (!emailVerified) throw refuse('EMAIL_NOT_VERIFIED');
+        if (!emailVerified) throw refusal('EMAIL_NOT_VERIFIED');
         if (this.signUp === 'open') return;
         if ((await this.openInvitation(eq(invitations.email, email.toLowerCase()))) === undefined)
-          throw refuse('SIGN_UP_CLOSED');
+          throw refusal('SIGN_UP_CLOSED');
       },
       signedUp: (userId) => this.#signedUpByProvider(userId),
-    });
-  }
-
-  async isBanned(userId: string): Promise<boolean> {
-    const [user] = await this.options.db.select().from(users).where(eq(users.id, userId));
-    if (!user?.bannedAt) return false;
-    return user.bannedUntil === null || user.bannedUntil > new Date();
+    };
   }
 
   async openInvitation(which: ReturnType<typeof eq>, db: Pick<Transaction, 'select'> = this.options.db) {
@@ -206,6 +215,11 @@ export class AccountService {
   /** What every mail to a user knows. */
   to({ name }: { name: string }): ToPerson {
     return { name, appUrl: this.origin };
+  }
+
+  /** Ends the session of a token. */
+  async endToken(token: string): Promise<void> {
+    await this.options.db.delete(sessions).where(eq(sessions.token, hashToken(token)));
   }
 
   /** Writes a mail in the caller's transaction; nothing where there is no mailer. */

@@ -14,12 +14,13 @@ import type { AccountService } from '../service.ts';
 import { credentials, users } from '../table.ts';
 import { cookiePrefix } from './cookies.ts';
 import { evenTime, MAIL_ONLY_MS } from './even-time.ts';
-import { callAuth, unauthorized } from './library.ts';
+import { unauthorized } from './library.ts';
 import { assertNewPassword, hashPassword, verifyPassword } from './passwords.ts';
 import { endSessions, RECENT_MS, recentSession, rotateSession, sendSession } from './sessions.ts';
 import { passwordOf, setPassword } from './sign-up.ts';
 import { AccountThrottle } from './throttle.ts';
 import { makeToken } from './tokens.ts';
+import { verifyCode } from './two-factor-routes.ts';
 
 const own = { config: { access: 'user', cors: false } } as const;
 const guessed = { config: { access: 'user', cors: false, limit: 'sign-in' } } as const;
@@ -113,9 +114,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
       if (user.twoFactorEnabled) {
         const { code } = request.body;
         if (code === undefined) throw unauthorized('Enter the code of your authenticator app, too.');
-        await callAuth(service, request, reply, ({ api }, headers) =>
-          api.verifyTOTP({ headers, body: { code }, returnHeaders: true }),
-        );
+        await verifyCode(service, request, reply, code, 'signed-in');
       }
       attempt.succeeded();
       const token = await database.transaction(async (tx) => {

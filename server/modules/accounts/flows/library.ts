@@ -26,6 +26,7 @@ const REFUSALS: Record<string, [kind: ProblemKind, detail: string]> = {
   CHALLENGE_NOT_FOUND: ['unauthorized', 'Too much time has passed. Begin again.'],
   PASSKEY_NOT_FOUND: ['unauthorized', 'This passkey is not known here.'],
   AUTHENTICATION_FAILED: ['unauthorized', 'The passkey could not be checked. Try again.'],
+  USER_NOT_VERIFIED: ['unauthorized', 'Unlock your device to use the passkey.'],
   FAILED_TO_VERIFY_REGISTRATION: ['bad-request', 'The passkey could not be added. Try again.'],
 };
 

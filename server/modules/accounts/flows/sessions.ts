@@ -80,3 +80,13 @@ export async function endSessions(
     .where(and(eq(sessions.userId, userId), but === undefined ? undefined : ne(sessions.id, but)));
   await service.sessionsChanged(tx, userId);
 }
+
+/** A browser that signs in anew has done with its old session: nobody goes on with it. */
+export async function endPrior(service: AccountService, request: FastifyRequest): Promise<void> {
+  const prior = await service.session(request);
+  if (prior === undefined) return;
+  await service.options.database.transaction(async (tx) => {
+    await tx.delete(sessions).where(eq(sessions.id, prior.id));
+    await service.sessionsChanged(tx, prior.userId);
+  });
+}

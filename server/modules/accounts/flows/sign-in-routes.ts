@@ -14,15 +14,16 @@ import {
 } from '#contracts/accounts/account.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
-import { sessions, users } from '../table.ts';
+import { users } from '../table.ts';
 import { evenTime, MAIL_ONLY_MS, WITH_HASH_MS } from './even-time.ts';
 import { callAuth } from './library.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
 import { hashRecoveryCode } from './recovery-codes.ts';
-import { clearSession, endSessions } from './sessions.ts';
+import { clearSession, endPrior, endSessions } from './sessions.ts';
 import { sendVerification as mailVerification, signUp as makeAccount, setPassword } from './sign-up.ts';
 import { AccountThrottle } from './throttle.ts';
 import { makeToken, useToken } from './tokens.ts';
+import { verifyCode } from './two-factor-routes.ts';
 
 const open = { access: 'public', cors: false } as const;
 /** Ten failures a minute from one address. */
@@ -76,7 +77,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
         'anew',
       );
       attempt.succeeded();
-      await endPrior(request);
+      await endPrior(service, request);
       return next('twoFactorRedirect' in answer ? 'two-factor' : 'done');
     } catch (error) {
       if (codeOf(error) === 'EMAIL_NOT_VERIFIED') {
@@ -88,32 +89,22 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
     }
   }
 
-  /** A browser that signs in anew has done with its old session: nobody goes on with it. */
-  async function endPrior(request: FastifyRequest): Promise<void> {
-    const prior = await service.session(request);
-    if (prior === undefined) return;
-    await database.transaction(async (tx) => {
-      await tx.delete(sessions).where(eq(sessions.id, prior.id));
-      await service.sessionsChanged(tx, prior.userId);
-    });
-  }
-
   app.route({
     ...signInWithCode,
     ...guessed,
     async handler(request, reply) {
       const { code, recovery } = request.body;
-      await callAuth(
-        service,
-        request,
-        reply,
-        ({ api }, headers) =>
-          recovery
-            ? api.verifyBackupCode({ headers, body: { code: hashRecoveryCode(code) }, returnHeaders: true })
-            : api.verifyTOTP({ headers, body: { code }, returnHeaders: true }),
-        'anew',
-      );
-      await endPrior(request);
+      if (recovery) {
+        await callAuth(
+          service,
+          request,
+          reply,
+          ({ api }, headers) =>
+            api.verifyBackupCode({ headers, body: { code: hashRecoveryCode(code) }, returnHeaders: true }),
+          'anew',
+        );
+      } else await verifyCode(service, request, reply, code, 'anew');
+      await endPrior(service, request);
       return next('done');
     },
   });
@@ -122,7 +113,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
     ...signOut,
     config: open,
     async handler(request, reply) {
-      await endPrior(request);
+      await endPrior(service, request);
       clearSession(service, reply);
       return reply.code(204).send(null);
     },

@@ -1,12 +1,12 @@
 import type { InjectOptions } from 'fastify';
-import { createTestApp, type TestApp } from '../../../../tests/support/app.ts';
-import { createDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
-import { mails } from '../../../features/people/mails.ts';
-import { onSignUp } from '../../../features/people/on-sign-up.ts';
-import { profile } from '../../../features/people/profile.ts';
-import type { Mailer } from '../../../platform/parts.ts';
-import { createAccounts } from '../part.ts';
-import type { People } from '../people.ts';
+import { mails } from '../../server/features/people/mails.ts';
+import { onSignUp } from '../../server/features/people/on-sign-up.ts';
+import { profile } from '../../server/features/people/profile.ts';
+import { createAccounts } from '../../server/modules/accounts/part.ts';
+import type { People } from '../../server/modules/accounts/people.ts';
+import type { Mailer } from '../../server/platform/parts.ts';
+import { createTestApp, type TestApp } from './app.ts';
+import { createDatabase, type TestDatabase } from './postgres.ts';
 
 /** For tests: the application with accounts, a mailbox, and browsers. */
 export interface Scene extends AsyncDisposable {
@@ -14,6 +14,7 @@ export interface Scene extends AsyncDisposable {
   readonly database: TestDatabase;
   /** The newest last. */
   readonly mailbox: { to: string; template: string; subject: string; text: string }[];
+  /** One at an address of its own, which limits count. */
   browser(more?: Partial<InjectOptions>): Browser;
   /** The token of the newest mail to the address. */
   tokenFor(to: string): string;
@@ -66,6 +67,7 @@ export async function accountScene(
   more: { people?: Partial<People>; delivers?: boolean; database?: TestDatabase } = {},
 ): Promise<Scene> {
   const database = more.database ?? (await createDatabase());
+  let addresses = 0;
   const mailbox: Scene['mailbox'] = [];
   const mail: Mailer = {
     delivers: more.delivers ?? true,
@@ -90,7 +92,7 @@ export async function accountScene(
     server,
     database,
     mailbox,
-    browser: (options) => new Browser(server, options),
+    browser: (options) => new Browser(server, { remoteAddress: `10.0.0.${++addresses}`, ...options }),
     tokenFor(to) {
       const text = mailbox.findLast((one) => one.to === to && one.text.includes('#token='))?.text;
       return /#token=([\w-]+)/.exec(text ?? '')?.[1] ?? '';
