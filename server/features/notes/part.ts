@@ -5,6 +5,10 @@ import { noteRoutes } from './routes.ts';
 /** Notes: the sample feature. Copy this folder for the first one of your own, then run `npm run strip notes lab`. */
 export const notes = ({ db, events }: { db: NodePgDatabase; events?: Events }): Part => ({
   name: 'notes',
+  permissions: {
+    'notes:read': 'Read your notes.',
+    'notes:write': 'Write, delete and restore your notes.',
+  },
   eventTopics: { notes: { access: 'user' } },
   async routes(app) {
     await app.register(noteRoutes, { db, events });
