@@ -7,6 +7,7 @@ import { notes } from './features/notes/part.ts';
 import { mails } from './features/people/mails.ts';
 import { onSignUp } from './features/people/on-sign-up.ts';
 import { profile } from './features/people/profile.ts';
+import { roles } from './features/people/roles.ts';
 import { createAccounts } from './modules/accounts/part.ts';
 import { createJobs } from './modules/jobs/part.ts';
 import { createMail } from './modules/mail/part.ts';
@@ -26,8 +27,13 @@ export function createApp(platform: Platform<typeof settings>): Application {
     jobs,
     layout,
   });
-  const people = { mails, onSignUp, profile };
-  const accounts = createAccounts({ ...platform, people });
+  const people = { mails, onSignUp, profile, roles };
+  const accounts = createAccounts({
+    ...platform,
+    events,
+    mail,
+    people,
+  });
   return {
     modules: [
       // The template's: each goes with `npm run strip NAME`.

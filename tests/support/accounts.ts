@@ -77,7 +77,7 @@ export async function accountScene(
       return true;
     },
   };
-  const people: People = { mails, onSignUp, profile, ...more.people };
+  const people: People = { mails, onSignUp, profile, roles: {}, ...more.people };
   const server = await createTestApp(
     database.url,
     { SESSION_SECRET: SECRET, PUBLIC_URL: 'https://app.test', ...env },

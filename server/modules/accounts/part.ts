@@ -1,32 +1,65 @@
-import type { Identity, Part } from '../../platform/parts.ts';
+import type { Events, Identity, Part } from '../../platform/parts.ts';
 import { accountRoutes } from './flows/account-routes.ts';
+import { sessionCookie } from './flows/cookies.ts';
 import { passkeyRoutes } from './flows/passkey-routes.ts';
 import { providerRoutes } from './flows/provider-routes.ts';
+import { sessionRoutes } from './flows/session-routes.ts';
 import { signInRoutes } from './flows/sign-in-routes.ts';
 import { twoFactorRoutes } from './flows/two-factor-routes.ts';
+import { Roles } from './roles.ts';
 import { type AccountOptions, AccountService } from './service.ts';
+import { UserChanges } from './sessions/changes.ts';
+import { accountsIdentity, inPerson } from './sessions/identity.ts';
+import { SessionCheck } from './sessions/session-check.ts';
 
 /**
  * Accounts: people sign up, in and out, by password, passkey or provider. Their routes call better-auth, which is loaded on the
  * first use; each request is recognised by a check of our own.
  *
  * @param options.people The adopter's files, `server/features/people/`.
+ * @param options.events Their open streams are judged again when a session ends; without it after 15 s.
  */
-export function createAccounts(options: AccountOptions): Part & { readonly identity: Identity } {
-  const service = new AccountService(options);
-  const identity: Identity = {
-    async identify(request) {
-      const session = await service.session(request);
-      return session && { userId: session.userId };
-    },
-  };
+export function createAccounts(
+  options: AccountOptions & { readonly events?: Events },
+): Part & { readonly identity: Identity } {
+  const { config, db, listener, log, events } = options;
+  const changes = new UserChanges({ db, listener, events });
+  const service = new AccountService(options, changes);
+  const roles = new Roles(options.people.roles);
+  const cookieName = sessionCookie(service.secure);
+  const identity = accountsIdentity({
+    sessions: new SessionCheck({
+      db,
+      log,
+      changes,
+      cookieName,
+      secrets: config.sessionSecrets,
+      idleSeconds: config.accounts.sessionIdleSeconds,
+    }),
+    roles,
+    cookieName,
+    requireVerified: service.verifies,
+    operatorsNeedSecondFactor: config.accounts.requireMfa === 'operators',
+  });
   return {
     name: 'accounts',
     identity,
-    async routes(app) {
+    async routes(app, brought) {
       service.use(app);
-      for (const routes of [signInRoutes, accountRoutes, twoFactorRoutes, passkeyRoutes, providerRoutes])
-        await app.register(routes, { service });
+      roles.declare(brought.permissions);
+      await app.register(inPerson);
+      for (const routes of [
+        signInRoutes,
+        accountRoutes,
+        sessionRoutes,
+        twoFactorRoutes,
+        passkeyRoutes,
+        providerRoutes,
+      ])
+        await app.register(routes, { service, identity });
+    },
+    async end() {
+      changes.end();
     },
   };
 }

@@ -1,9 +1,12 @@
 import type { TObject } from 'typebox';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import type { MailTemplate } from '../../platform/parts.ts';
+import type { RoleMap } from './roles.ts';
 
 /** The adopter's files, `server/features/people/`. */
 export interface People {
+  /** What each role allows. */
+  readonly roles: RoleMap;
   /** Fields of an account besides its name and address, as TypeBox: what the sign-up and the account screen may send. */
   readonly profile: TObject;
   readonly mails: AccountMails;

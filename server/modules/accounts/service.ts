@@ -1,6 +1,5 @@
 import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Me } from '#contracts/accounts/account.ts';
 import { type Transaction, transaction } from '../../platform/database/transaction.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
@@ -8,6 +7,7 @@ import type { Auth, AuthOptions } from './auth.ts';
 import { hashToken, readSigned, sessionCookie } from './flows/cookies.ts';
 import type { PasskeyAuth } from './passkeys.ts';
 import type { People, ToPerson } from './people.ts';
+import type { UserChanges } from './sessions/changes.ts';
 import type { accountsSettings } from './settings.ts';
 import { invitations, sessions, users } from './table.ts';
 
@@ -20,25 +20,25 @@ export interface AccountOptions extends Platform<typeof accountsSettings> {
 /** A session as its row has it. */
 export type SessionRow = typeof sessions.$inferSelect;
 
-/** Who is signed in, and what they may do, for `GET /api/me`. */
-export type Person = Omit<Me, 'offers'>;
-
 /** What the flows share: better-auth, loaded on the first use; mails; and the end of sessions. */
 export class AccountService {
   readonly options: AccountOptions;
-  /** Who is signed in; set by the check of sessions. */
-  person: (request: FastifyRequest) => Promise<Person | undefined> = async () => undefined;
   /** Whether no operator exists yet, and a key may make the first. */
   needsSetup: () => Promise<boolean> = async () => false;
-  /** Called in the transaction that ends sessions of a user, or changes what the user may do; every replica is told. */
-  sessionsChanged: (tx: Transaction, userId: string) => Promise<void> = async () => {};
+  readonly #changes: UserChanges;
   #app: FastifyInstance | undefined;
   #auth: Promise<Auth> | undefined;
   #passkeyAuth: Promise<PasskeyAuth> | undefined;
   #checkProfile: ((profile: unknown) => string | undefined) | undefined;
 
-  constructor(options: AccountOptions) {
+  constructor(options: AccountOptions, changes: UserChanges) {
     this.options = options;
+    this.#changes = changes;
+  }
+
+  /** Something of a user was changed in this transaction that requests go by: every process is told once it is committed. */
+  sessionsChanged(tx: Transaction, userId: string): void {
+    this.#changes.changedIn(tx, userId);
   }
 
   /** @param app Knows the port, once it is open. */

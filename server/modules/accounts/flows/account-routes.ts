@@ -5,18 +5,20 @@ import {
   changeAccount,
   changeEmail,
   changePassword,
+  type Me,
   readAccount,
   readMe,
   reauthenticate,
 } from '#contracts/accounts/account.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
+import type { Identity, Scope } from '../../../platform/parts.ts';
 import type { AccountService } from '../service.ts';
+import type {} from '../sessions/identity.ts';
 import { credentials, users } from '../table.ts';
-import { cookiePrefix } from './cookies.ts';
 import { evenTime, MAIL_ONLY_MS } from './even-time.ts';
 import { unauthorized } from './library.ts';
 import { assertNewPassword, hashPassword, verifyPassword } from './passwords.ts';
-import { endSessions, RECENT_MS, recentSession, rotateSession, sendSession } from './sessions.ts';
+import { endSessions, recentSession, recentUntil, rotateSession, sendSession } from './sessions.ts';
 import { passwordOf, setPassword } from './sign-up.ts';
 import { AccountThrottle } from './throttle.ts';
 import { makeToken } from './tokens.ts';
@@ -25,10 +27,10 @@ import { verifyCode } from './two-factor-routes.ts';
 const own = { config: { access: 'user', cors: false } } as const;
 const guessed = { config: { access: 'user', cors: false, limit: 'sign-in' } } as const;
 
-export const accountRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }> = async (
-  app,
-  { service },
-) => {
+export const accountRoutes: FastifyPluginAsyncTypebox<{
+  service: AccountService;
+  identity: Identity;
+}> = async (app, { service, identity }) => {
   const { db, database, people, log } = service.options;
   const throttle = new AccountThrottle(service);
 
@@ -45,11 +47,26 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
         setup: await service.needsSetup(),
       };
       // A visitor without a cookie costs nothing.
-      const known = request.headers.cookie?.includes(`${cookiePrefix(service.secure)}.`);
-      const person = known ? await service.person(request) : undefined;
-      return { ...(person ?? NOBODY), offers };
+      const scope = await identity.identify(request).catch(onlyRefused);
+      return { ...(scope?.session ? await me(scope) : NOBODY), offers };
     },
   });
+
+  async function me({ userId, permissions, session }: Scope): Promise<Omit<Me, 'offers'>> {
+    const { id, name, email, emailVerified } = await userOf(userId);
+    const impersonation = session?.impersonatedBy && {
+      by: session.impersonatedBy.name,
+      until: session.expiresAt.toISOString(),
+    };
+    const until = session && recentUntil(session);
+    return {
+      user: { id, name, email, emailVerified },
+      permissions: [...(permissions ?? [])],
+      isOperator: session?.isOperator === true,
+      impersonation: impersonation ?? null,
+      recentUntil: until && until > new Date() ? until.toISOString() : null,
+    };
+  }
 
   async function account(userId: string): Promise<Account> {
     const [user] = await db
@@ -80,7 +97,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
 
   app.route({
     ...readAccount,
-    ...own,
+    config: { ...own.config, whileImpersonated: true },
     handler: ({ scope }) => account(scope?.userId as string),
   });
 
@@ -93,7 +110,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
       const name = body.name?.trim() ?? user.name;
       await database.transaction(async (tx) => {
         await tx.update(users).set({ name, profile, updatedAt: sql`now()` }).where(eq(users.id, user.id));
-        await service.sessionsChanged(tx, user.id);
+        service.sessionsChanged(tx, user.id);
       });
       return account(user.id);
     },
@@ -118,11 +135,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
       }
       attempt.succeeded();
       const token = await database.transaction(async (tx) => {
-        await service.sessionsChanged(tx, user.id);
+        service.sessionsChanged(tx, user.id);
         return rotateSession(tx, session);
       });
       sendSession(service, request, reply, token, session);
-      return { recentUntil: new Date(Date.now() + RECENT_MS).toISOString() };
+      return { recentUntil: recentUntil({ authenticatedAt: new Date() }).toISOString() };
     },
   });
 
@@ -173,6 +190,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
     },
   });
 };
+
+/** Who may not sign in is told so where they do something. */
+function onlyRefused(error: unknown): undefined {
+  if (!(error instanceof ProblemError)) throw error;
+}
 
 const NOBODY = {
   user: null,

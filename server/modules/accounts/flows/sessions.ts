@@ -4,24 +4,20 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService, SessionRow } from '../service.ts';
+import { RECENT_MS } from '../sessions/identity.ts';
 import { sessions } from '../table.ts';
 import { cookiePrefix, hashToken, readSigned, sessionCookie, signed } from './cookies.ts';
 import { unauthorized } from './library.ts';
 
-/** How long after a sign-in credentials may be changed without another one, in milliseconds. */
-export const RECENT_MS = 600_000;
-
 export const recentUntil = ({ authenticatedAt }: Pick<SessionRow, 'authenticatedAt'>): Date =>
   new Date(authenticatedAt.getTime() + RECENT_MS);
 
-/** @throws ProblemError `reauthenticate` where the last sign-in is not recent; `forbidden` while an operator acts as the user. */
+/** @throws ProblemError `reauthenticate` where the last sign-in is not recent, as the row says now. */
 export async function recentSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {
   const session = await service.session(request);
   if (session === undefined) throw unauthorized('Sign in first.');
-  if (session.impersonatedBy !== null)
-    throw new ProblemError('forbidden', 'Nobody may do this in the name of somebody else.');
   if (recentUntil(session) > new Date()) return session;
-  throw new ProblemError('reauthenticate', 'Sign in once more to do this.');
+  throw new ProblemError('reauthenticate', 'Sign in once more, then try again.');
 }
 
 /** A new token for a session, at a sign-in or a change of credentials: one that was known before is worth nothing now. */
@@ -78,7 +74,7 @@ export async function endSessions(
   await tx
     .delete(sessions)
     .where(and(eq(sessions.userId, userId), but === undefined ? undefined : ne(sessions.id, but)));
-  await service.sessionsChanged(tx, userId);
+  service.sessionsChanged(tx, userId);
 }
 
 /** A browser that signs in anew has done with its old session: nobody goes on with it. */
@@ -87,6 +83,6 @@ export async function endPrior(service: AccountService, request: FastifyRequest)
   if (prior === undefined) return;
   await service.options.database.transaction(async (tx) => {
     await tx.delete(sessions).where(eq(sessions.id, prior.id));
-    await service.sessionsChanged(tx, prior.userId);
+    service.sessionsChanged(tx, prior.userId);
   });
 }

@@ -132,7 +132,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
           .set({ email, emailVerified: true, updatedAt: sql`now()` })
           .where(eq(users.id, userId))
           .catch(addressTaken);
-        await service.sessionsChanged(tx, userId);
+        service.sessionsChanged(tx, userId);
         if (purpose === 'verify') return;
         await service.send(tx, people.mails.emailChanged, user.email, service.to(user), request);
         log.info({ userId }, 'an address was changed');

@@ -60,7 +60,7 @@ export const twoFactorRoutes: FastifyPluginAsyncTypebox<{ service: AccountServic
       const { userId } = await recentSession(service, request);
       await verifyCode(service, request, reply, request.body.code, 'signed-in');
       const recoveryCodes = await setRecoveryCodes(userId);
-      await database.transaction((tx) => service.sessionsChanged(tx, userId));
+      await database.transaction(async (tx) => service.sessionsChanged(tx, userId));
       log.info({ userId }, 'two-factor authentication was turned on');
       return { recoveryCodes };
     },
@@ -99,7 +99,7 @@ export const twoFactorRoutes: FastifyPluginAsyncTypebox<{ service: AccountServic
           .where(eq(users.id, userId))
           .returning();
         await tx.delete(twoFactors).where(eq(twoFactors.userId, userId));
-        await service.sessionsChanged(tx, userId);
+        service.sessionsChanged(tx, userId);
         if (user) await service.send(tx, people.mails.twoFactorOff, user.email, service.to(user), request);
         return rotateSession(tx, session);
       });
