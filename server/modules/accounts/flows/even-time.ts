@@ -11,7 +11,7 @@ export const MAIL_ONLY_MS = 150;
  * @throws What the work throws, as late.
  */
 export async function evenTime<Result>(ms: number, work: () => Promise<Result>): Promise<Result> {
-  const [result] = await Promise.allSettled([work(), sleep(ms)]);
+  const [result] = await Promise.allSettled([work(), sleep(Math.max(0, ms))]);
   if (result.status === 'rejected') throw result.reason;
   return result.value;
 }
