@@ -6,7 +6,6 @@ import { drizzleAdapter } from 'better-auth/adapters/drizzle';
 import { APIError } from 'better-auth/api';
 import { symmetricEncrypt } from 'better-auth/crypto';
 import { betterAuth } from 'better-auth/minimal';
-import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { BetterAuthPlugin } from 'better-auth/types';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
@@ -38,14 +37,11 @@ export interface AuthOptions {
 /** The header in which better-auth is told the client's address, as `request.ip` has it. */
 export const CLIENT_ADDRESS = 'x-client-address';
 
-const ONE_PROVIDER = { google: 'google', github: 'github' } as const;
-
 /** @param extra More of better-auth's plugins: see passkeys.ts. */
 export function createAuth<const Extra extends BetterAuthPlugin[]>(options: AuthOptions, extra: Extra) {
   const { config, db, log, origin, verifies } = options;
-  const { sessionMaxAgeSeconds, oidc, ...providers } = config.accounts;
+  const { sessionMaxAgeSeconds, google, github } = config.accounts;
   const secure = origin.startsWith('https:');
-  const clients = Object.keys(ONE_PROVIDER) as (keyof typeof ONE_PROVIDER)[];
   return betterAuth({
     appName: options.appName,
     baseURL: origin,
@@ -92,12 +88,10 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
       // Both addresses must be verified: no provider is trusted by its name.
       accountLinking: { trustedProviders: [], requireLocalEmailVerified: true },
     },
-    socialProviders: Object.fromEntries(
-      clients.flatMap((name) => {
-        const { clientId, clientSecret } = providers[name];
-        return clientId && clientSecret ? [[name, { clientId, clientSecret }]] : [];
-      }),
-    ),
+    socialProviders: {
+      ...(isSet(google) && { google }),
+      ...(isSet(github) && { github }),
+    },
     databaseHooks: {
       session: {
         create: {
@@ -128,22 +122,6 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
           },
         },
       }),
-      genericOAuth({
-        config:
-          oidc.issuer && oidc.clientId && oidc.clientSecret
-            ? [
-                {
-                  providerId: 'oidc',
-                  discoveryUrl: `${oidc.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
-                  clientId: oidc.clientId,
-                  clientSecret: oidc.clientSecret,
-                  scopes: ['openid', 'email', 'profile'],
-                  pkce: true,
-                  requireIdTokenVerification: true,
-                },
-              ]
-            : [],
-      }),
       ...extra,
     ],
     advanced: {
@@ -165,6 +143,11 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
     },
   });
 }
+
+const isSet = (client: {
+  clientId?: string | undefined;
+  clientSecret?: string | undefined;
+}): client is { clientId: string; clientSecret: string } => Boolean(client.clientId && client.clientSecret);
 
 export type Auth = ReturnType<typeof createAuth<[]>>;
 

@@ -1,7 +1,8 @@
 import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Transaction, transaction } from '../../platform/database/transaction.ts';
-import { ProblemError } from '../../platform/lib/problem.ts';
+import { ProblemError, unavailable } from '../../platform/lib/problem.ts';
+import { within } from '../../platform/lib/within.ts';
 import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
 import type { Auth, AuthOptions } from './auth.ts';
 import { hashToken, readSigned, sessionCookie } from './flows/cookies.ts';
@@ -17,6 +18,9 @@ export interface AccountOptions extends Platform<typeof accountsSettings> {
   readonly people: People;
 }
 
+/** How long a provider may take to tell its addresses, in milliseconds. */
+const OIDC_MS = 5_000;
+
 /** A session as its row has it. */
 export type SessionRow = typeof sessions.$inferSelect;
 
@@ -29,6 +33,7 @@ export class AccountService {
   #app: FastifyInstance | undefined;
   #auth: Promise<Auth> | undefined;
   #passkeyAuth: Promise<PasskeyAuth> | undefined;
+  #oidcAuth: Promise<Auth | undefined> | undefined;
   #checkProfile: ((profile: unknown) => string | undefined) | undefined;
 
   constructor(options: AccountOptions, changes: UserChanges) {
@@ -119,6 +124,22 @@ export class AccountService {
       createPasskeyAuth(this.#authOptions(refusal)),
     );
     return this.#passkeyAuth;
+  }
+
+  /** @throws ProblemError 503 where accounts are not configured, or the provider does not answer. */
+  async oidcAuth(): Promise<Auth> {
+    if (this.closed) throw this.closed;
+    this.#oidcAuth ??= import('./providers.ts').then(({ createOidcAuth, refusal }) =>
+      createOidcAuth(this.#authOptions(refusal)),
+    );
+    const silent = () => unavailable('The provider does not answer. Try again in a moment.');
+    const auth = await within(this.#oidcAuth, OIDC_MS, silent).catch((error) => {
+      this.#oidcAuth = undefined;
+      throw error;
+    });
+    if (auth !== undefined) return auth;
+    this.#oidcAuth = undefined;
+    throw silent();
   }
 
   #authOptions(refusal: (code: string) => Error): AuthOptions {

@@ -36,12 +36,13 @@ export const providerRoutes: FastifyPluginAsyncTypebox<{ service: AccountService
     async handler(request, reply) {
       const { provider, returnTo } = request.body;
       known(provider);
+      const auth = await (provider === 'oidc' ? service.oidcAuth() : service.auth());
       const { url } = await callAuth(
         service,
         request,
         reply,
-        ({ api }, headers) =>
-          api.signInSocial({
+        (_, headers) =>
+          auth.api.signInSocial({
             headers,
             body: {
               provider: provider as 'google',
@@ -65,12 +66,13 @@ export const providerRoutes: FastifyPluginAsyncTypebox<{ service: AccountService
     async handler(request, reply) {
       const { provider } = request.params;
       known(provider);
+      const auth = await (provider === 'oidc' ? service.oidcAuth() : service.auth());
       const answer = await callAuth(
         service,
         request,
         reply,
-        async ({ api }, headers) => {
-          const response = await api.callbackOAuth({
+        async (_, headers) => {
+          const response = await auth.api.callbackOAuth({
             method: 'GET',
             params: { id: provider },
             query: request.query,
