@@ -31,6 +31,7 @@ export interface TestApp extends AsyncDisposable {
   database: Database;
   /** The modules, as `createApp` made them. */
   modules: readonly Part[];
+  features: readonly Part[];
   /** Its log lines so far. */
   lines: Record<string, unknown>[];
   /** Opens a port of the system's choice. @returns the address. */
@@ -120,6 +121,7 @@ export async function createTestApp(
     checks,
     database,
     modules: own.modules,
+    features: own.features,
     lines,
     async listen() {
       server.on('request', handler);

@@ -4,8 +4,8 @@ import { changeNote, createNote, deleteNote, listNotes, readNote, restoreNote } 
 import { decodeCursor, encodeCursor } from '../../platform/lib/cursor.ts';
 import { etagOf, readIfMatch } from '../../platform/lib/etag.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
-import type { Events } from '../../platform/parts.ts';
-import { NoteQueries } from './queries.ts';
+import type { Events, Scope } from '../../platform/parts.ts';
+import { NoteQueries, type Owner } from './queries.ts';
 import { toPrefixQuery } from './search.ts';
 
 /** The routes of `/api/notes`. */
@@ -17,14 +17,14 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{
 
   app.route({
     ...listNotes,
-    config: { access: 'user', compress: true },
-    async handler({ query: { search = '', cursor, limit = 20 } }) {
+    config: { access: { permission: 'notes:read' }, compress: true },
+    async handler({ query: { search = '', cursor, limit = 20 }, scope }) {
       const words = toPrefixQuery(search);
       // What was typed holds no word at all: nothing can match, and all notes would be a lie.
       if (words === undefined && search.trim() !== '') return { items: [], nextCursor: null };
       const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
       // One more than asked for tells whether there is a next page.
-      const rows = await queries.list({ words, before, limit: limit + 1 });
+      const rows = await queries.list({ owner: ownerIn(scope), words, before, limit: limit + 1 });
       const items = rows.slice(0, limit);
       const last = items.at(-1);
       return {
@@ -36,9 +36,9 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{
 
   app.route({
     ...createNote,
-    config: { access: 'user' },
-    async handler({ body }, reply) {
-      const note = await queries.create(body);
+    config: { access: { permission: 'notes:write' } },
+    async handler({ body, scope }, reply) {
+      const note = await queries.create(ownerIn(scope), body);
       return reply
         .code(201)
         .headers({ etag: etagOf(note), location: `/api/notes/${note.id}` })
@@ -48,9 +48,9 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{
 
   app.route({
     ...readNote,
-    config: { access: 'user', compress: true },
-    async handler({ params: { id } }, reply) {
-      const note = (await queries.read(id)) ?? missing(id);
+    config: { access: { permission: 'notes:read' }, compress: true },
+    async handler({ params: { id }, scope }, reply) {
+      const note = (await queries.read(ownerIn(scope), id)) ?? missing(id);
       reply.header('etag', etagOf(note));
       return written(note);
     },
@@ -58,8 +58,9 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{
 
   app.route({
     ...changeNote,
-    config: { access: 'user' },
-    async handler({ params: { id }, headers, body }, reply) {
+    config: { access: { permission: 'notes:write' } },
+    async handler({ params: { id }, headers, body, scope }, reply) {
+      const owner = ownerIn(scope);
       const versions = readIfMatch(headers['if-match']);
       if (versions === undefined) {
         throw new ProblemError(
@@ -67,7 +68,7 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{
           'Send If-Match with the ETag of the note that you have read.',
         );
       }
-      const note = (await queries.change(id, versions, body)) ?? (await missingOrChanged(id));
+      const note = (await queries.change(owner, id, versions, body)) ?? (await missingOrChanged(owner, id));
       reply.header('etag', etagOf(note));
       return written(note);
     },
@@ -75,27 +76,29 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{
 
   app.route({
     ...deleteNote,
-    config: { access: 'user' },
-    async handler({ params: { id }, headers }, reply) {
-      const deleted = await queries.delete(id, readIfMatch(headers['if-match']) ?? 'any');
-      if (!deleted) await missingOrChanged(id);
+    config: { access: { permission: 'notes:write' } },
+    async handler({ params: { id }, headers, scope }, reply) {
+      const owner = ownerIn(scope);
+      const deleted = await queries.delete(owner, id, readIfMatch(headers['if-match']) ?? 'any');
+      if (!deleted) await missingOrChanged(owner, id);
       return reply.code(204).send(null);
     },
   });
 
   app.route({
     ...restoreNote,
-    config: { access: 'user' },
-    async handler({ params: { id } }, reply) {
+    config: { access: { permission: 'notes:write' } },
+    async handler({ params: { id }, scope }, reply) {
+      const owner = ownerIn(scope);
       // Restoring twice is no error: the undo button may be pressed again after a lost answer.
-      const note = (await queries.restore(id)) ?? (await queries.read(id)) ?? missing(id);
+      const note = (await queries.restore(owner, id)) ?? (await queries.read(owner, id)) ?? missing(id);
       reply.header('etag', etagOf(note));
       return written(note);
     },
   });
 
-  async function missingOrChanged(id: number): Promise<never> {
-    const note = (await queries.read(id)) ?? missing(id);
+  async function missingOrChanged(owner: Owner, id: number): Promise<never> {
+    const note = (await queries.read(owner, id)) ?? missing(id);
     throw new ProblemError(
       'precondition-failed',
       'The note has been changed since you read it. Read it again.',
@@ -105,6 +108,9 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{
     );
   }
 };
+
+/** Without an identity all notes belong to nobody, and to everybody. */
+const ownerIn = (scope: Scope | undefined): Owner => scope?.userId ?? '';
 
 function missing(id: number): never {
   throw new ProblemError('not-found', `There is no note ${id}.`);

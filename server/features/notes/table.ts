@@ -11,7 +11,8 @@ const WORDS =
   "to_tsvector('simple', regexp_replace(title || ' ' || body, '[!-/:-@[-`{-~\\u2000-\\u206f]+', ' ', 'g'))";
 
 /**
- * Notes.
+ * Notes. `owner_id` is the user whose note it is; '' where nothing tells who is signed in. It refers to no table, so that accounts
+ * can be removed.
  *
  * `version` counts edits, for optimistic concurrency. A deleted note keeps its row for a while, so that deleting can be
  * undone. `words` is kept by PostgreSQL itself; the `simple` configuration neither stems nor drops words, so it serves
@@ -21,6 +22,7 @@ export const notes = pgTable(
   'notes',
   {
     id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    ownerId: text('owner_id').notNull().default(''),
     title: text().notNull(),
     body: text().notNull().default(''),
     version: integer().notNull().default(1),
@@ -31,7 +33,7 @@ export const notes = pgTable(
   },
   (table) => [
     // The list reads this one backwards; deleted rows cost it nothing.
-    index('notes_live').on(table.id).where(sql`deleted_at is null`),
+    index('notes_own').on(table.ownerId, table.id).where(sql`deleted_at is null`),
     index('notes_words').using('gin', table.words),
     index('notes_deleted').on(table.deletedAt).where(sql`deleted_at is not null`),
   ],

@@ -102,7 +102,7 @@ describe('events', () => {
     const [onA, onB, other] = [
       await read(a, 'news'),
       await read(b, 'news'),
-      await read(b, 'notes', { 'x-user': 'ada' }),
+      await read(b, 'notes:ada', { 'x-user': 'ada' }),
     ];
     for (const one of numbers(1, 50)) await publish(one % 2 ? a : b, 'news', one);
     await until('all events', () => onA.payloads().length === 50 && onB.payloads().length === 50);
@@ -114,7 +114,8 @@ describe('events', () => {
   });
 
   it('of a note come to another replica', async () => {
-    const reader = await read(b, 'notes', { 'x-user': 'ada' });
+    const reader = await read(b, 'notes:bob', { 'x-user': 'bob' });
+    expect((await readEvents(b.url, 'notes:bob', { 'x-user': 'ada' })).status).toBe(403);
     const headers = { 'x-user': 'bob', 'content-type': 'application/json' };
     const made = await a.server.app.inject({
       method: 'POST',
@@ -326,7 +327,7 @@ describe('a reader that comes back', () => {
     const before = await read(a, 'news');
     before.response.destroy();
     await publish(b, 'news', ...numbers(1, 400));
-    await publish(b, 'notes', { id: 1 });
+    await publish(b, 'notes:ada', { id: 1 });
     const after = await read(b, 'news', from(before.position()));
     expect(after.messages[0]?.missed).toBeUndefined();
     expect(after.payloads()).toEqual(numbers(1, 400));
@@ -650,7 +651,7 @@ describe('access', () => {
     const [ada, both, bob] = [
       await read(a, 'orders:42', headers),
       await read(b, 'news,orders:42', headers),
-      await read(b, 'notes', { 'x-user': 'bob' }),
+      await read(b, 'notes:bob', { 'x-user': 'bob' }),
     ];
     await until('they listen', () => a.platform.listener.available && b.platform.listener.available);
     signedIn.delete('ada');

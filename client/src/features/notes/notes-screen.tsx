@@ -15,6 +15,7 @@ import { useShortcut } from '@/kit/lib/shortcut.ts';
 import { useCreate } from '@/kit/lib/use-changes.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useList, useLiveRecords } from '@/kit/lib/use-list.ts';
+import { useOwnTopic } from '@/kit/shell/visitor.ts';
 import { notes } from './notes.ts';
 
 const route = getRouteApi('/notes');
@@ -24,7 +25,7 @@ export const NotesScreen = withServerData(function NotesScreen() {
   const navigate = route.useNavigate();
   const { search, new: isNew } = route.useSearch();
   const isOpen = Boolean(useMatchRoute()({ to: '/notes/$id' }));
-  useLiveRecords(notes, 'notes');
+  useLiveRecords(notes, useOwnTopic('notes'));
   const list = useList(notes, { search });
   const openNew = () => navigate({ to: '/notes', search: { new: true } });
   useShortcut('n', openNew);

@@ -5,6 +5,8 @@ import { useIsOperator } from '@/kit/operator/operator.ts';
 export interface Visitor {
   /** Whether to show what is for operators. */
   isOperator: boolean;
+  /** The id of the user who is signed in, where there are accounts. */
+  userId?: string | undefined;
 }
 
 let known: Partial<Visitor> = {};
@@ -29,4 +31,10 @@ export function useVisitor(): Visitor {
     () => known,
   );
   return useMemo(() => ({ ...more, isOperator }), [more, isOperator]);
+}
+
+/** @returns The topic of events that are told to one user alone: `notes:ID`; `notes` where there are no accounts. */
+export function useOwnTopic(topic: string): string {
+  const { userId } = useVisitor();
+  return userId === undefined ? topic : `${topic}:${userId}`;
 }
