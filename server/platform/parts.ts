@@ -40,6 +40,8 @@ export interface Part {
   readonly contentSources?: Readonly<Record<string, readonly string[]>>;
   /** The path of a screen for operators. In development the terminal shows a link that signs in there. */
   readonly signInPath?: string;
+  /** Where a person starts the server at a terminal, in development: a further link to show there, once it is ready. */
+  startLink?(): Promise<{ readonly label: string; readonly path: string } | undefined>;
   /** What it publishes to pages, by the name of the topic. */
   readonly eventTopics?: Readonly<Record<string, EventTopic>>;
   /** What a user may be allowed, by its name such as `notes:write`: what it means, for who grants it. Roles map to them. */

@@ -108,7 +108,8 @@ export async function createTestApp(
     application: {
       ...own,
       features: [...own.features, ...features.map((feature) => feature(platform, own))],
-      identity: identity ?? own.identity,
+      // To most tests accounts are not the point: everybody is admitted, as without them.
+      identity: identity ?? (compose === createApp ? undefined : own.identity),
     },
     server,
     clientFrom: { folder },

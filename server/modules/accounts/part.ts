@@ -1,4 +1,8 @@
 import type { Events, Identity, Part } from '../../platform/parts.ts';
+import { adminRoutes } from './admin/admin-routes.ts';
+import { impersonationRoutes } from './admin/impersonation-routes.ts';
+import { invitationRoutes } from './admin/invitations.ts';
+import { FirstOperator, setUpRoutes } from './first-operator.ts';
 import { accountRoutes } from './flows/account-routes.ts';
 import { sessionCookie } from './flows/cookies.ts';
 import { passkeyRoutes } from './flows/passkey-routes.ts';
@@ -27,15 +31,17 @@ export function createAccounts(
   const service = new AccountService(options, changes);
   const roles = new Roles(options.people.roles);
   const cookieName = sessionCookie(service.secure);
+  const first = new FirstOperator(service);
+  const check = new SessionCheck({
+    db,
+    log,
+    changes,
+    cookieName,
+    secrets: config.sessionSecrets,
+    idleSeconds: config.accounts.sessionIdleSeconds,
+  });
   const identity = accountsIdentity({
-    sessions: new SessionCheck({
-      db,
-      log,
-      changes,
-      cookieName,
-      secrets: config.sessionSecrets,
-      idleSeconds: config.accounts.sessionIdleSeconds,
-    }),
+    sessions: check,
     roles,
     cookieName,
     requireVerified: service.verifies,
@@ -44,6 +50,8 @@ export function createAccounts(
   return {
     name: 'accounts',
     identity,
+    commands: { admin: first.command },
+    startLink: () => first.startLink(),
     async routes(app, brought) {
       service.use(app);
       roles.declare(brought.permissions);
@@ -57,6 +65,10 @@ export function createAccounts(
         providerRoutes,
       ])
         await app.register(routes, { service, identity });
+      await app.register(setUpRoutes, { service, first });
+      await app.register(adminRoutes, { service, roles });
+      await app.register(impersonationRoutes, { service, check });
+      await app.register(invitationRoutes, { service, roles });
     },
     async end() {
       changes.end();

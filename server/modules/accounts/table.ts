@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { boolean, index, integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 
 const moment = (name: string) => timestamp(name, { withTimezone: true });
@@ -27,7 +28,13 @@ export const users = pgTable(
     bannedUntil: moment('banned_until'),
     banReason: text('ban_reason'),
   },
-  (table) => [index('users_created').on(table.createdAt, table.id)],
+  (table) => [
+    index('users_created').on(table.createdAt, table.id),
+    index('users_roles').using('gin', table.roles),
+    // By their beginnings, whatever the database's collation.
+    index('users_email_beginning').on(table.email.op('text_pattern_ops')),
+    index('users_name_beginning').on(sql`lower(${table.name}) text_pattern_ops`),
+  ],
 );
 
 const userId = () =>

@@ -9,12 +9,18 @@ export function isAtOwnTerminal({ environment, listen }: Config): boolean {
   return process.stdout.isTTY && environment === 'development' && isLoopback;
 }
 
+/** A path of this server that the terminal shows. */
+export interface Link {
+  readonly label: string;
+  readonly path: string;
+}
+
 /**
  * Writes the address to open, to the terminal or to the log.
  *
- * @param signIn A path that signs in, for the terminal alone: it holds a token, which is never logged.
+ * @param links For the terminal alone: their paths hold tokens, which are never logged.
  */
-export function announce({ loaded, logger, port }: StartParts, signIn: string | undefined): void {
+export function announce({ loaded, logger, port }: StartParts, links: readonly Link[]): void {
   const { listen, publicUrl } = loaded.config;
   const named =
     listen.hosts.find((host) => !ANY_ADDRESS.includes(host) && !LOOPBACK.includes(host)) ?? 'localhost';
@@ -27,9 +33,9 @@ export function announce({ loaded, logger, port }: StartParts, signIn: string | 
   }
   // What happened before stands above it.
   logger.flush();
-  const operations = signIn && `http://localhost:${port.port}${signIn}`;
+  const further = links.map(({ label, path }) => `  ${label}: http://localhost:${port.port}${path}\n`);
   process.stdout.write(
     `\n  ${about.name} ${about.version} is ready after ${readyMs} ms\n  → ${address}${moved}\n` +
-      (operations ? `  operations: ${operations}\n\n` : '\n'),
+      `${further.join('')}\n`,
   );
 }

@@ -12,9 +12,9 @@ import { SignInToken } from '../http/access/sign-in-token.ts';
 import { createLogger, type ServerLogger } from '../logging/logger.ts';
 import { reportWhenOutOfMemory } from '../metrics/heap.ts';
 import { metricsListener } from '../metrics/metrics-listener.ts';
-import type { Application, Platform } from '../parts.ts';
+import type { Application, Part, Platform } from '../parts.ts';
 import { about, BUILT_CLIENT, BUNDLED, MIGRATIONS, ROOT } from './about.ts';
-import { announce, isAtOwnTerminal } from './announce.ts';
+import { announce, isAtOwnTerminal, type Link } from './announce.ts';
 import { createPlatform } from './create-platform.ts';
 import type { OpenPort } from './port.ts';
 import { connect, databaseCheck, untilAnswered, waitForMigrations } from './wait-for-database.ts';
@@ -99,9 +99,9 @@ export async function start(parts: StartParts): Promise<void> {
     port.handOver(handler);
     const measured = config.metrics.enabled ? app.metricsRegistry : undefined;
     parts.metricsPort?.handOver(metricsListener(measured, probeSources));
-    return { schemas, signInPath: application.modules.find((part) => part.signInPath)?.signInPath };
+    return { schemas, modules: application.modules };
   });
-  const [{ schemas, signInPath }] = await Promise.all([loaded, reached]);
+  const [{ schemas, modules }] = await Promise.all([loaded, reached]);
 
   await lifecycle.step(
     'migrations',
@@ -111,8 +111,20 @@ export async function start(parts: StartParts): Promise<void> {
   await untilAnswered(() => checkKeysInUse(platform.db), database, lifecycle, signal);
   signal.throwIfAborted();
   lifecycle.to('ready');
-  announce(parts, signInToken && signInPath && `${signInPath}#token=${signInToken.value}`);
+  announce(parts, signInToken ? await linksOf(modules, signInToken, parts.logger) : []);
   await schemas.compileAll(signal);
+}
+
+/** For who started the server at a terminal. */
+async function linksOf(modules: readonly Part[], token: SignInToken, { log }: ServerLogger): Promise<Link[]> {
+  const path = modules.find((part) => part.signInPath)?.signInPath;
+  const further = await Promise.all(modules.map((part) => part.startLink?.())).catch((err) => {
+    log.debug({ err }, 'links for the terminal could not be made');
+    return [];
+  });
+  const operations =
+    path === undefined ? [] : [{ label: 'operations', path: `${path}#token=${token.value}` }];
+  return [...operations, ...further.flatMap((link) => link ?? [])];
 }
 
 async function applyMigrations(database: Database, parts: StartParts): Promise<string> {

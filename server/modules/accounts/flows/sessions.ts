@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { and, eq, ne, sql } from 'drizzle-orm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
@@ -18,6 +18,24 @@ export async function recentSession(service: AccountService, request: FastifyReq
   if (session === undefined) throw unauthorized('Sign in first.');
   if (recentUntil(session) > new Date()) return session;
   throw new ProblemError('reauthenticate', 'Sign in once more, then try again.');
+}
+
+/**
+ * Begins a session apart from better-auth.
+ *
+ * @returns Its token, for `sendSession`.
+ */
+export async function newSession(
+  tx: Transaction,
+  { ip, headers }: FastifyRequest,
+  row: Omit<typeof sessions.$inferInsert, 'id' | 'token'>,
+): Promise<string> {
+  const token = randomBytes(24).toString('base64url');
+  const userAgent = headers['user-agent'] ?? '';
+  await tx
+    .insert(sessions)
+    .values({ ...row, id: randomUUID(), token: hashToken(token), ipAddress: ip, userAgent });
+  return token;
 }
 
 /** A new token for a session, at a sign-in or a change of credentials: one that was known before is worth nothing now. */

@@ -28,6 +28,8 @@ declare module 'fastify' {
 export interface Operators {
   /** @returns Why this request cannot sign in, and what to set; undefined where it can. */
   closed(request: FastifyRequest): ProblemError | undefined;
+  /** Compares in constant time. @returns Whether it is a key of `INTERNAL_API_KEY`. */
+  isKey(key: string): boolean;
   /**
    * Begins a session in the client's browser.
    *
@@ -140,6 +142,7 @@ export function operatorAccess(app: FastifyInstance, options: OperatorOptions): 
   };
   app.decorate('operators', {
     closed,
+    isKey: (key) => find(key) !== -1,
     signIn(reply, key) {
       const index = key === undefined ? 0 : find(key);
       if (closed(reply.request) !== undefined || index === -1) return undefined;
