@@ -4,9 +4,12 @@ import {
   type Browser,
   PASSWORD,
   type Scene,
+  SECRET,
   signedIn,
 } from '../../../../tests/support/accounts.ts';
+import { makeSession, makeUser } from '../../../../tests/support/people.ts';
 import { query } from '../../../../tests/support/postgres.ts';
+import { sessionCookie, signed } from '../flows/cookies.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 
@@ -21,18 +24,18 @@ afterAll(() => scene[Symbol.asyncDispose]());
 
 const sql = async (text: string, values: unknown[] = []) =>
   (await query(scene.database.url, text, values)).rows;
-let people = 0;
-/** @returns Somebody with an account, who is signed in. */
+/** @returns Somebody who is signed in. Rows, because signing up takes its time. */
 async function person(roles: string[] = []) {
-  const email = `person-${++people}@example.com`;
-  const browser = await signedIn(scene, email);
-  const [{ id }] = await sql('select id from users where email = $1', [email]);
-  if (roles.length > 0) {
-    await sql('update users set roles = $2 where id = $1', [id, roles]);
-    await browser.post('/sign-out');
-    await browser.post('/sign-in', { email, password: PASSWORD });
-  }
-  return { browser, email, id: id as string };
+  const id = await makeUser(scene.database.url, 'Person', { roles });
+  const [{ email }] = await sql('select email from users where id = $1', [id]);
+  const browser = scene.browser();
+  await signInAs(browser, id);
+  return { browser, email: email as string, id };
+}
+
+async function signInAs(browser: Browser, id: string): Promise<void> {
+  const { token } = await makeSession(scene.database.url, id);
+  browser.cookies.set(sessionCookie(true), signed(token, SECRET));
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -146,11 +149,11 @@ describe('roles', () => {
   });
 
   it('end all sessions where somebody becomes, or ceases to be, an operator', async () => {
-    const { browser, id, email } = await person();
+    const { browser, id } = await person();
     await person(['operator']);
     expect((await admin(withKey(), 'PUT', `/users/${id}/roles`, { roles: ['operator'] })).status).toBe(200);
     expect(await isSignedIn(browser)).toBe(false);
-    await browser.post('/sign-in', { email, password: PASSWORD });
+    await signInAs(browser, id);
     expect((await admin(browser, 'GET', '/users')).status).toBe(200);
     expect((await admin(withKey(), 'PUT', `/users/${id}/roles`, { roles: [] })).status).toBe(200);
     expect((await admin(browser, 'GET', '/users')).status).toBe(401);
@@ -172,7 +175,9 @@ describe('roles', () => {
 
 describe('a ban', () => {
   it('ends sessions and refuses new ones, until it is lifted or over', async () => {
-    const { browser, id, email } = await person();
+    const email = 'ban@example.com';
+    const browser = await signedIn(scene, email);
+    const [{ id }] = await sql('select id from users where email = $1', [email]);
     const operator = await person(['operator']);
     const ban = (payload: object) => admin(operator.browser, 'POST', `/users/${id}/ban`, payload);
     const signIn = async () => (await browser.post('/sign-in', { email, password: PASSWORD })).status;
@@ -217,7 +222,7 @@ describe('an operator who acts as a user', () => {
       user: { id, email },
       isOperator: false,
       recentUntil: null,
-      impersonation: { by: 'Ada Lovelace' },
+      impersonation: { by: 'Person' },
     });
     const until = new Date((me.impersonation as unknown as { until: string }).until).getTime();
     expect(Math.abs(until - Date.now() - 3_600_000)).toBeLessThan(30_000);
