@@ -11,7 +11,7 @@ import type { BetterAuthPlugin } from 'better-auth/types';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Config } from '../../platform/config/config.ts';
 import type { Logger } from '../../platform/logging/logger.ts';
-import { cookiePrefix, hashToken } from './flows/cookies.ts';
+import { CLIENT_ADDRESS, cookiePrefix, hashToken } from './flows/cookies.ts';
 import { hashPassword, verifyPassword } from './flows/passwords.ts';
 import { encodeRecoveryCodes, makeRecoveryCodes } from './flows/recovery-codes.ts';
 import type { accountsSettings } from './settings.ts';
@@ -33,9 +33,6 @@ export interface AuthOptions {
   /** The account of a provider's user was made. */
   signedUp(userId: string): Promise<void>;
 }
-
-/** The header in which better-auth is told the client's address, as `request.ip` has it. */
-export const CLIENT_ADDRESS = 'x-client-address';
 
 /** @param extra More of better-auth's plugins: see passkeys.ts. */
 export function createAuth<const Extra extends BetterAuthPlugin[]>(options: AuthOptions, extra: Extra) {

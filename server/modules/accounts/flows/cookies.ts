@@ -4,6 +4,9 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 export const cookiePrefix = (secure: boolean): string => (secure ? '__Host-account' : 'account');
 export const sessionCookie = (secure: boolean): string => `${cookiePrefix(secure)}.session_token`;
 
+/** The header in which better-auth is told the client's address, as `request.ip` has it. */
+export const CLIENT_ADDRESS = 'x-client-address';
+
 /** What `sessions.token` holds of a token: a row of a stolen table signs nobody in. */
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('base64url');
 

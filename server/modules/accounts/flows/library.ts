@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError, type ProblemKind } from '../../../platform/lib/problem.ts';
-import { type Auth, CLIENT_ADDRESS } from '../auth.ts';
+import type { Auth } from '../auth.ts';
 import type { AccountService } from '../service.ts';
-import { cookiePrefix, resigned, sessionCookie } from './cookies.ts';
+import { CLIENT_ADDRESS, cookiePrefix, resigned, sessionCookie } from './cookies.ts';
 
 /** What better-auth refuses, by its code: its own texts are never sent. */
 const REFUSALS: Record<string, [kind: ProblemKind, detail: string]> = {
