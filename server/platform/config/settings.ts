@@ -189,7 +189,7 @@ const requests = inGroup('Requests', {
       default: 300,
       aliases: ['RATE_LIMIT_MAX_REQUESTS'],
       rewritten: { API_RATE_LIMIT: (rate) => String(parseRate(rate).max) },
-      doc: 'API requests that one client may send in a window. Writes: a fifth of it. Operators: ten times as many.',
+      doc: 'API requests that one client (an address, or a user who is signed in) may send in a window. Writes: a fifth of it. Operators, and one address with many users: ten times as many.',
     }),
     windowMs: setting('RATE_LIMIT_WINDOW_MS', milliseconds(1, 86_400_000), {
       default: 60_000,

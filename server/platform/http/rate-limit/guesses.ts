@@ -16,7 +16,12 @@ export class Guesses {
   }
 
   /** Counts a failure. @returns The refusal, once there were too many. */
-  fail(request: FastifyRequest, reply: FastifyReply, client: string, now: number): ProblemError | undefined {
+  fail(
+    request: FastifyRequest,
+    reply: FastifyReply | undefined,
+    client: string,
+    now: number,
+  ): ProblemError | undefined {
     const window = this.limit.hit(client, now);
     this.#log(request, client, window);
     return this.limit.admit(reply, window.hits, window.endsAt - now);

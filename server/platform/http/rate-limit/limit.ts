@@ -85,17 +85,17 @@ export class Limit {
     return window;
   }
 
-  /** @returns The refusal; undefined where the request is admitted. Either way its answer says what is left. */
-  admit(reply: Reply, hits: number, endsInMs: number): ProblemError | undefined {
+  /** @returns The refusal; undefined where the request is admitted. Either way `reply` says what is left. */
+  admit(reply: Reply | undefined, hits: number, endsInMs: number): ProblemError | undefined {
     // No more than the policy says: (now + 60_000) - now can be 60_000.000_000_1, and a store can name an old time.
     const wait = Math.min(seconds(endsInMs), this.#windowSeconds);
-    reply.header('ratelimit-policy', this.#policy);
-    reply.header('ratelimit', `"${this.name}";r=${Math.max(0, this.max - hits)};t=${wait}`);
+    reply?.header('ratelimit-policy', this.#policy);
+    reply?.header('ratelimit', `"${this.name}";r=${Math.max(0, this.max - hits)};t=${wait}`);
     if (hits <= this.max) return undefined;
     this.refused++;
     return new ProblemError(
       'too-many-requests',
-      `More than ${this.max} requests of this kind (${this.name}) came from your address. Try again in ${wait} s.`,
+      `More than ${this.max} requests of this kind (${this.name}) came from you. Try again in ${wait} s.`,
       { headers: { 'retry-after': String(wait) } },
     );
   }

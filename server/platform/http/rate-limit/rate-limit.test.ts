@@ -5,6 +5,7 @@ import { TcpProxy } from '../../../../tests/support/tcp-proxy.ts';
 import { createDatabase as createPool, type Database } from '../../database/pool/pool.ts';
 import { Lifecycle } from '../../health/lifecycle.ts';
 import { ProblemError } from '../../lib/problem.ts';
+import type { Identity } from '../../parts.ts';
 import { access } from '../access/access.ts';
 import { problems } from '../problems.ts';
 import { Limit } from './limit.ts';
@@ -20,7 +21,11 @@ afterEach(async () => {
 
 async function make(
   max: number,
-  { windowMs = 60_000, shared }: { windowMs?: number; shared?: SharedStore } = {},
+  {
+    windowMs = 60_000,
+    shared,
+    identity,
+  }: { windowMs?: number; shared?: SharedStore; identity?: Identity } = {},
 ) {
   const warnings: string[] = [];
   const app: FastifyInstance = Fastify({
@@ -31,7 +36,7 @@ async function make(
   const lifecycle = new Lifecycle([]);
   lifecycle.to('ready');
   await app.register(problems);
-  await app.register(access, { keys: [KEY] });
+  await app.register(access, { keys: [KEY], identity });
   await app.register(async (probes) => {
     probes.get('/live', { config: { access: 'public' } }, () => 'alive');
     probes.get('/api/monitoring/live', { config: { access: 'public', limit: false } }, () => 'alive');
@@ -61,6 +66,9 @@ async function make(
       { config: { access: 'operator', limit: { name: 'dear', max: 2 } } },
       () => 'dear',
     );
+    api.get('/api/mine', { config: { access: 'user' } }, ({ scope }) => scope?.userId ?? 'anybody');
+    api.post('/api/mine', { config: { access: 'user' } }, () => 'made');
+    api.get('/mine', { config: { access: 'user' } }, () => 'page');
     api.get('/api/tokens', { config: { access: 'public' } }, ({ headers }) => {
       if (headers.authorization !== 'Bearer token') throw new ProblemError('unauthorized', 'No such token.');
       return 'served';
@@ -69,6 +77,15 @@ async function make(
   await app.ready();
   return Object.assign(app, { warnings });
 }
+
+/** Believes a cookie. */
+const identity: Identity = {
+  async identify({ headers: { cookie } }) {
+    const user = /^user=(\w+)$/.exec(cookie ?? '')?.[1];
+    return user === undefined ? undefined : { userId: user };
+  },
+};
+const as = (user: string) => ({ headers: { cookie: `user=${user}` } });
 
 type Ask = InjectOptions & { from?: string };
 
@@ -360,7 +377,9 @@ describe('in PostgreSQL', () => {
     // What was counted together is not forgotten.
     expect(await passing(app, '/api/things', 30, before)).toBe(6);
     expect(app.rateLimits.storeFailures).toBeGreaterThan(0);
-    expect(app.warnings).toEqual(['the store of rate limits is unreachable: each process counts for itself']);
+    expect(app.warnings.filter((text) => text.includes('store'))).toEqual([
+      'the store of rate limits is unreachable: each process counts for itself',
+    ]);
     await proxy.pass();
     let clients = 0;
     await expect
@@ -373,5 +392,67 @@ describe('in PostgreSQL', () => {
         { timeout: 60_000 },
       )
       .toBe(1);
+  });
+});
+
+describe('users who are signed in', () => {
+  it.each([['GET'], ['HEAD']] as const)('count for themselves, wherever they are: %s', async (method) => {
+    const app = await make(5, { identity });
+    expect(await passing(app, '/api/mine', 7, { ...as('ada'), method })).toBe(5);
+    // Neither does another network help, nor does it harm a colleague behind the same address, nor strangers there.
+    expect(await passing(app, '/api/mine', 2, { ...as('ada'), method, from: '198.51.100.7' })).toBe(0);
+    expect(await passing(app, '/api/mine', 5, { ...as('bob'), method })).toBe(5);
+    expect(await passing(app, '/api/things', 7)).toBe(5);
+  });
+
+  it('are told what is left to them', async () => {
+    const app = await make(5, { identity });
+    await ask(app, '/api/mine', as('ada'));
+    const { headers } = await ask(app, '/api/mine', as('ada'));
+    expect(headers.ratelimit).toMatch(/^"reads";r=3;/);
+    const refused = await passing(app, '/api/mine', 5, { ...as('ada'), method: 'POST' });
+    expect(refused).toBe(1);
+  });
+
+  it('are refused where a cookie is all that they have: one address has a ceiling', async () => {
+    const app = await make(2, { identity });
+    const answers: number[] = [];
+    for (let n = 0; n < 22; n++) {
+      answers.push((await ask(app, '/api/mine', { headers: { cookie: `session=made-up-${n}` } })).statusCode);
+    }
+    expect(answers).toEqual([...Array(20).fill(401), 429, 429]);
+    expect(app.rateLimits.refused).toEqual({ 'signed-in': 2 });
+    // Without a cookie an address has what it always had.
+    expect((await ask(app, '/api/mine')).statusCode).toBe(401);
+    expect(await passing(app, '/api/mine', 3)).toBe(1);
+    expect((await ask(app, '/api/mine')).statusCode).toBe(429);
+  });
+
+  it('are not counted outside of the API', async () => {
+    const app = await make(2, { identity });
+    expect(await passing(app, '/mine', 4, as('ada'))).toBe(4);
+  });
+
+  it('count for their address where nothing tells who they are', async () => {
+    const app = await make(5);
+    expect(await passing(app, '/api/mine', 7, as('ada'))).toBe(5);
+    expect(await passing(app, '/api/mine', 7, as('bob'))).toBe(0);
+  });
+
+  it('are counted once where processes share a store', async () => {
+    const counted: string[] = [];
+    class Store {
+      incr(key: string, callback: (error: Error | null, result?: object) => void) {
+        counted.push(key);
+        callback(null, { current: counted.length, ttl: 60_000 });
+      }
+      child() {
+        return new Store();
+      }
+    }
+    const app = await make(5, { identity, shared: { store: Store as never } });
+    await ask(app, '/api/mine', as('ada'));
+    await ask(app, '/api/things');
+    expect(counted).toEqual([expect.stringContaining('user:ada'), expect.stringContaining('192.0.2.1')]);
   });
 });

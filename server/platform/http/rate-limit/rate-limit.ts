@@ -2,6 +2,10 @@
  * Adds a limit to each request under `/api`: how many of its kind one client may make in a window, with the headers
  * `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and past it 429 with `Retry-After`.
  *
+ * A user who is signed in is a client, wherever the requests come from, so that an office behind one address is not throttled
+ * together. Who asks is known only once the route's access has been judged, which costs something: until then such a request
+ * counts for its address, with as high a ceiling as an operator's.
+ *
  * It stands before everything that costs something. Probes, pages and files are free; an address under `/api` that does
  * not exist is not. A request counts in one window: its route's own, or that of its kind: reads, writes, operators'.
  *
@@ -13,6 +17,7 @@
  * Local windows are a map. `@fastify/rate-limit` counts where several processes share a store.
  */
 import type {
+  FastifyContextConfig,
   FastifyReply,
   FastifyRequest,
   HookHandlerDoneFunction,
@@ -67,23 +72,29 @@ export interface RateLimitOptions {
 }
 
 type Refusal = ProblemError | undefined;
+type Option = FastifyContextConfig['limit'];
 
 const WRITES_SHARE = 1 / 5;
 const OPERATORS_FACTOR = 10;
 
-const clientOf = ({ ip, socket }: FastifyRequest) => clientKey(ip, socket.remoteAddress);
+/** The user, once that is known; before, and of strangers, the address. */
+const clientOf = ({ scope, ip, socket }: FastifyRequest) =>
+  scope === undefined ? clientKey(ip, socket.remoteAddress) : `user:${scope.userId}`;
 const isApi = (path: string) => /^\/api(?:[/?]|$)/.test(path);
 
 export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifecycle, shared }) => {
   const reads = new Limit('reads', max, windowMs);
   const writes = new Limit('writes', max * WRITES_SHARE, windowMs);
   const operators = new Limit('operators', max * OPERATORS_FACTOR, windowMs);
+  /** Of one address, before it is known which users they are: each process counts for itself. */
+  const signedIn = new Limit('signed-in', max * OPERATORS_FACTOR, windowMs);
+  const { hasIdentity } = app.declaredAccess;
   const guesses = {
     'sign-in': new Guesses('sign-ins', windowMs),
     'operator-sign-in': new Guesses('operator-keys', windowMs),
   };
   const wrongKeys = guesses['operator-sign-in'];
-  const shipped = [reads, writes, operators, wrongKeys.limit, guesses['sign-in'].limit];
+  const shipped = [reads, writes, operators, signedIn, wrongKeys.limit, guesses['sign-in'].limit];
   const own = new Map<string, Limit>();
   let store: SharedCounter | undefined;
   if (shared) {
@@ -111,40 +122,52 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
   ): Refusal | Promise<Refusal> {
     const option = config?.limit;
     if (option === false) return undefined;
-    const now = performance.now();
-    const client = clientOf(request);
-    let limit = isWriteMethod(request.method) ? writes : reads;
-    if (typeof option === 'object') limit = own.get(option.name) as Limit;
-    else if (option === 'sign-in' || option === 'operator-sign-in') {
-      const refusal = guesses[option].begin(request, reply, client, now);
+    if (option === 'sign-in' || option === 'operator-sign-in') {
+      const refusal = guesses[option].begin(request, reply, clientOf(request), performance.now());
       if (refusal !== undefined) return refusal;
     }
-    if (config?.access === 'operator' && hasCredentials(request)) {
+    const access = config?.access;
+    if (access === undefined || access === 'public' || !hasCredentials(request))
+      return count(limitOf(request, option), option, request, reply);
+    if (access === 'operator') {
       const key = request.operatorKey;
-      if (key === 'wrong') return wrongKeys.fail(request, reply, client, now);
-      if (key === 'right' && typeof option !== 'object') limit = operators;
+      if (key === 'wrong') return wrongKeys.fail(request, reply, clientOf(request), performance.now());
+      if (key === 'right') return count(limitOf(request, option, operators), option, request, reply);
     }
+    return hasIdentity
+      ? countHere(signedIn, request, reply)
+      : count(limitOf(request, option), option, request, reply);
+  }
 
-    const judgeHere = () => {
-      const { hits, endsAt } = limit.hit(client, now);
-      return limit.admit(reply, hits, endsAt - now);
-    };
+  /** @param usual In place of the one for its kind. */
+  function limitOf({ method }: FastifyRequest, option: Option, usual?: Limit): Limit {
+    if (typeof option === 'object') return own.get(option.name) as Limit;
+    return usual ?? (isWriteMethod(method) ? writes : reads);
+  }
+
+  function countHere(limit: Limit, request: FastifyRequest, reply: FastifyReply): Refusal {
+    const now = performance.now();
+    const { hits, endsAt } = limit.hit(clientOf(request), now);
+    return limit.admit(reply, hits, endsAt - now);
+  }
+
+  function count(
+    limit: Limit,
+    option: Option,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Refusal | Promise<Refusal> {
+    const judgeHere = () => countHere(limit, request, reply);
     if (store === undefined || option === 'local' || !lifecycle.started || store.paused) return judgeHere();
     // The store would tell nothing new.
-    const closedForMs = limit.closedForMs(client, now);
+    const closedForMs = limit.closedForMs(clientOf(request), performance.now());
     if (closedForMs !== undefined) return limit.refuse(reply, closedForMs);
     return store
       .count(limit, request)
       .then((counted) => (counted ? limit.admit(reply, counted.hits, counted.endsInMs) : judgeHere()));
   }
 
-  function limitRequest(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    routeOptions: FastifyRequest['routeOptions'],
-    done: HookHandlerDoneFunction,
-  ): void {
-    const refusal = judge(request, reply, routeOptions);
+  function settle(refusal: Refusal | Promise<Refusal>, done: HookHandlerDoneFunction): void {
     if (refusal instanceof Promise) refusal.then(done, done);
     else done(refusal);
   }
@@ -161,25 +184,36 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
     const { routeOptions } = request;
     const { url: route } = routeOptions;
     const path = route === undefined || route.startsWith('/*') ? url : route;
-    if (isApi(path)) limitRequest(request, reply, routeOptions, done);
+    if (isApi(path)) settle(judge(request, reply, routeOptions), done);
     else done();
   });
 
   app.addHook('onRoute', (route) => {
     const limit = route.config?.limit;
     if (typeof limit === 'object') addOwn(limit);
+    const access = route.config?.access;
     // Outside the API a route is limited where it says so, and where an operator's key may be guessed.
-    if (!isApi(route.url) && limit !== false && (limit || route.config?.access === 'operator')) {
+    const isLimited = limit !== false && (isApi(route.url) || limit !== undefined || access === 'operator');
+    if (isLimited && !isApi(route.url)) {
       const hook: onRequestHookHandler = (request, reply, done) =>
-        limitRequest(request, reply, request.routeOptions, done);
+        settle(judge(request, reply, request.routeOptions), done);
       route.onRequest = [hook, ...[route.onRequest ?? []].flat()];
     }
+    if (isLimited && hasIdentity && access !== 'public') {
+      // Behind the hook that judges the access, which says who the user is.
+      const usual = access === 'operator' ? operators : undefined;
+      const hook: onRequestHookHandler = (request, reply, done) => {
+        if (request.scope === undefined || !hasCredentials(request)) done();
+        else settle(count(limitOf(request, limit, usual), limit, request, reply), done);
+      };
+      route.onRequest = [...[route.onRequest ?? []].flat(), hook];
+    }
     if (limit === 'sign-in' || limit === 'operator-sign-in') {
-      const settle: onResponseHookHandler = (request, reply, done) => {
+      const settleGuess: onResponseHookHandler = (request, reply, done) => {
         guesses[limit].settle(request, reply.statusCode);
         done();
       };
-      route.onResponse = [settle, ...[route.onResponse ?? []].flat()];
+      route.onResponse = [settleGuess, ...[route.onResponse ?? []].flat()];
     }
   });
 
