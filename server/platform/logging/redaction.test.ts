@@ -36,6 +36,23 @@ it('takes secrets out of the query of an address', () => {
   );
 });
 
+it('takes the secret of an API key out of any text, and leaves which one it was', () => {
+  const start = `flt_${'0123456789abcdef'}_`;
+  const key = start + 'a1'.repeat(36);
+  const fields = {
+    msg: `Bearer ${key}.`,
+    path: `/api/${key}`,
+    list: [`curl -H x:${key}`],
+    cut: key.slice(0, 60),
+  };
+  const text = JSON.stringify(written(fields));
+  expect(text).not.toContain('a1a1');
+  expect(text.split(start + CENSORED)).toHaveLength(5);
+  // The same under another prefix; ids of other kinds stay.
+  expect(written({ msg: key.replace('flt', 'acme') }).msg).toBe(`acme_0123456789abcdef_${CENSORED}`);
+  expect(written({ msg: 'row_0123456789abcdef_12' }).msg).toBe('row_0123456789abcdef_12');
+});
+
 it("takes the query out of Fastify's error of a second answer", async () => {
   const lines: string[] = [];
   const log = pino({ level: 'debug', ...WITHOUT_SECRETS }, { write: (line) => void lines.push(line) });

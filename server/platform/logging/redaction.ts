@@ -15,6 +15,9 @@ const USERINFO =
 /** A parameter of an address, with its name. */
 const PARAMETER = /([?&#]([\w.-]{1,100})=)[^\s"&#]+/g;
 
+/** The secret of an API key, wherever it stands; its prefix and id tell which one it was. */
+const API_KEY = /\b([a-z]{2,16}_[0-9a-f]{16}_)[0-9a-f]{16,}/g;
+
 /**
  * The values of a statement, in the message of drizzle's error and in text that repeats it. Their end is unknown, so everything
  * after them is removed as well. In the field `err` the serializer has removed the values alone.
@@ -23,7 +26,7 @@ const VALUES = /\nparams: .*/s;
 
 /** A line without any of these is written as it is: most lines need not be parsed. */
 const SUSPECT =
-  /authorization|bearer|cookie|pass|secret|token|key|session|["_?&#-](?:pwd|jwt|otp|pin)\W|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params|reply was/i;
+  /authorization|bearer|cookie|pass|secret|token|key|session|["_?&#-](?:pwd|jwt|otp|pin)\W|credential|connection.?string|url"|dsn"|:\/\/|"severity"|params|reply was|_[0-9a-f]{16}_/i;
 
 /** Fastify's error of a second answer to one request quotes its address; what follows the `?` may hold anything. */
 const SECOND_ANSWER = /(Reply was already sent[^?]*)\?.*(?=" \([A-Z-]+\)\?)/s;
@@ -36,6 +39,7 @@ const CENSORED = '[redacted]';
  * - the value of every field whose name says that it is secret, at any depth and however it is spelt;
  * - of headers as they came (`rawHeaders`) the values of those;
  * - the user and the password of every address, and the parameters whose name says that they are secret;
+ * - the secret of every API key, in any text;
  * - of PostgreSQL's errors what quotes rows and values, and of drizzle's the values of the statement.
  *
  * @param line One JSON object and a line break, as pino writes it.
@@ -68,9 +72,10 @@ function isSecret(key: string, value: unknown): boolean {
 
 function withoutValues(text: string): string {
   const bare = text.includes('://') ? text.replace(USERINFO, `://${CENSORED}@`) : text;
-  const plain = bare.includes('=')
+  const named = bare.includes('=')
     ? bare.replace(PARAMETER, (all, start, name) => (isSecret(name, all) ? start + CENSORED : all))
     : bare;
+  const plain = named.includes('_') ? named.replace(API_KEY, `$1${CENSORED}`) : named;
   if (plain.includes('Failed query: ')) return plain.replace(VALUES, '');
   return plain.includes('Reply was already sent') ? plain.replace(SECOND_ANSWER, '$1') : plain;
 }
