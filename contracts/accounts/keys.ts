@@ -66,7 +66,7 @@ export const rotateKey = {
       { overlapHours: Type.Integer({ minimum: 0, maximum: 720, default: 24 }) },
       { additionalProperties: false },
     ),
-    response: { 200: MadeKey, 404: Problem, ...signedIn },
+    response: { 200: MadeKey, 404: Problem, 409: Problem, ...signedIn },
   },
 } as const;
 
