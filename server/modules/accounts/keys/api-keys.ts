@@ -1,0 +1,132 @@
+import { and, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
+import type { FastifyRequest } from 'fastify';
+import type { BaseLogger } from 'pino';
+import { clientKey } from '../../../platform/http/rate-limit/client-key.ts';
+import { Guesses } from '../../../platform/http/rate-limit/guesses.ts';
+import { ProblemError } from '../../../platform/lib/problem.ts';
+import { apartFromRequests } from '../../../platform/lib/request-work.ts';
+import type { Scope } from '../../../platform/parts.ts';
+import { apiKeys, users } from '../table.ts';
+import { hashOf, isWellFormed, KEY_PREFIX, keyIn } from './format.ts';
+
+/** How often the time of the last use is written, in milliseconds. */
+const USED_EVERY_MS = 60_000;
+
+/** A key as it is looked up, with what its owner may do now. */
+export interface KnownKey {
+  readonly id: string;
+  readonly userId: string;
+  readonly permissions: readonly string[];
+  readonly expiresAt: Date | null;
+  lastUsedAt: Date | null;
+  readonly roles: readonly string[];
+  readonly bannedAt: Date | null;
+  readonly bannedUntil: Date | null;
+}
+
+/** What was found before, for some seconds; emptied for a user whose rights, keys or ban have changed, on every replica. */
+export interface KeyCache {
+  get(hash: string): KnownKey | undefined;
+  set(hash: string, key: KnownKey): void;
+}
+
+export interface ApiKeyOptions {
+  db: NodePgDatabase;
+  log: Pick<BaseLogger, 'warn'>;
+  cache: KeyCache;
+  /** What roles allow. */
+  permissionsOf(roles: readonly string[]): ReadonlySet<string>;
+  /** Of the limit for wrong keys, in milliseconds. */
+  windowMs: number;
+  prefix?: string;
+}
+
+/** Recognises programs by their keys. */
+export class ApiKeys {
+  readonly prefix: string;
+  readonly #options: ApiKeyOptions;
+  readonly #wrong: Guesses;
+  readonly #find;
+
+  constructor(options: ApiKeyOptions) {
+    this.prefix = options.prefix ?? KEY_PREFIX;
+    this.#options = options;
+    this.#wrong = new Guesses('api-keys', options.windowMs);
+    this.#find = options.db
+      .select({
+        id: apiKeys.id,
+        userId: apiKeys.userId,
+        permissions: apiKeys.permissions,
+        expiresAt: apiKeys.expiresAt,
+        lastUsedAt: apiKeys.lastUsedAt,
+        roles: users.roles,
+        bannedAt: users.bannedAt,
+        bannedUntil: users.bannedUntil,
+      })
+      .from(apiKeys)
+      .innerJoin(users, eq(users.id, apiKeys.userId))
+      .where(eq(apiKeys.hash, sql.placeholder('hash')))
+      .prepare('api_keys_find');
+  }
+
+  /**
+   * Tells whose program is asking.
+   *
+   * @returns Undefined where the request has no key of this kind.
+   * @throws ProblemError `unauthorized` for a key that is not valid, `too-many-requests` after too many of them from one
+   *   address, and `forbidden` on a route that asks for no permission: a key opens nothing else.
+   */
+  async identify(request: FastifyRequest): Promise<Scope | undefined> {
+    const key = keyIn(request.headers.authorization, this.prefix);
+    if (key === undefined) return undefined;
+    if (typeof request.routeOptions.config.access !== 'object') {
+      throw new ProblemError('forbidden', 'API keys are not admitted here: sign in as a person.');
+    }
+    const known = isWellFormed(key, this.prefix) ? await this.#look(hashOf(key)) : undefined;
+    if (known === undefined) throw this.#count(request) ?? refused('This API key is not valid.');
+    const now = Date.now();
+    const { userId, permissions, expiresAt, bannedAt, bannedUntil } = known;
+    if (expiresAt !== null && expiresAt.getTime() <= now) throw refused('This API key has expired.');
+    if (bannedAt !== null && (bannedUntil === null || bannedUntil.getTime() > now)) {
+      throw refused('The owner of this API key is banned.');
+    }
+    this.#used(known, request, now);
+    const present = this.#options.permissionsOf(known.roles);
+    return { userId, permissions: new Set(permissions.filter((name) => present.has(name))) };
+  }
+
+  async #look(hash: string): Promise<KnownKey | undefined> {
+    const { cache } = this.#options;
+    const cached = cache.get(hash);
+    if (cached !== undefined) return cached;
+    const [found] = await this.#find.execute({ hash });
+    if (found !== undefined) cache.set(hash, found);
+    return found;
+  }
+
+  #count(request: FastifyRequest): ProblemError | undefined {
+    const client = clientKey(request.ip, request.socket.remoteAddress);
+    return this.#wrong.fail(request, undefined, client, performance.now());
+  }
+
+  /** Notes the use, once the request is answered. */
+  #used(known: KnownKey, { raw }: FastifyRequest, now: number): void {
+    if (known.lastUsedAt !== null && now - known.lastUsedAt.getTime() < USED_EVERY_MS) return;
+    known.lastUsedAt = new Date(now);
+    const { db, log } = this.#options;
+    const before = new Date(now - USED_EVERY_MS);
+    const write = () =>
+      db
+        .update(apiKeys)
+        .set({ lastUsedAt: known.lastUsedAt })
+        .where(and(eq(apiKeys.id, known.id), or(isNull(apiKeys.lastUsedAt), lt(apiKeys.lastUsedAt, before))))
+        .then(undefined, (err) => log.warn({ err }, 'the last use of an API key could not be written'));
+    raw.once('close', () => void apartFromRequests(write));
+  }
+}
+
+const refused = (detail: string) =>
+  new ProblemError('unauthorized', detail, {
+    headers: { 'www-authenticate': 'Bearer realm="users", error="invalid_token"' },
+  });
