@@ -32,14 +32,21 @@ export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
   ...each('is not read: one connection to Redis serves a process.', 'REDIS_POOL_SIZE REDIS_MAX_CONNECTIONS'),
   ...each('is not read: the server keeps no cache of answers.', 'REDIS_TTL CACHE_TTL'),
   ...each(
-    'is not read. To sign the cookies of browser sign-in set SESSION_SECRET.',
-    'SECRET_KEY JWT_SECRET JWT_SECRET_KEY COOKIE_SECRET',
+    'is not read. There are no signed tokens to verify: a session is a row of the database, and its cookie is signed with SESSION_SECRET. Set that; several, comma-separated, for rotation.',
+    'SECRET_KEY JWT_SECRET JWT_SECRET_KEY COOKIE_SECRET AUTH_SECRET NEXTAUTH_SECRET BETTER_AUTH_SECRET',
+  ),
+  ...each('is not read. Set PUBLIC_URL.', 'NEXTAUTH_URL AUTH_URL BETTER_AUTH_URL'),
+  ...each(
+    'is not read: accounts are kept in the database of this server, not by a service.',
+    'CLERK_* AUTH0_* WORKOS_* SUPABASE_*',
   ),
   ...each(
     'is not read. To encrypt columns set ENCRYPTION_KEY.',
     'DATA_ENCRYPTION_KEY FIELD_ENCRYPTION_KEY DB_ENCRYPTION_KEY ENCRYPTION_SECRET',
   ),
-  ENABLE_CSRF: { text: 'is not read: protection against cross-site requests is not a switch here.' },
+  ENABLE_CSRF: {
+    text: 'is not read: a page of another site can never write with the cookies of a visitor. CORS_ORIGINS names those that may.',
+  },
   RATE_LIMIT_WINDOW: { text: 'is not read: its unit differs between guides. Set RATE_LIMIT_WINDOW_MS.' },
   SHUTDOWN_TIMEOUT: { text: 'is not read: its unit differs between guides. Set SHUTDOWN_TIMEOUT_MS.' },
   ...each('is not read. Add ?sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.', 'DATABASE_SSL DB_SSL'),
