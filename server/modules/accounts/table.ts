@@ -165,3 +165,10 @@ export const invitations = pgTable('invitations', {
   expiresAt: moment('expires_at').notNull(),
   acceptedAt: moment('accepted_at'),
 });
+
+/** When production readiness first met a secret, so that it can tell how old it is. */
+export const secretsSeen = pgTable('secrets_seen', {
+  /** The setting, and 48 bits of a hash: too few to confirm a guess by. */
+  fingerprint: text().primaryKey(),
+  firstSeenAt: since('first_seen_at'),
+});
