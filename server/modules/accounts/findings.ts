@@ -32,7 +32,8 @@ export function accountsFindings({ platform, service, mail }: FindingOptions): r
         return {
           status: 'warn',
           detail: `In use for more than ${MAX_SECRET_DAYS} days: ${old.join(', ')}.`,
-          remedy: 'Rotate them (docs/deploying.md, Accounts). Those that are comma-separated take a new one first.',
+          remedy:
+            'Rotate them (docs/deploying.md, Accounts). Those that are comma-separated take a new one first.',
         };
       },
     },
@@ -74,10 +75,13 @@ function signUp({ signUp: who, verifies }: FindingOptions['service'], mail: Find
   if (mail?.delivers !== true)
     return {
       status: 'warn',
-      detail: 'No mail leaves this server: a password that is forgotten cannot be reset, and links of invitations are handed over by operators.',
+      detail:
+        'No mail leaves this server: a password that is forgotten cannot be reset, and links of invitations are handed over by operators.',
       remedy,
     };
-  return pass(who === 'open' ? 'Everybody may sign up who proves their address.' : 'Only those who are invited.');
+  return pass(
+    who === 'open' ? 'Everybody may sign up who proves their address.' : 'Only those who are invited.',
+  );
 }
 
 function providers({ accounts: { google, github, oidc } }: Configuration): Verdict {
@@ -128,7 +132,11 @@ async function operators({ db, config }: FindingOptions['platform']): Promise<Ve
 }
 
 /** Those that this server knows and that can be rotated, by the setting. */
-function secretsOf({ internalApiKeys, sessionSecrets, accounts }: Configuration): [name: string, value: string][] {
+function secretsOf({
+  internalApiKeys,
+  sessionSecrets,
+  accounts,
+}: Configuration): [name: string, value: string][] {
   const { google, github, oidc } = accounts;
   const single = {
     GOOGLE_CLIENT_SECRET: google.clientSecret,

@@ -7,11 +7,16 @@ import { Guesses } from '../../../platform/http/rate-limit/guesses.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import { apartFromRequests } from '../../../platform/lib/request-work.ts';
 import type { Scope } from '../../../platform/parts.ts';
+import type { Roles } from '../roles.ts';
+import { RecentRows, type UserChanges } from '../sessions/changes.ts';
+import { assertMaySignIn } from '../sessions/identity.ts';
 import { apiKeys, users } from '../table.ts';
 import { hashOf, isWellFormed, KEY_PREFIX, keyIn } from './format.ts';
 
 /** How often the time of the last use is written, in milliseconds. */
 const USED_EVERY_MS = 60_000;
+/** About 3 MB. */
+const MAX_RECENT = 5_000;
 
 /** A key as it is looked up, with what its owner may do now. */
 export interface KnownKey {
@@ -23,20 +28,16 @@ export interface KnownKey {
   readonly roles: readonly string[];
   readonly bannedAt: Date | null;
   readonly bannedUntil: Date | null;
-}
-
-/** What was found before, for some seconds; emptied for a user whose rights, keys or ban have changed, on every replica. */
-export interface KeyCache {
-  get(hash: string): KnownKey | undefined;
-  set(hash: string, key: KnownKey): void;
+  readonly emailVerified: boolean;
 }
 
 export interface ApiKeyOptions {
   db: NodePgDatabase;
   log: Pick<BaseLogger, 'warn'>;
-  cache: KeyCache;
-  /** What roles allow. */
-  permissionsOf(roles: readonly string[]): ReadonlySet<string>;
+  changes: UserChanges;
+  roles: Pick<Roles, 'permissionsOf'>;
+  /** Whether a user must have shown that the address is theirs. */
+  requireVerified: boolean;
   /** Of the limit for wrong keys, in milliseconds. */
   windowMs: number;
   prefix?: string;
@@ -47,12 +48,14 @@ export class ApiKeys {
   readonly prefix: string;
   readonly #options: ApiKeyOptions;
   readonly #wrong: Guesses;
+  readonly #recent: RecentRows<KnownKey>;
   readonly #find;
 
   constructor(options: ApiKeyOptions) {
     this.prefix = options.prefix ?? KEY_PREFIX;
     this.#options = options;
     this.#wrong = new Guesses('api-keys', options.windowMs);
+    this.#recent = new RecentRows(options.changes, MAX_RECENT);
     this.#find = options.db
       .select({
         id: apiKeys.id,
@@ -63,6 +66,7 @@ export class ApiKeys {
         roles: users.roles,
         bannedAt: users.bannedAt,
         bannedUntil: users.bannedUntil,
+        emailVerified: users.emailVerified,
       })
       .from(apiKeys)
       .innerJoin(users, eq(users.id, apiKeys.userId))
@@ -75,7 +79,8 @@ export class ApiKeys {
    *
    * @returns Undefined where the request has no key of this kind.
    * @throws ProblemError `unauthorized` for a key that is not valid, `too-many-requests` after too many of them from one
-   *   address, and `forbidden` on a route that asks for no permission: a key opens nothing else.
+   *   address, and `forbidden` where its owner may not sign in, and on a route that asks for no permission: a key opens nothing
+   *   else.
    */
   async identify(request: FastifyRequest): Promise<Scope | undefined> {
     const key = keyIn(request.headers.authorization, this.prefix);
@@ -86,23 +91,17 @@ export class ApiKeys {
     const known = isWellFormed(key, this.prefix) ? await this.#look(hashOf(key)) : undefined;
     if (known === undefined) throw this.#count(request) ?? refused('This API key is not valid.');
     const now = Date.now();
-    const { userId, permissions, expiresAt, bannedAt, bannedUntil } = known;
+    const { userId, permissions, expiresAt } = known;
     if (expiresAt !== null && expiresAt.getTime() <= now) throw refused('This API key has expired.');
-    if (bannedAt !== null && (bannedUntil === null || bannedUntil.getTime() > now)) {
-      throw refused('The owner of this API key is banned.');
-    }
+    assertMaySignIn(known, this.#options.requireVerified);
     this.#used(known, request, now);
-    const present = this.#options.permissionsOf(known.roles);
+    const present = this.#options.roles.permissionsOf(known.roles);
     return { userId, permissions: new Set(permissions.filter((name) => present.has(name))) };
   }
 
   async #look(hash: string): Promise<KnownKey | undefined> {
-    const { cache } = this.#options;
-    const cached = cache.get(hash);
-    if (cached !== undefined) return cached;
-    const [found] = await this.#find.execute({ hash });
-    if (found !== undefined) cache.set(hash, found);
-    return found;
+    const recent = this.#recent.get(hash);
+    return recent ?? this.#recent.read(hash, async () => (await this.#find.execute({ hash }))[0]);
   }
 
   #count(request: FastifyRequest): ProblemError | undefined {

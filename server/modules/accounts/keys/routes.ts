@@ -6,6 +6,8 @@ import type { Database } from '../../../platform/database/pool/pool.ts';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { Brought, Scope } from '../../../platform/parts.ts';
+import type { UserChanges } from '../sessions/changes.ts';
+import { requireRecentSignIn } from '../sessions/identity.ts';
 import { apiKeys, users } from '../table.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { hashOf, newKey, startOf } from './format.ts';
@@ -23,17 +25,12 @@ export interface KeyRouteOptions {
   database: Pick<Database, 'db' | 'transaction'>;
   keys: ApiKeys;
   permissions: Brought['permissions'];
-  /** @throws ProblemError where the user has not signed in lately, or an operator acts as the user. */
-  requireRecentSignIn(request: FastifyRequest): void;
-  /** @throws ProblemError where an operator acts as the user. */
-  refuseImpersonation(request: FastifyRequest): void;
-  /** Has every replica forget what it knows of the user, once the transaction is committed. */
-  changed(tx: Transaction, userId: string): Promise<void>;
+  changes: Pick<UserChanges, 'changedIn'>;
 }
 
-/** The routes of `/api/account/keys`. */
+/** The routes of `/api/account/keys`, within `inPerson`: neither a key nor an operator who acts as the user gets here. */
 export const keyRoutes: FastifyPluginAsyncTypebox<KeyRouteOptions> = async (app, options) => {
-  const { database, keys, permissions, requireRecentSignIn, refuseImpersonation, changed } = options;
+  const { database, keys, permissions, changes } = options;
   const { db } = database;
   const unexpired = or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, sql`now()`));
   const owned = (userId: string, id: string) => and(eq(apiKeys.userId, userId), eq(apiKeys.id, id));
@@ -98,7 +95,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRouteOptions> = async (app,
         });
         if (expiresAt === null || expiresAt > overlapEnd) {
           await tx.update(apiKeys).set({ expiresAt: overlapEnd }).where(owned(userId, id));
-          await changed(tx, userId);
+          changes.changedIn(tx, userId);
         }
         return made;
       });
@@ -110,12 +107,11 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRouteOptions> = async (app,
     config: { access: 'user' },
     async handler(request, reply) {
       const { userId } = scopeOf(request);
-      refuseImpersonation(request);
       const { id } = request.params;
       await database.transaction(async (tx) => {
         const [ended] = await tx.delete(apiKeys).where(owned(userId, id)).returning({ id: apiKeys.id });
         if (ended === undefined) throw missing(id);
-        await changed(tx, userId);
+        changes.changedIn(tx, userId);
       });
       return reply.code(204).send(null);
     },
