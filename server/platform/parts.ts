@@ -64,12 +64,12 @@ export interface Brought {
   readonly personalData: ReadonlyMap<string, PersonalData>;
 }
 
-/** A person's data in one part, for export and erasure. */
+/** A person's data in one part, for export and erasure. `email` is for parts that know people by address alone, such as mail. */
 export interface PersonalData {
   /** @returns What the part holds of the person, as JSON; undefined where that is nothing. */
-  export(userId: string): Promise<unknown>;
+  export(userId: string, email: string): Promise<unknown>;
   /** Erases it, in the transaction that erases the account. */
-  erase(tx: Transaction, userId: string): Promise<void>;
+  erase(tx: Transaction, userId: string, email: string): Promise<void>;
 }
 
 /** Who may read events of a topic. Asked when a page subscribes, and again every 15 s and when `identityChanged` says so. */

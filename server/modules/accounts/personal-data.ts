@@ -1,0 +1,174 @@
+import { Readable } from 'node:stream';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { and, eq, isNull, like, or, sql } from 'drizzle-orm';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { eraseAccount, exportAccount } from '#contracts/accounts/account.ts';
+import type { Database } from '../../platform/database/pool/pool.ts';
+import type { Transaction } from '../../platform/database/transaction.ts';
+import { ProblemError } from '../../platform/lib/problem.ts';
+import type { Brought } from '../../platform/parts.ts';
+import { OPERATOR } from './roles.ts';
+import type { UserChanges } from './sessions/changes.ts';
+import { requireRecentSignIn } from './sessions/identity.ts';
+import { apiKeys, credentials, invitations, passkeys, sessions, users, verifications } from './table.ts';
+
+/** An export reads all that there is of a user. */
+const EXPORTS = { name: 'exports', max: 10, windowMs: 3_600_000 } as const;
+
+export interface PersonalDataOptions {
+  database: Pick<Database, 'db' | 'transaction'>;
+  /** What other parts hold. */
+  personalData: Brought['personalData'];
+  changes: Pick<UserChanges, 'changedIn'>;
+  /** Sends a mail that the account is erased. */
+  farewell(tx: Transaction, user: { name: string; email: string }, request: FastifyRequest): Promise<void>;
+  /** Removes the session's cookie. */
+  clearSession(reply: FastifyReply): void;
+}
+
+/**
+ * Export and erasure of a person's data, within `inPerson`: each part contributes its own.
+ *
+ * What stays after an erasure: the user's id, which names nobody any more, in the log, in the actor of jobs, and in backups.
+ */
+export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> = async (app, options) => {
+  const { database, personalData, changes, farewell, clearSession } = options;
+
+  app.route({
+    ...exportAccount,
+    config: { access: 'user', limit: EXPORTS },
+    async handler(request, reply) {
+      requireRecentSignIn(request);
+      const user = await readUser(database.db, request);
+      const account = await ownData(database.db, user);
+      reply.headers({
+        'content-type': 'application/json; charset=utf-8',
+        'content-disposition': 'attachment; filename="account.json"',
+      });
+      const text = Readable.from(written(account, personalData, user));
+      return reply.send(text as never);
+    },
+  });
+
+  app.route({
+    ...eraseAccount,
+    config: { access: 'user' },
+    async handler(request, reply) {
+      requireRecentSignIn(request);
+      await database.transaction(async (tx) => {
+        const user = await readUser(tx, request);
+        if (user.email !== request.body.email.toLowerCase()) {
+          const message = 'This is not the address of your account.';
+          throw new ProblemError('validation', message, { errors: [{ path: 'body/email', message }] });
+        }
+        await assertNotLastOperator(tx, user.id);
+        for (const part of personalData.values()) await part.erase(tx, user.id, user.email);
+        await erase(tx, user, changes);
+        await farewell(tx, user, request);
+      });
+      clearSession(reply);
+      return reply.code(204).send(null);
+    },
+  });
+};
+
+type User = typeof users.$inferSelect;
+type Reader = Pick<Transaction, 'select'>;
+
+async function readUser(db: Reader, { scope }: FastifyRequest): Promise<User> {
+  const [user] = await db
+    .select()
+    .from(users)
+    .where(eq(users.id, scope?.userId ?? ''));
+  if (user === undefined) throw new ProblemError('unauthorized', 'Sign in first.');
+  return user;
+}
+
+/** One part after the other, so that no more than one is in memory. */
+async function* written(account: object, personalData: Brought['personalData'], { id, email }: User) {
+  yield `{"accounts":${JSON.stringify(account)}`;
+  for (const [name, part] of personalData) {
+    const data = await part.export(id, email);
+    if (data !== undefined) yield `,${JSON.stringify(name)}:${JSON.stringify(data)}`;
+  }
+  yield '}';
+}
+
+/** What accounts hold, without what lets anybody sign in: hashes, secrets, tokens. */
+async function ownData(db: Reader, user: User) {
+  const owned = { sessions, credentials, passkeys, apiKeys };
+  const rowsOf = <Columns extends Parameters<typeof db.select>[0]>(
+    name: keyof typeof owned,
+    columns: Columns,
+  ) =>
+    db
+      .select(columns as never)
+      .from(owned[name])
+      .where(eq(owned[name].userId, user.id));
+  return {
+    user,
+    sessions: await rowsOf('sessions', {
+      createdAt: sessions.createdAt,
+      lastSeenAt: sessions.updatedAt,
+      expiresAt: sessions.expiresAt,
+      ipAddress: sessions.ipAddress,
+      userAgent: sessions.userAgent,
+      impersonationReason: sessions.impersonationReason,
+    }),
+    signInWith: await rowsOf('credentials', {
+      provider: credentials.providerId,
+      accountId: credentials.accountId,
+      scope: credentials.scope,
+      createdAt: credentials.createdAt,
+    }),
+    passkeys: await rowsOf('passkeys', {
+      name: passkeys.name,
+      deviceType: passkeys.deviceType,
+      createdAt: passkeys.createdAt,
+    }),
+    apiKeys: await rowsOf('apiKeys', {
+      id: apiKeys.id,
+      name: apiKeys.name,
+      permissions: apiKeys.permissions,
+      createdAt: apiKeys.createdAt,
+      expiresAt: apiKeys.expiresAt,
+      lastUsedAt: apiKeys.lastUsedAt,
+    }),
+    invitations: await db
+      .select({
+        email: invitations.email,
+        roles: invitations.roles,
+        createdAt: invitations.createdAt,
+        acceptedAt: invitations.acceptedAt,
+      })
+      .from(invitations)
+      .where(or(eq(invitations.email, user.email), eq(invitations.invitedBy, user.id))),
+  };
+}
+
+/** @throws ProblemError `conflict`: without an operator nobody could make another. */
+async function assertNotLastOperator(tx: Transaction, userId: string): Promise<void> {
+  // Locked, so that of the last two who leave at once one stays.
+  const operators = await tx
+    .select({ id: users.id })
+    .from(users)
+    .where(and(sql`${users.roles} @> array[${OPERATOR}]::text[]`, isNull(users.bannedAt)))
+    .orderBy(users.id)
+    .for('update');
+  if (operators.length !== 1 || operators[0]?.id !== userId) return;
+  throw new ProblemError('conflict', 'You are the last operator. Make another user an operator first.');
+}
+
+/** With the row of the user go sessions, credentials, passkeys, keys, and invitations that the user has made. */
+async function erase(tx: Transaction, user: User, changes: Pick<UserChanges, 'changedIn'>): Promise<void> {
+  const actedAs = await tx
+    .selectDistinct({ userId: sessions.userId })
+    .from(sessions)
+    .where(eq(sessions.impersonatedBy, user.id));
+  await tx.delete(invitations).where(eq(invitations.email, user.email));
+  await tx
+    .delete(verifications)
+    .where(or(like(verifications.id, `%:${user.id}`), eq(verifications.value, user.id)));
+  await tx.delete(users).where(eq(users.id, user.id));
+  for (const userId of [user.id, ...actedAs.map((one) => one.userId)]) changes.changedIn(tx, userId);
+}
