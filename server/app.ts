@@ -4,6 +4,7 @@
  */
 import { layout } from './features/mail/layout.ts';
 import { notes } from './features/notes/part.ts';
+import { keyPrefix } from './features/people/keys.ts';
 import { mails } from './features/people/mails.ts';
 import { onSignUp } from './features/people/on-sign-up.ts';
 import { profile } from './features/people/profile.ts';
@@ -27,7 +28,7 @@ export function createApp(platform: Platform<typeof settings>): Application {
     jobs,
     layout,
   });
-  const people = { mails, onSignUp, profile, roles };
+  const people = { keyPrefix, mails, onSignUp, profile, roles };
   const accounts = createAccounts({
     ...platform,
     events,

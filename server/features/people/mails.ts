@@ -87,4 +87,12 @@ export const mails = {
     'Your account is protected by the password alone now.',
   ),
   passkeyAdded: notice('passkey-added', 'A passkey was added', 'Your account has a new passkey.'),
+  accountErased: {
+    name: 'account-erased',
+    write: ({ name }) => ({
+      subject: 'Your account is deleted',
+      text: `Hello ${name},\n\nYour account and its data are deleted, as you asked.\n`,
+      html: html`<p>Hello ${name},</p><p>Your account and its data are deleted, as you asked.</p>`,
+    }),
+  } satisfies MailTemplate<ToPerson>,
 };

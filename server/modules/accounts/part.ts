@@ -2,6 +2,7 @@ import type { Events, Identity, Part } from '../../platform/parts.ts';
 import { adminRoutes } from './admin/admin-routes.ts';
 import { impersonationRoutes } from './admin/impersonation-routes.ts';
 import { invitationRoutes } from './admin/invitations.ts';
+import { accountsFindings } from './findings.ts';
 import { FirstOperator, setUpRoutes } from './first-operator.ts';
 import { accountRoutes } from './flows/account-routes.ts';
 import { sessionCookie } from './flows/cookies.ts';
@@ -10,6 +11,9 @@ import { providerRoutes } from './flows/provider-routes.ts';
 import { sessionRoutes } from './flows/session-routes.ts';
 import { signInRoutes } from './flows/sign-in-routes.ts';
 import { twoFactorRoutes } from './flows/two-factor-routes.ts';
+import { ApiKeys } from './keys/api-keys.ts';
+import { keyRoutes } from './keys/routes.ts';
+import { personalDataRoutes } from './personal-data.ts';
 import { Roles } from './roles.ts';
 import { type AccountOptions, AccountService } from './service.ts';
 import { UserChanges } from './sessions/changes.ts';
@@ -26,10 +30,10 @@ import { SessionCheck } from './sessions/session-check.ts';
 export function createAccounts(
   options: AccountOptions & { readonly events?: Events },
 ): Part & { readonly identity: Identity } {
-  const { config, db, listener, log, events } = options;
+  const { config, database, db, listener, log, events, mail, people } = options;
   const changes = new UserChanges({ db, listener, events });
   const service = new AccountService(options, changes);
-  const roles = new Roles(options.people.roles);
+  const roles = new Roles(people.roles);
   const cookieName = sessionCookie(service.secure);
   const first = new FirstOperator(service);
   const check = new SessionCheck({
@@ -40,12 +44,24 @@ export function createAccounts(
     secrets: config.sessionSecrets,
     idleSeconds: config.accounts.sessionIdleSeconds,
   });
+  const requireVerified = service.verifies;
+  const { rateLimit } = config;
+  const keys = new ApiKeys({
+    db,
+    log,
+    changes,
+    roles,
+    requireVerified,
+    windowMs: rateLimit.windowMs,
+    prefix: people.keyPrefix,
+  });
   const identity = accountsIdentity({
     sessions: check,
     roles,
     cookieName,
-    requireVerified: service.verifies,
+    requireVerified,
     operatorsNeedSecondFactor: config.accounts.requireMfa === 'operators',
+    keys,
   });
   return {
     name: 'accounts',
@@ -69,7 +85,12 @@ export function createAccounts(
       await app.register(adminRoutes, { service, roles });
       await app.register(impersonationRoutes, { service, check });
       await app.register(invitationRoutes, { service, roles });
+      await app.register(keyRoutes, { database, keys, permissions: brought.permissions, changes });
+      await app.register(personalDataRoutes, { service, personalData: brought.personalData });
     },
+    alertRules: service.figures.alertRules,
+    metrics: service.figures.metrics,
+    findings: accountsFindings({ platform: options, service, mail }),
     async end() {
       changes.end();
     },

@@ -10,6 +10,8 @@ export interface People {
   /** Fields of an account besides its name and address, as TypeBox: what the sign-up and the account screen may send. */
   readonly profile: TObject;
   readonly mails: AccountMails;
+  /** What API keys begin with: 2 to 16 lower-case letters; `flt` where nothing is said. */
+  readonly keyPrefix?: string | undefined;
   /**
    * Runs in the transaction that makes the account, whichever way somebody signs up. Where it throws there is no account.
    *
@@ -49,4 +51,5 @@ export interface AccountMails {
   readonly twoFactorOff: MailTemplate<ToPerson>;
   readonly passkeyAdded: MailTemplate<ToPerson>;
   readonly invitation: MailTemplate<WithLink>;
+  readonly accountErased: MailTemplate<ToPerson>;
 }

@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { and, eq, isNull, like, or, sql } from 'drizzle-orm';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { eraseAccount, exportAccount } from '#contracts/accounts/account.ts';
-import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Brought } from '../../platform/parts.ts';
+import { clearSession } from './flows/sessions.ts';
 import { OPERATOR } from './roles.ts';
-import type { UserChanges } from './sessions/changes.ts';
+import type { AccountService } from './service.ts';
 import { requireRecentSignIn } from './sessions/identity.ts';
 import { apiKeys, credentials, invitations, passkeys, sessions, users, verifications } from './table.ts';
 
@@ -16,14 +16,9 @@ import { apiKeys, credentials, invitations, passkeys, sessions, users, verificat
 const EXPORTS = { name: 'exports', max: 10, windowMs: 3_600_000 } as const;
 
 export interface PersonalDataOptions {
-  database: Pick<Database, 'db' | 'transaction'>;
+  service: AccountService;
   /** What other parts hold. */
   personalData: Brought['personalData'];
-  changes: Pick<UserChanges, 'changedIn'>;
-  /** Sends a mail that the account is erased. */
-  farewell(tx: Transaction, user: { name: string; email: string }, request: FastifyRequest): Promise<void>;
-  /** Removes the session's cookie. */
-  clearSession(reply: FastifyReply): void;
 }
 
 /**
@@ -32,7 +27,8 @@ export interface PersonalDataOptions {
  * What stays after an erasure: the user's id, which names nobody any more, in the log, in the actor of jobs, and in backups.
  */
 export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> = async (app, options) => {
-  const { database, personalData, changes, farewell, clearSession } = options;
+  const { service, personalData } = options;
+  const { database, people } = service.options;
 
   app.route({
     ...exportAccount,
@@ -63,10 +59,10 @@ export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> 
         }
         await assertNotLastOperator(tx, user.id);
         for (const part of personalData.values()) await part.erase(tx, user.id, user.email);
-        await erase(tx, user, changes);
-        await farewell(tx, user, request);
+        await erase(tx, user, service);
+        await service.send(tx, people.mails.accountErased, user.email, service.to(user), request);
       });
-      clearSession(reply);
+      clearSession(service, reply);
       return reply.code(204).send(null);
     },
   });
@@ -160,7 +156,7 @@ async function assertNotLastOperator(tx: Transaction, userId: string): Promise<v
 }
 
 /** With the row of the user go sessions, credentials, passkeys, keys, and invitations that the user has made. */
-async function erase(tx: Transaction, user: User, changes: Pick<UserChanges, 'changedIn'>): Promise<void> {
+async function erase(tx: Transaction, user: User, service: AccountService): Promise<void> {
   const actedAs = await tx
     .selectDistinct({ userId: sessions.userId })
     .from(sessions)
@@ -170,5 +166,5 @@ async function erase(tx: Transaction, user: User, changes: Pick<UserChanges, 'ch
     .delete(verifications)
     .where(or(like(verifications.id, `%:${user.id}`), eq(verifications.value, user.id)));
   await tx.delete(users).where(eq(users.id, user.id));
-  for (const userId of [user.id, ...actedAs.map((one) => one.userId)]) changes.changedIn(tx, userId);
+  for (const userId of [user.id, ...actedAs.map((one) => one.userId)]) service.sessionsChanged(tx, userId);
 }

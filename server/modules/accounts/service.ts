@@ -5,6 +5,7 @@ import { ProblemError, unavailable } from '../../platform/lib/problem.ts';
 import { within } from '../../platform/lib/within.ts';
 import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
 import type { Auth, AuthOptions } from './auth.ts';
+import { AccountFigures } from './figures.ts';
 import { hashToken, readSigned, sessionCookie } from './flows/cookies.ts';
 import type { PasskeyAuth } from './passkeys.ts';
 import type { People, ToPerson } from './people.ts';
@@ -27,6 +28,7 @@ export type SessionRow = typeof sessions.$inferSelect;
 /** What the flows share: better-auth, loaded on the first use; mails; and the end of sessions. */
 export class AccountService {
   readonly options: AccountOptions;
+  readonly figures = new AccountFigures();
   /** Whether no operator exists yet, and a key may make the first. */
   needsSetup: () => Promise<boolean> = async () => false;
   readonly #changes: UserChanges;

@@ -40,7 +40,7 @@ export interface ApiKeyOptions {
   requireVerified: boolean;
   /** Of the limit for wrong keys, in milliseconds. */
   windowMs: number;
-  prefix?: string;
+  prefix?: string | undefined;
 }
 
 /** Recognises programs by their keys. */
