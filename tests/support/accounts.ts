@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { mails } from '../../server/features/people/mails.ts';
 import { createAccounts } from '../../server/modules/accounts/part.ts';
 import type { People } from '../../server/modules/accounts/people.ts';
-import type { Mailer } from '../../server/platform/parts.ts';
+import type { Mailer, Part } from '../../server/platform/parts.ts';
 import { createTestApp, type TestApp } from './app.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 
@@ -67,7 +67,13 @@ export const PASSWORD = 'four words in a row';
 
 export async function accountScene(
   env: Record<string, string> = {},
-  more: { people?: Partial<People>; delivers?: boolean; database?: TestDatabase } = {},
+  more: {
+    people?: Partial<People>;
+    delivers?: boolean;
+    database?: TestDatabase;
+    /** Besides accounts. */
+    parts?: readonly Part[];
+  } = {},
 ): Promise<Scene> {
   const database = more.database ?? (await createDatabase());
   let addresses = 0;
@@ -87,7 +93,7 @@ export async function accountScene(
     {
       compose(platform) {
         const accounts = createAccounts({ ...platform, mail, people });
-        return { modules: [accounts], features: [], identity: accounts.identity };
+        return { modules: [accounts], features: more.parts ?? [], identity: accounts.identity };
       },
     },
   );
