@@ -67,18 +67,14 @@ function keyed(platform: Platform): Part & { identity: Identity } {
 
 beforeAll(async () => {
   database = await createDatabase();
-  let part: ReturnType<typeof keyed> | undefined;
   server = await createTestApp(
     database.url,
     { INTERNAL_API_KEY: OPERATORS_KEY },
     {
-      features: [
-        (platform) => {
-          part = keyed(platform);
-          return part;
-        },
-      ],
-      identity: { identify: async (request) => part?.identity.identify(request) },
+      compose(platform) {
+        const part = keyed(platform);
+        return { modules: [], features: [part], identity: part.identity };
+      },
     },
   );
 });
