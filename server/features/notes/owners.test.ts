@@ -108,11 +108,11 @@ it('that a user wrote, and no other, is exported and erased', async () => {
   await ask('ada', 'DELETE', `/${deleted}`);
   await write('bob', 'Errands');
   const personal = server.features.find(({ name }) => name === 'notes')?.personalData as PersonalData;
-  expect(await personal.export('ada')).toMatchObject([
+  expect(await personal.export('ada', 'ada@example.com')).toMatchObject([
     { id, title: 'Diary', deletedAt: null },
     { id: deleted, title: 'Regret' },
   ]);
-  expect(await personal.export('eve')).toBeUndefined();
-  await server.database.transaction((tx) => personal.erase(tx, 'ada'));
+  expect(await personal.export('eve', 'ada@example.com')).toBeUndefined();
+  await server.database.transaction((tx) => personal.erase(tx, 'ada', 'ada@example.com'));
   expect((await query(database.url, 'select title from notes')).rows).toEqual([{ title: 'Errands' }]);
 });

@@ -32,7 +32,7 @@ export interface Deployment {
   untrustedProxy: string | undefined;
   /** Whether the current request came over TLS, according to a trusted proxy or the socket. */
   askedOverTls: boolean;
-  declaredAccess: DeclaredAccess;
+  declaredAccess: Omit<DeclaredAccess, 'levels'>;
   /** The number of encrypted columns, the ids of the configured keys, and of those that columns hold values of. */
   encryption: { columns: number; keys: readonly string[]; inUse: readonly string[] | undefined };
   runsAsRoot: boolean;

@@ -69,6 +69,8 @@ export interface DeclaredAccess {
   /** Of users, and of users with a permission. */
   readonly userRoutes: readonly string[];
   readonly publicWrites: readonly string[];
+  /** Of every route. */
+  readonly levels: ReadonlyMap<string, AccessLevel>;
 }
 
 export interface AccessOptions extends OperatorOptions {
@@ -110,7 +112,8 @@ export const access = fp<AccessOptions>(async (app, options) => {
 
   const userRoutes: string[] = [];
   const publicWrites: string[] = [];
-  app.decorate('declaredAccess', { hasIdentity: identity !== undefined, userRoutes, publicWrites });
+  const levels = new Map<string, AccessLevel>();
+  app.decorate('declaredAccess', { hasIdentity: identity !== undefined, userRoutes, publicWrites, levels });
 
   app.addHook('onRoute', (route) => {
     const level = route.config?.access;
@@ -122,6 +125,7 @@ export const access = fp<AccessOptions>(async (app, options) => {
           `{ permission: … } for some of them, 'operator' for operators, or 'public' for everybody.`,
       );
     }
+    for (const name of names) levels.set(name, level);
     if (level === 'user' || typeof level === 'object')
       userRoutes.push(...names.filter((name) => !name.startsWith('HEAD ')));
     if (level === 'public') publicWrites.push(...names.filter(isWrite));
