@@ -97,7 +97,7 @@ describe('strip', () => {
   it('explains its options, and changes nothing', () => {
     const { status, stdout } = strip(['nests', '--help']);
     expect(status).toBe(0);
-    for (const option of ['--all', '--with-dependents', '--deployed', '--drop', '--dry-run'])
+    for (const option of ['--all', '--with-dependents', '--deployed', '--drop', '--open', '--dry-run'])
       expect(stdout).toContain(option);
     untouched();
   });
@@ -120,6 +120,32 @@ describe('strip', () => {
     expect(stdout).toContain('0001_nests_create');
     expect(stdout).not.toContain('0000_birds_create');
     untouched();
+  });
+
+  it('names the routes that would admit everybody, and wants to be told that they may', () => {
+    write('server/features/birds/part.json', { for: 'birds that know who is asking', identity: true });
+    write('server/features/nests/part.ts', 'export const nests = () => ({});\n');
+    write('server/app.ts', APP.replace('{ flock }', ''));
+    write(
+      'tests/support/app.ts',
+      `export const createTestApp = async (url, env, { compose }) => ({
+        app: { declaredAccess: { userRoutes: ['GET /api/nests', 'PUT /api/nests/:id'] } },
+        async [Symbol.asyncDispose]() {},
+      });`,
+    );
+    commit();
+    const { status, stderr } = strip(['birds']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /Without birds .*everybody may call:\n {2}GET \/api\/nests\n {2}PUT \/api\/nests\/:id\n/,
+    );
+    expect(stderr).toContain('npm run strip -- birds --open');
+    expect(strip(['birds', '--dry-run']).stdout).toContain('GET /api/nests');
+    untouched();
+    expect(strip(['nests'])).toMatchObject({ status: 0 });
+    commit();
+    // As npm passes `npm run strip birds --open`.
+    expect(strip(['birds'], { npm_config_open: 'true' })).toMatchObject({ status: 0 });
   });
 
   it('refuses where there are changes that could not be told apart from its own', () => {

@@ -46,6 +46,7 @@ const OPTIONS = {
   deployed: { type: 'boolean' },
   drop: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
+  open: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -56,6 +57,7 @@ npm run strip -- NAME … OPTION …
   --with-dependents   also removes the parts that need them
   --deployed          keeps tables and migrations, because servers of the previous release use them
   --drop              later: writes the migration that drops those tables
+  --open              where accounts go: everybody may call the routes of users
   --dry-run           shows what would happen`;
 
 type Flags = Partial<Record<keyof typeof OPTIONS, boolean>>;
@@ -150,8 +152,11 @@ function strip(parts: readonly StrippablePart[], all: readonly StrippablePart[],
     console.log(`Would strip ${names.join(', ')}: ${files.length} files.\n${files.join('\n')}`);
     const what = flags.deployed ? 'Would keep the migrations' : 'Would take out the migrations';
     if (migrations.length > 0) console.log(`${what} ${migrations.join(', ')}.`);
+    const opened = opensRoutes(parts);
+    if (opened.length > 0) console.log(`Would let everybody call:\n${opened.join('\n')}`);
     return;
   }
+  if (!flags.open) refuseToOpen(parts);
   refuseDirtyTree();
   const packages = packagesThatGo(
     root,
@@ -211,6 +216,24 @@ function plan(
   }
   for (const path of [...files, ...parts.flatMap(({ folders }) => folders)]) changes.set(path, undefined);
   return changes;
+}
+
+/** @returns The routes that would admit everybody, as `GET /api/notes`. */
+function opensRoutes(parts: readonly StrippablePart[]): string[] {
+  if (!parts.some(({ identity }) => identity)) return [];
+  const args = ['scripts/strip/open-routes.ts', ...parts.map(({ name }) => name)];
+  const printed = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+  return printed.split('\n').filter(Boolean);
+}
+
+function refuseToOpen(parts: readonly StrippablePart[]): void {
+  const routes = opensRoutes(parts);
+  if (routes.length === 0) return;
+  throw new Refusal(
+    `Without ${named(parts.filter(({ identity }) => identity))} nothing tells who is signed in, so that everybody may call:
+  ${routes.join('\n  ')}
+If that is what you want, say so: npm run strip -- ${parts.map(({ name }) => name).join(' ')} --open`,
+  );
 }
 
 function refuseForeignTables(part: StrippablePart): void {

@@ -47,7 +47,7 @@ describe.each(PARTS)('$name', ({ name, files = [], lines = {}, sections = {} }) 
 
   it('can be stripped alone', { timeout: 3_600_000 }, async () => {
     const copy = await copyRepository();
-    await run(copy, `npm run strip -- ${name} --with-dependents`);
+    await run(copy, `npm run strip -- ${name} --with-dependents --open`);
     expect(deadLinks(copy)).toEqual([]);
     await run(copy, 'npm run check');
     await run(copy, 'npm run build');

@@ -21,6 +21,8 @@ export interface Manifest {
   for: string;
   /** Parts that it needs, besides those that `server/app.ts` passes to it. */
   needs?: string[];
+  /** It supplies the application's identity: without it routes for users admit everybody. */
+  identity?: true;
   /** Further files and folders of its own, from the project's root; globs are allowed. */
   files?: string[];
   /** Packages that it needs without an import. Imported ones are found. */
