@@ -5,6 +5,7 @@ import { notes } from './features/notes/screens.ts';
 import { root } from './kit/shell/root.ts';
 import { screen } from './kit/shell/screen.ts';
 import { ScreenError } from './kit/shell/screen-error.tsx';
+import { accounts } from './modules/accounts/screens.ts';
 import { jobs } from './modules/jobs/screens.ts';
 import { mail, mailbox } from './modules/mail/screens.ts';
 import { operations } from './modules/operations/screens.ts';
@@ -31,6 +32,7 @@ export const router = createRouter({
     operations,
     jobs,
     mail,
+    ...accounts,
     ...development,
   ]),
   defaultPreload: 'intent',

@@ -73,6 +73,19 @@ export class UnreachableError extends Error {
   }
 }
 
+/**
+ * What is done about a 401: asks the person to sign in, for example.
+ *
+ * @returns Whether the request is to be sent again.
+ */
+export type Challenge = (problem: Problem) => Promise<boolean>;
+let challenge: Challenge | undefined;
+
+/** Says what is done about a 401. A module that signs people in calls it; without one the error reaches the screen. */
+export function onUnauthorized(next: Challenge) {
+  challenge = next;
+}
+
 const unreachableListeners = new Set<() => void>();
 
 /** Calls `listener` whenever a request could not reach the server. @returns A function that unsubscribes. */
@@ -148,7 +161,8 @@ async function send(
  * Sends one request of the API. `method` and `url` are repeated as literals and checked against the contract, so that
  * a renamed route fails to compile here, while no schema is part of the bundle.
  *
- * A GET answered with 429 or 503 and `Retry-After` of at most 10 s is retried once. Writes are never retried.
+ * A GET answered with 429 or 503 and `Retry-After` of at most 10 s is retried once. Writes are never retried, but after a 401
+ * that `onUnauthorized` has settled: nothing was done yet.
  *
  * @param method The contract's method.
  * @param url The contract's path, with its `:parameters`.
@@ -193,6 +207,8 @@ export async function request<Route extends Contract>(
   try {
     return await send(method, address, headers, body, signal, keepalive);
   } catch (error) {
+    if (error instanceof ApiError && error.problem.status === 401 && (await challenge?.(error.problem)))
+      return send(method, address, headers, body, signal, keepalive);
     const wait = error instanceof ApiError && [429, 503].includes(error.problem.status) && error.retryAfterMs;
     if (method !== 'GET' || typeof wait !== 'number' || wait > MAX_WAIT_MS) throw error;
     await sleep(wait, signal);

@@ -24,7 +24,10 @@ export function navigationOf(router: AnyRouter, visitor: Visitor): NavigationIte
 }
 
 /** The component of a place of the shell, such as the user's menu; undefined where no part brings one. */
-export const placeOf = (router: AnyRouter, place: 'organisation' | 'user'): ComponentType | undefined =>
+export const placeOf = (
+  router: AnyRouter,
+  place: 'organisation' | 'user' | 'overlay',
+): ComponentType | undefined =>
   Object.values<AnyRoute>(router.routesById)
     .map(({ options }) => options.staticData?.places?.[place])
     .find((component) => component !== undefined);

@@ -51,6 +51,6 @@ export function Palette({ onClose }: { onClose: () => void }) {
     },
     [router, visitor],
   );
-  const hasData = routes.some(({ options }) => options.staticData?.search);
+  const hasData = !visitor.isAnonymous && routes.some(({ options }) => options.staticData?.search);
   return <CommandPalette commands={commands} {...(hasData ? { find } : {})} onClose={onClose} />;
 }

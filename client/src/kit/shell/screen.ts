@@ -21,8 +21,11 @@ declare module '@tanstack/react-router' {
     commands?: { label: string; icon?: IconName; shortcut?: string; href: string }[];
     /** Lets the palette find data by what is typed. */
     search?: DataSearch;
-    /** What stands in the shell's places: an organisation's switcher under the name, the user's menu at the bottom. */
-    places?: { organisation?: ComponentType; user?: ComponentType };
+    /**
+     * What stands in the shell's places: an organisation's switcher under the name, the user's menu at the bottom, and what is
+     * over every screen, such as a notice.
+     */
+    places?: { organisation?: ComponentType; user?: ComponentType; overlay?: ComponentType };
   }
 }
 

@@ -61,6 +61,7 @@ export function Shell() {
   const visitor = useVisitor();
   const Organisation = placeOf(router, 'organisation');
   const User = placeOf(router, 'user');
+  const Overlay = placeOf(router, 'overlay');
   useFocusOnNavigation();
   // Not loaded lazily: keys typed while it loads would reach the screen behind it.
   const openPalette = () => setPaletteOpen(true);
@@ -80,6 +81,7 @@ export function Shell() {
             <Progress />
             <Banners />
             <Toasts />
+            {Overlay && <Overlay />}
             {isPaletteOpen && <Palette onClose={() => setPaletteOpen(false)} />}
           </>
         }

@@ -7,6 +7,8 @@ export interface Visitor {
   isOperator: boolean;
   /** The id of the user who is signed in, where there are accounts. */
   userId?: string | undefined;
+  /** Nobody is signed in, where there are accounts: what is behind them is not searched. */
+  isAnonymous?: boolean;
 }
 
 let known: Partial<Visitor> = {};
@@ -30,7 +32,7 @@ export function useVisitor(): Visitor {
     () => known,
     () => known,
   );
-  return useMemo(() => ({ ...more, isOperator }), [more, isOperator]);
+  return useMemo(() => ({ ...more, isOperator: isOperator || more.isOperator === true }), [more, isOperator]);
 }
 
 /** @returns The topic of events that are told to one user alone: `notes:ID`; `notes` where there are no accounts. */

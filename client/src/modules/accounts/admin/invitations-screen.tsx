@@ -1,0 +1,139 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { type endInvitation, invite } from '#contracts/accounts/admin.ts';
+import { Alert } from '@/kit/components/alert.tsx';
+import { Confirm } from '@/kit/components/alert-dialog.tsx';
+import { Button } from '@/kit/components/button.tsx';
+import { Checkbox } from '@/kit/components/checkbox.tsx';
+import { Code } from '@/kit/components/code.tsx';
+import { FieldRow } from '@/kit/components/field.tsx';
+import { Form } from '@/kit/components/form.tsx';
+import { Icon } from '@/kit/components/icon.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { type Answer, request } from '@/kit/lib/api.ts';
+import { capital, exactly, list } from '@/kit/lib/format.ts';
+import { withServerData } from '@/kit/lib/server-data.tsx';
+import { useForm } from '@/kit/lib/use-form.ts';
+import { useAct } from '../account-queries.ts';
+import { EmailField } from '../entry-card.tsx';
+import { fieldsOf, Loaded, Row, Rows, Section } from '../pieces.tsx';
+import { TEXTS } from '../texts.ts';
+import { invitationsQuery, rolesQuery } from './admin-queries.ts';
+
+const { queryKey } = invitationsQuery;
+
+/** Who is invited and has not come yet, and the form that invites. */
+export const InvitationsScreen = withServerData(function InvitationsScreen() {
+  const query = useQuery(invitationsQuery);
+  const end = useAct(
+    (id: string) => request<typeof endInvitation>('DELETE', '/api/admin/invitations/:id', { params: { id } }),
+    queryKey,
+  );
+  return (
+    <div className="mx-auto max-w-3xl px-4 py-6 md:px-8">
+      <Link
+        to="/admin/users"
+        className="mb-2 inline-flex items-center gap-1.5 text-sm text-muted hover:text-text"
+      >
+        <Icon name="arrowLeft" />
+        Users
+      </Link>
+      <ScreenHeading title="Invitations" />
+      <div className="mt-4 space-y-4">
+        <Loaded of={query}>
+          {({ items }) => (
+            <>
+              <Invite />
+              <Section title="Open" lead={TEXTS.invitations.lead}>
+                {items.length === 0 ? (
+                  <p className="text-sm text-muted">{TEXTS.invitations.none}</p>
+                ) : (
+                  <Rows label="Invitations">
+                    {items.map(({ id, email, roles, createdAt, expiresAt }) => (
+                      <Row
+                        key={id}
+                        title={email}
+                        detail={`${roles.length > 0 ? `As ${list(roles)} · ` : ''}sent ${exactly(createdAt)} · expires ${exactly(expiresAt)}`}
+                      >
+                        <Confirm
+                          trigger={
+                            <Button variant="outline" aria-label={`Take back the invitation of ${email}`}>
+                              Take back
+                            </Button>
+                          }
+                          title={`Take back the invitation of ${email}?`}
+                          action="Take it back"
+                          onConfirm={() => end.mutateAsync(id).then(() => undefined)}
+                        >
+                          {TEXTS.invitations.end}
+                        </Confirm>
+                      </Row>
+                    ))}
+                  </Rows>
+                )}
+              </Section>
+            </>
+          )}
+        </Loaded>
+      </div>
+    </div>
+  );
+});
+
+function Invite() {
+  const { data } = useQuery(rolesQuery);
+  const [roles, setRoles] = useState<string[]>([]);
+  const [sent, setSent] = useState<Answer<typeof invite>>();
+  const send = useAct(
+    (email: string) =>
+      request<typeof invite>('POST', '/api/admin/invitations', {
+        body: { email, ...(roles.length > 0 && { roles }) },
+      }),
+    queryKey,
+  );
+  const form = useForm(fieldsOf(invite, 'email'), {
+    async send({ email }) {
+      setSent(undefined);
+      setSent(await send.mutateAsync(email));
+      setRoles([]);
+    },
+  });
+  return (
+    <Section title="Invite">
+      <Form of={form} className="max-w-md space-y-4">
+        <EmailField of={form.field('email')} autoComplete="off" />
+        {data && data.roles.length > 0 && (
+          <fieldset>
+            <legend className="text-sm font-medium">Roles</legend>
+            {data.roles.map(({ name }) => (
+              <FieldRow key={name} label={capital(name)}>
+                <Checkbox
+                  checked={roles.includes(name)}
+                  onCheckedChange={(isChecked) =>
+                    setRoles(isChecked ? [...roles, name] : roles.filter((one) => one !== name))
+                  }
+                />
+              </FieldRow>
+            ))}
+          </fieldset>
+        )}
+        <Button type="submit" pending={form.isSending}>
+          Invite
+        </Button>
+      </Form>
+      <div role="status" className="mt-4 empty:hidden">
+        {sent && (
+          <Alert variant="success" title={TEXTS.invitations.sent(sent.invitation.email)}>
+            {sent.link !== null && (
+              <>
+                <p className="mb-2">{TEXTS.invitations.link}</p>
+                <Code label="The link" text={sent.link} />
+              </>
+            )}
+          </Alert>
+        )}
+      </div>
+    </Section>
+  );
+}

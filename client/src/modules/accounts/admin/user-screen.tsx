@@ -1,0 +1,294 @@
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { type ReactNode, useState } from 'react';
+import {
+  banUser,
+  type endUserSessions,
+  impersonate,
+  type setRoles,
+  type User,
+  type unbanUser,
+} from '#contracts/accounts/admin.ts';
+import { Alert } from '@/kit/components/alert.tsx';
+import { Confirm } from '@/kit/components/alert-dialog.tsx';
+import { Avatar } from '@/kit/components/avatar.tsx';
+import { Button, buttonVariants } from '@/kit/components/button.tsx';
+import { Checkbox } from '@/kit/components/checkbox.tsx';
+import { DescriptionList } from '@/kit/components/description-list.tsx';
+import { Dialog, DialogContent, DialogFooter, DialogTrigger } from '@/kit/components/dialog.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
+import { ErrorNote } from '@/kit/components/error-state.tsx';
+import { Field, FieldRow } from '@/kit/components/field.tsx';
+import { Form } from '@/kit/components/form.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { toast } from '@/kit/components/toast.tsx';
+import { request, statusOf } from '@/kit/lib/api.ts';
+import { capital, count, exactly, list } from '@/kit/lib/format.ts';
+import { withServerData } from '@/kit/lib/server-data.tsx';
+import { useForm } from '@/kit/lib/use-form.ts';
+import { useVisitor } from '@/kit/shell/visitor.ts';
+import { useAct } from '../account-queries.ts';
+import { goOn } from '../me.ts';
+import { Loaded, Section } from '../pieces.tsx';
+import { TEXTS } from '../texts.ts';
+import { rolesQuery, userQuery } from './admin-queries.ts';
+import { RoleBadges, UserState } from './user-state.tsx';
+
+const route = getRouteApi('/admin/users/$id');
+
+/** One user: what is known, and what an operator may do. */
+export const UserScreen = withServerData(function UserScreen() {
+  const { id } = route.useParams();
+  const query = useQuery(userQuery(id));
+  return (
+    <div className="mx-auto max-w-3xl px-4 py-6 md:px-8">
+      {statusOf(query.error) === 404 ? (
+        <Empty icon="user" title="There is no such user">
+          <p>The account may have been deleted.</p>
+          <Link to="/admin/users" className={buttonVariants()}>
+            All users
+          </Link>
+        </Empty>
+      ) : (
+        <Loaded of={query}>{(user) => <Record user={user} />}</Loaded>
+      )}
+    </div>
+  );
+});
+
+function Record({ user }: { user: User }) {
+  const { me } = useVisitor();
+  const isMe = me?.user?.id === user.id;
+  const end = useAct(
+    () =>
+      request<typeof endUserSessions>('DELETE', '/api/admin/users/:id/sessions', {
+        params: { id: user.id },
+      }),
+    ['users'],
+  );
+  return (
+    <>
+      <div className="mb-5 flex flex-wrap items-center gap-4">
+        <Avatar name={user.name} className="size-12" />
+        <div className="min-w-0 grow">
+          <ScreenHeading title={user.name} className="text-xl wrap-anywhere" />
+          <p className="text-muted wrap-anywhere">{user.email}</p>
+        </div>
+        <UserState user={user} />
+      </div>
+      <div className="space-y-4">
+        {user.ban && (
+          <Alert
+            variant="destructive"
+            title={user.ban.until ? `Banned until ${exactly(user.ban.until)}` : 'Banned for good'}
+          >
+            {user.ban.reason} · since {exactly(user.ban.since)}
+          </Alert>
+        )}
+        <Section title="Account">
+          <DescriptionList
+            items={[
+              ['Roles', <RoleBadges key="roles" roles={user.roles} />],
+              ['Email', user.emailVerified ? 'Verified' : 'Not verified'],
+              ['Two-factor authentication', user.twoFactor ? 'On' : 'Off'],
+              ['Joined', exactly(user.createdAt)],
+              ['Last seen', user.lastSeenAt ? exactly(user.lastSeenAt) : 'Never'],
+              [
+                'Id',
+                <code key="id" className="font-mono">
+                  {user.id}
+                </code>,
+              ],
+            ]}
+          />
+        </Section>
+        <Roles key={user.roles.join()} user={user} />
+        <Section
+          title="Sessions"
+          lead={
+            user.sessions === 0 ? 'Signed in nowhere.' : `Signed in with ${count(user.sessions, 'session')}.`
+          }
+          action={
+            user.sessions > 0 && (
+              <Confirm
+                trigger={<Button variant="outline">End all</Button>}
+                title="End all sessions?"
+                action="End sessions"
+                onConfirm={() => end.mutateAsync().then(() => undefined)}
+              >
+                {TEXTS.users.endSessions}
+              </Confirm>
+            )
+          }
+        />
+        {!isMe && (
+          <>
+            <Section
+              title="Act as this user"
+              lead={TEXTS.users.impersonate}
+              action={!user.ban && <Impersonate user={user} />}
+            />
+            <Section
+              title={user.ban ? 'Lift the ban' : 'Ban'}
+              lead={user.ban ? TEXTS.users.unban : TEXTS.users.ban}
+              action={user.ban ? <Unban user={user} /> : <Ban user={user} />}
+            />
+          </>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Roles({ user }: { user: User }) {
+  const { data } = useQuery(rolesQuery);
+  const [roles, setRolesTo] = useState(user.roles);
+  const save = useAct(async () => {
+    await request<typeof setRoles>('PUT', '/api/admin/users/:id/roles', {
+      params: { id: user.id },
+      body: { roles },
+    });
+    toast.success('Roles saved');
+  }, ['users']);
+  const isSame = roles.toSorted().join() === user.roles.toSorted().join();
+  return (
+    <Section title="Roles" lead={TEXTS.users.roles}>
+      <form
+        className="space-y-3"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!save.isPending) save.mutate();
+        }}
+      >
+        <fieldset>
+          <legend className="sr-only">Roles</legend>
+          {data?.roles.map(({ name, permissions }) => (
+            <FieldRow
+              key={name}
+              label={capital(name)}
+              description={permissions.length > 0 ? list(permissions) : 'No permissions of its own'}
+            >
+              <Checkbox
+                checked={roles.includes(name)}
+                onCheckedChange={(isChecked) =>
+                  setRolesTo(isChecked ? [...roles, name] : roles.filter((one) => one !== name))
+                }
+              />
+            </FieldRow>
+          ))}
+        </fieldset>
+        {save.error && <ErrorNote error={save.error} />}
+        <Button type="submit" disabled={isSame} pending={save.isPending}>
+          Save roles
+        </Button>
+      </form>
+    </Section>
+  );
+}
+
+/** A dialog with a form in it. */
+const FormDialog = ({
+  trigger,
+  title,
+  lead,
+  children,
+}: {
+  trigger: string;
+  title: string;
+  lead: string;
+  children: (close: () => void) => ReactNode;
+}) => {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <Dialog open={isOpen} onOpenChange={setOpen}>
+      <DialogTrigger render={<Button variant={trigger === 'Ban' ? 'destructive' : 'outline'} />}>
+        {trigger}
+      </DialogTrigger>
+      <DialogContent title={title} description={lead} className="max-w-md">
+        {children(() => setOpen(false))}
+      </DialogContent>
+    </Dialog>
+  );
+};
+
+const Ban = ({ user }: { user: User }) => (
+  <FormDialog trigger="Ban" title={`Ban ${user.name}?`} lead={TEXTS.users.ban}>
+    {(close) => <BanForm user={user} onDone={close} />}
+  </FormDialog>
+);
+
+function BanForm({ user, onDone }: { user: User; onDone: () => void }) {
+  const ban = useAct(
+    (body: { reason: string; until?: string }) =>
+      request<typeof banUser>('POST', '/api/admin/users/:id/ban', { params: { id: user.id }, body }),
+    ['users'],
+  );
+  const form = useForm(banUser, {
+    guard: false,
+    async send({ reason, until }) {
+      await ban.mutateAsync({ reason, ...(until && { until: new Date(until).toISOString() }) });
+      onDone();
+    },
+  });
+  return (
+    <Form of={form} className="space-y-4">
+      <Field
+        {...form.field('reason')}
+        label="Reason"
+        description={TEXTS.users.banReason}
+        multiline
+        autoFocus
+      />
+      <Field {...form.field('until')} label="Until" description="Empty: for good." />
+      <DialogFooter>
+        <Button type="submit" variant="destructive" pending={form.isSending}>
+          Ban {user.name}
+        </Button>
+      </DialogFooter>
+    </Form>
+  );
+}
+
+function Unban({ user }: { user: User }) {
+  const unban = useAct(
+    () => request<typeof unbanUser>('DELETE', '/api/admin/users/:id/ban', { params: { id: user.id } }),
+    ['users'],
+  );
+  return (
+    <>
+      <Button variant="outline" pending={unban.isPending} onClick={() => unban.mutate()}>
+        Lift the ban
+      </Button>
+      {unban.error && <ErrorNote error={unban.error} />}
+    </>
+  );
+}
+
+const Impersonate = ({ user }: { user: User }) => (
+  <FormDialog trigger="Act as…" title={`Act as ${user.name}?`} lead={TEXTS.users.impersonate}>
+    {() => <ImpersonateForm user={user} />}
+  </FormDialog>
+);
+
+function ImpersonateForm({ user }: { user: User }) {
+  const form = useForm(impersonate, {
+    guard: false,
+    async send(body) {
+      await request<typeof impersonate>('POST', '/api/admin/users/:id/impersonation', {
+        params: { id: user.id },
+        body,
+      });
+      goOn('/');
+    },
+  });
+  return (
+    <Form of={form} className="space-y-4">
+      <Field {...form.field('reason')} label="Reason" multiline autoFocus />
+      <DialogFooter>
+        <Button type="submit" pending={form.isSending}>
+          Act as {user.name}
+        </Button>
+      </DialogFooter>
+    </Form>
+  );
+}

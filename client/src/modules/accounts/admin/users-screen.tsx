@@ -1,0 +1,139 @@
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { User, UserPage } from '#contracts/accounts/admin.ts';
+import { buttonVariants } from '@/kit/components/button.tsx';
+import { Empty } from '@/kit/components/empty.tsx';
+import { Choice } from '@/kit/components/native-select.tsx';
+import { Pagination } from '@/kit/components/pagination.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { SearchBox } from '@/kit/components/search-box.tsx';
+import { Table } from '@/kit/components/table.tsx';
+import { ago, capital, count, exactly } from '@/kit/lib/format.ts';
+import { withServerData } from '@/kit/lib/server-data.tsx';
+import { Loaded } from '../pieces.tsx';
+import { TEXTS } from '../texts.ts';
+import { rolesQuery, type UserFilter, usersQuery } from './admin-queries.ts';
+import { RoleBadges, UserState } from './user-state.tsx';
+
+const route = getRouteApi('/admin/users');
+const STATES = ['active', 'unverified', 'banned'];
+
+/** All users, for operators: search, filters in the address, pages. */
+export const UsersScreen = withServerData(function UsersScreen() {
+  const filter = route.useSearch() as UserFilter;
+  const navigate = route.useNavigate();
+  const { data: roles } = useQuery(rolesQuery);
+  const set = (name: 'role' | 'state', value: string) =>
+    void navigate({ search: (before) => ({ ...before, [name]: value || undefined }), replace: true });
+  return (
+    <div className="mx-auto max-w-screen-xl px-4 py-6 md:px-8">
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <ScreenHeading title="Users" />
+        <Link to="/admin/invitations" className={buttonVariants({ variant: 'outline' })}>
+          Invitations
+        </Link>
+      </div>
+      <div className="my-4 flex flex-wrap gap-2">
+        <div className="grow basis-56 sm:max-w-80">
+          <SearchBox label="Search users" />
+        </div>
+        <Choice
+          label="State"
+          hidden
+          value={filter.state ?? ''}
+          onChange={({ target }) => set('state', target.value)}
+        >
+          <option value="">All states</option>
+          {STATES.map((state) => (
+            <option key={state} value={state}>
+              {state === 'unverified' ? 'Not verified' : capital(state)}
+            </option>
+          ))}
+        </Choice>
+        <Choice
+          label="Role"
+          hidden
+          value={filter.role ?? ''}
+          onChange={({ target }) => set('role', target.value)}
+        >
+          <option value="">All roles</option>
+          {roles?.roles.map(({ name }) => (
+            <option key={name} value={name}>
+              {capital(name)}
+            </option>
+          ))}
+        </Choice>
+      </div>
+      <Pages key={JSON.stringify(filter)} filter={filter} />
+    </div>
+  );
+});
+
+function Pages({ filter }: { filter: UserFilter }) {
+  const [cursors, setCursors] = useState<string[]>([]);
+  const query = useQuery(usersQuery(filter, cursors.at(-1)));
+  const next = query.data?.nextCursor;
+  return (
+    <Loaded of={query}>
+      {({ items }: UserPage) =>
+        items.length === 0 ? (
+          <Empty icon="search" title={TEXTS.users.none}>
+            <p>{TEXTS.users.noneNext}</p>
+          </Empty>
+        ) : (
+          <div className="space-y-3">
+            <UserTable users={items} />
+            <Pagination
+              onPrevious={cursors.length > 0 ? () => setCursors(cursors.slice(0, -1)) : undefined}
+              onNext={next ? () => setCursors([...cursors, next]) : undefined}
+            >
+              {count(items.length, 'user')} on this page
+            </Pagination>
+          </div>
+        )
+      }
+    </Loaded>
+  );
+}
+
+const UserTable = ({ users }: { users: User[] }) => (
+  <Table<User>
+    cards
+    caption="Users"
+    minWidth={860}
+    rows={users}
+    rowKey={({ id }) => id}
+    columns={[
+      {
+        header: 'User',
+        cell: ({ id, name, email }) => (
+          <>
+            <Link
+              to="/admin/users/$id"
+              params={{ id }}
+              className="font-medium underline-offset-4 wrap-anywhere hover:underline"
+            >
+              {name}
+            </Link>
+            <p className="text-muted wrap-anywhere">{email}</p>
+          </>
+        ),
+      },
+      { header: 'State', width: '8.5rem', cell: (user) => <UserState user={user} /> },
+      { header: 'Roles', width: '11rem', cell: ({ roles }) => <RoleBadges roles={roles} /> },
+      { header: 'Two-factor', width: '7rem', cell: ({ twoFactor }) => (twoFactor ? 'On' : 'Off') },
+      {
+        header: 'Last seen',
+        width: '9rem',
+        cell: ({ lastSeenAt }) =>
+          lastSeenAt ? <span title={exactly(lastSeenAt)}>{ago(lastSeenAt)}</span> : 'Never',
+      },
+      {
+        header: 'Joined',
+        width: '8rem',
+        cell: ({ createdAt }) => <span title={exactly(createdAt)}>{ago(createdAt)}</span>,
+      },
+    ]}
+  />
+);

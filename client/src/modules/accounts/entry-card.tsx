@@ -1,0 +1,138 @@
+import { type ReactNode, useEffect, useState } from 'react';
+import { Button } from '@/kit/components/button.tsx';
+import { ErrorNote } from '@/kit/components/error-state.tsx';
+import { Field } from '@/kit/components/field.tsx';
+import { Form } from '@/kit/components/form.tsx';
+import { Icon } from '@/kit/components/icon.tsx';
+import { PasswordInput } from '@/kit/components/input.tsx';
+import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
+import { ApiError, explain, statusOf } from '@/kit/lib/api.ts';
+import { duration } from '@/kit/lib/format.ts';
+import type { FormState, useForm } from '@/kit/lib/use-form.ts';
+import { TEXTS } from './texts.ts';
+
+/** The frame of the screens to come in by: the mark, a heading, a card, and a way out below. */
+export const EntryCard = ({
+  title,
+  lead,
+  below,
+  children,
+}: {
+  title: string;
+  lead: ReactNode;
+  below?: ReactNode;
+  children: ReactNode;
+}) => (
+  <div className="mx-auto flex min-h-(--screen) max-w-sm flex-col px-4 pt-[10dvh] pb-10">
+    <img src="/favicon.svg" alt="" width="36" height="36" className="mb-5" />
+    <ScreenHeading title={title} />
+    <p className="mt-1 mb-6 wrap-anywhere text-muted">{lead}</p>
+    {children}
+    {below && <p className="mt-6 text-sm text-muted">{below}</p>}
+  </div>
+);
+
+/** The rest of a throttle, counted down. */
+function Throttled({ ms }: { ms: number }) {
+  const [until] = useState(() => Date.now() + ms);
+  const [left, setLeft] = useState(ms);
+  useEffect(() => {
+    const timer = setInterval(() => setLeft(Math.max(0, until - Date.now())), 1_000);
+    return () => clearInterval(timer);
+  }, [until]);
+  const whole = Math.ceil(left / 1_000) * 1_000;
+  return left > 0 ? (
+    <>
+      Try again in <span className="tabular-nums">{duration(whole)}</span>.
+    </>
+  ) : (
+    'You can try again now.'
+  );
+}
+
+/** A failure of a form to come in by. What was typed wrong needs no request id. */
+export function Failed({ error, wrong = TEXTS.wrong }: { error: unknown; wrong?: string }) {
+  if (error === undefined || error === null) return null;
+  const status = statusOf(error);
+  if (status !== undefined && status !== 401 && status !== 429) return <ErrorNote error={error} />;
+  const wait = error instanceof ApiError ? error.retryAfterMs : undefined;
+  const { title, detail } = explain(error);
+  return (
+    <div role="alert" className="flex items-start gap-2 rounded-md border border-failing px-3 py-2 text-sm">
+      <Icon name="alert" className="mt-0.5 size-4 text-failing" />
+      <p>
+        {status === 429 ? (
+          <>
+            {TEXTS.throttled}. {wait === undefined ? detail : <Throttled key={wait} ms={wait} />}
+          </>
+        ) : (
+          (detail ?? (status === 401 ? wrong : title))
+        )}
+      </p>
+    </div>
+  );
+}
+
+/** A form to come in by: its fields, what failed, and one button. */
+export const EntryForm = ({
+  of,
+  action,
+  wrong,
+  children,
+}: {
+  of: FormState & { isSending: boolean };
+  action: string;
+  wrong?: string;
+  children: ReactNode;
+}) => (
+  <Form of={{ ...of, failure: undefined }} className="space-y-4">
+    {children}
+    {of.failure !== undefined && <Failed error={of.failure} {...(wrong && { wrong })} />}
+    <Button type="submit" pending={of.isSending} className="w-full">
+      {action}
+    </Button>
+  </Form>
+);
+
+// biome-ignore lint/suspicious/noExplicitAny: of any form
+type FieldOf = ReturnType<ReturnType<typeof useForm<any>>['field']>;
+
+/** A password with its button to show it. @param isNew For password managers: whether one is chosen or filled in. */
+export function PasswordField({
+  of: { error, type: _, ...box },
+  label = 'Password',
+  isNew = false,
+}: {
+  of: FieldOf;
+  label?: string;
+  isNew?: boolean;
+}) {
+  return (
+    <Field label={label} error={error} description={isNew ? TEXTS.password : undefined}>
+      <PasswordInput {...(box as object)} autoComplete={isNew ? 'new-password' : 'current-password'} />
+    </Field>
+  );
+}
+
+/** An address. @param autoComplete `username` where the person signs in by it. */
+export const EmailField = ({
+  of,
+  ...rest
+}: {
+  of: FieldOf;
+  label?: string;
+  description?: string;
+  autoComplete?: string;
+  autoFocus?: boolean;
+}) => (
+  <Field
+    label="Email"
+    autoComplete="username"
+    {...(of as object)}
+    {...rest}
+    type="email"
+    inputMode="email"
+    autoCapitalize="none"
+    spellCheck={false}
+  />
+);

@@ -1,0 +1,40 @@
+import type {
+  addPasskey,
+  beginPasskey,
+  beginPasskeySignIn,
+  Next,
+  signInWithPasskey,
+} from '#contracts/accounts/account.ts';
+import { request } from '@/kit/lib/api.ts';
+import { TEXTS } from './texts.ts';
+
+/** Whether this browser can: it needs TLS, or localhost. */
+export const hasPasskeys = () =>
+  'PublicKeyCredential' in window && 'parseCreationOptionsFromJSON' in PublicKeyCredential;
+
+/** The browser says little of why there is no passkey, so that a page learns nothing. */
+async function fromBrowser(ask: () => Promise<Credential | null>): Promise<Record<string, unknown>> {
+  try {
+    const credential = (await ask()) as PublicKeyCredential;
+    return credential.toJSON() as unknown as Record<string, unknown>;
+  } catch (error) {
+    const isKnown = (error as Error).name === 'InvalidStateError';
+    throw new Error(isKnown ? TEXTS.passkeyKnown : TEXTS.noPasskey, { cause: error });
+  }
+}
+
+/** Signs in with a passkey of the person's choice. @throws {Error} None was used. */
+export async function signInByPasskey(): Promise<Next> {
+  const options = await request<typeof beginPasskeySignIn>('POST', '/api/account/sign-in/passkey/begin');
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
+  const response = await fromBrowser(() => navigator.credentials.get({ publicKey }));
+  return request<typeof signInWithPasskey>('POST', '/api/account/sign-in/passkey', { body: { response } });
+}
+
+/** Makes a passkey on this device or another, and adds it to the account. @throws {Error} None was made. */
+export async function makePasskey(name: string) {
+  const options = await request<typeof beginPasskey>('POST', '/api/account/passkeys/begin');
+  const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options as never);
+  const response = await fromBrowser(() => navigator.credentials.create({ publicKey }));
+  return request<typeof addPasskey>('POST', '/api/account/passkeys', { body: { name, response } });
+}

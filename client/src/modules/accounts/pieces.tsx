@@ -1,0 +1,114 @@
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import type { Static, TSchema, TUnsafe } from 'typebox';
+import { Button } from '@/kit/components/button.tsx';
+import { Card, CardContent, CardHeader } from '@/kit/components/card.tsx';
+import { ErrorState } from '@/kit/components/error-state.tsx';
+import { NotPermitted } from '@/kit/components/not-permitted.tsx';
+import { Skeleton } from '@/kit/components/skeleton.tsx';
+import { statusOf } from '@/kit/lib/api.ts';
+import { TEXTS } from './texts.ts';
+
+/** A card with a heading, and what it is for. */
+export const Section = ({
+  title,
+  lead,
+  action,
+  children,
+}: {
+  title: string;
+  lead?: ReactNode;
+  action?: ReactNode;
+  children?: ReactNode;
+}) => (
+  <Card>
+    <CardHeader title={title} description={lead} action={action} />
+    <CardContent>{children}</CardContent>
+  </Card>
+);
+
+/** Data, or what stands in its place. */
+export function Loaded<Data>({
+  of: { data, error, refetch },
+  children,
+}: {
+  of: UseQueryResult<Data>;
+  children: (data: Data) => ReactNode;
+}) {
+  if (data !== undefined) return children(data);
+  if (statusOf(error) === 403) return <NotPermitted detail={TEXTS.operatorsOnly} />;
+  if (error) return <ErrorState error={error} onRetry={refetch} />;
+  return (
+    <div aria-busy="true" className="space-y-3 py-2">
+      <Skeleton className="h-4 w-2/3" />
+      <Skeleton className="h-4 w-1/2" />
+      <Skeleton className="h-4 w-3/5" />
+    </div>
+  );
+}
+
+/** Things one below the other, each with what can be done about it. */
+export const Rows = ({ label, children }: { label: string; children: ReactNode }) => (
+  <ul aria-label={label} className="-my-3 divide-y">
+    {children}
+  </ul>
+);
+export const Row = ({
+  title,
+  detail,
+  children,
+}: {
+  title: ReactNode;
+  detail: ReactNode;
+  children?: ReactNode;
+}) => (
+  <li className="flex flex-wrap items-center gap-x-4 gap-y-2 py-3">
+    <div className="min-w-0 grow basis-48">
+      <div className="flex flex-wrap items-center gap-2 font-medium wrap-anywhere">{title}</div>
+      <div className="text-sm text-muted wrap-anywhere">{detail}</div>
+    </div>
+    {children && <div className="flex flex-wrap gap-2">{children}</div>}
+  </li>
+);
+
+/** Saves a text as a file. */
+export function download(name: string, type: string, content: string) {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+export const DownloadButton = ({ name, content }: { name: string; content: string }) => (
+  <Button variant="outline" onClick={() => download(name, 'text/plain', content)}>
+    Download
+  </Button>
+);
+
+interface BodyContract {
+  readonly schema: { readonly body: TSchema };
+}
+
+/**
+ * Some fields of a route's body, for `useForm`: those that are plain. What else the body holds is added where it is sent.
+ *
+ * @param contract A route whose body is an object.
+ */
+export function fieldsOf<
+  Route extends BodyContract,
+  Name extends keyof Static<Route['schema']['body']> & string,
+>(contract: Route, ...names: Name[]) {
+  const { properties, required = [] } = contract.schema.body as unknown as {
+    properties: Record<string, unknown>;
+    required?: string[];
+  };
+  const body = {
+    properties: Object.fromEntries(names.map((name) => [name, properties[name]])),
+    required: required.filter((name) => names.includes(name as Name)),
+  };
+  return { schema: { body } } as unknown as {
+    schema: { body: TUnsafe<Pick<Static<Route['schema']['body']>, Name>> };
+  };
+}

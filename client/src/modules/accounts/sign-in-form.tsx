@@ -1,0 +1,198 @@
+import { Link } from '@tanstack/react-router';
+import { type ReactNode, useState } from 'react';
+import { type Next, signIn, signInWithCode, type signInWithProvider } from '#contracts/accounts/account.ts';
+import { Button } from '@/kit/components/button.tsx';
+import { Field } from '@/kit/components/field.tsx';
+import { InputOTP } from '@/kit/components/input-otp.tsx';
+import { request } from '@/kit/lib/api.ts';
+import { useForm } from '@/kit/lib/use-form.ts';
+import { useVisitor } from '@/kit/shell/visitor.ts';
+import { EmailField, EntryForm, Failed, PasswordField } from './entry-card.tsx';
+import { hasPasskeys, signInByPasskey } from './passkey.ts';
+import { TEXTS } from './texts.ts';
+
+/** A line with a word in it. */
+export const Or = () => (
+  <div className="flex items-center gap-3 text-xs text-muted before:h-px before:grow before:bg-border after:h-px after:grow after:bg-border">
+    or
+  </div>
+);
+
+/**
+ * Password, passkey and providers.
+ *
+ * @param props.email Filled in already, where the person is known.
+ * @param props.returnTo Where a provider sends the person back to; without it no provider is offered.
+ * @param props.onNext What comes next, and the address that was typed.
+ */
+export function SignInForm({
+  email,
+  returnTo,
+  onNext,
+}: {
+  email?: string | undefined;
+  returnTo?: string;
+  onNext: (next: Next['next'], email: string) => void;
+}) {
+  const { me } = useVisitor();
+  const [failure, setFailure] = useState<unknown>();
+  const [pending, setPending] = useState<string>();
+  const form = useForm(signIn, {
+    guard: false,
+    ...(email !== undefined && { initial: { email } }),
+    async send({ email, password }) {
+      setFailure(undefined);
+      const { next } = await request<typeof signIn>('POST', '/api/account/sign-in', {
+        body: { email, password },
+      });
+      onNext(next, email);
+    },
+  });
+  const start = async (way: string, act: () => Promise<unknown>) => {
+    if (pending !== undefined) return;
+    setPending(way);
+    setFailure(undefined);
+    try {
+      await act();
+    } catch (error) {
+      setFailure(error);
+    }
+    setPending(undefined);
+  };
+  const providers = returnTo === undefined ? [] : (me?.offers.providers ?? []);
+  const passkeys = me?.offers.passkeys && hasPasskeys();
+  return (
+    <div className="space-y-4">
+      <EntryForm of={form} action="Sign in">
+        <EmailField
+          of={form.field('email')}
+          autoComplete="username webauthn"
+          autoFocus={email === undefined}
+        />
+        <div className="relative">
+          <PasswordField of={form.field('password')} />
+          {returnTo !== undefined && (
+            <Link
+              to="/reset"
+              className="absolute top-0 right-0 text-sm text-accent underline-offset-4 hover:underline"
+            >
+              Forgot it?
+            </Link>
+          )}
+        </div>
+      </EntryForm>
+      {(passkeys || providers.length > 0) && <Or />}
+      {passkeys && (
+        <Way
+          name="a passkey"
+          pending={pending}
+          onClick={() => start('a passkey', async () => onNext((await signInByPasskey()).next, ''))}
+        />
+      )}
+      {providers.map(({ id, name }) => (
+        <Way
+          key={id}
+          name={name}
+          pending={pending}
+          onClick={() =>
+            start(name, async () => {
+              const { url } = await request<typeof signInWithProvider>(
+                'POST',
+                '/api/account/sign-in/provider',
+                { body: { provider: id, ...(returnTo && { returnTo }) } },
+              );
+              location.assign(url);
+            })
+          }
+        />
+      ))}
+      <Failed error={failure} />
+    </div>
+  );
+}
+
+const Way = ({
+  name,
+  pending,
+  onClick,
+}: {
+  name: string;
+  pending: string | undefined;
+  onClick: () => void;
+}) => (
+  <Button variant="outline" className="w-full" pending={pending === name} onClick={onClick}>
+    Sign in with {name}
+  </Button>
+);
+
+/** The second step: a code of the app, which is sent once it is complete, or a recovery code. */
+export function CodeForm({ onNext, below }: { onNext: (next: Next['next']) => void; below?: ReactNode }) {
+  const [isRecovery, setRecovery] = useState(false);
+  const form = useForm(signInWithCode, {
+    guard: false,
+    async send({ code }) {
+      try {
+        const { next } = await request<typeof signInWithCode>('POST', '/api/account/sign-in/code', {
+          body: { code: code.trim(), recovery: isRecovery },
+        });
+        onNext(next);
+      } catch (error) {
+        // A code is typed anew, not mended.
+        if (!isRecovery) form.set('code', '');
+        throw error;
+      }
+    },
+  });
+  const { error } = form.field('code');
+  return (
+    <>
+      <p className="-mt-5 mb-6 text-muted">{isRecovery ? TEXTS.code.recovery : TEXTS.code.lead}</p>
+      <EntryForm of={form} action="Continue" wrong="This code is wrong or has been used.">
+        {isRecovery ? (
+          <Field
+            key="recovery"
+            {...form.field('code')}
+            label="Recovery code"
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+            autoFocus
+            className="font-mono"
+          />
+        ) : (
+          <CodeField value={String(form.values.code ?? '')} error={error} onChange={(code) => form.set('code', code)} />
+        )}
+      </EntryForm>
+      <div className="mt-4 flex flex-wrap gap-x-4">
+        <Button
+          variant="link"
+          className="px-0"
+          onClick={() => {
+            form.reset();
+            setRecovery(!isRecovery);
+          }}
+        >
+          {isRecovery ? 'Use the authenticator app' : 'Use a recovery code'}
+        </Button>
+        {below}
+      </div>
+    </>
+  );
+}
+
+/** Six digits of an authenticator app. The form is sent with the last one. */
+export const CodeField = ({
+  value,
+  error,
+  onChange,
+  label = 'Code',
+}: {
+  value: string;
+  error: string | undefined;
+  onChange: (code: string) => void;
+  label?: string;
+}) => (
+  <Field label={label} error={error}>
+    <InputOTP name="code" value={value} onValueChange={onChange} autoSubmit />
+  </Field>
+);

@@ -1,0 +1,166 @@
+import { useState } from 'react';
+import { encode } from 'uqr';
+import {
+  type Account,
+  type beginTwoFactor,
+  confirmTwoFactor,
+  type endTwoFactor,
+  type renewRecoveryCodes,
+} from '#contracts/accounts/account.ts';
+import { Confirm } from '@/kit/components/alert-dialog.tsx';
+import { Badge } from '@/kit/components/badge.tsx';
+import { Button } from '@/kit/components/button.tsx';
+import { CopyButton } from '@/kit/components/copy-button.tsx';
+import { type Answer, request } from '@/kit/lib/api.ts';
+import { useForm } from '@/kit/lib/use-form.ts';
+import { accountQuery, useAct } from './account-queries.ts';
+import { EntryForm, Failed } from './entry-card.tsx';
+import { DownloadButton, Section } from './pieces.tsx';
+import { CodeField } from './sign-in-form.tsx';
+import { TEXTS } from './texts.ts';
+
+const { queryKey } = accountQuery;
+
+export function TwoFactor({ account: { twoFactor } }: { account: Account }) {
+  const [codes, setCodes] = useState<string[]>();
+  const begin = useAct(() => request<typeof beginTwoFactor>('POST', '/api/account/two-factor'));
+  const renew = useAct(async () => {
+    const answer = await request<typeof renewRecoveryCodes>('POST', '/api/account/two-factor/recovery-codes');
+    setCodes(answer.recoveryCodes);
+  });
+  const end = useAct(
+    () => request<typeof endTwoFactor>('DELETE', '/api/account/two-factor').then(() => setCodes(undefined)),
+    queryKey,
+  );
+  return (
+    <Section
+      title="Two-factor authentication"
+      lead={TEXTS.twoFactor.lead}
+      action={twoFactor ? <Badge variant="success">On</Badge> : <Badge variant="outline">Off</Badge>}
+    >
+      {codes ? (
+        <RecoveryCodes codes={codes} onDone={() => setCodes(undefined)} />
+      ) : twoFactor ? (
+        <div className="flex flex-wrap gap-2">
+          <Confirm
+            trigger={<Button variant="outline">New recovery codes</Button>}
+            title="Make new recovery codes?"
+            action="Make new codes"
+            onConfirm={() => renew.mutateAsync()}
+          >
+            {TEXTS.twoFactor.renew}
+          </Confirm>
+          <Confirm
+            trigger={<Button variant="destructive">Turn off</Button>}
+            title="Turn two-factor authentication off?"
+            action="Turn off"
+            onConfirm={() => end.mutateAsync().then(() => undefined)}
+          >
+            {TEXTS.twoFactor.off}
+          </Confirm>
+        </div>
+      ) : begin.data ? (
+        <Enrol {...begin.data} onCodes={setCodes} onCancel={begin.reset} />
+      ) : (
+        <div className="space-y-3">
+          <Button variant="outline" pending={begin.isPending} onClick={() => begin.mutate()}>
+            Set up an authenticator app
+          </Button>
+          <Failed error={begin.error} />
+        </div>
+      )}
+    </Section>
+  );
+}
+
+function Enrol({
+  uri,
+  secret,
+  onCodes,
+  onCancel,
+}: Answer<typeof beginTwoFactor> & { onCodes: (codes: string[]) => void; onCancel: () => void }) {
+  const confirm = useAct(async (code: string) => {
+    const answer = await request<typeof confirmTwoFactor>('POST', '/api/account/two-factor/confirm', {
+      body: { code },
+    });
+    onCodes(answer.recoveryCodes);
+  }, queryKey);
+  const form = useForm(confirmTwoFactor, {
+    guard: false,
+    send: ({ code }) =>
+      confirm.mutateAsync(code).catch((error) => {
+        form.set('code', '');
+        throw error;
+      }),
+  });
+  const { error } = form.field('code');
+  return (
+    <div className="flex flex-wrap gap-6">
+      <QrCode text={uri} label="QR code for the authenticator app" />
+      <div className="min-w-0 grow basis-64 space-y-3 text-sm">
+        <p>{TEXTS.twoFactor.scan}</p>
+        <div>
+          <p className="text-muted">{TEXTS.twoFactor.secret}</p>
+          <p className="flex items-center gap-1">
+            <code className="font-mono wrap-anywhere">{secret.replace(/(.{4})(?=.)/g, '$1 ')}</code>
+            <CopyButton text={secret} label="Copy the secret" />
+          </p>
+        </div>
+        <p>{TEXTS.twoFactor.confirm}</p>
+        <div className="max-w-64">
+          <EntryForm of={form} action="Turn on" wrong="This code is wrong. Enter the one that is shown now.">
+            <CodeField
+              value={String(form.values.code ?? '')}
+              error={error}
+              onChange={(code) => form.set('code', code)}
+            />
+          </EntryForm>
+          <Button variant="link" className="mt-2 px-0" onClick={onCancel}>
+            Cancel
+          </Button>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** A QR code as one SVG path. Dark on light in both themes, because not every app reads the reverse. */
+function QrCode({ text, label }: { text: string; label: string }) {
+  const { data, size } = encode(text, { ecc: 'M', border: 4 });
+  const path = data
+    .flatMap((row, y) => row.map((isDark, x) => (isDark ? `M${x} ${y}h1v1h-1z` : '')))
+    .join('');
+  return (
+    <svg
+      viewBox={`0 0 ${size} ${size}`}
+      role="img"
+      aria-label={label}
+      className="size-44 shrink-0 rounded-md"
+    >
+      <path d={`M0 0h${size}v${size}H0z`} fill="#fff" />
+      <path d={path} fill="#000" shapeRendering="crispEdges" />
+    </svg>
+  );
+}
+
+function RecoveryCodes({ codes, onDone }: { codes: string[]; onDone: () => void }) {
+  const text = codes.join('\n');
+  return (
+    <div className="space-y-4">
+      <p className="max-w-prose text-sm">{TEXTS.twoFactor.codes}</p>
+      <ul
+        aria-label="Recovery codes"
+        className="grid max-w-md grid-cols-2 gap-x-6 gap-y-1 rounded-md border bg-background p-4 font-mono text-sm"
+      >
+        {codes.map((code) => (
+          <li key={code}>{code}</li>
+        ))}
+      </ul>
+      <div className="flex flex-wrap items-center gap-2">
+        <Button onClick={onDone}>I have kept them</Button>
+        <DownloadButton name="recovery-codes.txt" content={`${text}\n`} />
+        <CopyButton text={text} label="Copy the recovery codes" />
+      </div>
+    </div>
+  );
+}
