@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ComponentProps, type ReactNode, useEffect, useState } from 'react';
 import { Button } from '@/kit/components/button.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Field } from '@/kit/components/field.tsx';
@@ -11,7 +11,7 @@ import { duration } from '@/kit/lib/format.ts';
 import type { FormState, useForm } from '@/kit/lib/use-form.ts';
 import { TEXTS } from './texts.ts';
 
-/** The frame of the screens to come in by: the mark, a heading, a card, and a way out below. */
+/** The frame of the screens to come in by: a card with the mark and a heading, and a way out at its foot. */
 export const EntryCard = ({
   title,
   lead,
@@ -19,17 +19,27 @@ export const EntryCard = ({
   children,
 }: {
   title: string;
-  lead: ReactNode;
+  lead?: ReactNode;
   below?: ReactNode;
   children: ReactNode;
 }) => (
-  <div className="mx-auto flex min-h-(--screen) max-w-sm flex-col px-4 pt-[10dvh] pb-10">
-    <img src="/favicon.svg" alt="" width="36" height="36" className="mb-5" />
-    <ScreenHeading title={title} />
-    <p className="mt-1 mb-6 wrap-anywhere text-muted">{lead}</p>
-    {children}
-    {below && <p className="mt-6 text-sm text-muted">{below}</p>}
+  <div className="mx-auto flex min-h-(--screen) max-w-104 flex-col sm:px-4 sm:py-[9dvh]">
+    <div className="sm:rounded-lg sm:border sm:bg-surface">
+      <div className="px-5 py-8 sm:px-8">
+        <img src="/favicon.svg" alt="" width="36" height="36" className="mb-5" />
+        <ScreenHeading title={title} />
+        {lead && <p className="mt-1 wrap-anywhere text-muted">{lead}</p>}
+        <div className="mt-6">{children}</div>
+      </div>
+      {below && <p className="border-t px-5 py-4 text-sm text-muted sm:px-8">{below}</p>}
+    </div>
   </div>
+);
+
+export const linkClass = 'text-accent underline-offset-4 hover:underline';
+/** A button that looks like a link in a text. */
+export const TextButton = (props: ComponentProps<'button'>) => (
+  <button type="button" className={`${linkClass} text-sm pointer-coarse:min-h-11`} {...props} />
 );
 
 /** The rest of a throttle, counted down. */

@@ -18,7 +18,15 @@ import { request, statusOf } from '@/kit/lib/api.ts';
 import { useIsDevelopment } from '@/kit/lib/connection.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
-import { EmailField, EntryCard, EntryForm, Failed, PasswordField } from './entry-card.tsx';
+import {
+  EmailField,
+  EntryCard,
+  EntryForm,
+  Failed,
+  linkClass,
+  PasswordField,
+  TextButton,
+} from './entry-card.tsx';
 import { goOn, loadMe } from './me.ts';
 import { CodeForm, SignInForm } from './sign-in-form.tsx';
 import { TEXTS } from './texts.ts';
@@ -35,7 +43,6 @@ function withMe(Screen: ComponentType<{ me: Me }>): ComponentType {
 const useReturnTo = () => (useSearch({ strict: false }) as { returnTo?: string }).returnTo;
 const useToken = () => /^token=([\w.-]+)$/.exec(useLocation().hash)?.[1];
 
-const linkClass = 'text-accent underline-offset-4 hover:underline';
 /** A link to another screen to come in by, which sends the person to the same place in the end. */
 const To = ({ to, children }: { to: '/sign-in' | '/sign-up' | '/reset'; children: ReactNode }) => (
   <Link to={to} search={(before) => before} className={linkClass}>
@@ -56,8 +63,8 @@ function useNext() {
     next === 'done' ? goOn(returnTo) : setStep({ next, email });
   const screen =
     step?.next === 'two-factor' ? (
-      <EntryCard title="Second step" lead="">
-        <CodeForm onNext={take} below={<Back onClick={() => setStep(undefined)} />} />
+      <EntryCard title="Second step">
+        <CodeForm onNext={take} below={<TextButton onClick={() => setStep(undefined)}>Back</TextButton>} />
       </EntryCard>
     ) : (
       step?.next === 'verify' && (
@@ -76,12 +83,6 @@ function useNext() {
   return { take, screen, returnTo };
 }
 
-const Back = ({ onClick, children = 'Back' }: { onClick: () => void; children?: ReactNode }) => (
-  <Button variant="link" className="px-0" onClick={onClick}>
-    {children}
-  </Button>
-);
-
 export const SignInScreen = withMe(function SignInScreen({ me }) {
   const { take, screen, returnTo } = useNext();
   const router = useRouter();
@@ -96,7 +97,7 @@ export const SignInScreen = withMe(function SignInScreen({ me }) {
   return (
     <EntryCard
       title={`Sign in to ${import.meta.env.APP_NAME}`}
-      lead={returnTo && label ? TEXTS.signIn.goOn(label) : TEXTS.signIn.lead}
+      lead={returnTo && label && TEXTS.signIn.goOn(label)}
       below={
         me.offers.signUp === 'open' ? (
           <>
@@ -158,7 +159,7 @@ export const SignUpScreen = withMe(function SignUpScreen({ me }) {
       </EntryCard>
     );
   return (
-    <EntryCard title="Create your account" lead={TEXTS.signUp.lead} below={haveOne}>
+    <EntryCard title="Create your account" below={haveOne}>
       <NewAccount onNext={take} />
     </EntryCard>
   );
@@ -363,7 +364,7 @@ function Mailbox({
     <EntryCard
       title={TEXTS.mailbox.title}
       lead={lead}
-      below={<Back onClick={onBack}>Use another address</Back>}
+      below={<TextButton onClick={onBack}>Use another address</TextButton>}
     >
       <div className="space-y-4">
         {isDevelopment && (

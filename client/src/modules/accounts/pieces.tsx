@@ -2,7 +2,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import type { Static, TSchema, TUnsafe } from 'typebox';
 import { Button } from '@/kit/components/button.tsx';
-import { Card, CardContent, CardHeader } from '@/kit/components/card.tsx';
+import { Card } from '@/kit/components/card.tsx';
 import { ErrorState } from '@/kit/components/error-state.tsx';
 import { NotPermitted } from '@/kit/components/not-permitted.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
@@ -21,9 +21,13 @@ export const Section = ({
   action?: ReactNode;
   children?: ReactNode;
 }) => (
-  <Card>
-    <CardHeader title={title} description={lead} action={action} />
-    <CardContent>{children}</CardContent>
+  <Card className="px-5 py-4">
+    <div className="flex min-h-9 items-center justify-between gap-4">
+      <h2 className="text-base">{title}</h2>
+      {action}
+    </div>
+    {lead && <p className="max-w-prose text-sm text-muted">{lead}</p>}
+    {children && <div className="mt-4">{children}</div>}
   </Card>
 );
 
@@ -49,7 +53,7 @@ export function Loaded<Data>({
 
 /** Things one below the other, each with what can be done about it. */
 export const Rows = ({ label, children }: { label: string; children: ReactNode }) => (
-  <ul aria-label={label} className="-my-3 divide-y">
+  <ul aria-label={label} className="-mb-3 divide-y border-t">
     {children}
   </ul>
 );

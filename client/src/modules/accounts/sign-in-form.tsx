@@ -7,7 +7,7 @@ import { InputOTP } from '@/kit/components/input-otp.tsx';
 import { request } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
-import { EmailField, EntryForm, Failed, PasswordField } from './entry-card.tsx';
+import { EmailField, EntryForm, Failed, linkClass, PasswordField, TextButton } from './entry-card.tsx';
 import { hasPasskeys, signInByPasskey } from './passkey.ts';
 import { TEXTS } from './texts.ts';
 
@@ -72,40 +72,39 @@ export function SignInForm({
         <div className="relative">
           <PasswordField of={form.field('password')} />
           {returnTo !== undefined && (
-            <Link
-              to="/reset"
-              className="absolute top-0 right-0 text-sm text-accent underline-offset-4 hover:underline"
-            >
+            <Link to="/reset" className={`${linkClass} absolute top-0 right-0 text-sm`}>
               Forgot it?
             </Link>
           )}
         </div>
       </EntryForm>
       {(passkeys || providers.length > 0) && <Or />}
-      {passkeys && (
-        <Way
-          name="a passkey"
-          pending={pending}
-          onClick={() => start('a passkey', async () => onNext((await signInByPasskey()).next, ''))}
-        />
-      )}
-      {providers.map(({ id, name }) => (
-        <Way
-          key={id}
-          name={name}
-          pending={pending}
-          onClick={() =>
-            start(name, async () => {
-              const { url } = await request<typeof signInWithProvider>(
-                'POST',
-                '/api/account/sign-in/provider',
-                { body: { provider: id, ...(returnTo && { returnTo }) } },
-              );
-              location.assign(url);
-            })
-          }
-        />
-      ))}
+      <div className="space-y-2 empty:hidden">
+        {passkeys && (
+          <Way
+            name="a passkey"
+            pending={pending}
+            onClick={() => start('a passkey', async () => onNext((await signInByPasskey()).next, ''))}
+          />
+        )}
+        {providers.map(({ id, name }) => (
+          <Way
+            key={id}
+            name={name}
+            pending={pending}
+            onClick={() =>
+              start(name, async () => {
+                const { url } = await request<typeof signInWithProvider>(
+                  'POST',
+                  '/api/account/sign-in/provider',
+                  { body: { provider: id, ...(returnTo && { returnTo }) } },
+                );
+                location.assign(url);
+              })
+            }
+          />
+        ))}
+      </div>
       <Failed error={failure} />
     </div>
   );
@@ -157,23 +156,24 @@ export function CodeForm({ onNext, below }: { onNext: (next: Next['next']) => vo
             autoCapitalize="none"
             spellCheck={false}
             autoFocus
-            className="font-mono"
           />
         ) : (
-          <CodeField value={String(form.values.code ?? '')} error={error} onChange={(code) => form.set('code', code)} />
+          <CodeField
+            value={String(form.values.code ?? '')}
+            error={error}
+            onChange={(code) => form.set('code', code)}
+          />
         )}
       </EntryForm>
-      <div className="mt-4 flex flex-wrap gap-x-4">
-        <Button
-          variant="link"
-          className="px-0"
+      <div className="mt-4 flex flex-wrap gap-x-6">
+        <TextButton
           onClick={() => {
             form.reset();
             setRecovery(!isRecovery);
           }}
         >
           {isRecovery ? 'Use the authenticator app' : 'Use a recovery code'}
-        </Button>
+        </TextButton>
         {below}
       </div>
     </>

@@ -7,7 +7,6 @@ export const TEXTS = {
   noPasskey: 'No passkey was used. Try again, or sign in another way.',
   passkeyKnown: 'This device has a passkey for your account already.',
   signIn: {
-    lead: 'Good to see you again.',
     goOn: (screen: string) => `Sign in to go on to ${screen}.`,
     ended: 'Your session has ended. Sign in to go on: what you typed is still here.',
     provider: 'The sign-in with the provider did not work. Try again, or sign in another way.',
@@ -17,7 +16,6 @@ export const TEXTS = {
     recovery: 'Enter one of your recovery codes. It works once.',
   },
   signUp: {
-    lead: 'It takes a minute.',
     closed: 'This server takes new accounts by invitation only.',
     closedNext: 'Ask an operator for an invitation. The link in it opens the right screen.',
   },

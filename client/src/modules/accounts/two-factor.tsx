@@ -14,7 +14,7 @@ import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { type Answer, request } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { accountQuery, useAct } from './account-queries.ts';
-import { EntryForm, Failed } from './entry-card.tsx';
+import { EntryForm, Failed, TextButton } from './entry-card.tsx';
 import { DownloadButton, Section } from './pieces.tsx';
 import { CodeField } from './sign-in-form.tsx';
 import { TEXTS } from './texts.ts';
@@ -115,9 +115,9 @@ function Enrol({
               onChange={(code) => form.set('code', code)}
             />
           </EntryForm>
-          <Button variant="link" className="mt-2 px-0" onClick={onCancel}>
-            Cancel
-          </Button>
+          <div className="mt-3">
+            <TextButton onClick={onCancel}>Cancel</TextButton>
+          </div>
         </div>
       </div>
     </div>

@@ -15,7 +15,7 @@ import { Avatar } from '@/kit/components/avatar.tsx';
 import { Button, buttonVariants } from '@/kit/components/button.tsx';
 import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { DescriptionList } from '@/kit/components/description-list.tsx';
-import { Dialog, DialogContent, DialogFooter, DialogTrigger } from '@/kit/components/dialog.tsx';
+import { Dialog, DialogClose, DialogContent, DialogFooter, DialogTrigger } from '@/kit/components/dialog.tsx';
 import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Field, FieldRow } from '@/kit/components/field.tsx';
@@ -241,6 +241,7 @@ function BanForm({ user, onDone }: { user: User; onDone: () => void }) {
       />
       <Field {...form.field('until')} label="Until" description="Empty: for good." />
       <DialogFooter>
+        <DialogClose render={<Button variant="outline" />}>Cancel</DialogClose>
         <Button type="submit" variant="destructive" pending={form.isSending}>
           Ban {user.name}
         </Button>
@@ -285,6 +286,7 @@ function ImpersonateForm({ user }: { user: User }) {
     <Form of={form} className="space-y-4">
       <Field {...form.field('reason')} label="Reason" multiline autoFocus />
       <DialogFooter>
+        <DialogClose render={<Button variant="outline" />}>Cancel</DialogClose>
         <Button type="submit" pending={form.isSending}>
           Act as {user.name}
         </Button>
