@@ -5,6 +5,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { test as base, expect, type Page } from '@playwright/test';
 import { databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
 import { freePort, ROOT, type SpawnedServer, startServer } from '../support/server.ts';
+import { KNOWS_VISITOR, makeVisitor, storageOf, type Visitor } from './visitor.ts';
 
 /** A migrated, empty database and how to start servers on it, as they are shipped: built, in production. */
 export interface Backend {
@@ -30,7 +31,7 @@ type Fixtures = {
 
 let databases = 0;
 
-export const test = base.extend<Fixtures, { backend: Backend; server: SpawnedServer }>({
+export const test = base.extend<Fixtures, { backend: Backend; server: SpawnedServer; visitor: Visitor }>({
   backend: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures from the pattern
     async ({}, use) => {
@@ -43,7 +44,13 @@ export const test = base.extend<Fixtures, { backend: Backend; server: SpawnedSer
         databaseUrl: url,
         start: (env, options) =>
           startServer(
-            { NODE_ENV: 'production', DATABASE_URL: url, RATE_LIMIT_MAX: '100000', ...env },
+            {
+              NODE_ENV: 'production',
+              DATABASE_URL: url,
+              RATE_LIMIT_MAX: '100000',
+              ...KNOWS_VISITOR,
+              ...env,
+            },
             options,
           ),
       });
@@ -60,6 +67,11 @@ export const test = base.extend<Fixtures, { backend: Backend; server: SpawnedSer
     },
     { scope: 'worker' },
   ],
+  visitor: [
+    async ({ server: _, backend }, use) => use(await makeVisitor(backend.databaseUrl)),
+    { scope: 'worker' },
+  ],
+  storageState: ({ visitor }, use) => use(storageOf(visitor)),
   baseURL: ({ server }, use) => use(server.url),
   failedRequests: [false, { option: true }],
   findings: [
