@@ -36,7 +36,7 @@ export const EntryCard = ({
   </div>
 );
 
-export const linkClass = 'text-accent underline-offset-4 hover:underline';
+export const linkClass = 'text-accent underline underline-offset-4';
 /** A button that looks like a link in a text. */
 export const TextButton = (props: ComponentProps<'button'>) => (
   <button type="button" className={`${linkClass} text-sm pointer-coarse:min-h-11`} {...props} />
@@ -112,14 +112,20 @@ export function PasswordField({
   of: { error, type: _, ...box },
   label = 'Password',
   isNew = false,
+  autoFocus,
 }: {
   of: FieldOf;
   label?: string;
   isNew?: boolean;
+  autoFocus?: boolean;
 }) {
   return (
     <Field label={label} error={error} description={isNew ? TEXTS.password : undefined}>
-      <PasswordInput {...(box as object)} autoComplete={isNew ? 'new-password' : 'current-password'} />
+      <PasswordInput
+        {...(box as object)}
+        autoComplete={isNew ? 'new-password' : 'current-password'}
+        autoFocus={autoFocus}
+      />
     </Field>
   );
 }

@@ -91,7 +91,7 @@ function Recent({ onDone }: { onDone: () => void }) {
               readOnly
               hidden
             />
-            <PasswordField of={form.field('password')} />
+            <PasswordField of={form.field('password')} autoFocus />
             {account.twoFactor && (
               <Field
                 {...form.field('code')}

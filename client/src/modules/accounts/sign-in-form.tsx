@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { type Next, signIn, signInWithCode, type signInWithProvider } from '#contracts/accounts/account.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Field } from '@/kit/components/field.tsx';
@@ -70,7 +70,7 @@ export function SignInForm({
           autoFocus={email === undefined}
         />
         <div className="relative">
-          <PasswordField of={form.field('password')} />
+          <PasswordField of={form.field('password')} autoFocus={email !== undefined} />
           {returnTo !== undefined && (
             <Link to="/reset" className={`${linkClass} absolute top-0 right-0 text-sm`}>
               Forgot it?
@@ -180,19 +180,23 @@ export function CodeForm({ onNext, below }: { onNext: (next: Next['next']) => vo
   );
 }
 
-/** Six digits of an authenticator app. The form is sent with the last one. */
-export const CodeField = ({
+/** Six digits of an authenticator app. The form is sent with the last one. Empty, at first or after a wrong code, it takes the focus. */
+export function CodeField({
   value,
   error,
   onChange,
-  label = 'Code',
 }: {
   value: string;
   error: string | undefined;
   onChange: (code: string) => void;
-  label?: string;
-}) => (
-  <Field label={label} error={error}>
-    <InputOTP name="code" value={value} onValueChange={onChange} autoSubmit />
-  </Field>
-);
+}) {
+  const boxes = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (value === '') boxes.current?.querySelector('input')?.focus({ preventScroll: true });
+  }, [value]);
+  return (
+    <Field label="Code" error={error}>
+      <InputOTP ref={boxes} name="code" value={value} onValueChange={onChange} autoSubmit />
+    </Field>
+  );
+}

@@ -102,7 +102,7 @@ export function Password({ account }: { account: Account }) {
         <Form of={form} className="max-w-sm space-y-4">
           {/* Password managers keep a password under a name. */}
           <input type="text" name="username" autoComplete="username" value={account.email} readOnly hidden />
-          <PasswordField of={form.field('password')} label="New password" isNew />
+          <PasswordField of={form.field('password')} label="New password" isNew autoFocus />
           {buttons(form, 'Set the password')}
         </Form>
       )}
