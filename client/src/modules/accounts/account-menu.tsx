@@ -14,7 +14,7 @@ export function AccountMenu({ name, email }: { name: string; email: string }) {
   const leave = () =>
     request<typeof signOut>('POST', '/api/account/sign-out').then(
       () => goOn('/'),
-      (error: unknown) => toast.error(`Still signed in. ${explain(error).title}.`),
+      (error: unknown) => toast.error(`You are still signed in. ${explain(error).title}.`),
     );
   return (
     <UserMenu wide name={name} email={email} onSignOut={leave}>

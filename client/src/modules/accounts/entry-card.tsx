@@ -11,27 +11,22 @@ import { duration } from '@/kit/lib/format.ts';
 import type { FormState, useForm } from '@/kit/lib/use-form.ts';
 import { TEXTS } from './texts.ts';
 
-/** The frame of the screens to come in by: a card with the mark and a heading, and a way out at its foot. */
+/** The frame of the screens to come in by: a card with the mark, a heading, and a way to another screen below it. */
 export const EntryCard = ({
   title,
   lead,
-  below,
   children,
 }: {
   title: string;
   lead?: ReactNode;
-  below?: ReactNode;
-  children: ReactNode;
+  children?: ReactNode;
 }) => (
   <div className="mx-auto flex min-h-(--screen) max-w-104 flex-col sm:px-4 sm:py-[9dvh]">
-    <div className="sm:rounded-lg sm:border sm:bg-surface">
-      <div className="px-5 py-8 sm:px-8">
-        <img src="/favicon.svg" alt="" width="36" height="36" className="mb-5" />
-        <ScreenHeading title={title} />
-        {lead && <p className="mt-1 wrap-anywhere text-muted">{lead}</p>}
-        <div className="mt-6">{children}</div>
-      </div>
-      {below && <p className="border-t px-5 py-4 text-sm text-muted sm:px-8">{below}</p>}
+    <div className="px-5 py-8 sm:rounded-lg sm:border sm:bg-surface sm:px-8">
+      <img src="/favicon.svg" alt="" width="36" height="36" className="mb-5" />
+      <ScreenHeading title={title} />
+      {lead && <p className="mt-1 wrap-anywhere text-muted">{lead}</p>}
+      <div className="mt-6">{children}</div>
     </div>
   </div>
 );
@@ -39,7 +34,7 @@ export const EntryCard = ({
 export const linkClass = 'text-accent underline underline-offset-4';
 /** A button that looks like a link in a text. */
 export const TextButton = (props: ComponentProps<'button'>) => (
-  <button type="button" className={`${linkClass} text-sm pointer-coarse:min-h-11`} {...props} />
+  <button type="button" className={linkClass} {...props} />
 );
 
 /** The rest of a throttle, counted down. */
@@ -83,7 +78,7 @@ export function Failed({ error, wrong = TEXTS.wrong }: { error: unknown; wrong?:
   );
 }
 
-/** A form to come in by: its fields, what failed, and one button. */
+/** A form to come in by: its fields, one button, and what failed. That comes last, so that nothing moves. */
 export const EntryForm = ({
   of,
   action,
@@ -93,14 +88,14 @@ export const EntryForm = ({
   of: FormState & { isSending: boolean };
   action: string;
   wrong?: string;
-  children: ReactNode;
+  children?: ReactNode;
 }) => (
   <Form of={{ ...of, failure: undefined }} className="space-y-4">
     {children}
-    {of.failure !== undefined && <Failed error={of.failure} {...(wrong && { wrong })} />}
     <Button type="submit" pending={of.isSending} className="w-full">
       {action}
     </Button>
+    <Failed error={of.failure} {...(wrong && { wrong })} />
   </Form>
 );
 

@@ -64,7 +64,7 @@ function useNext() {
   const screen =
     step?.next === 'two-factor' ? (
       <EntryCard title="Second step">
-        <CodeForm onNext={take} below={<TextButton onClick={() => setStep(undefined)}>Back</TextButton>} />
+        <CodeForm onNext={take} />
       </EntryCard>
     ) : (
       step?.next === 'verify' && (
@@ -97,15 +97,17 @@ export const SignInScreen = withMe(function SignInScreen({ me }) {
   return (
     <EntryCard
       title={`Sign in to ${import.meta.env.APP_NAME}`}
-      lead={returnTo && label && TEXTS.signIn.goOn(label)}
-      below={
-        me.offers.signUp === 'open' ? (
-          <>
-            No account yet? <To to="/sign-up">Sign up</To>
-          </>
-        ) : (
-          TEXTS.signUp.closed
-        )
+      lead={
+        <>
+          {returnTo && label && `${TEXTS.signIn.goOn(label)} `}
+          {me.offers.signUp === 'open' ? (
+            <>
+              No account yet? <To to="/sign-up">Sign up</To>
+            </>
+          ) : (
+            TEXTS.signUp.closed
+          )}
+        </>
       }
     >
       {error && (
@@ -154,12 +156,12 @@ export const SignUpScreen = withMe(function SignUpScreen({ me }) {
   if (screen) return screen;
   if (me.offers.signUp === 'invitation')
     return (
-      <EntryCard title="By invitation" lead={TEXTS.signUp.closed} below={TEXTS.signUp.closedNext}>
+      <EntryCard title="By invitation" lead={`${TEXTS.signUp.closed} ${TEXTS.signUp.closedNext}`}>
         <ToSignIn />
       </EntryCard>
     );
   return (
-    <EntryCard title="Create your account" below={haveOne}>
+    <EntryCard title="Create your account" lead={haveOne}>
       <NewAccount onNext={take} />
     </EntryCard>
   );
@@ -176,7 +178,14 @@ export const JoinScreen = withMe(function JoinScreen() {
       </EntryCard>
     );
   return (
-    <EntryCard title={`Join ${import.meta.env.APP_NAME}`} lead={TEXTS.join.lead} below={haveOne}>
+    <EntryCard
+      title={`Join ${import.meta.env.APP_NAME}`}
+      lead={
+        <>
+          {TEXTS.join.lead} {haveOne}
+        </>
+      }
+    >
       <NewAccount invitation={token} onNext={take} />
     </EntryCard>
   );
@@ -219,9 +228,7 @@ export const VerifyScreen = withMe(function VerifyScreen({ me }) {
     );
   return (
     <EntryCard title={TEXTS.verify.title} lead={TEXTS.verify.lead}>
-      <EntryForm of={form} action="Verify my address">
-        {null}
-      </EntryForm>
+      <EntryForm of={form} action="Verify my address" />
     </EntryCard>
   );
 });
@@ -254,8 +261,11 @@ function AskForReset() {
   return (
     <EntryCard
       title={TEXTS.reset.title}
-      lead={TEXTS.reset.lead}
-      below={<To to="/sign-in">Back to sign-in</To>}
+      lead={
+        <>
+          {TEXTS.reset.lead} <To to="/sign-in">Back to sign-in</To>
+        </>
+      }
     >
       <EntryForm of={form} action="Send the link">
         <EmailField of={form.field('email')} autoFocus />
@@ -280,7 +290,7 @@ function NewPassword({ token }: { token: string }) {
         <ToSignIn />
       </EntryCard>
     );
-  if ([401, 403, 404].includes(statusOf(form.failure) ?? 0))
+  if ([400, 401, 403, 404].includes(statusOf(form.failure) ?? 0))
     return (
       <EntryCard title={TEXTS.verify.broken} lead={TEXTS.reset.brokenNext}>
         <Link to="/reset" hash="" className={`${buttonVariants()} w-full`}>
@@ -363,8 +373,11 @@ function Mailbox({
   return (
     <EntryCard
       title={TEXTS.mailbox.title}
-      lead={lead}
-      below={<TextButton onClick={onBack}>Use another address</TextButton>}
+      lead={
+        <>
+          {lead} <TextButton onClick={onBack}>Use another address</TextButton>
+        </>
+      }
     >
       <div className="space-y-4">
         {isDevelopment && (
@@ -376,10 +389,10 @@ function Mailbox({
           </div>
         )}
         <p className="text-sm text-muted">{TEXTS.mailbox.spam}</p>
-        <Failed error={failure} />
         <Button variant="outline" className="w-full" pending={state === 'sending'} onClick={send}>
           Send it again
         </Button>
+        <Failed error={failure} />
         <p role="status" className="min-h-5 text-sm text-muted">
           {state === 'sent' && TEXTS.mailbox.again}
         </p>

@@ -7,12 +7,12 @@ import {
   makeKey,
   type rotateKey,
 } from '#contracts/accounts/keys.ts';
-import { Alert } from '@/kit/components/alert.tsx';
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Badge } from '@/kit/components/badge.tsx';
 import { Button } from '@/kit/components/button.tsx';
 import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { Code } from '@/kit/components/code.tsx';
+import { DialogFooter } from '@/kit/components/dialog.tsx';
 import { Field, FieldRow } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { Choice } from '@/kit/components/native-select.tsx';
@@ -20,7 +20,8 @@ import { type Answer, request } from '@/kit/lib/api.ts';
 import { ago, exactly } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { keysQuery, useAct } from './account-queries.ts';
-import { fieldsOf, Loaded, Row, Rows, Section } from './pieces.tsx';
+import { Failed } from './entry-card.tsx';
+import { ActDialog, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from './pieces.tsx';
 import { TEXTS } from './texts.ts';
 
 const { queryKey } = keysQuery;
@@ -28,16 +29,6 @@ const OVERLAP_HOURS = 24;
 
 export function Keys() {
   const query = useQuery(keysQuery);
-  const [isOpen, setOpen] = useState(false);
-  const [made, setMade] = useState<MadeKey>();
-  const rotate = useAct(
-    (id: string) =>
-      request<typeof rotateKey>('POST', '/api/account/keys/:id/rotate', {
-        params: { id },
-        body: { overlapHours: OVERLAP_HOURS },
-      }).then(setMade),
-    queryKey,
-  );
   const end = useAct(
     (id: string) => request<typeof endKey>('DELETE', '/api/account/keys/:id', { params: { id } }),
     queryKey,
@@ -47,100 +38,77 @@ export function Keys() {
       title="API keys"
       lead={TEXTS.keys.lead}
       action={
-        !isOpen && (
-          <Button variant="outline" icon="plus" onClick={() => setOpen(true)}>
-            New key
-          </Button>
+        query.data && (
+          <ActDialog
+            trigger={
+              <Button variant="outline" icon="plus">
+                New key
+              </Button>
+            }
+            title="New API key"
+          >
+            {(close) => <NewKey permissions={query.data.permissions} onDone={close} />}
+          </ActDialog>
         )
       }
     >
-      <div role="status">
-        {made && (
-          <div className="mb-6">
-            <Alert
-              variant="success"
-              title={`Your key “${made.apiKey.name}”`}
-              action={
-                <Button variant="ghost" size="sm" onClick={() => setMade(undefined)}>
-                  Done
-                </Button>
-              }
-            >
-              <p className="mb-2">{TEXTS.keys.once}</p>
-              <Code label="The key" text={made.key} />
-            </Alert>
-          </div>
-        )}
-      </div>
       <Loaded of={query}>
-        {({ items, permissions }) => (
-          <>
-            {isOpen && (
-              <NewKey
-                permissions={permissions}
-                onClose={(key) => {
-                  setOpen(false);
-                  if (key) setMade(key);
-                }}
-              />
-            )}
-            {items.length === 0 ? (
-              !isOpen && !made && <p className="text-sm text-muted">{TEXTS.keys.none}</p>
-            ) : (
-              <Rows label="API keys">
-                {items.map(({ id, name, start, permissions, createdAt, expiresAt, lastUsedAt }) => (
-                  <Row
-                    key={id}
-                    title={
-                      <>
-                        {name}
-                        <code className="font-mono text-sm font-normal text-muted">{start}…</code>
-                      </>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p className="text-sm text-muted">{TEXTS.keys.none}</p>
+          ) : (
+            <Rows label="API keys">
+              {items.map(({ id, name, start, permissions, createdAt, expiresAt, lastUsedAt }) => (
+                <Row
+                  key={id}
+                  title={
+                    <>
+                      {name}
+                      <code className="font-mono text-sm font-normal text-muted">{start}…</code>
+                    </>
+                  }
+                  detail={
+                    <>
+                      <span className="flex flex-wrap gap-1 py-1">
+                        {permissions.map((one) => (
+                          <Badge key={one} variant="secondary">
+                            {one}
+                          </Badge>
+                        ))}
+                      </span>
+                      {lastUsedAt ? `Used ${ago(lastUsedAt)}` : 'Never used'} · made {exactly(createdAt)} ·{' '}
+                      {expiresAt ? `${expiry(expiresAt)} ${exactly(expiresAt)}` : 'does not expire'}
+                    </>
+                  }
+                >
+                  <ActDialog
+                    trigger={
+                      <Button variant="outline" aria-label={`Rotate ${name}`}>
+                        Rotate
+                      </Button>
                     }
-                    detail={
-                      <>
-                        <span className="flex flex-wrap gap-1 py-1">
-                          {permissions.map((one) => (
-                            <Badge key={one} variant="secondary">
-                              {one}
-                            </Badge>
-                          ))}
-                        </span>
-                        {lastUsedAt ? `Used ${ago(lastUsedAt)}` : 'Never used'} · made {exactly(createdAt)} ·{' '}
-                        {expiresAt ? `${expiry(expiresAt)} ${exactly(expiresAt)}` : 'does not expire'}
-                      </>
-                    }
+                    title={`Rotate “${name}”`}
+                    lead={TEXTS.keys.rotate}
                   >
-                    <Confirm
-                      trigger={
-                        <Button variant="outline" aria-label={`Rotate ${name}`}>
-                          Rotate
-                        </Button>
-                      }
-                      title={`Rotate “${name}”?`}
-                      action="Rotate key"
-                      onConfirm={() => rotate.mutateAsync(id)}
-                    >
-                      {TEXTS.keys.rotate}
-                    </Confirm>
-                    <Confirm
-                      trigger={
-                        <Button variant="destructive" aria-label={`End ${name}`}>
-                          End
-                        </Button>
-                      }
-                      title={`End “${name}”?`}
-                      action="End key"
-                      onConfirm={() => end.mutateAsync(id).then(() => undefined)}
-                    >
-                      {TEXTS.keys.end}
-                    </Confirm>
-                  </Row>
-                ))}
-              </Rows>
-            )}
-          </>
-        )}
+                    {(close) => <Rotation id={id} onDone={close} />}
+                  </ActDialog>
+                  <Confirm
+                    trigger={
+                      <Button variant="destructive" aria-label={`End ${name}`}>
+                        End
+                      </Button>
+                    }
+                    title={`End “${name}”?`}
+                    action="End key"
+                    onConfirm={() => end.mutateAsync(id).then(() => undefined)}
+                  >
+                    {TEXTS.keys.end}
+                  </Confirm>
+                </Row>
+              ))}
+            </Rows>
+          )
+        }
       </Loaded>
     </Section>
   );
@@ -155,12 +123,43 @@ const EXPIRIES = [
   ['', 'Never'],
 ];
 
+/** The one time that a key is shown. */
+const Made = ({ made, onDone }: { made: MadeKey; onDone: () => void }) => (
+  <div className="space-y-4">
+    <p>{TEXTS.keys.once}</p>
+    <Code label="The key" text={made.key} />
+    <DialogFooter>
+      <Button onClick={onDone}>I have copied it</Button>
+    </DialogFooter>
+  </div>
+);
+
+function Rotation({ id, onDone }: { id: string; onDone: () => void }) {
+  const { data, mutate, isPending, error } = useAct(
+    () =>
+      request<typeof rotateKey>('POST', '/api/account/keys/:id/rotate', {
+        params: { id },
+        body: { overlapHours: OVERLAP_HOURS },
+      }),
+    queryKey,
+  );
+  if (data) return <Made made={data} onDone={onDone} />;
+  return (
+    <div className="space-y-4">
+      <Button pending={isPending} onClick={() => mutate()}>
+        Rotate key
+      </Button>
+      <Failed error={error} />
+    </div>
+  );
+}
+
 function NewKey({
   permissions,
-  onClose,
+  onDone,
 }: {
   permissions: Answer<typeof listKeys>['permissions'];
-  onClose: (made?: MadeKey) => void;
+  onDone: () => void;
 }) {
   const [chosen, setChosen] = useState<string[]>([]);
   const [days, setDays] = useState('90');
@@ -172,13 +171,13 @@ function NewKey({
     queryKey,
   );
   const form = useForm(fieldsOf(makeKey, 'name'), {
-    async send({ name }) {
-      onClose(await make.mutateAsync(name.trim()));
-    },
+    guard: false,
+    send: ({ name }) => make.mutateAsync(name.trim()),
   });
+  if (make.data) return <Made made={make.data} onDone={onDone} />;
   const offered = Object.entries(permissions);
   return (
-    <Form of={form} className="mb-6 max-w-md space-y-4">
+    <Form of={form} className="space-y-4">
       <Field
         {...form.field('name')}
         label="Name"
@@ -209,14 +208,7 @@ function NewKey({
           </option>
         ))}
       </Choice>
-      <div className="flex gap-2">
-        <Button type="submit" pending={form.isSending}>
-          Make key
-        </Button>
-        <Button variant="ghost" onClick={() => onClose()}>
-          Cancel
-        </Button>
-      </div>
+      <FormFooter of={form} action="Make key" />
     </Form>
   );
 }

@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { addPasskey, type removePasskey } from '#contracts/accounts/account.ts';
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Badge } from '@/kit/components/badge.tsx';
@@ -12,14 +11,13 @@ import { useForm } from '@/kit/lib/use-form.ts';
 import { passkeysQuery, useAct } from './account-queries.ts';
 import { Failed } from './entry-card.tsx';
 import { hasPasskeys, makePasskey } from './passkey.ts';
-import { fieldsOf, Loaded, Row, Rows, Section } from './pieces.tsx';
+import { ActDialog, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from './pieces.tsx';
 import { TEXTS } from './texts.ts';
 
 const { queryKey } = passkeysQuery;
 
 export function Passkeys() {
   const query = useQuery(passkeysQuery);
-  const [isOpen, setOpen] = useState(false);
   const remove = useAct(
     (id: string) => request<typeof removePasskey>('DELETE', '/api/account/passkeys/:id', { params: { id } }),
     queryKey,
@@ -29,23 +27,27 @@ export function Passkeys() {
       title="Passkeys"
       lead={TEXTS.passkeys.lead}
       action={
-        !isOpen &&
         hasPasskeys() && (
-          <Button variant="outline" icon="plus" onClick={() => setOpen(true)}>
-            Add a passkey
-          </Button>
+          <ActDialog
+            trigger={
+              <Button variant="outline" icon="plus">
+                Add a passkey
+              </Button>
+            }
+            title="Add a passkey"
+            lead={TEXTS.passkeys.how}
+          >
+            {(close) => <Add onDone={close} />}
+          </ActDialog>
         )
       }
     >
-      {isOpen && <Add onClose={() => setOpen(false)} />}
       <Loaded of={query}>
         {({ items }) =>
           items.length === 0 ? (
-            !isOpen && (
-              <p className="text-sm text-muted">
-                {hasPasskeys() ? TEXTS.passkeys.none : TEXTS.passkeys.unsupported}
-              </p>
-            )
+            <p className="text-sm text-muted">
+              {hasPasskeys() ? TEXTS.passkeys.none : TEXTS.passkeys.unsupported}
+            </p>
           ) : (
             <Rows label="Passkeys">
               {items.map(({ id, name, createdAt, backedUp }) => (
@@ -81,7 +83,7 @@ export function Passkeys() {
   );
 }
 
-function Add({ onClose }: { onClose: () => void }) {
+function Add({ onDone }: { onDone: () => void }) {
   const make = useAct(makePasskey, queryKey);
   const { userAgentData } = navigator as { userAgentData?: { platform: string } };
   const form = useForm(fieldsOf(addPasskey, 'name'), {
@@ -89,11 +91,11 @@ function Add({ onClose }: { onClose: () => void }) {
     initial: { name: userAgentData?.platform || 'This device' },
     async send({ name }) {
       await make.mutateAsync(name.trim());
-      onClose();
+      onDone();
     },
   });
   return (
-    <Form of={{ ...form, failure: undefined }} className="mb-6 max-w-sm space-y-4">
+    <Form of={{ ...form, failure: undefined }} className="space-y-4">
       <Field
         {...form.field('name')}
         label="Name of the passkey"
@@ -101,15 +103,8 @@ function Add({ onClose }: { onClose: () => void }) {
         autoComplete="off"
         autoFocus
       />
+      <FormFooter of={form} action="Continue" />
       <Failed error={form.failure} />
-      <div className="flex gap-2">
-        <Button type="submit" pending={form.isSending}>
-          Continue
-        </Button>
-        <Button variant="ghost" onClick={onClose}>
-          Cancel
-        </Button>
-      </div>
     </Form>
   );
 }

@@ -1,12 +1,14 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactElement, type ReactNode, useState } from 'react';
 import type { Static, TSchema, TUnsafe } from 'typebox';
 import { Button } from '@/kit/components/button.tsx';
 import { Card } from '@/kit/components/card.tsx';
+import { Dialog, DialogClose, DialogContent, DialogFooter, DialogTrigger } from '@/kit/components/dialog.tsx';
 import { ErrorState } from '@/kit/components/error-state.tsx';
 import { NotPermitted } from '@/kit/components/not-permitted.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
-import { statusOf } from '@/kit/lib/api.ts';
+import { toast } from '@/kit/components/toast.tsx';
+import { explain, statusOf } from '@/kit/lib/api.ts';
 import { TEXTS } from './texts.ts';
 
 /** A card with a heading, and what it is for. */
@@ -74,6 +76,59 @@ export const Row = ({
     {children && <div className="flex flex-wrap gap-2">{children}</div>}
   </li>
 );
+
+/**
+ * A dialog in which something is done. It grows downwards, so that nothing moves when a message comes.
+ *
+ * @param props.children What is in it, given what closes it.
+ */
+export function ActDialog({
+  trigger,
+  title,
+  lead,
+  className = 'max-w-md',
+  children,
+}: {
+  trigger: ReactElement;
+  title: string;
+  lead?: string;
+  className?: string;
+  children: (close: () => void) => ReactNode;
+}) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <Dialog open={isOpen} onOpenChange={setOpen}>
+      <DialogTrigger render={trigger} />
+      <DialogContent title={title} description={lead} className={`mt-[12dvh] ${className}`}>
+        {children(() => setOpen(false))}
+      </DialogContent>
+    </Dialog>
+  );
+}
+
+/** The foot of a form in a dialog. */
+export const FormFooter = ({
+  of,
+  action,
+  variant = 'default',
+}: {
+  of: { isSending: boolean };
+  action: string;
+  variant?: 'default' | 'destructive';
+}) => (
+  <DialogFooter>
+    <DialogClose render={<Button variant="outline" />}>Cancel</DialogClose>
+    <Button type="submit" variant={variant} pending={of.isSending}>
+      {action}
+    </Button>
+  </DialogFooter>
+);
+
+/** Tells of what failed where no form is there to say it. */
+export const tell = (error: unknown) => {
+  const { title, detail } = explain(error);
+  toast.error(detail ?? title);
+};
 
 /** Saves a text as a file. */
 export function download(name: string, type: string, content: string) {

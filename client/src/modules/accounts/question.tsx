@@ -40,11 +40,9 @@ function SignInAgain({ onDone }: { onDone: () => void }) {
   const { me } = useVisitor();
   const [isCode, setCode] = useState(false);
   return (
-    <DialogContent title="Sign in again" description={TEXTS.signIn.ended} className="max-w-sm">
+    <DialogContent title="Sign in again" description={TEXTS.signIn.ended} className="mt-[12dvh] max-w-sm">
       {isCode ? (
-        <div className="pt-5">
-          <CodeForm onNext={onDone} />
-        </div>
+        <CodeForm onNext={onDone} />
       ) : (
         <SignInForm
           email={me?.user?.email}
@@ -78,10 +76,25 @@ function Recent({ onDone }: { onDone: () => void }) {
   });
   const passkeys = me?.offers.passkeys && hasPasskeys();
   return (
-    <DialogContent title={TEXTS.recent.title} description={TEXTS.recent.lead} className="max-w-sm">
+    <DialogContent title={TEXTS.recent.title} description={TEXTS.recent.lead} className="mt-[12dvh] max-w-sm">
       <div className="min-h-36 space-y-4">
+        {account && passkeys && (
+          <>
+            <Button
+              variant="outline"
+              className="w-full"
+              onClick={() => {
+                setFailure(undefined);
+                signInByPasskey().then(finish, setFailure);
+              }}
+            >
+              Use a passkey
+            </Button>
+            {account.hasPassword && <Or />}
+          </>
+        )}
         {account?.hasPassword && (
-          <EntryForm of={form} action="Confirm" wrong="The password is wrong.">
+          <EntryForm of={form} action="Confirm">
             {/* Password managers keep a password under a name. */}
             <input
               type="text"
@@ -103,21 +116,6 @@ function Recent({ onDone }: { onDone: () => void }) {
           </EntryForm>
         )}
         {account && !account.hasPassword && <p className="text-sm">{TEXTS.recent.noPassword}</p>}
-        {account && passkeys && (
-          <>
-            {account.hasPassword && <Or />}
-            <Button
-              variant="outline"
-              className="w-full"
-              onClick={() => {
-                setFailure(undefined);
-                signInByPasskey().then(finish, setFailure);
-              }}
-            >
-              Use a passkey
-            </Button>
-          </>
-        )}
         <Failed error={failure} />
       </div>
     </DialogContent>

@@ -6,8 +6,7 @@ import { Button } from '@/kit/components/button.tsx';
 import { request } from '@/kit/lib/api.ts';
 import { ago, exactly } from '@/kit/lib/format.ts';
 import { sessionsQuery, useAct } from './account-queries.ts';
-import { Failed } from './entry-card.tsx';
-import { Loaded, Row, Rows, Section } from './pieces.tsx';
+import { Loaded, Row, Rows, Section, tell } from './pieces.tsx';
 import { TEXTS } from './texts.ts';
 
 const { queryKey } = sessionsQuery;
@@ -39,7 +38,6 @@ export function Sessions() {
         )
       }
     >
-      <Failed error={end.error} />
       <Loaded of={query}>
         {({ items }) => (
           <Rows label="Sessions">
@@ -65,7 +63,7 @@ export function Sessions() {
                     variant="outline"
                     aria-label={`End the session of ${device}`}
                     pending={end.isPending && end.variables === id}
-                    onClick={() => end.mutate(id)}
+                    onClick={() => end.mutate(id, { onError: tell })}
                   >
                     End
                   </Button>

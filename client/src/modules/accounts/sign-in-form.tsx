@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { type Next, signIn, signInWithCode, type signInWithProvider } from '#contracts/accounts/account.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Field } from '@/kit/components/field.tsx';
@@ -63,6 +63,37 @@ export function SignInForm({
   const passkeys = me?.offers.passkeys && hasPasskeys();
   return (
     <div className="space-y-4">
+      {(passkeys || providers.length > 0) && (
+        <>
+          <div className="space-y-2">
+            {providers.map(({ id, name }) => (
+              <Way
+                key={id}
+                name={name}
+                pending={pending}
+                onClick={() =>
+                  start(name, async () => {
+                    const { url } = await request<typeof signInWithProvider>(
+                      'POST',
+                      '/api/account/sign-in/provider',
+                      { body: { provider: id, ...(returnTo && { returnTo }) } },
+                    );
+                    location.assign(url);
+                  })
+                }
+              />
+            ))}
+            {passkeys && (
+              <Way
+                name="a passkey"
+                pending={pending}
+                onClick={() => start('a passkey', async () => onNext((await signInByPasskey()).next, ''))}
+              />
+            )}
+          </div>
+          <Or />
+        </>
+      )}
       <EntryForm of={form} action="Sign in">
         <EmailField
           of={form.field('email')}
@@ -78,33 +109,6 @@ export function SignInForm({
           )}
         </div>
       </EntryForm>
-      {(passkeys || providers.length > 0) && <Or />}
-      <div className="space-y-2 empty:hidden">
-        {passkeys && (
-          <Way
-            name="a passkey"
-            pending={pending}
-            onClick={() => start('a passkey', async () => onNext((await signInByPasskey()).next, ''))}
-          />
-        )}
-        {providers.map(({ id, name }) => (
-          <Way
-            key={id}
-            name={name}
-            pending={pending}
-            onClick={() =>
-              start(name, async () => {
-                const { url } = await request<typeof signInWithProvider>(
-                  'POST',
-                  '/api/account/sign-in/provider',
-                  { body: { provider: id, ...(returnTo && { returnTo }) } },
-                );
-                location.assign(url);
-              })
-            }
-          />
-        ))}
-      </div>
       <Failed error={failure} />
     </div>
   );
@@ -125,7 +129,7 @@ const Way = ({
 );
 
 /** The second step: a code of the app, which is sent once it is complete, or a recovery code. */
-export function CodeForm({ onNext, below }: { onNext: (next: Next['next']) => void; below?: ReactNode }) {
+export function CodeForm({ onNext }: { onNext: (next: Next['next']) => void }) {
   const [isRecovery, setRecovery] = useState(false);
   const form = useForm(signInWithCode, {
     guard: false,
@@ -143,13 +147,21 @@ export function CodeForm({ onNext, below }: { onNext: (next: Next['next']) => vo
     },
   });
   const { error } = form.field('code');
+  const change = () => {
+    form.reset();
+    setRecovery(!isRecovery);
+  };
   return (
-    <>
-      <p className="-mt-5 mb-6 text-muted">{isRecovery ? TEXTS.code.recovery : TEXTS.code.lead}</p>
-      <EntryForm of={form} action="Continue" wrong="This code is wrong or has been used.">
+    <div className="space-y-4">
+      <p className="text-muted">
+        {isRecovery ? TEXTS.code.recovery : TEXTS.code.lead}{' '}
+        <TextButton onClick={change}>
+          {isRecovery ? 'Use the authenticator app' : 'Use a recovery code'}
+        </TextButton>
+      </p>
+      <EntryForm of={form} action="Continue" wrong={TEXTS.code.wrong}>
         {isRecovery ? (
           <Field
-            key="recovery"
             {...form.field('code')}
             label="Recovery code"
             autoComplete="off"
@@ -165,18 +177,7 @@ export function CodeForm({ onNext, below }: { onNext: (next: Next['next']) => vo
           />
         )}
       </EntryForm>
-      <div className="mt-4 flex flex-wrap gap-x-6">
-        <TextButton
-          onClick={() => {
-            form.reset();
-            setRecovery(!isRecovery);
-          }}
-        >
-          {isRecovery ? 'Use the authenticator app' : 'Use a recovery code'}
-        </TextButton>
-        {below}
-      </div>
-    </>
+    </div>
   );
 }
 

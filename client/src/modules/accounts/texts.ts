@@ -14,6 +14,7 @@ export const TEXTS = {
   code: {
     lead: 'Enter the code that your authenticator app shows.',
     recovery: 'Enter one of your recovery codes. It works once.',
+    wrong: 'This code is wrong or has been used.',
   },
   signUp: {
     closed: 'This server takes new accounts by invitation only.',
@@ -67,7 +68,8 @@ export const TEXTS = {
   profile: { name: 'As others see you.' },
   email: {
     lead: 'You sign in with it, and mails go to it.',
-    sent: (email: string) => `A mail is on its way to ${email}. The address changes when its link is used.`,
+    how: 'We send a link to the new address. Until it is used, nothing changes.',
+    sent: (email: string) => `A mail is on its way to ${email}.`,
   },
   changePassword: {
     lead: 'All your other sessions end when it changes.',
@@ -83,9 +85,11 @@ export const TEXTS = {
       'Keep these recovery codes where you find them without your phone. Each works once. They are not shown again.',
     off: 'Your account is then protected by the password alone.',
     renew: 'The old codes end.',
+    wrong: 'This code is wrong. Enter the one that is shown now.',
   },
   passkeys: {
     lead: 'Sign in with your fingerprint, face or device PIN. Nothing to remember, and no page can phish it.',
+    how: 'Your browser asks where to keep it: on this device, on your phone, or on a security key.',
     none: 'No passkeys yet.',
     unsupported: 'This browser has no passkeys, or the page is not served over TLS.',
     remove: 'You cannot sign in with it any more. The device may still offer it: delete it there too.',
@@ -120,7 +124,8 @@ export const TEXTS = {
     roles: 'What the user may do. You cannot grant more than you may yourself.',
   },
   invitations: {
-    lead: 'Open ones. Each link works once.',
+    lead: 'Who is invited and has not come yet. Each link works once.',
+    how: 'The link in the invitation makes an account with this address.',
     none: 'No open invitations',
     link: 'No mail leaves this server. Send this link yourself; it is not shown again.',
     sent: (email: string) => `Invitation sent to ${email}`,

@@ -1,4 +1,5 @@
-import { useState } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useEffectEvent, useState } from 'react';
 import { encode } from 'uqr';
 import {
   type Account,
@@ -14,42 +15,30 @@ import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { type Answer, request } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { accountQuery, useAct } from './account-queries.ts';
-import { EntryForm, Failed, TextButton } from './entry-card.tsx';
-import { DownloadButton, Section } from './pieces.tsx';
+import { EntryForm, Failed } from './entry-card.tsx';
+import { ActDialog, DownloadButton, Section } from './pieces.tsx';
 import { CodeField } from './sign-in-form.tsx';
 import { TEXTS } from './texts.ts';
 
 const { queryKey } = accountQuery;
 
 export function TwoFactor({ account: { twoFactor } }: { account: Account }) {
-  const [codes, setCodes] = useState<string[]>();
-  const begin = useAct(() => request<typeof beginTwoFactor>('POST', '/api/account/two-factor'));
-  const renew = useAct(async () => {
-    const answer = await request<typeof renewRecoveryCodes>('POST', '/api/account/two-factor/recovery-codes');
-    setCodes(answer.recoveryCodes);
-  });
-  const end = useAct(
-    () => request<typeof endTwoFactor>('DELETE', '/api/account/two-factor').then(() => setCodes(undefined)),
-    queryKey,
-  );
+  const end = useAct(() => request<typeof endTwoFactor>('DELETE', '/api/account/two-factor'), queryKey);
   return (
     <Section
       title="Two-factor authentication"
       lead={TEXTS.twoFactor.lead}
       action={twoFactor ? <Badge variant="success">On</Badge> : <Badge variant="outline">Off</Badge>}
     >
-      {codes ? (
-        <RecoveryCodes codes={codes} onDone={() => setCodes(undefined)} />
-      ) : twoFactor ? (
+      {twoFactor ? (
         <div className="flex flex-wrap gap-2">
-          <Confirm
+          <ActDialog
             trigger={<Button variant="outline">New recovery codes</Button>}
-            title="Make new recovery codes?"
-            action="Make new codes"
-            onConfirm={() => renew.mutateAsync()}
+            title="New recovery codes"
+            lead={TEXTS.twoFactor.renew}
           >
-            {TEXTS.twoFactor.renew}
-          </Confirm>
+            {(close) => <Renewal onDone={close} />}
+          </ActDialog>
           <Confirm
             trigger={<Button variant="destructive">Turn off</Button>}
             title="Turn two-factor authentication off?"
@@ -59,45 +48,81 @@ export function TwoFactor({ account: { twoFactor } }: { account: Account }) {
             {TEXTS.twoFactor.off}
           </Confirm>
         </div>
-      ) : begin.data ? (
-        <Enrol {...begin.data} onCodes={setCodes} onCancel={begin.reset} />
       ) : (
-        <div className="space-y-3">
-          <Button variant="outline" pending={begin.isPending} onClick={() => begin.mutate()}>
-            Set up an authenticator app
-          </Button>
-          <Failed error={begin.error} />
-        </div>
+        <ActDialog
+          trigger={<Button variant="outline">Set up an authenticator app</Button>}
+          title="Set up an authenticator app"
+          className="max-w-2xl"
+        >
+          {(close) => <SetUp onDone={close} />}
+        </ActDialog>
       )}
     </Section>
   );
+}
+
+/** Asks for what the dialog shows, as soon as it opens. */
+function useOnce<Data>(ask: () => Promise<Data>) {
+  const act = useAct(ask);
+  const begin = useEffectEvent(() => act.mutate());
+  useEffect(() => {
+    begin();
+  }, []);
+  return act;
+}
+
+function Renewal({ onDone }: { onDone: () => void }) {
+  const { data, mutate, isPending, error } = useAct(() =>
+    request<typeof renewRecoveryCodes>('POST', '/api/account/two-factor/recovery-codes'),
+  );
+  if (data) return <RecoveryCodes codes={data.recoveryCodes} onDone={onDone} />;
+  return (
+    <div className="space-y-4">
+      <Button pending={isPending} onClick={() => mutate()}>
+        Make new codes
+      </Button>
+      <Failed error={error} />
+    </div>
+  );
+}
+
+function SetUp({ onDone }: { onDone: () => void }) {
+  const client = useQueryClient();
+  const begin = useOnce(() => request<typeof beginTwoFactor>('POST', '/api/account/two-factor'));
+  const [codes, setCodes] = useState<string[]>();
+  const finish = () => {
+    onDone();
+    void client.invalidateQueries({ queryKey });
+  };
+  if (codes) return <RecoveryCodes codes={codes} onDone={finish} />;
+  if (begin.data) return <Enrol {...begin.data} onCodes={setCodes} />;
+  return <div className="min-h-64">{<Failed error={begin.error} />}</div>;
 }
 
 function Enrol({
   uri,
   secret,
   onCodes,
-  onCancel,
-}: Answer<typeof beginTwoFactor> & { onCodes: (codes: string[]) => void; onCancel: () => void }) {
-  const confirm = useAct(async (code: string) => {
-    const answer = await request<typeof confirmTwoFactor>('POST', '/api/account/two-factor/confirm', {
-      body: { code },
-    });
-    onCodes(answer.recoveryCodes);
-  }, queryKey);
+}: Answer<typeof beginTwoFactor> & { onCodes: (codes: string[]) => void }) {
   const form = useForm(confirmTwoFactor, {
     guard: false,
-    send: ({ code }) =>
-      confirm.mutateAsync(code).catch((error) => {
+    async send({ code }) {
+      try {
+        const answer = await request<typeof confirmTwoFactor>('POST', '/api/account/two-factor/confirm', {
+          body: { code },
+        });
+        onCodes(answer.recoveryCodes);
+      } catch (error) {
         form.set('code', '');
         throw error;
-      }),
+      }
+    },
   });
   const { error } = form.field('code');
   return (
     <div className="flex flex-wrap gap-6">
       <QrCode text={uri} label="QR code for the authenticator app" />
-      <div className="min-w-0 grow basis-64 space-y-3 text-sm">
+      <div className="min-w-0 grow basis-64 space-y-4 text-sm">
         <p>{TEXTS.twoFactor.scan}</p>
         <div>
           <p className="text-muted">{TEXTS.twoFactor.secret}</p>
@@ -108,16 +133,13 @@ function Enrol({
         </div>
         <p>{TEXTS.twoFactor.confirm}</p>
         <div className="max-w-64">
-          <EntryForm of={form} action="Turn on" wrong="This code is wrong. Enter the one that is shown now.">
+          <EntryForm of={form} action="Turn on" wrong={TEXTS.twoFactor.wrong}>
             <CodeField
               value={String(form.values.code ?? '')}
               error={error}
               onChange={(code) => form.set('code', code)}
             />
           </EntryForm>
-          <div className="mt-3">
-            <TextButton onClick={onCancel}>Cancel</TextButton>
-          </div>
         </div>
       </div>
     </div>

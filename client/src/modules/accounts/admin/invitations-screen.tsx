@@ -2,22 +2,23 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { type endInvitation, invite } from '#contracts/accounts/admin.ts';
-import { Alert } from '@/kit/components/alert.tsx';
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Button } from '@/kit/components/button.tsx';
 import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { Code } from '@/kit/components/code.tsx';
+import { DialogFooter } from '@/kit/components/dialog.tsx';
 import { FieldRow } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
-import { type Answer, request } from '@/kit/lib/api.ts';
+import { toast } from '@/kit/components/toast.tsx';
+import { request } from '@/kit/lib/api.ts';
 import { capital, exactly, list } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useAct } from '../account-queries.ts';
 import { EmailField } from '../entry-card.tsx';
-import { fieldsOf, Loaded, Row, Rows, Section } from '../pieces.tsx';
+import { ActDialog, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from '../pieces.tsx';
 import { TEXTS } from '../texts.ts';
 import { invitationsQuery, rolesQuery } from './admin-queries.ts';
 
@@ -43,37 +44,50 @@ export const InvitationsScreen = withServerData(function InvitationsScreen() {
       <div className="mt-4 space-y-4">
         <Loaded of={query}>
           {({ items }) => (
-            <>
-              <Invite />
-              <Section title="Open" lead={TEXTS.invitations.lead}>
-                {items.length === 0 ? (
-                  <p className="text-sm text-muted">{TEXTS.invitations.none}</p>
-                ) : (
-                  <Rows label="Invitations">
-                    {items.map(({ id, email, roles, createdAt, expiresAt }) => (
-                      <Row
-                        key={id}
-                        title={email}
-                        detail={`${roles.length > 0 ? `As ${list(roles)} · ` : ''}sent ${exactly(createdAt)} · expires ${exactly(expiresAt)}`}
+            <Section
+              title="Open"
+              lead={TEXTS.invitations.lead}
+              action={
+                <ActDialog
+                  trigger={
+                    <Button variant="outline" icon="plus">
+                      Invite
+                    </Button>
+                  }
+                  title="Invite"
+                  lead={TEXTS.invitations.how}
+                >
+                  {(close) => <Invite onDone={close} />}
+                </ActDialog>
+              }
+            >
+              {items.length === 0 ? (
+                <p className="text-sm text-muted">{TEXTS.invitations.none}</p>
+              ) : (
+                <Rows label="Invitations">
+                  {items.map(({ id, email, roles, createdAt, expiresAt }) => (
+                    <Row
+                      key={id}
+                      title={email}
+                      detail={`${roles.length > 0 ? `As ${list(roles)} · ` : ''}sent ${exactly(createdAt)} · expires ${exactly(expiresAt)}`}
+                    >
+                      <Confirm
+                        trigger={
+                          <Button variant="outline" aria-label={`Take back the invitation of ${email}`}>
+                            Take back
+                          </Button>
+                        }
+                        title={`Take back the invitation of ${email}?`}
+                        action="Take it back"
+                        onConfirm={() => end.mutateAsync(id).then(() => undefined)}
                       >
-                        <Confirm
-                          trigger={
-                            <Button variant="outline" aria-label={`Take back the invitation of ${email}`}>
-                              Take back
-                            </Button>
-                          }
-                          title={`Take back the invitation of ${email}?`}
-                          action="Take it back"
-                          onConfirm={() => end.mutateAsync(id).then(() => undefined)}
-                        >
-                          {TEXTS.invitations.end}
-                        </Confirm>
-                      </Row>
-                    ))}
-                  </Rows>
-                )}
-              </Section>
-            </>
+                        {TEXTS.invitations.end}
+                      </Confirm>
+                    </Row>
+                  ))}
+                </Rows>
+              )}
+            </Section>
           )}
         </Loaded>
       </div>
@@ -81,10 +95,9 @@ export const InvitationsScreen = withServerData(function InvitationsScreen() {
   );
 });
 
-function Invite() {
+function Invite({ onDone }: { onDone: () => void }) {
   const { data } = useQuery(rolesQuery);
   const [roles, setRoles] = useState<string[]>([]);
-  const [sent, setSent] = useState<Answer<typeof invite>>();
   const send = useAct(
     (email: string) =>
       request<typeof invite>('POST', '/api/admin/invitations', {
@@ -93,47 +106,43 @@ function Invite() {
     queryKey,
   );
   const form = useForm(fieldsOf(invite, 'email'), {
+    guard: false,
     async send({ email }) {
-      setSent(undefined);
-      setSent(await send.mutateAsync(email));
-      setRoles([]);
+      const { link } = await send.mutateAsync(email);
+      if (link !== null) return;
+      toast.success(TEXTS.invitations.sent(email));
+      onDone();
     },
   });
-  return (
-    <Section title="Invite">
-      <Form of={form} className="max-w-md space-y-4">
-        <EmailField of={form.field('email')} autoComplete="off" />
-        {data && data.roles.length > 0 && (
-          <fieldset>
-            <legend className="text-sm font-medium">Roles</legend>
-            {data.roles.map(({ name }) => (
-              <FieldRow key={name} label={capital(name)}>
-                <Checkbox
-                  checked={roles.includes(name)}
-                  onCheckedChange={(isChecked) =>
-                    setRoles(isChecked ? [...roles, name] : roles.filter((one) => one !== name))
-                  }
-                />
-              </FieldRow>
-            ))}
-          </fieldset>
-        )}
-        <Button type="submit" pending={form.isSending}>
-          Invite
-        </Button>
-      </Form>
-      <div role="status" className="mt-4 empty:hidden">
-        {sent && (
-          <Alert variant="success" title={TEXTS.invitations.sent(sent.invitation.email)}>
-            {sent.link !== null && (
-              <>
-                <p className="mb-2">{TEXTS.invitations.link}</p>
-                <Code label="The link" text={sent.link} />
-              </>
-            )}
-          </Alert>
-        )}
+  if (send.data?.link)
+    return (
+      <div className="space-y-4">
+        <p>{TEXTS.invitations.link}</p>
+        <Code label="The link" text={send.data.link} />
+        <DialogFooter>
+          <Button onClick={onDone}>I have copied it</Button>
+        </DialogFooter>
       </div>
-    </Section>
+    );
+  return (
+    <Form of={form} className="space-y-4">
+      <EmailField of={form.field('email')} autoComplete="off" autoFocus />
+      {data && data.roles.length > 0 && (
+        <fieldset>
+          <legend className="text-sm font-medium">Roles</legend>
+          {data.roles.map(({ name }) => (
+            <FieldRow key={name} label={capital(name)}>
+              <Checkbox
+                checked={roles.includes(name)}
+                onCheckedChange={(isChecked) =>
+                  setRoles(isChecked ? [...roles, name] : roles.filter((one) => one !== name))
+                }
+              />
+            </FieldRow>
+          ))}
+        </fieldset>
+      )}
+      <FormFooter of={form} action="Invite" />
+    </Form>
   );
 }

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { type ReactNode, useState } from 'react';
+import { useState } from 'react';
 import {
   banUser,
   type endUserSessions,
@@ -9,15 +9,12 @@ import {
   type User,
   type unbanUser,
 } from '#contracts/accounts/admin.ts';
-import { Alert } from '@/kit/components/alert.tsx';
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Avatar } from '@/kit/components/avatar.tsx';
 import { Button, buttonVariants } from '@/kit/components/button.tsx';
 import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { DescriptionList } from '@/kit/components/description-list.tsx';
-import { Dialog, DialogClose, DialogContent, DialogFooter, DialogTrigger } from '@/kit/components/dialog.tsx';
 import { Empty } from '@/kit/components/empty.tsx';
-import { ErrorNote } from '@/kit/components/error-state.tsx';
 import { Field, FieldRow } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
@@ -29,7 +26,7 @@ import { useForm } from '@/kit/lib/use-form.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { useAct } from '../account-queries.ts';
 import { goOn } from '../me.ts';
-import { Loaded, Section } from '../pieces.tsx';
+import { ActDialog, FormFooter, Loaded, Section, tell } from '../pieces.tsx';
 import { TEXTS } from '../texts.ts';
 import { rolesQuery, userQuery } from './admin-queries.ts';
 import { RoleBadges, UserState } from './user-state.tsx';
@@ -77,14 +74,6 @@ function Record({ user }: { user: User }) {
         <UserState user={user} />
       </div>
       <div className="space-y-4">
-        {user.ban && (
-          <Alert
-            variant="destructive"
-            title={user.ban.until ? `Banned until ${exactly(user.ban.until)}` : 'Banned for good'}
-          >
-            {user.ban.reason} · since {exactly(user.ban.since)}
-          </Alert>
-        )}
         <Section title="Account">
           <DescriptionList
             items={[
@@ -129,8 +118,12 @@ function Record({ user }: { user: User }) {
               action={!user.ban && <Impersonate user={user} />}
             />
             <Section
-              title={user.ban ? 'Lift the ban' : 'Ban'}
-              lead={user.ban ? TEXTS.users.unban : TEXTS.users.ban}
+              title={user.ban ? 'Banned' : 'Ban'}
+              lead={
+                user.ban
+                  ? `${user.ban.until ? `Until ${exactly(user.ban.until)}` : 'For good'}, since ${exactly(user.ban.since)}: “${user.ban.reason}”. ${TEXTS.users.unban}`
+                  : TEXTS.users.ban
+              }
               action={user.ban ? <Unban user={user} /> : <Ban user={user} />}
             />
           </>
@@ -157,7 +150,7 @@ function Roles({ user }: { user: User }) {
         className="space-y-3"
         onSubmit={(event) => {
           event.preventDefault();
-          if (!save.isPending) save.mutate();
+          if (!save.isPending) save.mutate(undefined, { onError: tell });
         }}
       >
         <fieldset>
@@ -177,7 +170,6 @@ function Roles({ user }: { user: User }) {
             </FieldRow>
           ))}
         </fieldset>
-        {save.error && <ErrorNote error={save.error} />}
         <Button type="submit" disabled={isSame} pending={save.isPending}>
           Save roles
         </Button>
@@ -186,35 +178,14 @@ function Roles({ user }: { user: User }) {
   );
 }
 
-/** A dialog with a form in it. */
-const FormDialog = ({
-  trigger,
-  title,
-  lead,
-  children,
-}: {
-  trigger: string;
-  title: string;
-  lead: string;
-  children: (close: () => void) => ReactNode;
-}) => {
-  const [isOpen, setOpen] = useState(false);
-  return (
-    <Dialog open={isOpen} onOpenChange={setOpen}>
-      <DialogTrigger render={<Button variant={trigger === 'Ban' ? 'destructive' : 'outline'} />}>
-        {trigger}
-      </DialogTrigger>
-      <DialogContent title={title} description={lead} className="max-w-md">
-        {children(() => setOpen(false))}
-      </DialogContent>
-    </Dialog>
-  );
-};
-
 const Ban = ({ user }: { user: User }) => (
-  <FormDialog trigger="Ban" title={`Ban ${user.name}?`} lead={TEXTS.users.ban}>
+  <ActDialog
+    trigger={<Button variant="destructive">Ban</Button>}
+    title={`Ban ${user.name}?`}
+    lead={TEXTS.users.ban}
+  >
     {(close) => <BanForm user={user} onDone={close} />}
-  </FormDialog>
+  </ActDialog>
 );
 
 function BanForm({ user, onDone }: { user: User; onDone: () => void }) {
@@ -240,12 +211,7 @@ function BanForm({ user, onDone }: { user: User; onDone: () => void }) {
         autoFocus
       />
       <Field {...form.field('until')} label="Until" description="Empty: for good." />
-      <DialogFooter>
-        <DialogClose render={<Button variant="outline" />}>Cancel</DialogClose>
-        <Button type="submit" variant="destructive" pending={form.isSending}>
-          Ban {user.name}
-        </Button>
-      </DialogFooter>
+      <FormFooter of={form} action={`Ban ${user.name}`} variant="destructive" />
     </Form>
   );
 }
@@ -256,19 +222,24 @@ function Unban({ user }: { user: User }) {
     ['users'],
   );
   return (
-    <>
-      <Button variant="outline" pending={unban.isPending} onClick={() => unban.mutate()}>
-        Lift the ban
-      </Button>
-      {unban.error && <ErrorNote error={unban.error} />}
-    </>
+    <Button
+      variant="outline"
+      pending={unban.isPending}
+      onClick={() => unban.mutate(undefined, { onError: tell })}
+    >
+      Lift the ban
+    </Button>
   );
 }
 
 const Impersonate = ({ user }: { user: User }) => (
-  <FormDialog trigger="Act as…" title={`Act as ${user.name}?`} lead={TEXTS.users.impersonate}>
+  <ActDialog
+    trigger={<Button variant="outline">Act as…</Button>}
+    title={`Act as ${user.name}?`}
+    lead={TEXTS.users.impersonate}
+  >
     {() => <ImpersonateForm user={user} />}
-  </FormDialog>
+  </ActDialog>
 );
 
 function ImpersonateForm({ user }: { user: User }) {
@@ -285,12 +256,7 @@ function ImpersonateForm({ user }: { user: User }) {
   return (
     <Form of={form} className="space-y-4">
       <Field {...form.field('reason')} label="Reason" multiline autoFocus />
-      <DialogFooter>
-        <DialogClose render={<Button variant="outline" />}>Cancel</DialogClose>
-        <Button type="submit" pending={form.isSending}>
-          Act as {user.name}
-        </Button>
-      </DialogFooter>
+      <FormFooter of={form} action={`Act as ${user.name}`} />
     </Form>
   );
 }
