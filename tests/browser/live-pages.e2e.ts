@@ -14,17 +14,22 @@ function streamsOf(context: BrowserContext) {
   return streams;
 }
 
+let cookie: string;
+
 async function send(url: string, method: string, path: string, body?: unknown, headers = {}) {
   const response = await fetch(`${url}/api/notes${path}`, {
     method,
-    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: { cookie, ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   expect(response.ok).toBe(true);
   return method === 'DELETE' ? undefined : ((await response.json()) as { id: number });
 }
 
-test.beforeEach(({ backend }) => query(backend.databaseUrl, 'TRUNCATE notes RESTART IDENTITY'));
+test.beforeEach(async ({ backend, visitor }) => {
+  cookie = visitor.cookie;
+  await query(backend.databaseUrl, 'TRUNCATE notes RESTART IDENTITY');
+});
 
 test('what is written through another replica appears, in two tabs, by one stream', async ({
   page,

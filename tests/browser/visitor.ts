@@ -19,9 +19,9 @@ export async function makeVisitor(url: string): Promise<Visitor> {
   return visitors[0] as Visitor;
 }
 
-/** A visitor's browser, as Playwright keeps it. */
-export function storageOf({ cookie }: Visitor) {
+/** A visitor's browser, as Playwright keeps it. @param domain Where the server is. */
+export function storageOf({ cookie }: Visitor, domain = '127.0.0.1') {
   const [, name = '', value = ''] = /^([^=]+)=(.*)$/.exec(cookie) ?? [];
-  const rest = { domain: '127.0.0.1', path: '/', expires: -1, httpOnly: true, secure: false };
+  const rest = { domain, path: '/', expires: -1, httpOnly: true, secure: false };
   return { cookies: name === '' ? [] : [{ name, value, sameSite: 'Lax' as const, ...rest }], origins: [] };
 }

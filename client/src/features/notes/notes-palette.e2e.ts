@@ -2,11 +2,15 @@ import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 
 test.use({ failedRequests: true });
 
-test('the palette finds notes by what is typed, and says so where it cannot', async ({ page, server }) => {
+test('the palette finds notes by what is typed, and says so where it cannot', async ({
+  page,
+  server,
+  visitor,
+}) => {
   for (const title of ['Palette zebra one', 'Palette zebra two']) {
     const { status } = await fetch(`${server.url}/api/notes`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', cookie: visitor.cookie },
       body: JSON.stringify({ title }),
     });
     expect(status).toBe(201);

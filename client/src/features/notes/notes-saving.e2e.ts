@@ -8,11 +8,12 @@ const text = (page: Page) => page.getByLabel('Text');
 const SAVED = /^Saved /;
 const OFFLINE = 'Offline. Saved in this browser; it will be sent when the server is back.';
 
-test.beforeEach(async ({ backend }) => {
+test.beforeEach(async ({ backend, visitor }) => {
   await query(backend.databaseUrl, 'TRUNCATE notes RESTART IDENTITY');
   await query(
     backend.databaseUrl,
-    `INSERT INTO notes (title, body) VALUES ('Reading list', 'Designing Data-Intensive Applications')`,
+    `INSERT INTO notes (owner_id, title, body) VALUES ($1, 'Reading list', 'Designing Data-Intensive Applications')`,
+    [visitor.id],
   );
 });
 

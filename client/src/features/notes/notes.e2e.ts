@@ -10,10 +10,14 @@ const list = (page: Page) => page.getByRole('region', { name: 'List of notes' })
 const row = (page: Page, title: string) => list(page).getByRole('link', { name: title });
 
 /** Leaves the table with these notes alone, the first one the newest. */
-async function only(databaseUrl: string, notes: { title: string; body?: string }[]) {
+async function only(databaseUrl: string, owner: string, notes: { title: string; body?: string }[]) {
   await query(databaseUrl, 'TRUNCATE notes RESTART IDENTITY');
   for (const { title, body = '' } of notes.toReversed()) {
-    await query(databaseUrl, 'INSERT INTO notes (title, body) VALUES ($1, $2)', [title, body]);
+    await query(databaseUrl, 'INSERT INTO notes (owner_id, title, body) VALUES ($1, $2, $3)', [
+      owner,
+      title,
+      body,
+    ]);
   }
 }
 
@@ -25,7 +29,7 @@ const SOME = [
   { title: 'A title that is rather long, as titles are when nobody has thought about them yet' },
 ];
 
-test.beforeEach(({ backend }) => only(backend.databaseUrl, SOME));
+test.beforeEach(({ backend, visitor }) => only(backend.databaseUrl, visitor.id, SOME));
 
 test('shows the list, and a note beside it or after it', { tag: '@pictures' }, async ({ page }) => {
   await page.goto('/notes');
@@ -61,8 +65,12 @@ test('the notes stay within their budget of script', async ({ page }) => {
   expect(bytes).toBeLessThan(140 * 1024);
 });
 
-test('an empty list says what to do, and the first note is created in place', async ({ page, backend }) => {
-  await only(backend.databaseUrl, []);
+test('an empty list says what to do, and the first note is created in place', async ({
+  page,
+  backend,
+  visitor,
+}) => {
+  await only(backend.databaseUrl, visitor.id, []);
   await page.goto('/notes');
   await expect(page.getByRole('heading', { name: 'No notes yet' })).toBeVisible();
   await look(page, 'notes-empty');
@@ -283,10 +291,15 @@ test('on a slow network the shape comes first, and nothing jumps when the words 
   await expect(row(page, 'Reading list')).toBeVisible();
 });
 
-test('of 100,000 notes those in sight are rows, however far the list scrolls', async ({ page, backend }) => {
+test('of 100,000 notes those in sight are rows, however far the list scrolls', async ({
+  page,
+  backend,
+  visitor,
+}) => {
   await query(
     backend.databaseUrl,
-    `INSERT INTO notes (title, body) SELECT 'Note ' || n, 'The text of note ' || n FROM generate_series(1, 100000) n`,
+    `INSERT INTO notes (owner_id, title, body) SELECT $1, 'Note ' || n, 'The text of note ' || n FROM generate_series(1, 100000) n`,
+    [visitor.id],
   );
   await page.goto('/notes');
   await expect(list(page).getByRole('listitem').first()).toContainText('Note 100000');

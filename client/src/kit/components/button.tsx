@@ -50,11 +50,15 @@ export function Button({
       aria-disabled={pending || undefined}
       aria-busy={pending || undefined}
       onClick={pending ? (event) => event.preventDefault() : onClick}
-      className={cn(buttonVariants({ variant, size }), className)}
+      className={cn(buttonVariants({ variant, size }), 'relative', className)}
       {...rest}
     >
-      {pending ? <Spinner /> : icon && <Icon name={icon} />}
-      {children}
+      {pending && <Spinner />}
+      {/* It keeps its width, so that nothing beside it moves. */}
+      <span className={cn('inline-flex items-center gap-2', pending && 'opacity-0')}>
+        {icon && <Icon name={icon} />}
+        {children}
+      </span>
     </button>
   );
 }
@@ -62,7 +66,7 @@ export function Button({
 const Spinner = () => (
   <span
     aria-hidden="true"
-    className="size-4 animate-spin rounded-full border-2 border-current border-r-transparent"
+    className="absolute size-4 animate-spin rounded-full border-2 border-current border-r-transparent"
   />
 );
 

@@ -22,11 +22,15 @@ export const eventsAreSupplied = () => load !== undefined;
  * Calls `onEvents` while the component is on screen, with the payloads of the events of a topic, at most once a second. Without
  * payloads: what is shown may be out of date, so read it again. So it begins, because the data may be older than the subscription.
  *
- * Without a module that supplies events it does nothing.
+ * Without a module that supplies events, or without a topic, it does nothing.
  */
-export function useEvents<Payload>(topic: string, onEvents: (payloads: Payload[] | undefined) => void) {
+export function useEvents<Payload>(
+  topic: string | undefined,
+  onEvents: (payloads: Payload[] | undefined) => void,
+) {
   const tell = useEffectEvent(onEvents);
   useEffect(() => {
+    if (topic === undefined) return;
     let unsubscribe: (() => void) | undefined;
     let left = false;
     let pending: Payload[] | undefined = [];

@@ -49,7 +49,7 @@ const MAX_READ_ALONE = 20;
  *
  * @param topic The topic of the records' events.
  */
-export function useLiveRecords(records: AnyRecords, topic: string) {
+export function useLiveRecords(records: AnyRecords, topic: string | undefined) {
   const client = useQueryClient();
   useEffect(() => {
     void resumeDrafts(records, client);

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect } from 'react';
 import { ErrorState } from '@/kit/components/error-state.tsx';
+import { useVisitor } from '@/kit/shell/visitor.ts';
 import { rememberOperator } from './operator.ts';
 import { sessionQuery } from './session.ts';
 import { SignIn, useTokenOfAddress } from './sign-in.tsx';
@@ -23,11 +24,12 @@ export function OperatorsOnly({
 }) {
   const { data: session, error, refetch } = useQuery(sessionQuery);
   const token = useTokenOfAddress();
+  const { isOperatorInPerson } = useVisitor();
   useEffect(() => {
     if (session) rememberOperator(session.signedIn);
   }, [session]);
   if (token.isPending) return null;
-  if (session?.signedIn) return children;
+  if (session?.signedIn || isOperatorInPerson) return children;
   if (session) {
     const { closed, keyIn } = session;
     return <SignIn title={title} about={about} closed={closed} keyIn={keyIn} failed={token.error} />;

@@ -5,8 +5,10 @@ import { useIsOperator } from '@/kit/operator/operator.ts';
 export interface Visitor {
   /** Whether to show what is for operators. */
   isOperator: boolean;
-  /** The id of the user who is signed in, where there are accounts. */
-  userId?: string | undefined;
+  /** The user who is signed in is an operator, and needs no key. */
+  isOperatorInPerson?: boolean;
+  /** The id of the user who is signed in, where there are accounts; null as long as nobody is known to be. */
+  userId?: string | null;
   /** Nobody is signed in, where there are accounts: what is behind them is not searched. */
   isAnonymous?: boolean;
 }
@@ -32,11 +34,18 @@ export function useVisitor(): Visitor {
     () => known,
     () => known,
   );
-  return useMemo(() => ({ ...more, isOperator: isOperator || more.isOperator === true }), [more, isOperator]);
+  return useMemo(
+    () => ({ ...more, isOperator: isOperator || more.isOperatorInPerson === true }),
+    [more, isOperator],
+  );
 }
 
-/** @returns The topic of events that are told to one user alone: `notes:ID`; `notes` where there are no accounts. */
-export function useOwnTopic(topic: string): string {
+/**
+ * @returns The topic of events that are told to one user alone: `notes:ID`; `notes` where there are no accounts; undefined as long
+ * as nobody is known to be signed in.
+ */
+export function useOwnTopic(topic: string): string | undefined {
   const { userId } = useVisitor();
+  if (userId === null) return undefined;
   return userId === undefined ? topic : `${topic}:${userId}`;
 }

@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import type { Page } from '@playwright/test';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
+import { signIn as makeSignedIn } from '../../../../tests/browser/signed-in.ts';
+import { storageOf } from '../../../../tests/browser/visitor.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 import { freePort, type SpawnedServer } from '../../../../tests/support/server.ts';
 
@@ -77,7 +79,7 @@ test('an anonymous visitor is sent to sign in, and back', async ({ page }) => {
   await expect(password(page)).toHaveValue(PASSWORD);
 
   await page.getByRole('link', { name: 'Sign up' }).click();
-  await look(page, 'accounts-sign-up');
+  await look(page, 'accounts-sign-up', { widths: [360] });
   await page.getByLabel('Name').fill('Ada Lovelace');
   await page.getByLabel('Email').fill(`back-${process.pid}@example.com`);
   await password(page).fill('too short');
@@ -108,7 +110,7 @@ test('a second factor is set up, asked for, and replaced by a recovery code', as
   const codes = page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem');
   await expect(codes.first()).toBeVisible();
   const recovery = (await codes.allTextContents())[0] as string;
-  await look(page, 'accounts-recovery-codes');
+  await look(page, 'accounts-recovery-codes', { widths: [360] });
   await button(page, 'I have kept them').click();
   await signOut(page);
 
@@ -118,7 +120,7 @@ test('a second factor is set up, asked for, and replaced by a recovery code', as
   await page.keyboard.type('000000');
   await expect(page.getByRole('alert')).toContainText('wrong');
   await expect(page.getByRole('textbox', { name: 'Code' })).toBeFocused();
-  await look(page, 'accounts-code');
+  await look(page, 'accounts-code', { widths: [360] });
   await page.getByRole('button', { name: 'Use a recovery code' }).click();
   await page.getByLabel('Recovery code').fill(recovery);
   await button(page, 'Continue').click();
@@ -166,7 +168,7 @@ test('asks for the password once more over the screen, and then does what was as
   await button(page, 'Set the password').click();
   const question = page.getByRole('dialog', { name: 'Confirm that it is you' });
   await expect(password(page)).toBeFocused();
-  await look(page, 'accounts-recent');
+  await look(page, 'accounts-recent', { widths: [360] });
   await page.keyboard.press('Escape');
   await expect(question).toHaveCount(0);
   await expect(page.getByLabel('New password')).toHaveValue('another four words here');
@@ -195,7 +197,7 @@ test('a session that was ended elsewhere loses nothing that was typed', async ({
   await elsewhere.goto(at('/sign-in?returnTo=%2Faccount%2Fsessions'));
   await signIn(elsewhere, email);
   await expect(elsewhere.getByText('This browser')).toBeVisible();
-  await look(elsewhere, 'accounts-sessions');
+  await look(elsewhere, 'accounts-sessions', { widths: [360] });
   await elsewhere.getByRole('button', { name: /^End the session of/ }).click();
   await expect(elsewhere.getByRole('listitem')).toHaveCount(1);
   await elsewhere.context().close();
@@ -203,11 +205,48 @@ test('a session that was ended elsewhere loses nothing that was typed', async ({
   await button(page, 'Save').click();
   const question = page.getByRole('dialog', { name: 'Sign in again' });
   await expect(question.getByLabel('Email')).toHaveValue(email);
-  await look(page, 'accounts-session-ended');
+  await look(page, 'accounts-session-ended', { widths: [360] });
   await password(page).fill(PASSWORD);
   await question.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(page.getByText('Saved')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Account of Ada King' })).toBeVisible();
   const { rows } = await query(backend.databaseUrl, 'SELECT name FROM users WHERE email = $1', [email]);
   expect(rows).toEqual([{ name: 'Ada King' }]);
+});
+
+test('an operator finds a user, acts as them, and bans them', async ({ browser, backend }) => {
+  const grace = await makeSignedIn(backend.databaseUrl, 'Grace', { roles: ['operator'] });
+  const linus = await makeSignedIn(backend.databaseUrl, 'Linus');
+  const context = await browser.newContext({ storageState: storageOf(grace, 'localhost') });
+  const page = await context.newPage();
+  await page.goto(at('/admin/users'));
+  await expect(page.getByRole('region', { name: 'Users' }).getByRole('row', { name: /Grace/ })).toBeVisible();
+  await look(page, 'accounts-users');
+  await page.getByRole('searchbox', { name: 'Search users' }).fill('lin');
+  await page.waitForURL(/search=lin/);
+  await expect(page.getByRole('link', { name: 'Grace' })).toHaveCount(0);
+  await page.getByRole('link', { name: 'Linus' }).click();
+  await look(page, 'accounts-user');
+
+  await button(page, 'Act as…').click();
+  await page.getByLabel('Reason').fill('Ticket 4711');
+  await button(page, 'Act as Linus').click();
+  await page.waitForURL(at('/'));
+  await expect(page.getByText('You act as Linus')).toBeVisible();
+  await page.goto(at('/account'));
+  await expect(page.getByLabel('Name')).toHaveValue('Linus');
+  await look(page, 'accounts-impersonating', { widths: [360, 1440] });
+  await button(page, 'Be yourself again').click();
+  await page.waitForURL(at('/admin/users'));
+
+  await page.goto(at(`/admin/users/${linus.id}`));
+  await button(page, 'Ban').click();
+  await button(page, 'Ban Linus').click();
+  await expect(page.getByText('Say why, for who reads it later.')).toBeVisible();
+  await page.getByLabel('Reason').fill('Sends spam');
+  await button(page, 'Ban Linus').click();
+  await expect(page.getByText('For good, since')).toBeVisible();
+  const me = await fetch(at('/api/account'), { headers: { cookie: linus.cookie } });
+  expect(me.status).toBe(403);
+  await context.close();
 });

@@ -63,7 +63,7 @@ function useNext() {
     next === 'done' ? goOn(returnTo) : setStep({ next, email });
   const screen =
     step?.next === 'two-factor' ? (
-      <EntryCard title="Second step">
+      <EntryCard key="second" title="Second step">
         <CodeForm onNext={take} />
       </EntryCard>
     ) : (

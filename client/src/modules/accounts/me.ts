@@ -11,6 +11,8 @@ declare module '@/kit/shell/visitor.ts' {
   }
 }
 
+setVisitor({ userId: null });
+
 let known: Me | undefined;
 export const knownMe = () => known;
 
@@ -19,7 +21,13 @@ export async function loadMe(): Promise<Me> {
   try {
     const me = await request<typeof readMe>('GET', '/api/me');
     known = me;
-    setVisitor({ me, meFailure: undefined, isOperator: me.isOperator, isAnonymous: me.user === null });
+    setVisitor({
+      me,
+      meFailure: undefined,
+      isOperatorInPerson: me.isOperator,
+      isAnonymous: me.user === null,
+      userId: me.user?.id ?? null,
+    });
     return me;
   } catch (error) {
     setVisitor({ meFailure: error });

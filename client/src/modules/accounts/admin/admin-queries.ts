@@ -25,9 +25,11 @@ export const userQuery = (id: string) =>
     queryFn: ({ signal }) =>
       request<typeof readUser>('GET', '/api/admin/users/:id', { params: { id }, signal }),
   });
+/** Those that are given to some: everybody has `user`. */
 export const rolesQuery = queryOptions({
   queryKey: ['roles'],
   queryFn: ({ signal }) => request<typeof listRoles>('GET', '/api/admin/roles', { signal }),
+  select: ({ roles }) => roles.filter(({ name }) => name !== 'user'),
 });
 export const invitationsQuery = queryOptions({
   queryKey: ['invitations'],

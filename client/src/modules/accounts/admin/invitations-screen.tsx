@@ -127,10 +127,10 @@ function Invite({ onDone }: { onDone: () => void }) {
   return (
     <Form of={form} className="space-y-4">
       <EmailField of={form.field('email')} autoComplete="off" autoFocus />
-      {data && data.roles.length > 0 && (
+      {data && data.length > 0 && (
         <fieldset>
           <legend className="text-sm font-medium">Roles</legend>
-          {data.roles.map(({ name }) => (
+          {data.map(({ name }) => (
             <FieldRow key={name} label={capital(name)}>
               <Checkbox
                 checked={roles.includes(name)}

@@ -155,7 +155,7 @@ function Roles({ user }: { user: User }) {
       >
         <fieldset>
           <legend className="sr-only">Roles</legend>
-          {data?.roles.map(({ name, permissions }) => (
+          {data?.map(({ name, permissions }) => (
             <FieldRow
               key={name}
               label={capital(name)}

@@ -58,7 +58,7 @@ export const UsersScreen = withServerData(function UsersScreen() {
           onChange={({ target }) => set('role', target.value)}
         >
           <option value="">All roles</option>
-          {roles?.roles.map(({ name }) => (
+          {roles?.map(({ name }) => (
             <option key={name} value={name}>
               {capital(name)}
             </option>
