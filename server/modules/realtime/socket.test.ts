@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import type { EventMessage } from '#contracts/realtime.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
-import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { THINGS, things } from '../../../tests/support/fixture/things.ts';
+import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
 import { until } from '../../../tests/support/until.ts';
 import type { Events, Part } from '../../platform/parts.ts';
 
@@ -22,9 +23,11 @@ const shop: Part = {
   },
 };
 
-const start = (env: Record<string, string>) => createTestApp(database.url, env, { features: [() => shop] });
+const start = (env: Record<string, string>) =>
+  createTestApp(database.url, env, { features: [() => shop, things] });
 beforeAll(async () => {
   database = await createDatabase();
+  await query(database.url, THINGS);
   server = await start({ ENABLE_WEBSOCKETS: 'true', PUBLIC_URL: 'https://app.example.com' });
   events = server.modules.find(({ name }) => name === 'realtime') as Part & Events;
   url = await server.listen();
@@ -104,9 +107,9 @@ it('takes no other connection out of HTTP', async () => {
     heard += data;
   });
   try {
-    const body = JSON.stringify({ title: 'asked for HTTP/2' });
+    const body = JSON.stringify({ name: 'asked for HTTP/2' });
     socket.write(
-      `POST /api/notes HTTP/1.1\r\n${asking}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `POST /api/things HTTP/1.1\r\n${asking}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
     await until('the first answer', () => /^HTTP\/1\.1 201 /.test(heard), 10_000);
     socket.write('GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
@@ -119,9 +122,9 @@ it('takes no other connection out of HTTP', async () => {
 it('ends a connection that asks for it before another answer is out', async () => {
   const { port, hostname } = new URL(url);
   const socket = connect(Number(port), hostname);
-  const body = JSON.stringify({ title: 'under way' });
+  const body = JSON.stringify({ name: 'under way' });
   socket.write(
-    `POST /api/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}` +
+    `POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}` +
       'GET /api/events/socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
   );
