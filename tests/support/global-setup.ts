@@ -5,10 +5,11 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../../server/platform/database/migrations/migrator.ts';
 import { databaseUrl, query, startTestPostgres } from './postgres.ts';
+import { addUser, user } from './user.ts';
 
 const migrations = resolve(import.meta.dirname, '../../drizzle');
 
-/** Once for each run of the tests: a PostgreSQL, and in it a migrated template that every test database is copied from. */
+/** Once for each run of the tests: a PostgreSQL, and in it a template, migrated and with a user, that every test database is copied from. */
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const postgres = await startTestPostgres();
   const client = new pg.Client(postgres.url);
@@ -29,7 +30,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
 }
 
 async function migratedTemplate(client: pg.Client, server: string): Promise<string> {
-  const name = `template_${await hashOfFolder(migrations)}`;
+  const name = `template_${await hashOfContent(migrations)}`;
   const { rows } = await client.query('SELECT datname, datistemplate FROM pg_database WHERE datname ~ $1', [
     '^template_',
   ]);
@@ -53,6 +54,7 @@ async function migrateInto(url: string): Promise<void> {
   const quiet = { debug() {}, info() {}, warn: console.warn, error: console.error };
   const connection = { connectionString: url };
   await migrate({ connection, folder: migrations, log: quiet, directUrlConfigured: false });
+  await addUser(url);
   await query(url, 'ANALYZE');
 }
 
@@ -73,8 +75,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function hashOfFolder(folder: string): Promise<string> {
-  const hash = createHash('sha256');
+async function hashOfContent(folder: string): Promise<string> {
+  const hash = createHash('sha256').update(user.rows.join());
   for (const file of (await readdir(folder, { recursive: true })).sort()) {
     if (/\.(sql|json)$/.test(file)) hash.update(file).update(await readFile(join(folder, file)));
   }

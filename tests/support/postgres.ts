@@ -7,7 +7,7 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** The test cluster, as its superuser, database `postgres`. */
     postgresUrl: string;
-    /** Database that holds every migration and no rows. */
+    /** Database that holds every migration, and no rows but those of the user of `user.ts`. */
     migratedTemplate: string;
   }
 }
@@ -33,7 +33,7 @@ export async function startTestPostgres(): Promise<KeptPostgres> {
 let created = 0;
 
 /**
- * Creates a database for one test file: with every migration applied and no rows, or empty.
+ * Creates a database for one test file: with every migration applied and the user of `user.ts`, or empty.
  * What a killed run leaves is dropped by the next one.
  */
 export async function createDatabase(from: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {

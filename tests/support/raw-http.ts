@@ -7,6 +7,12 @@ export interface RawAnswer {
   body: string;
 }
 
+/** @returns Headers as lines of a request that is sent as it is. */
+export const headerLines = (headers: Readonly<Record<string, string>>): string =>
+  Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+
 /**
  * Sends bytes as they are, and reads one answer: for what no HTTP client would send.
  *

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { type Description, readDescription } from '../../../tests/support/description.ts';
 import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { user } from '../../../tests/support/user.ts';
 
 let database: TestDatabase;
 let server: TestApp;
@@ -17,8 +18,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-type Request = [method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, status: number, more?: object];
-const body = (payload: unknown, headers: object = {}) => ({
+type Request = [
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+  url: string,
+  status: number,
+  more?: { headers: Record<string, string>; payload?: string },
+];
+const body = (payload: unknown, headers: Record<string, string> = {}) => ({
   headers: { 'content-type': 'application/json', ...headers },
   payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
 });
@@ -50,7 +56,8 @@ const REQUESTS: Request[] = [
 ];
 
 it.each(REQUESTS)('%s %s answers %i as it is described', async (method, url, status, more) => {
-  const answer = await server.app.inject({ method, url, ...more });
+  const headers = { ...user.headers, ...more?.headers };
+  const answer = await server.app.inject({ method, url, ...more, headers });
   expect(answer.statusCode, answer.body).toBe(status);
   const path = (url.split('?')[0] as string).replace(/\/notes\/\w+/, '/notes/{id}');
   description.expectDescribed(path, method, answer);

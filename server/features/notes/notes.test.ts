@@ -4,6 +4,7 @@ import type { Note, NotePage } from '#contracts/notes.ts';
 import type { Problem } from '#contracts/problem.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { user } from '../../../tests/support/user.ts';
 
 let database: TestDatabase;
 let server: TestApp;
@@ -23,7 +24,11 @@ async function api(method: Method, path: string, body?: unknown, headers: Record
   const answer = await server.app.inject({
     method,
     url: `/api/notes${path}`,
-    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      ...user.headers,
+      ...headers,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
     ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
   });
   return {
@@ -189,7 +194,12 @@ describe('a deletion', () => {
     await api('DELETE', `/${fresh.id}`);
 
     await using another = await createTestApp(database.url);
-    await another.app.inject({ method: 'POST', url: '/api/notes', payload: { title: 'a later write' } });
+    await another.app.inject({
+      method: 'POST',
+      url: '/api/notes',
+      headers: user.headers,
+      payload: { title: 'x' },
+    });
     const left = () =>
       query(database.url, 'select id::int from notes where id = any($1)', [[old.id, fresh.id]]);
     await expect.poll(async () => (await left()).rows).toEqual([{ id: fresh.id }]);
@@ -208,7 +218,8 @@ describe('a write', () => {
       `create function refuse() returns trigger language plpgsql as
         $$ begin perform pg_advisory_xact_lock(1); raise exception 'not today'; end $$;
        create trigger refuse before delete on notes for each row execute function refuse();
-       insert into notes (title, deleted_at) values ('expired', now() - interval '25 hours'), ('other', null)`,
+       insert into notes (owner_id, title, deleted_at)
+       values ('${user.id}', 'expired', now() - interval '25 hours'), ('${user.id}', 'other', null)`,
     );
     holder = new pg.Client({ connectionString: own.url });
     await holder.connect();
@@ -229,6 +240,7 @@ describe('a write', () => {
       const answer = await another.app.inject({
         method,
         url: `/api/notes${path}`,
+        headers: user.headers,
         ...(payload && { payload }),
       });
       expect(answer.statusCode).toBe(status);
@@ -263,10 +275,16 @@ describe('the list', () => {
 
   it('ends with no cursor, also where the last page is exactly full', async () => {
     await using empty = await createTestApp((await createDatabase()).url);
-    const list = async (url: string) => (await empty.app.inject(`/api/notes${url}`)).json() as NotePage;
+    const list = async (url: string) =>
+      (await empty.app.inject({ url: `/api/notes${url}`, headers: user.headers })).json() as NotePage;
     expect(await list('')).toEqual({ items: [], nextCursor: null });
     for (const title of ['one', 'two', 'three', 'four']) {
-      await empty.app.inject({ method: 'POST', url: '/api/notes', payload: { title } });
+      await empty.app.inject({
+        method: 'POST',
+        url: '/api/notes',
+        headers: user.headers,
+        payload: { title },
+      });
     }
     const first = await list('?limit=2');
     expect(first.items.map(({ title }) => title)).toEqual(['four', 'three']);
@@ -343,7 +361,8 @@ it('reads 100,000 notes by index: the list, a page deep in it, and a search', as
   const big = await createDatabase();
   await query(
     big.url,
-    `insert into notes (title, body, deleted_at) select 'note ' || n, 'word' || n % 5000, case when n % 10 = 0 then now() end
+    `insert into notes (owner_id, title, body, deleted_at)
+     select '${user.id}', 'note ' || n, 'word' || n % 5000, case when n % 10 = 0 then now() end
      from generate_series(1, 100000) n`,
   );
   await query(big.url, 'vacuum analyze notes');
@@ -361,7 +380,8 @@ it('reads 100,000 notes by index: the list, a page deep in it, and a search', as
   };
   try {
     for (const url of ['', `?cursor=${Buffer.from('k50000').toString('base64url')}`, '?search=word4999']) {
-      expect((await loaded.app.inject(`/api/notes${url}`)).statusCode).toBe(200);
+      const answer = await loaded.app.inject({ url: `/api/notes${url}`, headers: user.headers });
+      expect(answer.statusCode).toBe(200);
     }
   } finally {
     prototype.query = original;

@@ -2,13 +2,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../../../tests/support/postgres.ts';
-import { openSeen } from '../../../tests/support/raw-http.ts';
+import { headerLines, openSeen } from '../../../tests/support/raw-http.ts';
 import { freePort, startServer } from '../../../tests/support/server.ts';
 import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
 import { until } from '../../../tests/support/until.ts';
+import { user } from '../../../tests/support/user.ts';
 
-const JSON_TYPE = { 'content-type': 'application/json' };
-const create = (title: string) => ({ method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ title }) });
+const READ: RequestInit = { headers: user.headers };
+const create = (title: string): RequestInit => ({
+  method: 'POST',
+  headers: { ...user.headers, 'content-type': 'application/json' },
+  body: JSON.stringify({ title }),
+});
 
 async function behindProxy() {
   const database = await createDatabase();
@@ -18,7 +23,7 @@ async function behindProxy() {
   return { database, proxy, url: url.href };
 }
 
-async function timed(url: string, init?: RequestInit) {
+async function timed(url: string, init = READ) {
   const began = performance.now();
   const answer = await fetch(url, init);
   const text = await answer.text();
@@ -26,7 +31,7 @@ async function timed(url: string, init?: RequestInit) {
 }
 
 /** Fetches as soon as the port is open. */
-async function whenOpen(url: string, init?: RequestInit): Promise<Response> {
+async function whenOpen(url: string, init = READ): Promise<Response> {
   for (;;) {
     try {
       return await fetch(url, init);
@@ -84,7 +89,10 @@ describe.concurrent('while the server starts', () => {
       DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d`,
     });
     await server.open();
-    await using held = await openSeen(server.url, 'GET /api/notes HTTP/1.1\r\nHost: x\r\n\r\n');
+    await using held = await openSeen(
+      server.url,
+      `GET /api/notes HTTP/1.1\r\nHost: x\r\n${headerLines(user.headers)}\r\n`,
+    );
     expect(await server.end()).toBe(0);
     expect((await held.answer()).status).toBe(503);
   });
@@ -104,7 +112,7 @@ describe.concurrent('while the database is lost', () => {
     await server.ready();
     const address = `${server.url}/api/notes`;
     expect((await fetch(address, create('before'))).status).toBe(201);
-    await Promise.all(Array.from({ length: 20 }, () => fetch(address)));
+    await Promise.all(Array.from({ length: 20 }, () => fetch(address, READ)));
 
     await lose(proxy);
     const refused = await Promise.all(Array.from({ length: 50 }, () => timed(address)));
@@ -118,8 +126,8 @@ describe.concurrent('while the database is lost', () => {
     expect(server.log().filter(({ level }) => level === 'error')).toEqual([]);
 
     await proxy.pass();
-    await until('its return to be seen', async () => (await fetch(address)).status === 200);
-    const { items } = (await (await fetch(address)).json()) as { items: { title: string }[] };
+    await until('its return to be seen', async () => (await fetch(address, READ)).status === 200);
+    const { items } = (await (await fetch(address, READ)).json()) as { items: { title: string }[] };
     expect(items.map(({ title }) => title)).toEqual(['before']);
     await proxy.stop();
   });
@@ -141,7 +149,12 @@ describe.concurrent('while the database is lost', () => {
 
 describe.concurrent('when the server drains', () => {
   const body = JSON.stringify({ title: 'a slow upload' });
-  const head = `POST /api/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const headers = {
+    ...user.headers,
+    'Content-Type': 'application/json',
+    'Content-Length': String(body.length),
+  };
+  const head = `POST /api/notes HTTP/1.1\r\nHost: x\r\n${headerLines(headers)}\r\n`;
   const upload = (url: string) => openSeen(url, head + body.slice(0, 5));
 
   it('a request in flight is done and answered, with Connection: close, and the exit code is 0', async () => {
