@@ -9,7 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keepPostgres } from '../../scripts/postgres/keep.mjs';
+import { migrate } from '../../server/platform/database/migrations/migrator.ts';
 import { freePort, ROOT } from '../../tests/support/server.ts';
+import { addUser, user } from '../../tests/support/user.ts';
 
 export const CONTENDERS: string = join(ROOT, 'lab/bench/contenders');
 /** The server has the first core, the load generator the second. */
@@ -58,7 +60,7 @@ export function installContenders(): void {
   });
 }
 
-/** Runs a suite with a database and a folder for logs, away from the server's core. */
+/** Runs a suite with a migrated database and a folder for logs, away from the server's core. */
 export async function withDatabase(
   name: string,
   run: (databaseUrl: string, folder: string) => Promise<void>,
@@ -75,12 +77,25 @@ export async function withDatabase(
   });
   await postgres.ready;
   try {
+    await prepareDatabase(postgres.url);
     await run(postgres.url, folder);
   } finally {
     await postgres.release();
     await rm(folder, { recursive: true });
   }
 }
+
+/** Migrates it, and makes the user of the requests. */
+export async function prepareDatabase(connectionString: string): Promise<void> {
+  const log = { debug() {}, info() {}, warn: console.warn, error: console.error };
+  const folder = join(ROOT, 'drizzle');
+  await migrate({ connection: { connectionString }, directUrlConfigured: false, folder, log });
+  await addUser(connectionString);
+}
+
+/** What requests of a path carry: the sample's routes are for users. */
+export const headersOf = (path: string): Readonly<Record<string, string>> =>
+  path.startsWith('/api/notes') ? user.headers : {};
 
 /** @returns The command, pinned to one core if `taskset` is available. */
 export function onServerCore(command: string[]): string[] {
@@ -167,6 +182,7 @@ export interface LoadOptions {
   path: string;
   connections: number;
   seconds: number;
+  /** Those of {@link headersOf} by default. */
   headers?: Record<string, string> | undefined;
   /** A JSON document to POST. Without one the method is GET. */
   body?: object | undefined;
@@ -186,7 +202,10 @@ export async function load(contender: Contender, options: LoadOptions): Promise<
   return { rate: requests / seconds, cpuPerRequest: (contender.processorUs() - before) / requests };
 }
 
-async function byWrk(url: string, { connections, seconds, headers = {}, body }: LoadOptions) {
+async function byWrk(
+  url: string,
+  { path, connections, seconds, headers = headersOf(path), body }: LoadOptions,
+) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'];
   for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`);
   const script = join(tmpdir(), `bench-${process.pid}.lua`);
@@ -205,7 +224,10 @@ async function byWrk(url: string, { connections, seconds, headers = {}, body }: 
   return { requests, seconds: took };
 }
 
-async function byAutocannon(url: string, { connections, seconds, headers = {}, body }: LoadOptions) {
+async function byAutocannon(
+  url: string,
+  { path, connections, seconds, headers = headersOf(path), body }: LoadOptions,
+) {
   const program = join(CONTENDERS, 'node_modules/autocannon/autocannon.js');
   const args = ['-j', '-c', String(connections), '-d', String(seconds)];
   for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}=${value}`);

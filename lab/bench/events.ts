@@ -1,6 +1,8 @@
 /** How soon a thousand readers on one replica are told of what was committed on another. */
 import { type ClientRequest, get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { topicOf } from '../../server/features/notes/queries.ts';
+import { user } from '../../tests/support/user.ts';
 import { startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { quantile } from './open-loop.ts';
@@ -21,7 +23,13 @@ export async function eventsSuite(): Promise<void> {
     let joined = 0;
     const readers: ClientRequest[] = Array.from({ length: READERS }, () =>
       get(
-        { port: replica.port, host: '127.0.0.1', path: '/api/events?topics=notes', agent: false },
+        {
+          port: replica.port,
+          host: '127.0.0.1',
+          path: `/api/events?topics=${topicOf(user.id)}`,
+          headers: user.headers,
+          agent: false,
+        },
         (response) => {
           if (response.statusCode !== 200) throw new Error(`a reader was answered ${response.statusCode}`);
           let first = true;
@@ -39,7 +47,7 @@ export async function eventsSuite(): Promise<void> {
     const write = async () => {
       const answer = await fetch(`http://127.0.0.1:${writer.port}/api/notes`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { ...user.headers, 'content-type': 'application/json' },
         body: '{"title":"x"}',
       });
       return ((await answer.json()) as { id: number }).id;

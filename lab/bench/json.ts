@@ -14,6 +14,7 @@ import {
   CONTENDERS,
   type Contender,
   type ContenderOptions,
+  headersOf,
   type Load,
   load,
   startContender,
@@ -178,8 +179,8 @@ export async function checkFeatures(
   output: string,
 ): Promise<void> {
   const url = `http://127.0.0.1:${contender.port}`;
-  const headers = { origin: 'https://app.example.com', authorization: `Bearer ${KEY}` };
-  const answer = await fetch(url + path, { headers });
+  const origin = 'https://app.example.com';
+  const answer = await fetch(url + path, { headers: { origin, ...headersOf(path) } });
   await answer.arrayBuffer();
   const [route = path] = path.split('?');
   const missing: string[] = [];
@@ -195,7 +196,7 @@ export async function checkFeatures(
     missing.push('rate limits');
   if (answer.status !== 200) missing.push('the answer itself');
   if (!quiet) {
-    const metrics = await fetch(`${url}/metrics`, { headers });
+    const metrics = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${KEY}` } });
     const text = await metrics.text();
     if (!new RegExp(`_count\\{[^}]*"${route}"`).test(text)) missing.push('metrics');
     await sleep(500);

@@ -1,5 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { headerLines } from '../../tests/support/raw-http.ts';
+import { headersOf } from './contender.ts';
 
 /** Whatever has arrived is read, then it goes on. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -89,7 +91,8 @@ class Line {
   }
 }
 
-const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+const get = (path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headerLines(headersOf(path))}\r\n`;
 
 /** What both sides need to get going after a rest is no latency of the server's. In milliseconds. */
 const LEAD_IN_MS = 1_000;

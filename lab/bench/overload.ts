@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { ROOT } from '../../tests/support/server.ts';
-import { startContender } from './contender.ts';
+import { user } from '../../tests/support/user.ts';
+import { prepareDatabase, startContender } from './contender.ts';
 import { flightline } from './json.ts';
 import { closedLoop, openLoop, quantile } from './open-loop.ts';
 
@@ -21,6 +22,7 @@ export async function overloadSuite(): Promise<void> {
     log: () => {},
   });
   await postgres.ready;
+  await prepareDatabase(postgres.url);
   const ours = flightline(postgres.url);
   const env = { ...ours.env, LOG_LEVEL: 'fatal', DB_POOL_SIZE: POOL };
   const server = await startContender({ ...ours, name: 'this server', env });
@@ -32,13 +34,13 @@ export async function overloadSuite(): Promise<void> {
        drop view notes; alter table notes_rows rename to notes; end if; end $$`,
   );
   // The sample's own route, on a table that takes its time.
-  await database.query(`insert into notes (title) values ('slow')`);
+  await database.query(`insert into notes (owner_id, title) values ($1, 'slow')`, [user.id]);
   await database.query('alter table notes rename to notes_rows');
   await database.query(
     'create view notes as select n.* from notes_rows n cross join lateral (select pg_sleep(0.005) offset 0) pause',
   );
   try {
-    const { rows } = await database.query('select min(id) as id from notes_rows');
+    const { rows } = await database.query('select max(id) as id from notes_rows');
     const path = `/api/notes/${rows[0].id}`;
     const peaks: number[] = [];
     for (const clients of [32, 64, 128]) peaks.push(await closedLoop(server.port, path, clients, 4));

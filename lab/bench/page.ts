@@ -3,13 +3,14 @@
  *
  * The database and the load generator share the second core. Where they limit the rate, the processor time of the server
  * still tells the contenders apart.
+ *
+ * With accounts, Flightline recognises the user by an API key; no other contender does.
  */
 import { deepStrictEqual } from 'node:assert';
 import { join } from 'node:path';
 import pg from 'pg';
-import { migrate } from '../../server/platform/database/migrations/migrator.ts';
-import { ROOT } from '../../tests/support/server.ts';
-import { type Contender, startContender, withDatabase } from './contender.ts';
+import { user } from '../../tests/support/user.ts';
+import { type Contender, headersOf, startContender, withDatabase } from './contender.ts';
 import { POOL_SIZE } from './contenders/notes.ts';
 import { checkFeatures, type Entry, flightline, node } from './json.ts';
 import { keep, print, type Table } from './results.ts';
@@ -88,22 +89,20 @@ export async function pageSuite(): Promise<void> {
 }
 
 async function fill(connectionString: string): Promise<void> {
-  const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as never;
-  const folder = join(ROOT, 'drizzle');
-  await migrate({ connection: { connectionString }, directUrlConfigured: false, folder, log });
   const client = new pg.Client({ connectionString });
   await client.connect();
   await client.query('truncate notes restart identity');
   await client.query(
-    `insert into notes (title, body) select 'note ' || n, repeat('word ', 20) || n from generate_series(1, $1::int) n`,
-    [ROWS],
+    `insert into notes (owner_id, title, body)
+     select $1, 'note ' || n, repeat('word ', 20) || n from generate_series(1, $2::int) n`,
+    [user.id, ROWS],
   );
   await client.query('vacuum analyze notes');
   await client.end();
 }
 
 async function rowsOf({ port }: Contender): Promise<unknown[]> {
-  const answer = await fetch(`http://127.0.0.1:${port}${PATH}`);
+  const answer = await fetch(`http://127.0.0.1:${port}${PATH}`, { headers: headersOf(PATH) });
   const { items } = (await answer.json()) as { items: unknown[] };
   if (items.length !== 20) throw new Error(`${port} answered ${items.length} notes instead of 20`);
   return items;

@@ -1,12 +1,10 @@
-import { join } from 'node:path';
 import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import { NoteQueries } from '../../server/features/notes/queries.ts';
 import { notes } from '../../server/features/notes/table.ts';
-import { migrate } from '../../server/platform/database/migrations/migrator.ts';
 import { createDatabase, type Database } from '../../server/platform/database/pool/pool.ts';
-import { ROOT } from '../../tests/support/server.ts';
+import { user } from '../../tests/support/user.ts';
 import { type Load, load, type Contender as Server, startContender, withDatabase } from './contender.ts';
 import { flightline } from './json.ts';
 import { keep, print } from './results.ts';
@@ -17,6 +15,7 @@ const ROUND_MS = 500;
 /** Statements under way at once, as many as the default pool has connections. */
 const AT_ONCE = 20;
 const PAGE = 20;
+const owner = user.id;
 
 type Query = 'one row' | 'page of 20' | 'insert';
 type Contender = Record<Query, (id: number) => Promise<unknown>>;
@@ -38,8 +37,6 @@ const ROUTES: Record<Query, (rows: number) => { path: string; body?: object }> =
 export async function queriesSuite(): Promise<void> {
   await withDatabase('database', async (connectionString) => {
     const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as never;
-    const folder = join(ROOT, 'drizzle');
-    await migrate({ connection: { connectionString }, directUrlConfigured: false, folder, log });
     const database = createDatabase(
       {
         connection: { connectionString },
@@ -102,15 +99,22 @@ function byHand(pool: pg.Pool): Contender {
   const named = (name: string, text: string, values: unknown[]) => pool.query({ name, text, values });
   return {
     'one row': (id) =>
-      named('one', `select ${COLUMNS} from notes where id = $1 and deleted_at is null`, [id]),
+      named('one', `select ${COLUMNS} from notes where id = $1 and owner_id = $2 and deleted_at is null`, [
+        id,
+        owner,
+      ]),
     'page of 20': (id) =>
       named(
         'page',
-        `select ${SUMMARY} from notes where deleted_at is null and id < $1 order by id desc limit $2`,
-        [id, PAGE],
+        `select ${SUMMARY} from notes where owner_id = $1 and deleted_at is null and id < $2 order by id desc limit $3`,
+        [owner, id, PAGE],
       ),
     insert: () =>
-      named('insert', `insert into notes (title, body) values ($1, $2) returning ${COLUMNS}`, ['a', 'b']),
+      named('insert', `insert into notes (owner_id, title, body) values ($1, $2, $3) returning ${COLUMNS}`, [
+        owner,
+        'a',
+        'b',
+      ]),
   };
 }
 
@@ -120,31 +124,32 @@ function plain(db: ReturnType<typeof drizzle>): Contender {
       db
         .select()
         .from(notes)
-        .where(and(eq(notes.id, id), isNull(notes.deletedAt))),
+        .where(and(eq(notes.id, id), eq(notes.ownerId, owner), isNull(notes.deletedAt))),
     'page of 20': (id) =>
       db
         .select()
         .from(notes)
-        .where(and(eq(notes.ownerId, ''), isNull(notes.deletedAt), lt(notes.id, id)))
+        .where(and(eq(notes.ownerId, owner), isNull(notes.deletedAt), lt(notes.id, id)))
         .orderBy(desc(notes.id))
         .limit(PAGE),
-    insert: () => db.insert(notes).values({ title: 'a', body: 'b' }).returning(),
+    insert: () => db.insert(notes).values({ ownerId: owner, title: 'a', body: 'b' }).returning(),
   };
 }
 
 function own(queries: NoteQueries): Contender {
   return {
-    'one row': (id) => queries.read('', id),
-    'page of 20': (id) => queries.list({ owner: '', words: undefined, before: id, limit: PAGE }),
-    insert: () => queries.create('', { title: 'a', body: 'b' }),
+    'one row': (id) => queries.read(owner, id),
+    'page of 20': (id) => queries.list({ owner, words: undefined, before: id, limit: PAGE }),
+    insert: () => queries.create(owner, { title: 'a', body: 'b' }),
   };
 }
 
 async function fill(pool: pg.Pool, rows: number): Promise<void> {
   await pool.query('truncate notes restart identity');
   await pool.query(
-    `insert into notes (title, body) select 'note ' || n, repeat('word ', 20) || n from generate_series(1, $1::int) n`,
-    [rows],
+    `insert into notes (owner_id, title, body)
+     select $1, 'note ' || n, repeat('word ', 20) || n from generate_series(1, $2::int) n`,
+    [owner, rows],
   );
   await pool.query('vacuum analyze notes');
 }
@@ -218,7 +223,7 @@ async function searches(db: Database['db'], rows: number): Promise<string> {
     const lasted: number[] = [];
     for (let i = 0; i < 12; i++) {
       const began = performance.now();
-      await queries.list({ owner: '', words, before: Number.MAX_SAFE_INTEGER, limit: PAGE });
+      await queries.list({ owner, words, before: Number.MAX_SAFE_INTEGER, limit: PAGE });
       if (i >= 2) lasted.push(performance.now() - began);
     }
     found.push(`${middle(lasted).median.toFixed(1)} ms`);

@@ -2,8 +2,9 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keepPostgres } from '../../scripts/postgres/keep.mjs';
+import { headerLines } from '../../tests/support/raw-http.ts';
 import { ROOT } from '../../tests/support/server.ts';
-import { startContender } from './contender.ts';
+import { headersOf, prepareDatabase, startContender } from './contender.ts';
 import { flightline } from './json.ts';
 import { quantile } from './open-loop.ts';
 
@@ -14,6 +15,9 @@ const SYSTEM_BUFFERS = 8 * 2 ** 20;
 /** 256 kbit/s, as an upload over a bad line has. */
 const UPLOAD_BYTES_PER_SECOND = 32 * 1_024;
 
+const post = (length: number) =>
+  `POST /api/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n${headerLines(headersOf('/api/notes'))}\r\n`;
+
 /** Thousands of clients that send headers, bodies or read answers as slowly as they can, and a few honest ones. */
 export async function slowClientsSuite(): Promise<void> {
   const postgres = await keepPostgres({
@@ -23,6 +27,7 @@ export async function slowClientsSuite(): Promise<void> {
     log: () => {},
   });
   await postgres.ready;
+  await prepareDatabase(postgres.url);
   const ours = flightline(postgres.url);
   const env = { ...ours.env, LOG_LEVEL: 'fatal', BODY_LIMIT_BYTES: `${2 ** 20}` };
   const server = await startContender({ ...ours, name: 'this server', env });
@@ -43,10 +48,7 @@ export async function slowClientsSuite(): Promise<void> {
   let going = true;
   const kinds = {
     headers: ['GET / HTTP/1.1\r\nHost: a\r\n', 'X-A: b\r\n'],
-    body: [
-      'POST /api/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{',
-      ' ',
-    ],
+    body: [`${post(100_000)}{`, ' '],
     // More than the system takes by itself, which is megabytes for each: hence the fewest of this kind.
     read: [`GET ${asset} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(Math.ceil(SYSTEM_BUFFERS / size)), ''],
   } as const;
@@ -86,7 +88,8 @@ export async function slowClientsSuite(): Promise<void> {
   while (performance.now() - start < SECONDS * 1_000) {
     const began = performance.now();
     asked++;
-    const answer = await fetch(`${url}${asked % 2 ? '/api/notes' : '/'}`).catch(() => undefined);
+    const path = asked % 2 ? '/api/notes' : '/';
+    const answer = await fetch(url + path, { headers: headersOf(path) }).catch(() => undefined);
     await answer?.arrayBuffer();
     if (answer?.status === 200) served++;
     times.push(performance.now() - began);
@@ -124,9 +127,7 @@ async function upload(port: number): Promise<number> {
     .on('close', () => {
       open = false;
     });
-  socket.write(
-    `POST /api/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${begin}`,
-  );
+  socket.write(`${post(length)}${begin}`);
   let left = length - begin.length - 1;
   while (left > 0 && open) {
     const part = Math.min(left, UPLOAD_BYTES_PER_SECOND / 4);

@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDatabase } from '../../tests/support/postgres.ts';
 import { freePort, ROOT, type SpawnedServer, startServer } from '../../tests/support/server.ts';
 import { TcpProxy } from '../../tests/support/tcp-proxy.ts';
+import { user } from '../../tests/support/user.ts';
 import { service } from './compose.ts';
 import { isInstalled, must } from './engine.ts';
 
@@ -149,10 +150,11 @@ async function ask(port: number, path: string, options?: Parameters<typeof open>
   return { status: response.statusCode ?? 0, headers: response.headers, text };
 }
 
+const readNotes = (port: number): Promise<Answer> => ask(port, '/api/notes', { headers: user.headers });
 const writeNote = (port: number, title: string): Promise<Answer> =>
   ask(port, '/api/notes', {
     method: 'POST',
-    headers: { 'content-type': 'application/json', origin: `https://127.0.0.1:${port}` },
+    headers: { ...user.headers, 'content-type': 'application/json', origin: `https://127.0.0.1:${port}` },
     body: JSON.stringify({ title }),
   });
 
@@ -166,7 +168,7 @@ function keepAsking(port: number): { stop(): Promise<Map<number, number>> } {
   const count = (status: number) => answers.set(status, (answers.get(status) ?? 0) + 1);
   const visitor = async (number: number) => {
     for (let turn = 0; going; turn++) {
-      const asked = turn % 4 === 0 ? writeNote(port, `By ${number}, ${turn}`) : ask(port, '/api/notes');
+      const asked = turn % 4 === 0 ? writeNote(port, `By ${number}, ${turn}`) : readNotes(port);
       await asked.then(
         ({ status }) => count(status),
         () => count(0),
@@ -288,7 +290,7 @@ describe('HAProxy', () => {
         interval: 200,
       });
       await sleep(3_000);
-      for (let i = 0; i < 20; i++) expect((await ask(ports.tls, '/api/notes')).status).toBe(200);
+      for (let i = 0; i < 20; i++) expect((await readNotes(ports.tls)).status).toBe(200);
       expect((await fetch(`${replicas[1]?.url}/live`)).status).toBe(200);
     } finally {
       await database.pass();

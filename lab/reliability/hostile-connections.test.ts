@@ -5,8 +5,10 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../../tests/support/postgres.ts';
+import { headerLines } from '../../tests/support/raw-http.ts';
 import { type SpawnedServer, startServer } from '../../tests/support/server.ts';
 import { until } from '../../tests/support/until.ts';
+import { user } from '../../tests/support/user.ts';
 import { ms, record, within } from './support/suite.ts';
 
 const KIB = 1_024;
@@ -43,8 +45,9 @@ async function openMany(count: number, one: (index: number) => Promise<Socket>):
   }
 }
 
-const post = (length: number, path = '/api/notes') =>
-  `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+const asUser = headerLines(user.headers);
+const post = (length: number) =>
+  `POST /api/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n${asUser}\r\n`;
 
 const filesOf = (server: SpawnedServer) => readdirSync(`/proc/${server.child.pid}/fd`).length;
 function residentMib(server: SpawnedServer): number {
@@ -57,7 +60,8 @@ async function startReady(env: Record<string, string> = {}): Promise<SpawnedServ
   const server = await startServer({ DATABASE_URL: url, ...env });
   await server.ready();
   // What the first requests load and compile is no growth.
-  for (let i = 0; i < 200; i++) await (await fetch(`${server.url}/api/notes`)).arrayBuffer();
+  for (let i = 0; i < 200; i++)
+    await (await fetch(`${server.url}/api/notes`, { headers: user.headers })).arrayBuffer();
   return Object.assign(server, { database: url });
 }
 
@@ -181,7 +185,7 @@ describe('one address that holds every connection', () => {
       const visitor = await open(
         server,
         9,
-        'GET /api/notes HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+        `GET /api/notes HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${asUser}\r\n`,
       );
       let said = '';
       visitor.on('data', (chunk) => (said += chunk));

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { topicOf } from '../../server/features/notes/queries.ts';
 import { readEvents } from '../../tests/support/event-reader.ts';
 import { createDatabase, query, type TestDatabase } from '../../tests/support/postgres.ts';
 import { freePort, type SpawnedServer, startServer } from '../../tests/support/server.ts';
 import { TcpProxy } from '../../tests/support/tcp-proxy.ts';
 import { until } from '../../tests/support/until.ts';
+import { user } from '../../tests/support/user.ts';
 import { startPooler } from './support/machines.ts';
 import type { Row } from './support/rows.ts';
 import { fullOrShort, has, record, ms as toMs, within } from './support/suite.ts';
@@ -17,6 +19,8 @@ afterAll(() => database.drop());
 
 const WRITERS = 8;
 const KILLS = 5;
+const TOPIC = topicOf(user.id);
+const JSON_TYPE = { ...user.headers, 'content-type': 'application/json' };
 
 it('a publisher that is killed under load at any moment loses no event that it committed', async () => {
   const env = { DATABASE_URL: database.url };
@@ -24,7 +28,7 @@ it('a publisher that is killed under load at any moment loses no event that it c
   const port = String(await freePort());
   let publisher: SpawnedServer = await startServer({ ...env, PORT: port });
   await Promise.all([reader.ready(), publisher.ready()]);
-  using stream = await readEvents(reader.url, 'notes');
+  using stream = await readEvents(reader.url, TOPIC, user.headers);
   await stream.joined();
 
   let writing = true;
@@ -32,7 +36,7 @@ it('a publisher that is killed under load at any moment loses no event that it c
     while (writing) {
       await fetch(`http://127.0.0.1:${port}/api/notes`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: JSON_TYPE,
         body: '{"title":"x"}',
       }).catch(() => sleep(20));
     }
@@ -50,7 +54,7 @@ it('a publisher that is killed under load at any moment loses no event that it c
   const { rows } = await query(database.url, 'select id::int from notes order by id');
   const committed = rows.map(({ id }) => id as number);
   expect(committed.length).toBeGreaterThan(100);
-  const told = () => stream.payloads('notes').map((payload) => (payload as { id: number }).id);
+  const told = () => stream.payloads(TOPIC).map((payload) => (payload as { id: number }).id);
   await until('all events', () => told().length >= committed.length);
   expect(told().toSorted((one, other) => one - other)).toEqual(committed);
   record('eventsKilled', `${committed.length.toLocaleString('en')} committed, all of them told`);
@@ -74,15 +78,15 @@ async function missesNothing(row: Row, ms: number, fault: (databaseUrl: string) 
   await using wrong = await fault(own.url);
   await using reader = await startServer(wrong.env);
   await reader.ready();
-  using stream = await readEvents(reader.url, 'notes');
+  using stream = await readEvents(reader.url, TOPIC, user.headers);
   await stream.joined();
-  const told = () => stream.payloads('notes').map((payload) => (payload as { id: number }).id);
+  const told = () => stream.payloads(TOPIC).map((payload) => (payload as { id: number }).id);
   let written = 0;
   const write = async (count: number) => {
     for (const last = written + count; written < last; written++)
       await fetch(`${writer.url}/api/notes`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: JSON_TYPE,
         body: title(written),
       });
   };

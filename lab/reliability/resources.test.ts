@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createDatabase } from '../../tests/support/postgres.ts';
+import { headerLines } from '../../tests/support/raw-http.ts';
 import { startServer } from '../../tests/support/server.ts';
 import { until } from '../../tests/support/until.ts';
+import { user } from '../../tests/support/user.ts';
 import { failed, Ledger, Load, SUBJECT, send, summary } from './support/load.ts';
 import { fullOrShort, has, ms, record, within } from './support/suite.ts';
 
@@ -202,7 +204,7 @@ describe.skipIf(!has('prlimit'))('file descriptors', () => {
 function busyConnection(port: number) {
   const socket = connect(port, '127.0.0.1').on('error', () => {});
   socket.write(
-    `POST ${SUBJECT.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n`,
+    `POST ${SUBJECT.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n${headerLines(user.headers)}\r\n`,
   );
   return socket.resume();
 }

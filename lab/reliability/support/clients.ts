@@ -5,6 +5,7 @@
  */
 import { Agent, get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { user } from '../../../tests/support/user.ts';
 
 const [url = '', count = '0'] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true });
@@ -16,7 +17,7 @@ function ask(): Promise<void> {
       statuses[status] = (statuses[status] ?? 0) + 1;
       resolve();
     };
-    get(url, { agent }, (response) => {
+    get(url, { agent, headers: user.headers }, (response) => {
       response.resume().on('end', () => done(response.statusCode ?? 0));
     }).on('error', (error: NodeJS.ErrnoException) => done(error.code ?? 'error'));
   });

@@ -2,6 +2,7 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { query } from '../../../tests/support/postgres.ts';
+import { user } from '../../../tests/support/user.ts';
 import { collect } from './suite.ts';
 
 /** What is read and written: the sample. Once it is deleted, name a resource of your own here. */
@@ -31,7 +32,7 @@ export interface Answer extends Outcome {
   body: string;
 }
 
-/** Sends one request and reads its answer whole. Never rejects. */
+/** Sends one request of the tests' user and reads its answer whole. Never rejects. */
 export function send(
   agent: Agent,
   url: string,
@@ -58,6 +59,7 @@ export function send(
         agent,
         method,
         headers: {
+          ...user.headers,
           ...headers,
           ...(text === undefined
             ? {}
