@@ -1,7 +1,8 @@
 /**
  * `npm run test:smoke -- <address>`: checks a deployment from outside.
  *
- * A part adds the check of its `smoke.ts`; with `--read-only` those that write are skipped. Exit code 1 if a check failed.
+ * A part adds the check of its `smoke.ts`; with `--read-only` those that write are skipped. They ask as the user of the API key
+ * in SMOKE_API_KEY, if there is one. Exit code 1 if a check failed.
  */
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,6 +47,14 @@ async function ask(path: string, init: RequestInit = {}): Promise<Answer> {
   });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, ms: performance.now() - began };
+}
+
+/** Asks as the user of SMOKE_API_KEY. */
+function askAsUser(path: string, init: RequestInit = {}): Promise<Answer> {
+  const headers = new Headers(init.headers);
+  const key = process.env.SMOKE_API_KEY;
+  if (key) headers.set('authorization', `Bearer ${key}`);
+  return ask(path, { ...init, headers });
 }
 
 /** Runs one check and adds its row to the table. @returns Whether it passed. */
@@ -212,7 +221,7 @@ async function api(readOnly: boolean): Promise<void> {
     const { smoke } = (await import(pathToFileURL(join(ROOT, file)).href)) as { smoke: PartCheck };
     await check(smoke.what, () => {
       if (readOnly && smoke.writes) throw new Skipped('--read-only');
-      return smoke.run(ask, (why) => {
+      return smoke.run(askAsUser, (why) => {
         throw new Skipped(why);
       });
     });

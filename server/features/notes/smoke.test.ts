@@ -3,13 +3,17 @@ import { expect, it } from 'vitest';
 import { createDatabase, query } from '../../../tests/support/postgres.ts';
 import { runCommand } from '../../../tests/support/run-command.ts';
 import { ROOT, startServer } from '../../../tests/support/server.ts';
+import { user } from '../../../tests/support/user.ts';
 
 it('the smoke test writes a note and leaves none behind, and none at all with --read-only', async () => {
   const database = await createDatabase();
   await using server = await startServer({ DATABASE_URL: database.url });
   await server.ready();
-  const smoke = async (...args: string[]) =>
-    (await runCommand(process.execPath, [join(ROOT, 'scripts/smoke.ts'), server.url, ...args])).output;
+  const SMOKE_API_KEY = user.headers.authorization?.replace('Bearer ', '') ?? '';
+  const smoke = async (...args: string[]) => {
+    const command = [join(ROOT, 'scripts/smoke.ts'), server.url, ...args];
+    return (await runCommand(process.execPath, command, { env: { SMOKE_API_KEY } })).output;
+  };
   const notes = async () => (await query(database.url, 'select deleted_at from notes')).rows;
   expect(await smoke('--read-only')).toMatch(/^skip {2}a note .* --read-only$/m);
   expect(await notes()).toEqual([]);
