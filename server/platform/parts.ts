@@ -180,12 +180,14 @@ export interface Scope {
 /** Tells who a request comes from. A module such as accounts supplies it; `server/app.ts` hands it on. */
 export interface Identity {
   /**
-   * Asked before each route with `access: 'user'` or a permission, which reads what it returns as `request.scope`.
+   * Asked before each route, and for each topic, with `access: 'user'` or a permission; a route reads what it returns as
+   * `request.scope`.
    *
+   * @param permission What is asked for; undefined for `access: 'user'`.
    * @returns Undefined where nobody is signed in, which is answered 401.
    * @throws ProblemError `forbidden` where the user may not; `unauthorized` with a challenge of its own. Any other error is a 500.
    */
-  identify(request: FastifyRequest): Promise<Scope | undefined>;
+  identify(request: FastifyRequest, permission?: string): Promise<Scope | undefined>;
   /**
    * Asked before each route with `access: 'operator'` that carries neither a key of `INTERNAL_API_KEY` nor a session of one.
    *

@@ -18,7 +18,7 @@ import type { SchemaCompilers } from '../../server/platform/http/schemas.ts';
 import { mayUpgrade } from '../../server/platform/lib/upgrades.ts';
 import { LogLines } from '../../server/platform/logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
-import type { Application, Part, Platform } from '../../server/platform/parts.ts';
+import type { Application, Identity, Part, Platform } from '../../server/platform/parts.ts';
 import { createResilience } from '../../server/platform/resilience/create.ts';
 import { settings as ownSettings } from '../../server/settings.ts';
 
@@ -48,14 +48,15 @@ export interface TestApp extends AsyncDisposable {
 export async function createTestApp(
   databaseUrl: string,
   env: Record<string, string> = {},
-  more: Pick<Platform, 'signInToken'> &
-    Pick<Application, 'identity'> & {
-      /** Composes the application, instead of server/app.ts. */
-      compose?: typeof createApp;
-      /** Features besides the application's own. */
-      features?: readonly ((platform: Platform, own: Application) => Part)[];
-      state?: 'starting' | 'ready';
-    } = {},
+  more: Pick<Platform, 'signInToken'> & {
+    /** Instead of the application's own. */
+    identity?: Identity | 'none' | undefined;
+    /** Composes the application, instead of server/app.ts. */
+    compose?: typeof createApp;
+    /** Features besides the application's own. */
+    features?: readonly ((platform: Platform, own: Application) => Part)[];
+    state?: 'starting' | 'ready';
+  } = {},
 ): Promise<TestApp> {
   const { state = 'ready', compose = createApp, features = [], signInToken, identity } = more;
   const folder = await mkdtemp(join(tmpdir(), 'client-'));
@@ -108,8 +109,7 @@ export async function createTestApp(
     application: {
       ...own,
       features: [...own.features, ...features.map((feature) => feature(platform, own))],
-      // To most tests accounts are not the point: everybody is admitted, as without them.
-      identity: identity ?? (compose === createApp ? undefined : own.identity),
+      identity: identity === 'none' ? undefined : (identity ?? own.identity),
     },
     server,
     clientFrom: { folder },

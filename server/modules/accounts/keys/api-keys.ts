@@ -79,13 +79,13 @@ export class ApiKeys {
    *
    * @returns Undefined where the request has no key of this kind.
    * @throws ProblemError `unauthorized` for a key that is not valid, `too-many-requests` after too many of them from one
-   *   address, and `forbidden` where its owner may not sign in, and on a route that asks for no permission: a key opens nothing
+   *   address, and `forbidden` where its owner may not sign in, and where no permission is asked for: a key opens nothing
    *   else.
    */
-  async identify(request: FastifyRequest): Promise<Scope | undefined> {
+  async identify(request: FastifyRequest, permission?: string): Promise<Scope | undefined> {
     const key = keyIn(request.headers.authorization, this.prefix);
     if (key === undefined) return undefined;
-    if (typeof request.routeOptions.config.access !== 'object') {
+    if (permission === undefined) {
       throw new ProblemError('forbidden', 'API keys are not admitted here: sign in as a person.');
     }
     const known = isWellFormed(key, this.prefix) ? await this.#look(hashOf(key)) : undefined;

@@ -47,8 +47,8 @@ function keyed(platform: Platform): Part & { identity: Identity } {
       changes.end();
     },
     identity: {
-      async identify(request) {
-        const byKey = await keys.identify(request);
+      async identify(request, permission) {
+        const byKey = await keys.identify(request, permission);
         const { 'x-user': user, 'x-old': old, 'x-impersonated': impersonated } = request.headers;
         if (byKey !== undefined || typeof user !== 'string') return byKey;
         const [row] = await db.select().from(users).where(eq(users.id, user));

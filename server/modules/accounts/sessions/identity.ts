@@ -79,8 +79,9 @@ export function accountsIdentity(options: IdentityOptions): Identity {
   }
 
   return {
-    async identify(request) {
-      const program = request.headers.authorization === undefined ? undefined : await keys?.identify(request);
+    async identify(request, permission) {
+      const program =
+        request.headers.authorization === undefined ? undefined : await keys?.identify(request, permission);
       if (program !== undefined) return program;
       const row = await signedIn(request);
       return row && scopeOf(row);

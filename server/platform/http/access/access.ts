@@ -177,7 +177,7 @@ export const writtenLevel = (level: AccessLevel): string =>
 
 function userRule(identity: Identity, permission?: string): AccessRule {
   return async (request) => {
-    const scope = await identity.identify(request);
+    const scope = await identity.identify(request, permission);
     if (scope === undefined) {
       throw new ProblemError('unauthorized', 'Only users may do this. Sign in first.', {
         headers: { 'www-authenticate': 'Bearer realm="users"' },

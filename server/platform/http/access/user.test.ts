@@ -81,7 +81,7 @@ describe('the whole application', () => {
   });
 
   it('admits everybody where there is no identity, and logs that once', async () => {
-    await using server = await createTestApp(database.url, {}, { features: [mine] });
+    await using server = await createTestApp(database.url, {}, { features: [mine], identity: 'none' });
     expect((await server.app.inject('/api/mine')).json()).toEqual({ scope: null });
     const { userRoutes } = server.app.declaredAccess;
     expect(userRoutes).toEqual(expect.arrayContaining(['GET /api/mine', 'POST /api/mine']));
@@ -116,7 +116,7 @@ describe('a permission', () => {
       app.get('/api/all-orders', { config: { access: 'operator' } }, handler);
     },
   });
-  const make = (part: Part, known?: Identity) =>
+  const make = (part: Part, known: Identity | 'none' = 'none') =>
     createTestApp(database.url, { INTERNAL_API_KEY: KEY }, { features: [() => part], identity: known });
 
   it('admits who has it, and names it to others', async () => {
@@ -138,6 +138,19 @@ describe('a permission', () => {
     const watch = async (user: string) =>
       (await server.app.inject({ url: '/api/events?topics=orders', headers: { 'x-user': user } })).statusCode;
     expect(await watch('bob')).toBe(403);
+  });
+
+  it('is named to the identity, by routes and topics: some are admitted for that alone', async () => {
+    const asked: unknown[] = [];
+    await using server = await make(shop(), {
+      async identify(_request, permission) {
+        asked.push(permission);
+        return undefined;
+      },
+    });
+    await server.app.inject({ method: 'POST', url: '/api/orders' });
+    await server.app.inject('/api/events?topics=orders');
+    expect(asked).toEqual(['orders:write', 'orders:write']);
   });
 
   it('admits everybody where there is no identity, and is counted so', async () => {
