@@ -12,6 +12,7 @@ import { createDatabase, query } from '../../tests/support/postgres.ts';
 import { startServer } from '../../tests/support/server.ts';
 import { TcpProxy } from '../../tests/support/tcp-proxy.ts';
 import { until } from '../../tests/support/until.ts';
+import { addUser } from '../../tests/support/user.ts';
 import { quantile } from '../bench/open-loop.ts';
 import { failed, Ledger, Load, type Outcome, SUBJECT, send, summary } from './support/load.ts';
 import { startOwnPostgres, startPooler } from './support/machines.ts';
@@ -50,6 +51,7 @@ describe('the database', () => {
     await using postgres = await startOwnPostgres();
     await using server = await startServer({ DATABASE_URL: postgres.url, DB_CONNECT_TIMEOUT_MS: '2000' });
     await server.ready();
+    await addUser(postgres.url);
     const ledger = new Ledger();
     const load = Load.start(server.url, ledger, 100);
     const live = watch(`${server.url}/live`, 50);
