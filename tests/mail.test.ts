@@ -1,0 +1,91 @@
+/** Mail in a process of its own: read in development with nothing configured, and nothing that runs once it is sent. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SMTPServer } from 'smtp-server';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { MailboxItem } from '#contracts/mail.ts';
+import { createDatabase, query, type TestDatabase } from './support/postgres.ts';
+import { type SpawnedServer, startServer } from './support/server.ts';
+import { until } from './support/until.ts';
+
+const support = join(import.meta.dirname, 'support');
+const main = join(support, 'mail-fixture', 'main.ts');
+let database: TestDatabase;
+let server: SpawnedServer;
+beforeEach(async () => {
+  database = await createDatabase();
+});
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+const write = async () => {
+  const answer = await fetch(`${server.url}/api/numbers?from=7&count=1`, { method: 'POST' });
+  expect(answer.status).toBe(201);
+};
+const connections = async (): Promise<{ pid: number; asked: Date }[]> => {
+  const [, cluster = '', name = ''] = /^(.*)\/([^/]+)$/.exec(database.url) ?? [];
+  const { rows } = await query(
+    `${cluster}/postgres`,
+    `select pid, query_start as asked from pg_stat_activity
+      where datname = $1 and backend_type = 'client backend' order by pid`,
+    [name],
+  );
+  return rows;
+};
+
+it('is read in development, with nothing configured', async () => {
+  server = await startServer({ DATABASE_URL: database.url, NODE_ENV: 'development' }, { main });
+  await server.ready();
+  await write();
+  const { items } = (await (await fetch(`${server.url}/api/dev/mail`)).json()) as { items: MailboxItem[] };
+  expect(items).toMatchObject([{ to: 'person7@example.com', subject: 'number 7' }]);
+  const document = await fetch(`${server.url}/api/dev/mail/${items[0]?.id}/html`);
+  expect(await document.text()).toContain('This is 7');
+  expect(document.headers.get('content-security-policy')).toContain('sandbox');
+});
+
+it('leaves no timer, statement or connection behind', async () => {
+  const taken: string[] = [];
+  const smtp = new SMTPServer({
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    onData: async (stream, _session, done) => {
+      taken.push(await text(stream));
+      done();
+    },
+  });
+  const listening = smtp.listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  server = await startServer(
+    {
+      DATABASE_URL: database.url,
+      DB_IDLE_TIMEOUT_MS: '1000',
+      MAIL_FROM: 'app@example.org',
+      SMTP_URL: `smtp://127.0.0.1:${(listening.address() as AddressInfo).port}`,
+    },
+    { main, flags: ['--require', join(support, 'count-timers.cjs')] },
+  );
+  await server.ready();
+  await write();
+  await until('it is sent', () => taken.length === 1);
+  await until('its connections are closed, but for the one that listens', async () => {
+    const open = await connections();
+    return smtp.connections.size === 0 && open.length === 1 && Date.now() - Number(open[0]?.asked) > 2_000;
+  });
+  const timers = async () => {
+    const before = server.output().length;
+    server.child.kill('SIGWINCH');
+    return until('the timers', () => /"ours":(\d+)/.exec(server.output().slice(before))?.[1]);
+  };
+  await timers();
+  const before = await connections();
+  await sleep(5_000);
+  expect(await timers()).toBe('0');
+  expect(await connections()).toEqual(before);
+  expect(await server.end()).toBe(0);
+  smtp.close();
+});
