@@ -124,7 +124,7 @@ describe('a deployment', () => {
     await proxy.pass();
     await server.ready();
     const health = JSON.parse((await ask(server, '/health')).body);
-    expect(health).toMatchObject({ status: 'healthy', environment: 'production' });
+    expect(health).toMatchObject({ checks: { database: { status: 'passing' } }, environment: 'production' });
     expect((await ask(server, '/api/monitoring/anything')).status).toBe(401);
     expect(await server.end()).toBe(0);
     expect(server.output()).toContain('INTERNAL_API_KEY is unset');
