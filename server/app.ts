@@ -23,11 +23,7 @@ export function createApp(platform: Platform<typeof settings>): Application {
     ...platform,
     events,
   });
-  const mail = createMail({
-    ...platform,
-    jobs,
-    layout,
-  });
+  const mail = createMail({ ...platform, jobs, layout });
   const people = { keyPrefix, mails, onSignUp, profile, roles };
   const accounts = createAccounts({
     ...platform,

@@ -61,7 +61,7 @@ export class MailService implements Mailer {
         input: Input,
         concurrency: 5,
         timeoutMs: ATTEMPT_MS,
-        // A lost worker is no attempt of ours: `run` counts those that failed.
+        // More than `run` uses: it gives up before the job does, so that the outbox says so.
         retries: ATTEMPTS + 3,
         backoff: BACKOFF,
         run: (run) => this.#run(run),
