@@ -28,9 +28,9 @@ const MAX_SUBJECT = 500;
 /** Bytes of text and HTML together, and of all attachments. */
 const MAX_BODY_BYTES = 512 * 1_024;
 const MAX_ATTACHMENT_BYTES = 5 * 1_024 * 1_024;
-/** Attempts over about six hours: after 2 s, 4 s, … an hour. */
-const ATTEMPTS = 17;
-const BACKOFF = { seconds: 2, max: 3_600 };
+/** Attempts over about six hours: after 2 s, 4 s, … 5 minutes, so that an outage that ends delays no mail for long. */
+const ATTEMPTS = 80;
+const BACKOFF = { seconds: 2, max: 300 };
 const ATTEMPT_MS = 60_000;
 
 const Input = Type.Object({ id: Type.Integer() });
