@@ -100,7 +100,7 @@ async function scene(port: number) {
         'all mails are sent',
         async () => {
           const rows = await outbox();
-          return rows.every(({ state }) => state === 'sent') && rows;
+          return rows.length === written && rows.every(({ state }) => state === 'sent') && rows;
         },
         600_000,
         100,
