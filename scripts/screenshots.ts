@@ -12,6 +12,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PICTURES = {
   home: 'home-ready',
   notes: 'note-open',
+  operations: 'operations-calm',
 };
 
 const { status } = spawnSync(

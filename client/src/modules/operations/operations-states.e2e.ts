@@ -1,6 +1,6 @@
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 import { alerts, anHour, errors, figures, lines, wire } from '../../../../tests/browser/operations-wire.ts';
-import { SECRETS, signIn } from '../../../../tests/browser/operators.ts';
+import { KEY, SECRETS, signIn } from '../../../../tests/browser/operators.ts';
 
 const TABS = ['Overview', 'Routes', 'Resources', 'Errors', 'Logs', 'Alerts', 'Settings'];
 
@@ -30,6 +30,26 @@ test('each screen keeps its width and its place while alerts fire, with an hour 
     expect(x + width).toBeLessThanOrEqual(360);
     await look(page, `operations-firing-${tab.toLowerCase()}`, { widths: [360, 1440] });
   }
+  await page.goto('about:blank');
+});
+
+test('an hour without trouble', { tag: '@pictures' }, async ({ page, backend }) => {
+  await using server = await backend.start(SECRETS);
+  await server.ready();
+  // Never answered, so that the process below is the first.
+  await page.route('**/api/monitoring/stream*', () => {});
+  await page.goto(`${server.url}/ops/errors?window=1h`);
+  await page.getByLabel('Operators’ key').fill(KEY);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  const say = await wire(page);
+  const at = Date.now();
+  await say('hello', { instance: 'web-1f3a9c', heartbeatMs: 15_000 });
+  await say('history', anHour(at));
+  await say('figures', figures(at));
+  await say('alerts', { instance: 'web-1f3a9c', alerts: alerts(at) });
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await expect(page.getByText(/No alerts\.$/)).toBeVisible();
+  await look(page, 'operations-calm', { widths: [1440] });
   await page.goto('about:blank');
 });
 

@@ -31,7 +31,7 @@ test.describe('under traffic', () => {
     way.close();
   });
 
-  test('counts what was sent, route by route', { tag: '@pictures' }, async ({ page }) => {
+  test('counts what was sent, route by route', async ({ page }) => {
     await send(server, 120, '/api/things');
     await send(server, 30, '/api/things/999999');
     await expect(sentence(page)).toContainText(
