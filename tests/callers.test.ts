@@ -3,6 +3,7 @@
  * fails the test, and so does one that lets in somebody else than this list says.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../server/app.ts';
 import { notes } from '../server/features/notes/table.ts';
@@ -21,8 +22,11 @@ import { cookieOf, SESSION_SECRET } from './support/people.ts';
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
 import { until } from './support/until.ts';
 
-/** Who is let in. `person`: users, but neither their programs nor an operator who acts as them. `self`: the latter as well. */
-type Level = 'public' | 'person' | 'self' | 'notes:read' | 'notes:write' | 'operator';
+/**
+ * Who is let in. `person`: users, but neither their programs nor an operator who acts as them. `self`: the latter as well.
+ * `operator in person`: no program.
+ */
+type Level = 'public' | 'person' | 'self' | 'notes:read' | 'notes:write' | 'operator' | 'operator in person';
 
 const ROUTES: Record<Level, string> = {
   public: `
@@ -33,8 +37,8 @@ const ROUTES: Record<Level, string> = {
     POST /api/account/sign-up | POST /api/account/sign-in | POST /api/account/sign-in/code | POST /api/account/sign-out
     POST /api/account/sign-in/passkey | POST /api/account/sign-in/passkey/begin | POST /api/account/sign-in/provider
     POST /api/account/verify | POST /api/account/verify/send | POST /api/account/reset | POST /api/account/reset/send
-    GET /api/auth/callback/:provider`,
-  self: `GET /api/account`,
+    POST /api/account/setup | GET /api/auth/callback/:provider`,
+  self: `GET /api/account | DELETE /api/account/impersonation`,
   person: `
     PATCH /api/account | POST /api/account/reauthenticate | POST /api/account/password | POST /api/account/email
     GET /api/account/sessions | DELETE /api/account/sessions | DELETE /api/account/sessions/:id
@@ -56,7 +60,11 @@ const ROUTES: Record<Level, string> = {
     POST /api/monitoring/jobs/:name/resume | GET /api/monitoring/jobs/:name/:id | DELETE /api/monitoring/jobs/:name/:id
     POST /api/monitoring/jobs/:name/:id/cancel | POST /api/monitoring/jobs/:name/:id/retry
     GET /api/monitoring/* | POST /api/monitoring/* | PUT /api/monitoring/* | PATCH /api/monitoring/* | DELETE /api/monitoring/*
-    POST /api/jobs/tick | GET /api/sync/health`,
+    GET /api/admin/users | GET /api/admin/users/:id | GET /api/admin/roles | PUT /api/admin/users/:id/roles
+    POST /api/admin/users/:id/ban | DELETE /api/admin/users/:id/ban | DELETE /api/admin/users/:id/sessions
+    GET /api/admin/invitations | POST /api/admin/invitations
+    DELETE /api/admin/invitations/:id | POST /api/jobs/tick | GET /api/sync/health`,
+  'operator in person': `POST /api/admin/users/:id/impersonation`,
 };
 
 /** What a route is sent, so that nothing but its access and a recent sign-in stands in the way. */
@@ -68,6 +76,10 @@ const BODIES: Record<string, object> = {
   'POST /api/account/keys': { name: 'CI', permissions: [] },
   'POST /api/account/keys/:id/rotate': { overlapHours: 1 },
   'POST /api/account/erase': { email: 'not-mine@example.com' },
+  'PUT /api/admin/users/:id/roles': { roles: [] },
+  'POST /api/admin/users/:id/ban': { reason: 'sends spam' },
+  'POST /api/admin/users/:id/impersonation': { reason: 'a ticket' },
+  'POST /api/admin/invitations': { email: 'ada@example.com', roles: ['operator'] },
   'POST /api/notes': { title: 'Milk' },
   'PATCH /api/notes/:id': { title: 'Milk' },
 };
@@ -76,7 +88,8 @@ const RECENT = new Set(
   listed(`
   POST /api/account/password | POST /api/account/email | POST /api/account/keys | POST /api/account/keys/:id/rotate
   GET /api/account/export | POST /api/account/erase | POST /api/account/two-factor | DELETE /api/account/two-factor
-  POST /api/account/two-factor/recovery-codes | POST /api/account/passkeys/begin | DELETE /api/account/passkeys/:id`),
+  POST /api/account/two-factor/recovery-codes | PUT /api/admin/users/:id/roles | POST /api/admin/users/:id/ban
+  POST /api/admin/users/:id/impersonation | POST /api/admin/invitations | POST /api/account/passkeys/begin | DELETE /api/account/passkeys/:id`),
 );
 /** What `:id` is, where it belongs to a user: a stranger is told that there is nothing. */
 const OWNED = { notes: 'note', keys: 'key', sessions: 'session' } as const;
@@ -170,6 +183,12 @@ const CALLERS: Record<string, Caller> = {
     outcomes: { ...NOTES, ...PROGRAM },
   },
   'an operator': { of: () => signedIn(operator), outcomes: { ...USER, operator: 'in' }, stranger: true },
+  'an operator who signed in half an hour ago': {
+    stranger: true,
+    of: () => signedIn(operator, { authenticatedAt: minutesAgo(30) }),
+    outcomes: { ...USER, operator: 'in' },
+    old: true,
+  },
   'an operator who signed in more than an hour ago': {
     stranger: true,
     of: () => signedIn(operator, { authenticatedAt: minutesAgo(61) }),
@@ -178,7 +197,7 @@ const CALLERS: Record<string, Caller> = {
   },
   'a program with a key of INTERNAL_API_KEY': {
     of: () => byKey(OPERATORS_KEY),
-    outcomes: { operator: 'in' },
+    outcomes: { operator: 'in', 'operator in person': 403 },
   },
   'an operator who acts as the owner': {
     async of({ id }) {
@@ -233,7 +252,13 @@ afterAll(async () => {
 });
 
 /** From an address of its own, which limits count. @param route As `GET /api/notes`. */
-async function send(to: string, route: string, headers: Headers, body?: object) {
+async function send(
+  to: string,
+  route: string,
+  headers: Headers,
+  body?: object,
+  tries = 5,
+): Promise<{ status: number; problem: { type: string; detail?: string } | undefined }> {
   const [method = '', path = ''] = route.split(' ');
   const from = `10.${(++clients >> 16) & 255}.${(clients >> 8) & 255}.${clients & 255}`;
   const gone = new AbortController();
@@ -248,6 +273,11 @@ async function send(to: string, route: string, headers: Headers, body?: object) 
   const problem = isProblem ? ((await answer.json()) as { type: string; detail?: string }) : undefined;
   // A stream does not end by itself.
   gone.abort();
+  // The machine may have other work, and the server say so.
+  if (answer.status === 503 && tries > 0) {
+    await sleep(Number(answer.headers.get('retry-after')) * 1_000);
+    return send(to, route, headers, body, tries - 1);
+  }
   return { status: answer.status, problem };
 }
 
@@ -308,7 +338,7 @@ it('every route is listed, at the level that it declares', () => {
     .filter(([route]) => !route.startsWith('OPTIONS '));
   const expected = (route: string) => {
     const level = levelOf.get(route.replace(/^HEAD /, 'GET ')) ?? 'missing: add it to ROUTES';
-    return level === 'person' || level === 'self' ? 'user' : level;
+    return level === 'person' || level === 'self' ? 'user' : level.replace(' in person', '');
   };
   expect(declared).toEqual(declared.map(([route]) => [route, expected(route)]));
   const known = new Set(declared.map(([route]) => route));
@@ -321,7 +351,8 @@ async function judge({ of, outcomes, stranger, old }: Caller, route: string, lev
   const headers = { ...(await of(owner)), 'if-match': '*' };
   const path = pathOf(route, owner);
   const { status, problem } = await send(address, path, headers, BODIES[route]);
-  let outcome = level === 'public' ? 'in' : (outcomes[level] ?? 401);
+  const declared = outcomes[level] ?? (level === 'operator in person' ? outcomes.operator : undefined);
+  let outcome = level === 'public' ? 'in' : (declared ?? 401);
   if (old && outcome === 'in' && RECENT.has(route)) outcome = 401;
   const isOwned = Object.values(owner.ids).some((id) => path.includes(id));
   const refusals = [401, 403, 500, ...(isOwned && !stranger ? [404] : [])];
@@ -345,7 +376,7 @@ describe('who is let in', () => {
         if (fault !== undefined) wrong.push(fault);
       }
     };
-    await Promise.all(Array.from({ length: 8 }, work));
+    await Promise.all(Array.from({ length: 4 }, work));
     expect(wrong).toEqual([]);
   });
 });

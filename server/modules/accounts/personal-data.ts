@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { and, eq, isNull, like, or, sql } from 'drizzle-orm';
+import { eq, like, or } from 'drizzle-orm';
 import type { FastifyRequest } from 'fastify';
 import { eraseAccount, exportAccount } from '#contracts/accounts/account.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Brought } from '../../platform/parts.ts';
+import { assertOperatorsLeft } from './admin/admin-routes.ts';
 import { clearSession } from './flows/sessions.ts';
 import { OPERATOR } from './roles.ts';
 import type { AccountService } from './service.ts';
@@ -32,7 +33,7 @@ export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> 
 
   app.route({
     ...exportAccount,
-    config: { access: 'user', limit: EXPORTS },
+    config: { access: 'user', cors: false, limit: EXPORTS },
     async handler(request, reply) {
       requireRecentSignIn(request);
       const user = await readUser(database.db, request);
@@ -48,7 +49,7 @@ export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> 
 
   app.route({
     ...eraseAccount,
-    config: { access: 'user' },
+    config: { access: 'user', cors: false },
     async handler(request, reply) {
       requireRecentSignIn(request);
       await database.transaction(async (tx) => {
@@ -57,7 +58,7 @@ export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> 
           const message = 'This is not the address of your account.';
           throw new ProblemError('validation', message, { errors: [{ path: 'body/email', message }] });
         }
-        await assertNotLastOperator(tx, user.id);
+        await assertOperatorsLeft(tx, user.id, user.roles.includes(OPERATOR));
         for (const part of personalData.values()) await part.erase(tx, user.id, user.email);
         await erase(tx, user, service);
         await service.send(tx, people.mails.accountErased, user.email, service.to(user), request);
@@ -140,19 +141,6 @@ async function ownData(db: Reader, user: User) {
       .from(invitations)
       .where(or(eq(invitations.email, user.email), eq(invitations.invitedBy, user.id))),
   };
-}
-
-/** @throws ProblemError `conflict`: without an operator nobody could make another. */
-async function assertNotLastOperator(tx: Transaction, userId: string): Promise<void> {
-  // Locked, so that of the last two who leave at once one stays.
-  const operators = await tx
-    .select({ id: users.id })
-    .from(users)
-    .where(and(sql`${users.roles} @> array[${OPERATOR}]::text[]`, isNull(users.bannedAt)))
-    .orderBy(users.id)
-    .for('update');
-  if (operators.length !== 1 || operators[0]?.id !== userId) return;
-  throw new ProblemError('conflict', 'You are the last operator. Make another user an operator first.');
 }
 
 /** With the row of the user go sessions, credentials, passkeys, keys, and invitations that the user has made. */

@@ -155,7 +155,7 @@ async function locked(tx: Transaction, id: string) {
 }
 
 /** @throws ProblemError `conflict` where the last operator would go: nobody could make another one here. */
-async function assertOperatorsLeft(tx: Transaction, id: string, goes: boolean): Promise<void> {
+export async function assertOperatorsLeft(tx: Transaction, id: string, goes: boolean): Promise<void> {
   if (!goes) return;
   // Locked, so that two do not dismiss each other.
   const rows = await tx

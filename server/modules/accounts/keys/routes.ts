@@ -37,7 +37,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRouteOptions> = async (app,
 
   app.route({
     ...listKeys,
-    config: { access: 'user' },
+    config: { access: 'user', cors: false },
     async handler(request) {
       const scope = scopeOf(request);
       const rows = await db
@@ -52,7 +52,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRouteOptions> = async (app,
 
   app.route({
     ...makeKey,
-    config: { access: 'user' },
+    config: { access: 'user', cors: false },
     async handler(request) {
       const { name, permissions: wanted, expiresInDays } = request.body;
       const scope = scopeOf(request);
@@ -70,7 +70,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRouteOptions> = async (app,
 
   app.route({
     ...rotateKey,
-    config: { access: 'user' },
+    config: { access: 'user', cors: false },
     async handler(request) {
       const { userId } = scopeOf(request);
       requireRecentSignIn(request);
@@ -104,7 +104,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRouteOptions> = async (app,
 
   app.route({
     ...endKey,
-    config: { access: 'user' },
+    config: { access: 'user', cors: false },
     async handler(request, reply) {
       const { userId } = scopeOf(request);
       const { id } = request.params;
