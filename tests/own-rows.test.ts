@@ -1,6 +1,7 @@
 /** Whatever two users do, in whichever order: no answer holds a note of the other. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createApp } from '../server/app.ts';
 import { createTestApp, type TestApp } from './support/app.ts';
 import { makeSession, makeUser, SESSION_SECRET } from './support/people.ts';
 import { createDatabase, query, type TestDatabase } from './support/postgres.ts';
@@ -14,7 +15,12 @@ const cookies = {} as Record<User, string>;
 
 beforeAll(async () => {
   database = await createDatabase();
-  server = await createTestApp(database.url, { SESSION_SECRET, PUBLIC_URL: 'http://app.test' });
+  server = await createTestApp(
+    database.url,
+    { SESSION_SECRET, PUBLIC_URL: 'http://app.test' },
+    // As it is delivered, accounts included.
+    { compose: (platform) => createApp(platform) },
+  );
   for (const user of USERS) {
     cookies[user] = (await makeSession(database.url, await makeUser(database.url, user))).cookie;
   }
