@@ -47,7 +47,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
         setup: await service.needsSetup(),
       };
       // A visitor without a cookie costs nothing.
-      const scope = await identity.identify(request).catch(onlyRefused);
+      const scope = await (async () => identity.identify(request))().catch(onlyRefused);
       return { ...(scope?.session ? await me(scope) : NOBODY), offers };
     },
   });

@@ -71,25 +71,28 @@ export function accountsIdentity(options: IdentityOptions): Identity {
     return scope;
   }
 
-  async function signedIn(request: FastifyRequest): Promise<SessionRow | undefined> {
-    const found = sessions.find(request.headers.cookie);
-    const row = found instanceof Promise ? await found : found;
+  function admitted(row: SessionRow | undefined): SessionRow | undefined {
     if (row !== undefined) assertMaySignIn(row, requireVerified);
     return row;
   }
 
+  function bySession({ headers }: FastifyRequest): Scope | undefined | Promise<Scope | undefined> {
+    const scope = (row: SessionRow | undefined) => row && scopeOf(row);
+    const found = sessions.find(headers.cookie);
+    return found instanceof Promise ? found.then((row) => scope(admitted(row))) : scope(admitted(found));
+  }
+
   return {
-    async identify(request, permission) {
-      const program =
-        request.headers.authorization === undefined ? undefined : await keys?.identify(request, permission);
-      if (program !== undefined) return program;
-      const row = await signedIn(request);
-      return row && scopeOf(row);
+    identify(request, permission) {
+      if (request.headers.authorization === undefined || keys === undefined) return bySession(request);
+      return Promise.resolve(keys.identify(request, permission)).then(
+        (program) => program ?? bySession(request),
+      );
     },
     async identifyOperator(request) {
       // As a cookie with SameSite=Strict would do: links of other sites lead to no operator's route.
       if (request.headers['sec-fetch-site'] === 'cross-site') return undefined;
-      const row = await signedIn(request);
+      const row = admitted(await sessions.find(request.headers.cookie));
       if (row === undefined) return undefined;
       if (row.impersonatedBy !== null || !row.roles.includes(OPERATOR)) {
         throw new ProblemError('forbidden', 'Only operators may do this.');

@@ -176,8 +176,7 @@ export const writtenLevel = (level: AccessLevel): string =>
   typeof level === 'object' ? level.permission : level;
 
 function userRule(identity: Identity, permission?: string): AccessRule {
-  return async (request) => {
-    const scope = await identity.identify(request, permission);
+  const admit = (request: FastifyRequest, scope: Scope | undefined): undefined => {
     if (scope === undefined) {
       throw new ProblemError('unauthorized', 'Only users may do this. Sign in first.', {
         headers: { 'www-authenticate': 'Bearer realm="users"' },
@@ -187,6 +186,11 @@ function userRule(identity: Identity, permission?: string): AccessRule {
     if (permission === undefined || scope.permissions === undefined || scope.permissions.has(permission))
       return;
     throw new ProblemError('forbidden', `You need the permission '${permission}' for this.`);
+  };
+  return (request) => {
+    const scope = identity.identify(request, permission);
+    // One that is known already needs no time limit.
+    return scope instanceof Promise ? scope.then((found) => admit(request, found)) : admit(request, scope);
   };
 }
 
