@@ -90,7 +90,7 @@ it('an erasure takes everything in one transaction, with sessions and keys, and 
       .statusCode;
   expect(await statusByKey()).toBe(200);
 
-  expect((await erase(ada, 'somebody@example.com')).status).toBe(400);
+  expect((await erase(ada, 'eve@example.com')).status).toBe(400);
   expect((await erase(scene.browser(), 'erase@example.com')).status).toBe(401);
   expect(asked).not.toContain('erase erase@example.com');
 

@@ -32,7 +32,7 @@ export const LOOK_ALIKES: Readonly<Record<string, LookAlike>> = {
   ...each('is not read: one connection to Redis serves a process.', 'REDIS_POOL_SIZE REDIS_MAX_CONNECTIONS'),
   ...each('is not read: the server keeps no cache of answers.', 'REDIS_TTL CACHE_TTL'),
   ...each(
-    'is not read. There are no signed tokens to verify: a session is a row of the database, and its cookie is signed with SESSION_SECRET. Set that; several, comma-separated, for rotation.',
+    'is not read: there are no tokens to sign but the cookies of sessions. Set SESSION_SECRET; several, comma-separated, for rotation.',
     'SECRET_KEY JWT_SECRET JWT_SECRET_KEY COOKIE_SECRET AUTH_SECRET NEXTAUTH_SECRET BETTER_AUTH_SECRET',
   ),
   ...each('is not read. Set PUBLIC_URL.', 'NEXTAUTH_URL AUTH_URL BETTER_AUTH_URL'),
