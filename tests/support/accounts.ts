@@ -13,6 +13,8 @@ export interface Scene extends AsyncDisposable {
   readonly database: TestDatabase;
   /** The newest last. */
   readonly mailbox: { to: string; template: string; subject: string; text: string }[];
+  /** Names of templates of which no more are sent, as after some within an hour. */
+  readonly refuses: Set<string>;
   /** One at an address of its own, which limits count. */
   browser(more?: Partial<InjectOptions>): Browser;
   /** The token of the newest mail to the address. */
@@ -77,10 +79,12 @@ export async function accountScene(
 ): Promise<Scene> {
   const database = more.database ?? (await createDatabase());
   let addresses = 0;
+  const refuses = new Set<string>();
   const mailbox: Scene['mailbox'] = [];
   const mail: Mailer = {
     delivers: more.delivers ?? true,
     async send(tx, template, to, data) {
+      if (refuses.has(template.name)) return false;
       const { subject, text } = template.write(data);
       tx.afterCommit(() => void mailbox.push({ to, template: template.name, subject, text }));
       return true;
@@ -101,6 +105,7 @@ export async function accountScene(
     server,
     database,
     mailbox,
+    refuses,
     browser: (options) => new Browser(server, { remoteAddress: `10.0.0.${++addresses}`, ...options }),
     tokenFor(to) {
       const text = mailbox.findLast((one) => one.to === to && one.text.includes('#token='))?.text;

@@ -77,7 +77,9 @@ export class AccountService {
   }
 
   get signUp(): 'open' | 'invitation' {
-    return this.options.config.accounts.signUp ?? (this.verifies ? 'open' : 'invitation');
+    const { accounts, environment } = this.options.config;
+    const open = this.verifies || environment !== 'production';
+    return accounts.signUp ?? (open ? 'open' : 'invitation');
   }
 
   /** Providers that are set, and what stands on their buttons. */
@@ -235,9 +237,10 @@ export class AccountService {
     throw new ProblemError('validation', wrong, { errors: [{ path: 'body/profile', message: wrong }] });
   }
 
-  /** What every mail to a user knows. */
+  /** What every mail to a user knows. Whoever signs up chooses the name, so that one with an address in it is not sent on. */
   to({ name }: { name: string }): ToPerson {
-    return { name, appUrl: this.origin };
+    const advertises = /[/:@]|www\.|\.[a-z]{2,}/i.test(name);
+    return { name: advertises ? 'there' : name, appUrl: this.origin };
   }
 
   /** Ends the session of a token. */
@@ -245,14 +248,15 @@ export class AccountService {
     await this.options.db.delete(sessions).where(eq(sessions.token, hashToken(token)));
   }
 
-  /** Writes a mail in the caller's transaction; nothing where there is no mailer. */
+  /** Writes a mail in the caller's transaction. @returns Whether it will be sent. */
   async send<Data>(
     tx: Transaction,
     template: MailTemplate<Data>,
     to: string,
     data: Data,
     request?: FastifyRequest,
-  ): Promise<void> {
-    await this.options.mail?.send(tx, template, to, data, request && { actor: request });
+  ): Promise<boolean> {
+    const sent = await this.options.mail?.send(tx, template, to, data, request && { actor: request });
+    return sent === true;
   }
 }

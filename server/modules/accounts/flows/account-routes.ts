@@ -21,7 +21,7 @@ import { assertNewPassword, hashPassword, verifyPassword } from './passwords.ts'
 import { endSessions, recentSession, recentUntil, rotateSession, sendSession } from './sessions.ts';
 import { passwordOf, setPassword } from './sign-up.ts';
 import { AccountThrottle } from './throttle.ts';
-import { makeToken } from './tokens.ts';
+import { mailLink } from './tokens.ts';
 import { verifyCode } from './two-factor-routes.ts';
 
 const own = { config: { access: 'user', cors: false } } as const;
@@ -181,9 +181,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
             await service.send(tx, people.mails.accountExists, email, { ...service.to(known), url }, request);
             return;
           }
-          const token = await makeToken(tx, 'change-email', { userId: user.id, email });
-          const url = `${service.origin}/verify#token=${token}`;
-          await service.send(tx, people.mails.changeEmail, email, { ...service.to(user), url }, request);
+          await mailLink(service, tx, 'change-email', people.mails.changeEmail, { ...user, email }, request);
         }),
       );
       return reply.code(204).send(null);

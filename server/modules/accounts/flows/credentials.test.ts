@@ -47,6 +47,19 @@ describe('a forgotten password', () => {
     expect(scene.mailbox.at(-1)).toMatchObject({ to: email, template: 'password-changed' });
   });
 
+  it('keeps its link where others ask for so many that no more are mailed', async () => {
+    const email = 'asked@example.com';
+    await signedIn(scene, email);
+    const ask = () => scene.browser().post('/reset/send', { email });
+    await ask();
+    const token = scene.tokenFor(email);
+    scene.refuses.add('reset-password');
+    for (let n = 0; n < 3; n++) expect((await ask()).status).toBe(204);
+    scene.refuses.delete('reset-password');
+    expect(scene.tokenFor(email)).toBe(token);
+    expect((await scene.browser().post('/reset', { token, password: NEW })).status).toBe(204);
+  });
+
   it('is answered the same for an unknown address, to which no mail goes', async () => {
     const mails = scene.mailbox.length;
     expect(await scene.browser().post('/reset/send', { email: 'nobody@example.com' })).toEqual(

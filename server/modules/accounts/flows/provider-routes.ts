@@ -62,6 +62,8 @@ export const providerRoutes: FastifyPluginAsyncTypebox<{ service: AccountService
 
   app.route({
     ...callback,
+    // It uses the answer of the provider up.
+    exposeHeadRoute: false,
     config: { access: 'public', cors: false },
     async handler(request, reply) {
       const { provider } = request.params;

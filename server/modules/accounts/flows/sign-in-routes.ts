@@ -20,9 +20,9 @@ import { callAuth } from './library.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
 import { hashRecoveryCode } from './recovery-codes.ts';
 import { clearSession, endPrior, endSessions } from './sessions.ts';
-import { sendVerification as mailVerification, signUp as makeAccount, setPassword } from './sign-up.ts';
+import { signUp as makeAccount, setPassword } from './sign-up.ts';
 import { AccountThrottle } from './throttle.ts';
-import { makeToken, useToken } from './tokens.ts';
+import { mailLink, useToken } from './tokens.ts';
 import { verifyCode } from './two-factor-routes.ts';
 
 const open = { access: 'public', cors: false } as const;
@@ -148,7 +148,9 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
       await evenTime(MAIL_ONLY_MS, async () => {
         const user = await byEmail(request.body.email);
         if (!user || user.emailVerified) return;
-        await database.transaction((tx) => mailVerification(service, tx, user, request));
+        await database.transaction((tx) =>
+          mailLink(service, tx, 'verify', people.mails.verify, user, request),
+        );
       });
       return reply.code(204).send(null);
     },
@@ -161,11 +163,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
       await evenTime(MAIL_ONLY_MS, async () => {
         const user = await byEmail(request.body.email);
         if (!user) return;
-        await database.transaction(async (tx) => {
-          const token = await makeToken(tx, 'reset', { userId: user.id, email: user.email });
-          const url = `${service.origin}/reset#token=${token}`;
-          await service.send(tx, people.mails.reset, user.email, { ...service.to(user), url }, request);
-        });
+        await database.transaction((tx) => mailLink(service, tx, 'reset', people.mails.reset, user, request));
       });
       return reply.code(204).send(null);
     },

@@ -54,6 +54,13 @@ it('lets nobody keep the password of an address that somebody else proves', asyn
   expect((await scene.browser().post('/sign-in', { email, password: PASSWORD })).body.next).toBe('done');
 });
 
+it('sends no advertisement to the address of somebody else', async () => {
+  const email = 'spammed@example.com';
+  await scene.browser().post('/sign-up', form(email, { name: 'Win at https://evil.example' }));
+  expect(scene.mailbox.findLast(({ to }) => to === email)?.text).toMatch(/^Hello there,/);
+  expect(scene.mailbox.findLast(({ to }) => to === email)?.text).not.toContain('evil');
+});
+
 it.each([
   ['roles', { roles: ['operator'] }],
   ['emailVerified', { emailVerified: true }],

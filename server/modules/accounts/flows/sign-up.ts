@@ -7,7 +7,7 @@ import type { AccountService } from '../service.ts';
 import { credentials, invitations, users } from '../table.ts';
 import { hashToken } from './cookies.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
-import { makeToken } from './tokens.ts';
+import { mailLink } from './tokens.ts';
 
 export interface SignUp {
   readonly name: string;
@@ -16,8 +16,6 @@ export interface SignUp {
   readonly profile?: Record<string, unknown>;
   readonly invitation?: string;
 }
-
-type User = typeof users.$inferSelect;
 
 /**
  * Makes an account, or tells the owner of the address by mail that there is one. What it answers, and the work that it does
@@ -32,6 +30,7 @@ export async function signUp(
   body: SignUp,
 ): Promise<boolean> {
   const { options } = service;
+  const { mails } = options.people;
   const email = body.email.toLowerCase();
   const name = body.name.trim();
   const invitation =
@@ -55,26 +54,20 @@ export async function signUp(
     if (made) {
       await setPassword(tx, made.id, password);
       await service.welcome(tx, made, invitation || undefined);
-      if (!proved) await sendVerification(service, tx, made, request);
+      if (!proved) await mailLink(service, tx, 'verify', mails.verify, made, request);
       return;
     }
     const [known] = await tx.select().from(users).where(eq(users.email, email)).for('update');
     if (known === undefined) return;
     if (known.emailVerified || !service.verifies) {
       const url = `${service.origin}/reset`;
-      await service.send(
-        tx,
-        options.people.mails.accountExists,
-        email,
-        { ...service.to(known), url },
-        request,
-      );
+      await service.send(tx, mails.accountExists, email, { ...service.to(known), url }, request);
       return;
     }
     // Nobody has proved the address yet, so the last to sign up with it sets the password: somebody else may have been first.
     await tx.update(users).set({ name, profile }).where(eq(users.id, known.id));
     await setPassword(tx, known.id, password);
-    await sendVerification(service, tx, { ...known, name }, request);
+    await mailLink(service, tx, 'verify', mails.verify, { ...known, name }, request);
   });
   return proved;
 }
@@ -99,16 +92,3 @@ export const passwordOf = (userId: string) =>
     eq(credentials.providerId, 'credential'),
     eq(credentials.accountId, userId),
   );
-
-/** Mails a link that proves the address. */
-export async function sendVerification(
-  service: AccountService,
-  tx: Transaction,
-  user: User,
-  request: FastifyRequest,
-): Promise<void> {
-  const token = await makeToken(tx, 'verify', { userId: user.id, email: user.email });
-  const url = `${service.origin}/verify#token=${token}`;
-  const { verify } = service.options.people.mails;
-  await service.send(tx, verify, user.email, { ...service.to(user), url }, request);
-}

@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { and, gt, inArray, lt, sql } from 'drizzle-orm';
+import type { FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
+import type { MailTemplate } from '../../../platform/parts.ts';
+import type { WithLink } from '../people.ts';
+import type { AccountService } from '../service.ts';
 import { verifications } from '../table.ts';
 import { hashToken } from './cookies.ts';
 
@@ -23,11 +27,7 @@ const identifier = (purpose: Purpose, token: string) => `${purpose}:${hashToken(
  *
  * @returns 256 random bits, of which only a hash is kept.
  */
-export async function makeToken(
-  tx: Transaction,
-  purpose: Purpose,
-  { userId, email }: TokenValue,
-): Promise<string> {
+async function makeToken(tx: Transaction, purpose: Purpose, { userId, email }: TokenValue): Promise<string> {
   const token = randomBytes(32).toString('base64url');
   const row = {
     identifier: identifier(purpose, token),
@@ -63,3 +63,35 @@ export async function useToken(
   if (purpose && userId && email) return { purpose, userId, email };
   throw new ProblemError('bad-request', 'This link was used, or is too old. Ask for a new one.');
 }
+
+/** The screens that links of mails open. The token stands behind `#`, which no server and no scanner of mails is sent. */
+const SCREENS: Record<Purpose, string> = { verify: 'verify', reset: 'reset', 'change-email': 'verify' };
+
+/**
+ * Mails a link that is used once, to the address that it proves.
+ *
+ * Where the mailer sends none, as the address has had several within the hour, an earlier link stays valid: others cannot end it by asking
+ * for more.
+ */
+export async function mailLink(
+  service: AccountService,
+  tx: Transaction,
+  purpose: Purpose,
+  template: MailTemplate<WithLink>,
+  user: { id: string; name: string; email: string },
+  request: FastifyRequest,
+): Promise<void> {
+  const { id: userId, email } = user;
+  await tx
+    .transaction(async (savepoint) => {
+      const token = await makeToken(savepoint, purpose, { userId, email });
+      const url = `${service.origin}/${SCREENS[purpose]}#token=${token}`;
+      if (!(await service.send(savepoint, template, email, { ...service.to(user), url }, request)))
+        throw NOT_SENT;
+    })
+    .catch((error) => {
+      if (error !== NOT_SENT) throw error;
+    });
+}
+
+const NOT_SENT = new Error('not sent');
