@@ -193,7 +193,7 @@ export class AccountService {
     }
   }
 
-  /** Accepts the invitation, where there is one, and calls `onSignUp`. */
+  /** What follows an account's making, in its transaction: an invitation is accepted, and `onSignUp` is called. */
   async welcome(
     tx: Transaction,
     user: typeof users.$inferSelect,
@@ -208,6 +208,7 @@ export class AccountService {
       if (accepted.length === 0) throw new ProblemError('bad-request', 'This invitation was used.');
       await tx.update(users).set({ roles: invitation.roles }).where(eq(users.id, user.id));
     }
+    tx.afterCommit(() => this.figures.signedUp());
     const { id, name, email, profile } = user;
     await this.options.people.onSignUp?.(tx, { id, name, email, profile });
   }

@@ -31,7 +31,7 @@ it('tells by no time whether an address is known', async () => {
     const known: number[] = [];
     const unknown: number[] = [];
     // At the same time, so that a busy machine slows both.
-    for (let n = 0; n < 9; n++)
+    for (let n = 0; n < 7; n++)
       await Promise.all([
         took(() => ask('known@example.com')).then((ms) => known.push(ms)),
         took(() => ask(`unknown-${name}-${n}@example.com`)).then((ms) => unknown.push(ms)),
@@ -101,24 +101,22 @@ describe('guessing', () => {
     const email = 'target@example.com';
     const owner = await signedIn(scene, email);
     await owner.post('/sign-out');
-    // From many addresses at once.
-    const guesses = await Promise.all(
-      Array.from({ length: 24 }, (_, n) =>
-        scene.browser().post('/sign-in', { email, password: `guess number ${n} of many` }),
-      ),
-    );
-    const statuses = guesses.map(({ status }) => status);
+    // From many addresses, some at once.
+    const statuses: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      const guess = () => scene.browser().post('/sign-in', { email, password: 'a guess of four words' });
+      const answers = await Promise.all([guess(), guess(), guess(), guess()]);
+      statuses.push(...answers.map(({ status }) => status));
+    }
     expect(statuses.filter((status) => status === 401)).toHaveLength(20);
     expect(statuses.filter((status) => status === 429)).toHaveLength(4);
     // The right password helps no stranger.
     expect((await scene.browser().post('/sign-in', { email, password: PASSWORD })).status).toBe(429);
     expect((await owner.post('/sign-in', { email, password: PASSWORD })).status).toBe(200);
     // Nor is an address that nobody has known from one that somebody has.
-    for (let n = 0; n < 20; n++)
-      await scene.browser().post('/sign-in', { email: 'no@example.com', password: 'x' });
-    expect((await scene.browser().post('/sign-in', { email: 'no@example.com', password: 'x' })).status).toBe(
-      429,
-    );
+    const nobody = () => scene.browser().post('/sign-in', { email: 'no@example.com', password: 'x' });
+    await Promise.all(Array.from({ length: 20 }, nobody));
+    expect((await nobody()).status).toBe(429);
   });
 
   it('ends for an address after ten failures', async () => {

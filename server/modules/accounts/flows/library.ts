@@ -73,6 +73,9 @@ export async function callAuth<Result>(
     for (const cookie of answered?.getSetCookie() ?? []) reply.header('set-cookie', cookie);
     return response;
   } catch (error) {
-    throw problemOf(error);
+    const problem = problemOf(error);
+    if (as === 'anew' && problem instanceof ProblemError && problem.kind === 'unauthorized')
+      service.figures.failed();
+    throw problem;
   }
 }

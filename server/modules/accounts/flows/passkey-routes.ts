@@ -13,7 +13,7 @@ import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { passkeys, users } from '../table.ts';
 import { callAuth } from './library.ts';
-import { endPrior, recentSession } from './sessions.ts';
+import { recentSession, signedIn } from './sessions.ts';
 
 const open = { config: { access: 'public', cors: false } } as const;
 const own = { config: { access: 'user', cors: false } } as const;
@@ -119,7 +119,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
           }),
         'anew',
       );
-      await endPrior(service, request);
+      await signedIn(service, request);
       return { next: 'done' as const };
     },
   });

@@ -6,7 +6,7 @@ import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { sessionCookie } from './cookies.ts';
 import { callAuth } from './library.ts';
-import { endPrior } from './sessions.ts';
+import { signedIn } from './sessions.ts';
 
 /** Where a provider sends the browser back to: the one path of better-auth that is mounted. */
 const callback = {
@@ -88,7 +88,8 @@ export const providerRoutes: FastifyPluginAsyncTypebox<{ service: AccountService
       const begun = answer.headers
         .getSetCookie()
         .some((one) => one.startsWith(`${sessionCookie(service.secure)}=`));
-      if (begun) await endPrior(service, request);
+      if (begun) await signedIn(service, request);
+      else service.figures.failed();
       return reply.redirect(ownAddress(service.origin, answer.headers.get('location') ?? '/sign-in'), 302);
     },
   });

@@ -95,6 +95,12 @@ export async function endSessions(
   service.sessionsChanged(tx, userId);
 }
 
+/** A sign-in has succeeded, all steps included. */
+export async function signedIn(service: AccountService, request: FastifyRequest): Promise<void> {
+  service.figures.signedIn();
+  await endPrior(service, request);
+}
+
 /** A browser that signs in anew has done with its old session: nobody goes on with it. */
 export async function endPrior(service: AccountService, request: FastifyRequest): Promise<void> {
   const prior = await service.session(request);

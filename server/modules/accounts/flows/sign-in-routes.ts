@@ -19,7 +19,7 @@ import { evenTime, MAIL_ONLY_MS, WITH_HASH_MS } from './even-time.ts';
 import { callAuth } from './library.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
 import { hashRecoveryCode } from './recovery-codes.ts';
-import { clearSession, endPrior, endSessions } from './sessions.ts';
+import { clearSession, endPrior, endSessions, signedIn } from './sessions.ts';
 import { signUp as makeAccount, setPassword } from './sign-up.ts';
 import { AccountThrottle } from './throttle.ts';
 import { mailLink, useToken } from './tokens.ts';
@@ -77,8 +77,12 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
         'anew',
       );
       attempt.succeeded();
-      await endPrior(service, request);
-      return next('twoFactorRedirect' in answer ? 'two-factor' : 'done');
+      if ('twoFactorRedirect' in answer) {
+        await endPrior(service, request);
+        return next('two-factor');
+      }
+      await signedIn(service, request);
+      return next('done');
     } catch (error) {
       if (codeOf(error) === 'EMAIL_NOT_VERIFIED') {
         attempt.succeeded();
@@ -104,7 +108,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
           'anew',
         );
       } else await verifyCode(service, request, reply, code, 'anew');
-      await endPrior(service, request);
+      await signedIn(service, request);
       return next('done');
     },
   });

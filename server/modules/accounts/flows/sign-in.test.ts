@@ -57,3 +57,16 @@ it('keeps no token in the database that signs in', async () => {
     user_agent: 'Test/1.0',
   });
 });
+
+it('is counted, and so are failures', async () => {
+  await using own = await accountScene({ INTERNAL_API_KEY: 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R' });
+  const browser = await signedIn(own, 'counted@example.com');
+  await browser.post('/sign-in', { email: 'counted@example.com', password: 'wrong words, four of' });
+  const { body } = await own.server.app.inject({
+    url: '/metrics',
+    headers: { authorization: 'Bearer Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R' },
+  });
+  expect(body).toMatch(/account_sign_ins_total\{outcome="success"\} 1\n/);
+  expect(body).toMatch(/account_sign_ins_total\{outcome="failure"\} 1\n/);
+  expect(body).toMatch(/account_sign_ups_total 1\n/);
+});
