@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 /**
  * better-auth: signing in, sessions, second factors and providers. Loaded on the first use, after the port is open; see
  * docs/decisions/0031. Its HTTP paths are not mounted, but for the callback of providers.
@@ -44,8 +45,8 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
     baseURL: origin,
     basePath: '/api/auth',
     trustedOrigins: [origin],
-    // The cookies are signed by the first; cookies.ts signs those of the others anew.
-    secret: config.sessionSecrets[0] as string,
+    // The first signs cookies, and cookies.ts signs those of the others anew. Secrets of authenticator apps are decrypted by each.
+    secrets: config.sessionSecrets.map((value) => ({ version: versionOf(value), value })),
     database: hashedTokens(
       drizzleAdapter(db, {
         provider: 'pg',
@@ -147,6 +148,9 @@ const isSet = (client: {
 }): client is { clientId: string; clientSecret: string } => Boolean(client.clientId && client.clientSecret);
 
 export type Auth = ReturnType<typeof createAuth<[]>>;
+
+/** What better-auth writes beside what a secret has encrypted: the same wherever the secret stands in the list. */
+const versionOf = (secret: string): number => createHash('sha256').update(secret).digest().readUInt32BE();
 
 /** Encrypts the secret of an authenticator app as better-auth reads it. */
 export const seal = async ({ $context }: Pick<Auth, '$context'>, data: string): Promise<string> =>

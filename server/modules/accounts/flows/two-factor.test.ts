@@ -5,6 +5,7 @@ import {
   type Browser,
   PASSWORD,
   type Scene,
+  SECRET,
   signedIn,
 } from '../../../../tests/support/accounts.ts';
 import { query } from '../../../../tests/support/postgres.ts';
@@ -108,4 +109,17 @@ it('is turned off with a mail to the owner, and renews codes', async () => {
   expect(await scene.browser().post('/sign-in', { email, password: PASSWORD })).toMatchObject({
     body: { next: 'done' },
   });
+});
+
+it('goes on with the authenticator app when SESSION_SECRET is rotated', async () => {
+  const email = 'rotated@example.com';
+  const { secret } = await withTwoFactor(email);
+  const next = 'Yd2kQ8sVb5Lm0Zc7Xw4Rt9Pn3Hf6Gj1AuEoIqTzKxMe';
+  await using rotated = await accountScene(
+    { SESSION_SECRET: `${next},${SECRET}` },
+    { database: scene.database },
+  );
+  const browser = rotated.browser();
+  await browser.post('/sign-in', { email, password: PASSWORD });
+  expect(await browser.post('/sign-in/code', { code: codeOf(secret) })).toMatchObject({ status: 200 });
 });
