@@ -118,7 +118,7 @@ export async function accountScene(
   };
 }
 
-/** Signs somebody up, verifies the address, and signs in. */
+/** Signs a person up, verifies the address, and signs in. */
 export async function signedIn(scene: Scene, email: string, password = PASSWORD): Promise<Browser> {
   const browser = scene.browser();
   await browser.post('/sign-up', { name: 'Ada Lovelace', email, password });

@@ -10,15 +10,17 @@ interface WithLink extends ToPerson {
   readonly url: string;
 }
 
-/** A mail with one link. */
+/** A mail with one link. @param validHours How long the link works; the mail is not sent later. */
 const withLink = (
   name: string,
+  validHours: number,
   subject: string,
   before: string,
   button: string,
   after: string,
 ): MailTemplate<WithLink> => ({
   name,
+  validHours,
   write: (to) => ({
     subject,
     text: `Hello ${to.name},\n\n${before}\n\n${button}: ${to.url}\n\n${after}\n`,
@@ -42,6 +44,7 @@ const notice = (name: string, subject: string, what: string): MailTemplate<ToPer
 export const mails = {
   verify: withLink(
     'verify-email',
+    24,
     'Confirm your address',
     'Confirm that this is your address to finish signing up.',
     'Confirm address',
@@ -49,20 +52,23 @@ export const mails = {
   ),
   accountExists: withLink(
     'account-exists',
+    24,
     'You have an account already',
-    'Somebody used your address to sign up, and there is an account with it. Sign in as usual; if you have forgotten the password, set a new one.',
+    'Your address was used to sign up, and there is an account with it. Sign in as usual; if you have forgotten the password, set a new one.',
     'Set a new password',
     'If this was not you, you need not do anything.',
   ),
   reset: withLink(
     'reset-password',
+    1,
     'Set a new password',
-    'Somebody asked for a new password for your account.',
+    'A new password was asked for, for your account.',
     'Set a new password',
     'The link works for an hour. If this was not you, ignore this mail: your password stays as it is.',
   ),
   changeEmail: withLink(
     'change-email',
+    24,
     'Confirm your new address',
     'Confirm that this is your new address.',
     'Confirm address',
@@ -70,6 +76,7 @@ export const mails = {
   ),
   invitation: withLink(
     'invitation',
+    72,
     'You are invited',
     'You are invited to make an account.',
     'Accept the invitation',

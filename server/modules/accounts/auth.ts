@@ -102,7 +102,7 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
           after: async ({ id }) => options.signedUp(id),
         },
       },
-      // Providers say who somebody is; their tokens are of no further use, and so not kept.
+      // Providers say who a person is; their tokens are of no further use, and so not kept.
       account: {
         create: {
           before: async () => ({ data: { accessToken: null, refreshToken: null, idToken: null } }),

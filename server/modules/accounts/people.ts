@@ -13,7 +13,7 @@ export interface People {
   /** What API keys begin with: 2 to 16 lower-case letters; `flt` where nothing is said. */
   readonly keyPrefix?: string | undefined;
   /**
-   * Runs in the transaction that makes the account, whichever way somebody signs up. Where it throws there is no account.
+   * Runs in the transaction that makes the account, whichever way a person signs up. Where it throws there is no account.
    *
    * @param tx For rows of your own, mails, jobs and events.
    */
@@ -40,7 +40,7 @@ export interface WithLink extends ToPerson {
 /** The mails of accounts. Each is sent to the person whom it concerns. */
 export interface AccountMails {
   readonly verify: MailTemplate<WithLink>;
-  /** Somebody signed up with an address that has an account. */
+  /** A sign-up used an address that has an account. */
   readonly accountExists: MailTemplate<WithLink>;
   readonly reset: MailTemplate<WithLink>;
   /** To the new address. */

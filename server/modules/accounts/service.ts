@@ -238,7 +238,7 @@ export class AccountService {
     throw new ProblemError('validation', wrong, { errors: [{ path: 'body/profile', message: wrong }] });
   }
 
-  /** What every mail to a user knows. Whoever signs up chooses the name, so that one with an address in it is not sent on. */
+  /** What every mail to a user knows. The person who signs up chooses the name: one with an address in it is not sent on. */
   to({ name }: { name: string }): ToPerson {
     const advertises = /[/:@]|www\.|\.[a-z]{2,}/i.test(name);
     return { name: advertises ? 'there' : name, appUrl: this.origin };

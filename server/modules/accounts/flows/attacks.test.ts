@@ -57,7 +57,7 @@ describe('a session', () => {
     expect(rows).toEqual([]);
   });
 
-  it("ends when its browser signs in anew, be it as somebody else, and is not the other's", async () => {
+  it("ends when its browser signs in anew, be it as another user, and is not the other's", async () => {
     await signedIn(scene, 'one@example.com');
     const browser = await signedIn(scene, 'two@example.com');
     const old = browser.cookies.get(NAME) as string;
@@ -113,7 +113,7 @@ describe('guessing', () => {
     // The right password helps no stranger.
     expect((await scene.browser().post('/sign-in', { email, password: PASSWORD })).status).toBe(429);
     expect((await owner.post('/sign-in', { email, password: PASSWORD })).status).toBe(200);
-    // Nor is an address that nobody has known from one that somebody has.
+    // An address without an account is refused alike.
     const nobody = () => scene.browser().post('/sign-in', { email: 'no@example.com', password: 'x' });
     await Promise.all(Array.from({ length: 20 }, nobody));
     expect((await nobody()).status).toBe(429);

@@ -24,7 +24,7 @@ async function derive(password: string, salt: Buffer | string, { N, r, p }: type
   if (running < CONCURRENCY) running++;
   else {
     if (waiting.length >= MAX_WAITING) throw unavailable('Too many people sign in right now. Try again.');
-    // Whoever ends hands its place on.
+    // A hash that ends hands its place on.
     await new Promise<void>((resolve) => waiting.push(resolve));
   }
   try {

@@ -41,7 +41,7 @@ it('makes one account of parallel sign-ups with one address', async () => {
   ).toEqual([{ count: 1 }]);
 });
 
-it('lets nobody keep the password of an address that somebody else proves', async () => {
+it('lets nobody keep the password of an address that its owner proves', async () => {
   const email = 'first@example.com';
   await scene.browser().post('/sign-up', form(email, { password: 'the thief was first' }));
   const early = scene.tokenFor(email);
@@ -54,7 +54,7 @@ it('lets nobody keep the password of an address that somebody else proves', asyn
   expect((await scene.browser().post('/sign-in', { email, password: PASSWORD })).body.next).toBe('done');
 });
 
-it('sends no advertisement to the address of somebody else', async () => {
+it('sends no advertisement to the address of another person', async () => {
   const email = 'spammed@example.com';
   await scene.browser().post('/sign-up', form(email, { name: 'Win at https://evil.example' }));
   expect(scene.mailbox.findLast(({ to }) => to === email)?.text).toMatch(/^Hello there,/);

@@ -64,7 +64,7 @@ export async function signUp(
       await service.send(tx, mails.accountExists, email, { ...service.to(known), url }, request);
       return;
     }
-    // Nobody has proved the address yet, so the last to sign up with it sets the password: somebody else may have been first.
+    // Nobody has proved the address yet, so the last to sign up with it sets the password: another person may have been first.
     await tx.update(users).set({ name, profile }).where(eq(users.id, known.id));
     await setPassword(tx, known.id, password);
     await mailLink(service, tx, 'verify', mails.verify, { ...known, name }, request);

@@ -61,7 +61,7 @@ it('asks for a code, which works once', async () => {
   expect((await one.post('/sign-in/code', { code: '123' })).status).toBe(400);
   expect(await one.post('/sign-in/code', { code })).toMatchObject({ status: 200, body: { next: 'done' } });
   expect((await one.send('GET', '/api/account')).status).toBe(200);
-  // A code that was looked over somebody's shoulder.
+  // A code that was read over the user's shoulder.
   expect((await other.post('/sign-in/code', { code })).status).toBe(401);
   expect((await other.send('GET', '/api/account')).status).toBe(401);
 });
