@@ -9,7 +9,7 @@ export type UserColumns = Partial<
   Record<'roles' | 'email_verified' | 'banned_at' | 'banned_until' | 'two_factor_enabled', unknown>
 >;
 
-/** A row of somebody with a verified address. @returns The id. */
+/** A row of a user with a verified address. @returns The id. */
 export async function makeUser(url: string, name: string, columns: UserColumns = {}): Promise<string> {
   const id = randomUUID();
   await insert(url, 'users', {

@@ -95,7 +95,7 @@ it('is written and read with permissions of their own', async () => {
   expect((await ask('ada', 'GET', `/${id}`, undefined, { 'x-only': 'write' })).status).toBe(403);
 });
 
-it('of the time before accounts belongs to nobody, until somebody is made its owner', async () => {
+it('of the time before accounts belongs to no user, until one is made its owner', async () => {
   await query(database.url, "insert into notes (title) values ('Old')");
   expect(await titles('ada')).toEqual([]);
   await query(database.url, "update notes set owner_id = 'ada' where owner_id = ''");

@@ -95,7 +95,7 @@ export class NoteQueries {
       .orderBy(desc(notes.id))
       .limit(limit)
       .prepare('notes_search_newest');
-    // Whoever has no more than were read has been answered: the index of words holds the notes of everybody.
+    // An owner who has no more than were read has been answered: the index of words holds the notes of all owners.
     const further = db
       .select({ id: notes.id })
       .from(notes)

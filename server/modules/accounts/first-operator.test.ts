@@ -47,7 +47,7 @@ describe('/setup', () => {
     expect(await ask({ ...FORM, key: `${KEY}x` })).toBe(401);
     expect(await ask({ ...FORM, password: 'passwordpassword' })).toBe(400);
     expect(await ask(FORM, { headers: { host: 'app.test' } })).toBe(403);
-    // Somebody may have signed up with the address to wait for this.
+    // An attacker may have signed up with the address to wait for this.
     await query(
       own.database.url,
       "insert into users (id, name, email) values ('eve', 'Eve', 'olga@example.com')",
@@ -111,7 +111,7 @@ describe('main.js admin create', () => {
 });
 
 describe('the link at the start of a development server', () => {
-  it('makes an operator of whoever opens it, within 15 minutes and once', async () => {
+  it('makes an operator, within 15 minutes and once', async () => {
     await using own = await accountScene({ SIGN_UP: 'invitation' });
     const rowsOf = async (text: string) => (await query(own.database.url, text)).rows;
     const accounts = own.server.modules[0];

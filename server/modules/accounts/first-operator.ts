@@ -67,9 +67,7 @@ export class FirstOperator {
           return 0;
         }
         if (!known.emailVerified && this.#service.verifies) {
-          console.error(
-            'There is an account with this address, and nobody has shown that it is theirs. Verify it first.',
-          );
+          console.error('There is an account with this address, which is not verified. Verify it first.');
           return 1;
         }
         const roles = [...new Set([...known.roles, OPERATOR])];

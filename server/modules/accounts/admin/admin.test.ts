@@ -24,7 +24,7 @@ afterAll(() => scene[Symbol.asyncDispose]());
 
 const sql = async (text: string, values: unknown[] = []) =>
   (await query(scene.database.url, text, values)).rows;
-/** @returns Somebody who is signed in. Rows, because signing up takes its time. */
+/** @returns A user who is signed in. Rows, because signing up takes its time. */
 async function person(roles: string[] = []) {
   const id = await makeUser(scene.database.url, 'Person', { roles });
   const [{ email }] = await sql('select email from users where id = $1', [id]);
@@ -148,7 +148,7 @@ describe('roles', () => {
     });
   });
 
-  it('end all sessions where somebody becomes, or ceases to be, an operator', async () => {
+  it('end all sessions where a user becomes, or ceases to be, an operator', async () => {
     const { browser, id } = await person();
     await person(['operator']);
     expect((await admin(withKey(), 'PUT', `/users/${id}/roles`, { roles: ['operator'] })).status).toBe(200);

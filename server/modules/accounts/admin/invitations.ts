@@ -17,7 +17,7 @@ const INVITATION_MS = 7 * 24 * 3_600_000;
 type Row = typeof invitations.$inferSelect;
 
 export interface NewInvitation {
-  /** '': of whoever has the link. */
+  /** '': any address may use the link. */
   readonly email: string;
   readonly roles: readonly string[];
   /** Absent: a command, or the start of the server. */

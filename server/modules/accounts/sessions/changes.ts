@@ -46,7 +46,7 @@ export class UserChanges {
     return this.#listening && this.#options.listener.available;
   }
 
-  /** Called only once somebody has signed in, so that a server to which nobody does opens no connection for it. */
+  /** Called once a user has signed in, so that a server without sign-ins opens no connection for it. */
   listen(): void {
     this.#unsubscribe ??= this.#options.listener.on(CHANNEL, (userId) => this.#tell(userId), {
       // Changes may have been missed.
