@@ -247,6 +247,6 @@ test('an operator finds a user, acts as them, and bans them', async ({ browser, 
   await button(page, 'Ban Linus').click();
   await expect(page.getByText('For good, since')).toBeVisible();
   const me = await fetch(at('/api/account'), { headers: { cookie: linus.cookie } });
-  expect(me.status).toBe(403);
+  expect(me.status).toBe(401);
   await context.close();
 });

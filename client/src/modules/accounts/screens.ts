@@ -5,15 +5,15 @@ import type { Visitor } from '@/kit/shell/visitor.ts';
 import { Overlay } from './overlay.tsx';
 import { UserPlace } from './user-place.tsx';
 
-type EntryScreens = typeof import('./entry-screens.tsx');
+const lazy = () => import('./lazy.ts');
 
 /** A screen to come in by: it sends the person to `returnTo` in the end. */
-const entry = <Path extends string>(path: Path, name: keyof EntryScreens) =>
+const entry = <Path extends string>(path: Path, name: keyof typeof import('./entry-screens.tsx')) =>
   createRoute({
     getParentRoute: () => root,
     path,
-    validateSearch: ({ returnTo }: { returnTo?: string }) => ({ ...(returnTo && { returnTo }) }),
-    component: screen(() => import('./entry-screens.tsx'), name),
+    validateSearch: (search: { returnTo?: string }) => search,
+    component: screen(async () => (await lazy()).entryScreens(), name),
   });
 
 const isFor = ({ me }: Visitor) => me?.isOperator === true;
@@ -29,28 +29,24 @@ export const accounts = [
     getParentRoute: () => root,
     path: '/account/{-$section}',
     staticData: { places: { user: UserPlace, overlay: Overlay } },
-    component: screen(() => import('./account-screen.tsx'), 'AccountScreen'),
+    component: screen(async () => (await lazy()).accountScreen(), 'AccountScreen'),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/admin/users',
     staticData: { navigation: { label: 'Users', icon: 'user', order: 1 }, isFor },
-    validateSearch: ({ search, role, state }: { search?: string; role?: string; state?: string }) => ({
-      ...(search && { search: String(search) }),
-      ...(role && { role }),
-      ...(state && { state }),
-    }),
-    component: screen(() => import('./admin/users-screen.tsx'), 'UsersScreen'),
+    validateSearch: (search: { search?: string; role?: string; state?: string }) => search,
+    component: screen(async () => (await lazy()).usersScreen(), 'UsersScreen'),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/admin/users/$id',
     staticData: { crumb: 'User' },
-    component: screen(() => import('./admin/user-screen.tsx'), 'UserScreen'),
+    component: screen(async () => (await lazy()).userScreen(), 'UserScreen'),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/admin/invitations',
-    component: screen(() => import('./admin/invitations-screen.tsx'), 'InvitationsScreen'),
+    component: screen(async () => (await lazy()).invitationsScreen(), 'InvitationsScreen'),
   }),
 ] as const;

@@ -88,7 +88,7 @@ export const TEXTS = {
     wrong: 'This code is wrong. Enter the one that is shown now.',
   },
   passkeys: {
-    lead: 'Sign in with your fingerprint, face or device PIN. Nothing to remember, and no page can phish it.',
+    lead: 'Sign in with a fingerprint, a face or a device PIN. No page can phish it.',
     how: 'Your browser asks where to keep it: on this device, on your phone, or on a security key.',
     none: 'No passkeys yet.',
     unsupported: 'This browser has no passkeys, or the page is not served over TLS.',

@@ -172,7 +172,7 @@ function RecoveryCodes({ codes, onDone }: { codes: string[]; onDone: () => void 
       <p className="max-w-prose text-sm">{TEXTS.twoFactor.codes}</p>
       <ul
         aria-label="Recovery codes"
-        className="grid max-w-md grid-cols-2 gap-x-6 gap-y-1 rounded-md border bg-background p-4 font-mono text-sm"
+        className="grid max-w-md gap-x-6 gap-y-1 rounded-md border bg-background p-4 sm:grid-cols-2 font-mono text-sm"
       >
         {codes.map((code) => (
           <li key={code}>{code}</li>

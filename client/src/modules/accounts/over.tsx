@@ -1,0 +1,12 @@
+import type { Me } from '#contracts/accounts/account.ts';
+import type { Asked } from './challenge.ts';
+import { Impersonation } from './impersonation.tsx';
+import { Question } from './question.tsx';
+
+/** What is over every screen, where there is something. */
+export const Over = ({ me, question }: { me: Me | undefined; question: Asked | undefined }) => (
+  <>
+    {me?.impersonation && <Impersonation {...me.impersonation} name={me.user?.name ?? ''} />}
+    {question && <Question {...question} />}
+  </>
+);
