@@ -48,6 +48,8 @@ export const Me = Type.Object(
     impersonation: orNull(Type.Object({ by: Type.String(), until: moment })),
     /** Until then credentials may be changed without a further sign-in. */
     recentUntil: orNull(moment),
+    /** Why nobody can sign in, and what to set. */
+    closed: Type.Optional(Type.String()),
     offers: Type.Object({
       signUp: Type.Union([Type.Literal('open'), Type.Literal('invitation')]),
       /** Providers of OAuth: what stands on the button. */

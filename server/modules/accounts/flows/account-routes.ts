@@ -48,7 +48,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
       };
       // A visitor without a cookie costs nothing.
       const scope = await (async () => identity.identify(request))().catch(onlyRefused);
-      return { ...(scope?.session ? await me(scope) : NOBODY), offers };
+      const closed = service.closed && { closed: service.closed.message };
+      return { ...(scope?.session ? await me(scope) : NOBODY), ...closed, offers };
     },
   });
 
