@@ -26,7 +26,7 @@ export const EntryCard = ({
       <img src="/favicon.svg" alt="" width="36" height="36" className="mb-5" />
       <ScreenHeading title={title} />
       {lead && <p className="mt-1 wrap-anywhere text-muted">{lead}</p>}
-      <div className="mt-6">{children}</div>
+      {children && <div className="mt-6">{children}</div>}
     </div>
   </div>
 );

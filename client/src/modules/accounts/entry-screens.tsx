@@ -35,6 +35,7 @@ import { TEXTS } from './texts.ts';
 function withMe(Screen: ComponentType<{ me: Me }>): ComponentType {
   return function WithMe() {
     const { me, meFailure } = useVisitor();
+    if (me?.closed) return <EntryCard title={TEXTS.closed} lead={me.closed} />;
     if (me) return <Screen me={me} />;
     return meFailure ? <ErrorState error={meFailure} onRetry={() => void loadMe().catch(() => {})} /> : null;
   };

@@ -1,5 +1,6 @@
 /** What the screens of accounts say. */
 export const TEXTS = {
+  closed: 'Sign-in is off',
   password: 'At least 12 characters. A few unrelated words are strong and easy to remember.',
   wrong: 'The address or the password is wrong.',
   throttled: 'Too many attempts',
