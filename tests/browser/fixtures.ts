@@ -5,7 +5,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { test as base, expect, type Page } from '@playwright/test';
 import { databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
 import { freePort, ROOT, type SpawnedServer, startServer } from '../support/server.ts';
-import { KNOWS_VISITOR, makeVisitor, storageOf, type Visitor } from './visitor.ts';
+import { makeVisitor, SERVER_ENV, storageOf, type Visitor } from './visitor.ts';
 
 /** A migrated, empty database and how to start servers on it, as they are shipped: built, in production. */
 export interface Backend {
@@ -42,17 +42,7 @@ export const test = base.extend<Fixtures, { backend: Backend; server: SpawnedSer
       const url = databaseUrl(postgres.url, name);
       await use({
         databaseUrl: url,
-        start: (env, options) =>
-          startServer(
-            {
-              NODE_ENV: 'production',
-              DATABASE_URL: url,
-              RATE_LIMIT_MAX: '100000',
-              ...KNOWS_VISITOR,
-              ...env,
-            },
-            options,
-          ),
+        start: (env, options) => startServer({ ...SERVER_ENV, DATABASE_URL: url, ...env }, options),
       });
       await query(postgres.url, `DROP DATABASE ${name} WITH (FORCE)`);
       await postgres.release();

@@ -2,16 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Page } from '@playwright/test';
 import type { SpawnedServer } from '../support/server.ts';
 import { expect } from './fixtures.ts';
-import { KNOWS_VISITOR } from './visitor.ts';
 
 /** The operators' key of a test's server. */
 export const KEY = randomBytes(32).toString('base64url');
 /** What a server needs so that its operators can sign in. */
-export const SECRETS = {
-  INTERNAL_API_KEY: KEY,
-  SESSION_SECRET: randomBytes(32).toString('base64url'),
-  ...KNOWS_VISITOR,
-};
+export const SECRETS = { INTERNAL_API_KEY: KEY, SESSION_SECRET: randomBytes(32).toString('base64url') };
 
 /** Opens an address of the operations screen, signs in, and waits until figures come. */
 export async function signIn(page: Page, address: string) {

@@ -1,23 +1,30 @@
+/** The person who looks at the pages in browser tests. */
 import { SECRET, signIn } from './signed-in.ts';
 
-/** Who looks at the pages. Without accounts it is everybody. */
+/** Without accounts it is everybody. */
 export interface Visitor {
   readonly id: string;
   /** The cookie header of their browser. */
   readonly cookie: string;
 }
 
-/** What a server needs to know the visitor. */
-export const KNOWS_VISITOR: Record<string, string> = {
+/** What every server is given. */
+export const SERVER_ENV = {
+  NODE_ENV: 'production',
+  RATE_LIMIT_MAX: '100000',
   SESSION_SECRET: SECRET,
 };
 
+/** The first that there is. */
+const VISITORS: ((url: string) => Promise<Visitor>)[] = [
+  // A user who is signed in.
+  signIn,
+  // Everybody.
+  async () => ({ id: '', cookie: '' }),
+];
+
 /** @param url A database that has the tables. */
-export async function makeVisitor(url: string): Promise<Visitor> {
-  const visitors: Visitor[] = [{ id: '', cookie: '' }];
-  visitors.unshift(await signIn(url));
-  return visitors[0] as Visitor;
-}
+export const makeVisitor = (url: string): Promise<Visitor> => (VISITORS[0] as (typeof VISITORS)[0])(url);
 
 /** A visitor's browser, as Playwright keeps it. @param domain Where the server is. */
 export function storageOf({ cookie }: Visitor, domain = '127.0.0.1') {
