@@ -15,7 +15,10 @@ const callback = {
   schema: {
     summary: 'Where a provider sends the browser back to',
     params: Type.Object({ provider: Type.String({ maxLength: 50, pattern: '^[a-z]+$' }) }),
-    querystring: Type.Record(Type.String(), Type.String({ maxLength: 4_000 }), { maxProperties: 20 }),
+    querystring: Type.Object(
+      {},
+      { additionalProperties: Type.String({ maxLength: 4_000 }), maxProperties: 20 },
+    ),
     response: { 302: Type.Null(), 404: Problem, 503: Problem },
   },
 } as const;

@@ -57,8 +57,8 @@ function textOf({ format = '', pattern = '', minLength = 0, maxLength }: Schema,
   const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/[-_]/g, ' ');
   const sentence = words.charAt(0).toUpperCase() + words.slice(1);
   const fits = new RegExp(pattern, 'u');
-  const texts = [FORMATS[format] ?? sentence, name, '1', 'a', '2026-01-31', '/', ''].map((text) =>
-    text.padEnd(minLength, text || 'x').slice(0, maxLength),
+  const texts = [FORMATS[format] ?? sentence, name, '1', 'a', '2026-01-31', '/', 'ada@example.com', ''].map(
+    (text) => text.padEnd(minLength, text || 'x').slice(0, maxLength),
   );
   return texts.find((text) => fits.test(text)) ?? sentence;
 }
