@@ -3,7 +3,6 @@
  *
  * The database and the load generator share the second core. Where they limit the rate, the processor time of the server
  * still tells the contenders apart.
- *
  * With accounts, Flightline recognises the user by an API key; no other contender does.
  */
 import { deepStrictEqual } from 'node:assert';
