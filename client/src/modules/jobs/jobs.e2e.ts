@@ -34,7 +34,7 @@ test('an operator sees what runs and what failed, cancels, pauses, and decides a
   await query(backend.databaseUrl, MARKS);
   await signIn(page, server);
   // One link, whether or not there is a way to it above the heading.
-  await expect(page.locator('a[aria-current=page]')).toHaveText('Jobs');
+  await expect(page.getByRole('link').and(page.locator('[aria-current=page]'))).toHaveText('Jobs');
   await expect(row(page, 'Queues', 'doomed')).toContainText('0 3 1 1 * Europe/Berlin');
 
   await enqueue(server, 'work', 600_000);

@@ -32,7 +32,7 @@ export const MailScreen = withServerData(function MailScreen() {
 
 function Content() {
   useMailEvents();
-  const { view, state, template } = route.useSearch();
+  const { view, state } = route.useSearch();
   const navigate = route.useNavigate();
   const { data, error, refetch } = useQuery(overviewQuery);
   if (data === undefined) return error ? <ErrorState error={error} onRetry={refetch} /> : <ToCome />;
@@ -57,7 +57,7 @@ function Content() {
         </TabsList>
         <TabsContent value="outbox">
           <Counts overview={data} open={state} />
-          <Outbox key={`${state} ${template}`} templates={data.templates} />
+          <Outbox templates={data.templates} />
         </TabsContent>
         <TabsContent value="suppressed">
           <Suppressions />

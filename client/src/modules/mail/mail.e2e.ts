@@ -83,6 +83,8 @@ test('an operator sees what was sent and refused, has it sent again, and suppres
   await page.getByLabel('Recipient’s address').fill('Away@example.com');
   await page.getByRole('button', { name: 'Find' }).click();
   await expect(row(page, 'Mails', 'Sent')).toHaveCount(1);
+  await states.getByRole('link', { name: 'Failed' }).click();
+  await expect(page.getByText('No such mails')).toBeVisible();
 
   await page.getByRole('tab', { name: 'Suppressed' }).click();
   await expect(page.getByText('No suppressed addresses')).toBeVisible();

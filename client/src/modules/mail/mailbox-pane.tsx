@@ -140,14 +140,14 @@ const Facts = ({ items }: { items: [name: string, value: ReactNode][] }) => (
 const size = (bytes: number) => (bytes < 1_000 ? `${bytes} B` : `${number(bytes / 1_000)} kB`);
 
 const Links = ({ links }: { links: string[] }) => (
-  <ul className="-my-1.5 max-md:-my-3">
+  <ul className="-my-1.5 pointer-coarse:-my-3 max-md:-my-3">
     {links.map((link) => (
-      <li key={link} className="flex items-center">
+      <li key={link} className="flex items-start">
         <a
           href={link}
           target="_blank"
           rel="noreferrer"
-          className="inline-flex min-h-8 items-center text-accent underline decoration-transparent underline-offset-4 hover:decoration-current pointer-coarse:min-h-11 max-md:min-h-11"
+          className="py-1.5 text-accent underline decoration-transparent underline-offset-4 hover:decoration-current pointer-coarse:py-3 max-md:py-3"
         >
           {link}
         </a>

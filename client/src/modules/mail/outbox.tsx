@@ -35,7 +35,7 @@ export function Outbox({ templates }: { templates: string[] }) {
   const { state, template } = route.useSearch();
   const navigate = route.useNavigate();
   const [address, setAddress] = useState('');
-  const pages = usePages();
+  const pages = usePages(`${state} ${template} ${address}`);
   const { data, error, refetch, isPlaceholderData } = useQuery(
     outboxQuery({ ...(state && { state }), ...(template && { template }) }, address, pages.cursor),
   );
@@ -43,12 +43,7 @@ export function Outbox({ templates }: { templates: string[] }) {
   return (
     <div className="space-y-3">
       <div className="flex flex-wrap items-center justify-between gap-2">
-        <FindAddress
-          onFind={(found) => {
-            setAddress(found);
-            pages.first();
-          }}
-        />
+        <FindAddress onFind={setAddress} />
         <Choice
           label="Template"
           // Of fixed width, because templates are added while it is shown.

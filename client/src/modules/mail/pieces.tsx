@@ -43,14 +43,18 @@ export function FindAddress({ onFind }: { onFind: (address: string) => void }) {
   );
 }
 
-/** The pages gone through, by their cursors. */
-export function usePages() {
-  const [cursors, setCursors] = useState<string[]>([]);
+/**
+ * The pages gone through, by their cursors.
+ *
+ * @param list What is paged through: a filter. Another one begins at its first page.
+ */
+export function usePages(list: string) {
+  const [gone, setGone] = useState({ list, cursors: [] as string[] });
+  const cursors = gone.list === list ? gone.cursors : [];
   return {
     cursor: cursors.at(-1),
-    first: () => setCursors([]),
-    next: (cursor: string) => setCursors([...cursors, cursor]),
-    previous: () => setCursors(cursors.slice(0, -1)),
+    next: (cursor: string) => setGone({ list, cursors: [...cursors, cursor] }),
+    previous: () => setGone({ list, cursors: cursors.slice(0, -1) }),
   };
 }
 

@@ -27,18 +27,13 @@ const REASONS: Record<MailSuppression['reason'], string> = {
 export function Suppressions() {
   const [address, setAddress] = useState('');
   const [isOpen, setOpen] = useState(false);
-  const pages = usePages();
+  const pages = usePages(address);
   const { data, error, refetch } = useQuery(suppressionsQuery(address, pages.cursor));
   const remove = useUnsuppress();
   return (
     <div className="space-y-3">
       <div className="flex flex-wrap items-center justify-between gap-2">
-        <FindAddress
-          onFind={(found) => {
-            setAddress(found);
-            pages.first();
-          }}
-        />
+        <FindAddress onFind={setAddress} />
         <Button variant="outline" icon="plus" onClick={() => setOpen(true)}>
           Suppress an address
         </Button>
