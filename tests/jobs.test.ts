@@ -348,8 +348,6 @@ it('re-encrypts columns as a job, where there are any', async () => {
   expect(await enqueueing.ended()).toBe(0);
   expect(enqueueing.output()).toMatch(/^enqueued re-encrypt /);
   const rows = () =>
-    query(url, 'select count(*)::int from letters where starts_with(body, $1)', [
-      `v1.${keyIdOf(fresh)}.`,
-    ]);
+    query(url, 'select count(*)::int from letters where starts_with(body, $1)', [`v1.${keyIdOf(fresh)}.`]);
   await expect.poll(async () => (await rows()).rows).toEqual([{ count: 250 }]);
 });

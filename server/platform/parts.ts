@@ -187,10 +187,7 @@ export interface Identity {
    * @returns Undefined where nobody is signed in, which is answered 401.
    * @throws ProblemError `forbidden` where the user may not; `unauthorized` with a challenge of its own. Any other error is a 500.
    */
-  identify(
-    request: FastifyRequest,
-    permission?: string,
-  ): Scope | undefined | Promise<Scope | undefined>;
+  identify(request: FastifyRequest, permission?: string): Scope | undefined | Promise<Scope | undefined>;
   /**
    * Asked before each route with `access: 'operator'` that carries neither a key of `INTERNAL_API_KEY` nor a session of one.
    *

@@ -25,7 +25,7 @@ const at = (path: string) => `http://localhost:${server.port}${path}`;
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 const password = (page: Page) => page.getByLabel('Password', { exact: true });
 
-/** Signs somebody new up, which ends at `returnTo`. @returns Their address. */
+/** Signs a new person up, which ends at `returnTo`. @returns Their address. */
 async function signUp(page: Page, returnTo = '/account') {
   people += 1;
   const email = `ada-${process.pid}-${people}@example.com`;

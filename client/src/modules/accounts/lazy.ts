@@ -1,5 +1,5 @@
 /**
- * What is loaded when it is needed: once somebody is signed in, on a screen of accounts, or after a 401. A file of its own, so that
+ * What is loaded when it is needed: once a user is signed in, on a screen of accounts, or after a 401. A file of its own, so that
  * the home screen holds the name of one file only.
  */
 export const challenge = () => import('./challenge.ts');

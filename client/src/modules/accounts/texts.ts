@@ -56,7 +56,7 @@ export const TEXTS = {
   },
   setUp: {
     title: 'Set up this server',
-    lead: 'Nobody operates it yet. Whoever has its key makes the first operator.',
+    lead: 'There is no operator yet. A key of INTERNAL_API_KEY makes the first one.',
     key: 'The INTERNAL_API_KEY of this server.',
     done: 'This server is set up already',
     doneNext: 'It has an operator, who can invite you.',

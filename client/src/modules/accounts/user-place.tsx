@@ -10,7 +10,7 @@ const AccountMenu = lazy(async () => ({
 }));
 const room = <div className="h-9" />;
 
-/** The user's menu, whose code loads once somebody is signed in, or the way to sign in. */
+/** The user's menu, whose code loads once a user is signed in, or the way to sign in. */
 export function UserPlace() {
   const { me } = useVisitor();
   const { pathname } = useLocation();
