@@ -13,7 +13,7 @@ const KEY_BYTES = 64;
 
 /** Hashes at once: Node's thread pool has four threads, and files and names need some too. */
 const CONCURRENCY = Math.min(2, availableParallelism());
-/** Hashes that wait: with some 100 ms each, the last one is answered within a few seconds. */
+/** Hashes that wait: at 170 ms of processor time each, the last one is answered after some five seconds. */
 const MAX_WAITING = 50;
 
 let running = 0;
@@ -41,7 +41,7 @@ async function derive(password: string, salt: Buffer | string, { N, r, p }: type
   }
 }
 
-/** @returns `scrypt$N$r$p$salt$key`. It takes some 100 ms, off the event loop. */
+/** @returns `scrypt$N$r$p$salt$key`. It takes some 170 ms of processor time, off the event loop. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(16);
   const key = await derive(password, salt, NOW);
