@@ -65,6 +65,7 @@ export class Browser {
 }
 
 export const SECRET = 'pX3v9QmZ4Ld7Tn0Rk8Wy2HcFs6Ju1BgEaVo5iNzUqYt';
+export const ENCRYPTION_KEY = 'Vb8mQ2xZ6Kd1Tn9Rw4Ly7HcFs3Ju5PgEaXo0iNzUqYt';
 export const PASSWORD = 'four words in a row';
 
 export async function accountScene(
@@ -93,7 +94,7 @@ export async function accountScene(
   const people: People = { mails, profile: Type.Object({}), roles: {}, ...more.people };
   const server = await createTestApp(
     database.url,
-    { SESSION_SECRET: SECRET, PUBLIC_URL: 'https://app.test', ...env },
+    { SESSION_SECRET: SECRET, ENCRYPTION_KEY, PUBLIC_URL: 'https://app.test', ...env },
     {
       compose(platform) {
         const accounts = createAccounts({ ...platform, mail, people });

@@ -35,6 +35,15 @@ export interface AuthOptions {
   signedUp(userId: string): Promise<void>;
 }
 
+/**
+ * better-auth encrypts secrets of authenticator apps with `SESSION_SECRET`, so that they could not be read once it has been rotated.
+ * The column encrypts them, with `ENCRYPTION_KEY`: what better-auth does besides is done with a key that is no secret.
+ */
+const plainSecrets: BetterAuthPlugin = {
+  id: 'plain-secrets',
+  init: () => ({ context: { secretConfig: 'encrypted by the column' } }),
+};
+
 /** @param extra More of better-auth's plugins: see passkeys.ts. */
 export function createAuth<const Extra extends BetterAuthPlugin[]>(options: AuthOptions, extra: Extra) {
   const { config, db, log, origin, verifies } = options;
@@ -120,6 +129,7 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
           },
         },
       }),
+      plainSecrets,
       ...extra,
     ],
     advanced: {

@@ -1,5 +1,6 @@
 import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { keyring } from '../../platform/database/encryption/keyring.ts';
 import { type Transaction, transaction } from '../../platform/database/transaction.ts';
 import { ProblemError, unavailable } from '../../platform/lib/problem.ts';
 import { within } from '../../platform/lib/within.ts';
@@ -94,7 +95,7 @@ export class AccountService {
 
   /** Secrets of authenticator apps are kept encrypted, or not at all. */
   get twoFactor(): boolean {
-    return true;
+    return keyring.enabled;
   }
 
   /** Browsers make passkeys over TLS, and on this machine. */

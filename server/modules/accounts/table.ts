@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { boolean, index, integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+import { encryptedText } from '../../platform/database/encryption/encrypted-text.ts';
 
 const moment = (name: string) => timestamp(name, { withTimezone: true });
 const since = (name: string) => moment(name).notNull().defaultNow();
@@ -110,7 +111,9 @@ export const twoFactors = pgTable(
   {
     id: text().primaryKey(),
     userId: userId(),
-    secret: text().notNull(),
+    /** Of the authenticator app. */
+    secret: encryptedText('two_factors.secret').notNull(),
+    /** Hashes. */
     backupCodes: text('backup_codes').notNull(),
     verified: boolean().default(true),
     failedVerificationCount: integer('failed_verification_count').default(0),

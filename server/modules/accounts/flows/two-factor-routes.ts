@@ -8,6 +8,7 @@ import {
   endTwoFactor,
   renewRecoveryCodes,
 } from '#contracts/accounts/account.ts';
+import { secretText } from '../../../platform/database/encryption/encrypted-text.ts';
 import { ProblemError, unavailable } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { twoFactors, users, verifications } from '../table.ts';
@@ -41,7 +42,8 @@ export const twoFactorRoutes: FastifyPluginAsyncTypebox<{ service: AccountServic
       const base32 = toBase32(secret);
       const { seal } = await import('../auth.ts');
       // better-auth takes the bytes of a text for the secret.
-      const row = { secret: await seal(await service.auth(), base32), backupCodes: '[]', verified: false };
+      const sealed = secretText(await seal(await service.auth(), base32));
+      const row = { secret: sealed, backupCodes: '[]', verified: false };
       await database.transaction(async (tx) => {
         await tx.delete(twoFactors).where(eq(twoFactors.userId, userId));
         await tx.insert(twoFactors).values({ id: randomUUID(), userId, ...row });

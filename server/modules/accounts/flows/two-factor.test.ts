@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   accountScene,
   type Browser,
+  ENCRYPTION_KEY,
   PASSWORD,
   type Scene,
-  SECRET,
   signedIn,
 } from '../../../../tests/support/accounts.ts';
 import { query } from '../../../../tests/support/postgres.ts';
@@ -111,15 +111,31 @@ it('is turned off with a mail to the owner, and renews codes', async () => {
   });
 });
 
-it('goes on with the authenticator app when SESSION_SECRET is rotated', async () => {
+it('outlives a rotation of both secrets', async () => {
   const email = 'rotated@example.com';
-  const { secret } = await withTwoFactor(email);
-  const next = 'Yd2kQ8sVb5Lm0Zc7Xw4Rt9Pn3Hf6Gj1AuEoIqTzKxMe';
+  const { secret, codes } = await withTwoFactor(email);
+  const { rows } = await query(scene.database.url, 'select secret from two_factors');
+  for (const row of rows) expect(row.secret).toMatch(/^v1\./);
   await using rotated = await accountScene(
-    { SESSION_SECRET: `${next},${SECRET}` },
+    {
+      SESSION_SECRET: 'Yd2kQ8sVb5Lm0Zc7Xw4Rt9Pn3Hf6Gj1AuEoIqTzKxMe',
+      ENCRYPTION_KEY: `Hs4nW9cYt2Bf7Qm1Jd6Vz3Lk8Rx5Gp0AeUoIiTzNqXw,${ENCRYPTION_KEY}`,
+    },
     { database: scene.database },
   );
-  const browser = rotated.browser();
-  await browser.post('/sign-in', { email, password: PASSWORD });
-  expect(await browser.post('/sign-in/code', { code: codeOf(secret) })).toMatchObject({ status: 200 });
+  for (const more of [{ code: codeOf(secret) }, { code: codes[0], recovery: true }]) {
+    const browser = rotated.browser();
+    await browser.post('/sign-in', { email, password: PASSWORD });
+    expect(await browser.post('/sign-in/code', more)).toMatchObject({ status: 200, body: { next: 'done' } });
+  }
+});
+
+it('is not offered without ENCRYPTION_KEY', async () => {
+  await using bare = await accountScene({ ENCRYPTION_KEY: '' });
+  const browser = await signedIn(bare, 'bare@example.com');
+  expect((await browser.send('GET', '/api/me')).body).toMatchObject({ offers: { twoFactor: false } });
+  expect(await browser.post('/two-factor')).toMatchObject({
+    status: 503,
+    body: { detail: 'Set ENCRYPTION_KEY, then restart the server.' },
+  });
 });
