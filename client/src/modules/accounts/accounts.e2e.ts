@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { Page } from '@playwright/test';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 import { signIn as makeSignedIn } from '../../../../tests/browser/signed-in.ts';
@@ -249,4 +249,55 @@ test('an operator finds a user, acts as them, and bans them', async ({ browser, 
   const me = await fetch(at('/api/account'), { headers: { cookie: linus.cookie } });
   expect(me.status).toBe(401);
   await context.close();
+});
+
+/** What the link of a mail opens, without the mail. */
+async function link(databaseUrl: string, purpose: 'verify' | 'reset', email: string) {
+  const token = `token-of-${purpose}-${people}`;
+  const hash = createHash('sha256').update(token).digest('base64url');
+  await query(
+    databaseUrl,
+    `INSERT INTO verifications (id, identifier, value, expires_at)
+     SELECT $1, $1, id || ' ' || email, now() + interval '1 hour' FROM users WHERE email = $2`,
+    [`${purpose}:${hash}`, email],
+  );
+  return at(`/${purpose}#token=${token}`);
+}
+
+test('links of mails verify an address and set a new password, by a press, once', async ({
+  page,
+  backend,
+  baseURL,
+}) => {
+  const email = await signUp(page);
+  const verify = await link(backend.databaseUrl, 'verify', email);
+  await page.goto(verify);
+  await look(page, 'accounts-verify', { widths: [360, 1440] });
+  await page.reload();
+  await button(page, 'Verify my address').click();
+  await page.waitForURL(at('/'));
+  await page.goto(verify);
+  await button(page, 'Verify my address').click();
+  await expect(page.getByText('This link does not work any more')).toBeVisible();
+
+  const reset = await link(backend.databaseUrl, 'reset', email);
+  await page.goto(at('/reset'));
+  await page.getByLabel('Email').fill(email);
+  await button(page, 'Send the link').click();
+  await expect(page.getByRole('heading', { name: 'Look into your mailbox' })).toBeVisible();
+  await look(page, 'accounts-mailbox', { widths: [360, 1440] });
+  await page.goto(reset);
+  await page.getByLabel('New password').fill('quite another password');
+  await button(page, 'Set the password').click();
+  await expect(page.getByText('Your password is changed')).toBeVisible();
+  await page.getByRole('link', { name: 'Sign in' }).last().click();
+  await signIn(page, email);
+  await expect(page.getByRole('alert')).toHaveText('The address or the password is wrong.');
+  await password(page).fill('quite another password');
+  await button(page, 'Sign in').click();
+  await page.waitForURL(at('/'));
+
+  // Where it is not configured, the screen says what to set.
+  await page.goto(`${baseURL}/sign-in`);
+  await expect(page.getByText('Set PUBLIC_URL, then restart the server.')).toBeVisible();
 });

@@ -6,7 +6,7 @@ import { Form } from '@/kit/components/form.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { PasswordInput } from '@/kit/components/input.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
-import { ApiError, explain, statusOf } from '@/kit/lib/api.ts';
+import { ApiError, explain, statusOf, UnreachableError } from '@/kit/lib/api.ts';
 import { duration } from '@/kit/lib/format.ts';
 import type { FormState, useForm } from '@/kit/lib/use-form.ts';
 import { TEXTS } from './texts.ts';
@@ -61,7 +61,7 @@ export function Failed({ error, wrong = TEXTS.wrong }: { error: unknown; wrong?:
   const status = statusOf(error);
   if (status !== undefined && status !== 401 && status !== 429) return <ErrorNote error={error} />;
   const wait = error instanceof ApiError ? error.retryAfterMs : undefined;
-  const { title, detail } = explain(error);
+  const { title, detail } = error instanceof UnreachableError ? { title: TEXTS.unreachable } : explain(error);
   return (
     <div role="alert" className="flex items-start gap-2 rounded-md border border-failing px-3 py-2 text-sm">
       <Icon name="alert" className="mt-0.5 size-4 text-failing" />

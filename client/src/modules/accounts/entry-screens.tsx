@@ -282,6 +282,8 @@ function NewPassword({ token }: { token: string }) {
     initial: { token },
     async send({ password }) {
       await request<typeof resetPassword>('POST', '/api/account/reset', { body: { token, password } });
+      // All sessions have ended, that of this browser too.
+      await loadMe();
       setDone(true);
     },
   });

@@ -29,8 +29,7 @@ export const TEXTS = {
   },
   mailbox: {
     title: 'Look into your mailbox',
-    sent: (email: string) => `A mail is on its way to ${email}. Its link works for an hour.`,
-    known: 'If the address has an account already, the mail says so.',
+    sent: (email: string) => `A mail is on its way to ${email}. Its link works for a day.`,
     reset: (email: string) =>
       `If ${email} has an account, a mail with a link is on its way. The link works for an hour.`,
     spam: 'Nothing there after a minute? Look among the junk mail, or send it again.',
