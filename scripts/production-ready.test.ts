@@ -18,6 +18,8 @@ beforeAll(async () => {
   database = await createDatabase();
   test = await createTestApp(database.url, {
     INTERNAL_API_KEY: KEY,
+    SESSION_SECRET: 'Wq8vT3nLx0ZcR6yBm1KfJp7sGdHa5EuN2iOoCk9tXbY',
+    PUBLIC_URL: 'https://app.example.com',
     MAX_INSTANCES: '1',
     TRUST_PROXY: 'loopback',
     SMTP_URL: 'smtp://localhost',
