@@ -101,7 +101,7 @@ const UserTable = ({ users }: { users: User[] }) => (
   <Table<User>
     cards
     caption="Users"
-    minWidth={860}
+    minWidth={640}
     rows={users}
     rowKey={({ id }) => id}
     columns={[
@@ -121,18 +121,13 @@ const UserTable = ({ users }: { users: User[] }) => (
         ),
       },
       { header: 'State', width: '8.5rem', cell: (user) => <UserState user={user} /> },
-      { header: 'Roles', width: '11rem', cell: ({ roles }) => <RoleBadges roles={roles} /> },
-      { header: 'Two-factor', width: '7rem', cell: ({ twoFactor }) => (twoFactor ? 'On' : 'Off') },
+      { header: 'Roles', width: '8rem', cell: ({ roles }) => <RoleBadges roles={roles} /> },
+      { header: 'Two-factor', width: '6.5rem', cell: ({ twoFactor }) => (twoFactor ? 'On' : 'Off') },
       {
         header: 'Last seen',
-        width: '9rem',
+        width: '8rem',
         cell: ({ lastSeenAt }) =>
           lastSeenAt ? <span title={exactly(lastSeenAt)}>{ago(lastSeenAt)}</span> : 'Never',
-      },
-      {
-        header: 'Joined',
-        width: '8rem',
-        cell: ({ createdAt }) => <span title={exactly(createdAt)}>{ago(createdAt)}</span>,
       },
     ]}
   />
