@@ -199,6 +199,21 @@ it.each<[string, Wrong]>([
   expect(await outbox()).toEqual([]);
 });
 
+it('lists the mails to a person for an export, and forgets them with the account', async () => {
+  const { test, send } = await start();
+  await send(welcome, DATA);
+  await send(welcome, DATA, 'bob@example.com');
+  const { personalData } = test.modules.find(({ name }) => name === 'mail') ?? {};
+  expect(await personalData?.export('1', 'ADA@example.com')).toMatchObject([{ template: 'welcome' }]);
+  expect(await personalData?.export('2', 'eve@example.com')).toBeUndefined();
+  await test.database.transaction(async (tx) => {
+    await personalData?.erase(tx, '1', TO);
+    await send(welcome, DATA, TO);
+  });
+  const { rows } = await query(database.url, 'select recipient from mail_outbox order by id');
+  expect(rows.map(({ recipient }) => recipient)).toEqual([hashOf('bob@example.com'), hashOf(TO)]);
+});
+
 describe('an SMTP server', () => {
   it('that refuses for good is not asked again, and the reason names no address', async () => {
     let asked = 0;

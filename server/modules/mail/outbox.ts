@@ -1,5 +1,18 @@
 import { createHash } from 'node:crypto';
-import { and, desc, eq, getTableColumns, gt, inArray, isNotNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import {
+  and,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  inArray,
+  isNotNull,
+  lt,
+  ne,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
 import type { MailState, MailSuppression } from '#contracts/mail.ts';
 import { secretText } from '../../platform/database/encryption/encrypted-text.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
@@ -237,6 +250,15 @@ export class Outbox {
       )
       .orderBy(desc(mailOutbox.id))
       .limit(limit);
+  }
+
+  /**
+   * Removes what is kept of the mails to a person, but for one that is being sent. A suppression stays: it is the person's wish, and
+   * a hash alone.
+   */
+  async forget(tx: Transaction, address: string): Promise<void> {
+    const ofPerson = eq(mailOutbox.recipient, hashOf(address));
+    await tx.delete(mailOutbox).where(and(ofPerson, ne(mailOutbox.state, 'sending')));
   }
 
   /** Expired rows are removed while others are written, without a timer. */

@@ -1,5 +1,6 @@
 import type { Finding, Jobs, Mailer, MailLayout, Part, Platform } from '../../platform/parts.ts';
 import { MailService } from './mailer.ts';
+import { hashOf } from './outbox.ts';
 import { mailRoutes } from './routes.ts';
 import type { mailSettings } from './settings.ts';
 import { unsubscribeRoutes } from './unsubscribe.ts';
@@ -7,6 +8,8 @@ import { webhookRoutes } from './webhooks.ts';
 
 /** A health check waits no longer for the database than this, in milliseconds. */
 const CHECK_MS = 2_000;
+/** Mails to one person that an export lists: more than 30 days of them. */
+const MAX_EXPORTED = 10_000;
 
 /**
  * Mail: written to an outbox in the caller's transaction, and sent from jobs. Features are handed it in `server/app.ts`.
@@ -61,6 +64,14 @@ export function createMail({
     alertRules: service.figures.alertRules(),
     metrics: service.figures.metrics(),
     findings: [providerFinding(service), eventsFinding(service)],
+    personalData: {
+      async export(_userId, email) {
+        const all = { before: Number.MAX_SAFE_INTEGER, limit: MAX_EXPORTED, recipient: hashOf(email) };
+        const mails = await service.outbox.list(all);
+        return mails.length === 0 ? undefined : mails;
+      },
+      erase: (tx, _userId, email) => service.outbox.forget(tx, email),
+    },
     async end() {
       service.provider?.end?.();
     },
