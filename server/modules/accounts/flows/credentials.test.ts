@@ -94,6 +94,22 @@ describe('a new password', () => {
 });
 
 describe('a new address', () => {
+  it('comes by no link that was asked for before the password was set anew', async () => {
+    const email = 'robbed@example.com';
+    const thief = await signedIn(scene, email);
+    expect((await thief.post('/email', { email: 'thief@example.com' })).status).toBe(204);
+    const link = scene.tokenFor('thief@example.com');
+    await scene.browser().post('/reset/send', { email });
+    await scene.browser().post('/reset', { token: scene.tokenFor(email), password: NEW });
+    expect((await scene.browser().post('/verify', { token: link })).status).toBe(400);
+    const owner = (await signIn(email, NEW)).browser;
+    expect(await owner.me()).toMatchObject({ user: { email } });
+    await owner.post('/email', { email: 'thief@example.com' });
+    const second = scene.tokenFor('thief@example.com');
+    expect((await owner.post('/password', { password: PASSWORD })).status).toBe(204);
+    expect((await scene.browser().post('/verify', { token: second })).status).toBe(400);
+  });
+
   it('is used once its owner has followed the link; the old one is told', async () => {
     const email = 'old@example.com';
     const browser = await signedIn(scene, email);

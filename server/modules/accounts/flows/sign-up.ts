@@ -7,7 +7,7 @@ import type { AccountService } from '../service.ts';
 import { credentials, invitations, users } from '../table.ts';
 import { hashToken } from './cookies.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
-import { mailLink } from './tokens.ts';
+import { endTokens, mailLink } from './tokens.ts';
 
 export interface SignUp {
   readonly name: string;
@@ -72,8 +72,9 @@ export async function signUp(
   return proved;
 }
 
-/** @param hash As `hashPassword` makes it. */
+/** Ends the links that were mailed before, too. @param hash As `hashPassword` makes it. */
 export async function setPassword(tx: Transaction, userId: string, hash: string): Promise<void> {
+  await endTokens(tx, userId);
   const changed = await tx
     .update(credentials)
     .set({ password: hash, updatedAt: new Date() })
