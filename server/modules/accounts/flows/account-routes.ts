@@ -137,7 +137,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
       attempt.succeeded();
       const token = await database.transaction(async (tx) => {
         service.sessionsChanged(tx, user.id);
-        return rotateSession(tx, session);
+        return rotateSession(tx, session, 'credentials');
       });
       sendSession(service, request, reply, token, session);
       return { recentUntil: recentUntil({ authenticatedAt: new Date() }).toISOString() };

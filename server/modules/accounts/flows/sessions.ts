@@ -38,13 +38,25 @@ export async function newSession(
   return token;
 }
 
-/** A new token for a session, at a sign-in or a change of credentials: one that was known before is worth nothing now. */
-export async function rotateSession(tx: Transaction, { id }: SessionRow): Promise<string> {
+/**
+ * A new token for a session, at a sign-in or a change of credentials: one that was known before is worth nothing now.
+ *
+ * @param shown Whether credentials were shown for it: without, a sign-in does not become more recent.
+ */
+export async function rotateSession(
+  tx: Transaction,
+  { id }: Pick<SessionRow, 'id'>,
+  shown: 'credentials' | 'none' = 'none',
+): Promise<string> {
   const token = randomBytes(24).toString('base64url');
   const now = sql`now()`;
   await tx
     .update(sessions)
-    .set({ token: hashToken(token), authenticatedAt: now, updatedAt: now })
+    .set({
+      token: hashToken(token),
+      updatedAt: now,
+      ...(shown === 'credentials' && { authenticatedAt: now }),
+    })
     .where(eq(sessions.id, id));
   return token;
 }
@@ -62,6 +74,12 @@ export function sendSession(
   const seconds = Math.ceil((expiresAt.getTime() - Date.now()) / 1_000);
   const value = signed(token, secrets[0] as string);
   setCookie(service, reply, sessionCookie(secure), value, forgets ? undefined : seconds);
+}
+
+/** @returns The token of the session whose cookie this answer sends, if it does. */
+export function sessionSent({ secure, secrets }: AccountService, reply: FastifyReply): string | undefined {
+  const cookies = [reply.getHeader('set-cookie') ?? []].flat().map((one) => String(one).split(';', 1)[0]);
+  return readSigned(cookies.join(';'), sessionCookie(secure), secrets);
 }
 
 export function clearSession(service: AccountService, reply: FastifyReply): void {

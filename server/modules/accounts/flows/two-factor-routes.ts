@@ -11,10 +11,11 @@ import {
 import { secretText } from '../../../platform/database/encryption/encrypted-text.ts';
 import { ProblemError, unavailable } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
-import { twoFactors, users, verifications } from '../table.ts';
+import { sessions, twoFactors, users, verifications } from '../table.ts';
+import { hashToken } from './cookies.ts';
 import { callAuth, unauthorized } from './library.ts';
 import { encodeRecoveryCodes, makeRecoveryCodes } from './recovery-codes.ts';
-import { recentSession, rotateSession, sendSession } from './sessions.ts';
+import { recentSession, rotateSession, sendSession, sessionSent } from './sessions.ts';
 
 const own = { config: { access: 'user', cors: false } } as const;
 const guessed = { config: { access: 'user', cors: false, limit: 'sign-in' } } as const;
@@ -59,10 +60,19 @@ export const twoFactorRoutes: FastifyPluginAsyncTypebox<{ service: AccountServic
     ...confirmTwoFactor,
     ...guessed,
     async handler(request, reply) {
-      const { userId } = await recentSession(service, request);
+      const { userId, authenticatedAt, expiresAt } = await recentSession(service, request);
       await verifyCode(service, request, reply, request.body.code, 'signed-in');
       const recoveryCodes = await setRecoveryCodes(userId);
-      await database.transaction(async (tx) => service.sessionsChanged(tx, userId));
+      await database.transaction(async (tx) => {
+        // better-auth has begun a session anew; whoever chose the secret has shown nothing by its code.
+        const begun = sessionSent(service, reply);
+        if (begun !== undefined)
+          await tx
+            .update(sessions)
+            .set({ authenticatedAt, expiresAt })
+            .where(eq(sessions.token, hashToken(begun)));
+        service.sessionsChanged(tx, userId);
+      });
       log.info({ userId }, 'two-factor authentication was turned on');
       return { recoveryCodes };
     },

@@ -139,3 +139,23 @@ it('is not offered without ENCRYPTION_KEY', async () => {
     body: { detail: 'Set ENCRYPTION_KEY, then restart the server.' },
   });
 });
+
+it('is no way to make a sign-in more recent', async () => {
+  const email = 'fresh@example.com';
+  const browser = await signedIn(scene, email);
+  await query(
+    scene.database.url,
+    "update sessions set authenticated_at = now() - interval '9 minutes' from users where users.id = user_id and email = $1",
+    [email],
+  );
+  const { secret } = (await browser.post('/two-factor')).body as never as { secret: string };
+  expect((await browser.post('/two-factor/confirm', { code: codeOf(secret) })).status).toBe(200);
+  const { rows } = await query(
+    scene.database.url,
+    `select extract(epoch from now() - authenticated_at)::int as age from sessions join users on users.id = user_id where email = $1`,
+    [email],
+  );
+  expect(rows).toHaveLength(1);
+  expect(rows[0].age).toBeGreaterThan(500);
+  expect((await browser.send('GET', '/api/account')).status).toBe(200);
+});

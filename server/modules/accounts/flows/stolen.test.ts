@@ -1,0 +1,44 @@
+import { Type } from 'typebox';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { accountScene, PASSWORD, type Scene, SECRET, signedIn } from '../../../../tests/support/accounts.ts';
+import { makeSession, makeUser } from '../../../../tests/support/people.ts';
+import { query } from '../../../../tests/support/postgres.ts';
+import { sessionCookie, signed } from './cookies.ts';
+import { hashPassword } from './passwords.ts';
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await accountScene();
+});
+afterAll(() => scene[Symbol.asyncDispose]());
+
+const NAME = sessionCookie(true);
+const sql = async (text: string, values: unknown[] = []) =>
+  (await query(scene.database.url, text, values)).rows;
+async function person(columns: Parameters<typeof makeUser>[2] = {}, own = scene) {
+  const id = await makeUser(scene.database.url, 'Person', columns);
+  const browser = own.browser();
+  browser.cookies.set(NAME, signed((await makeSession(scene.database.url, id)).token, SECRET));
+  return { browser, id };
+}
+
+describe('a recent sign-in', () => {
+  const ageOf = async (id: string) =>
+    Number(
+      (
+        await sql(
+          'select extract(epoch from now() - authenticated_at) as age from sessions where user_id = $1',
+          [id],
+        )
+      )[0].age,
+    );
+
+  it('is not made more recent by anything but a password', async () => {
+    const { browser, id } = await person();
+    await sql("update sessions set authenticated_at = now() - interval '9 minutes' where user_id = $1", [id]);
+    expect((await browser.send('DELETE', '/api/account/two-factor')).status).toBe(204);
+    expect(await ageOf(id)).toBeGreaterThan(500);
+    expect((await browser.post('/password', { password: PASSWORD })).status).toBe(204);
+    expect(await ageOf(id)).toBeGreaterThan(500);
+  });
+});
