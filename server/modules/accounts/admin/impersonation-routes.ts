@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { eq } from 'drizzle-orm';
 import { endImpersonation, impersonate } from '#contracts/accounts/admin.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
-import { cookiePrefix, readSigned, sessionCookie, signed } from '../flows/cookies.ts';
+import { operatorCookie, readSigned, sessionCookie, signed } from '../flows/cookies.ts';
 import { clearSession, newSession, sendSession, setCookie } from '../flows/sessions.ts';
 import { OPERATOR } from '../roles.ts';
 import type { AccountService } from '../service.ts';
@@ -21,8 +21,7 @@ export const impersonationRoutes: FastifyPluginAsyncTypebox<{
   check: SessionCheck;
 }> = async (app, { service, check }) => {
   const { db, database } = service.options;
-  /** Keeps the operator's own session, for the way back. */
-  const ownCookie = `${cookiePrefix(service.secure)}.operator_token`;
+  const ownCookie = operatorCookie(service.secure);
 
   app.route({
     ...impersonate,

@@ -4,6 +4,9 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 export const cookiePrefix = (secure: boolean): string => (secure ? '__Host-account' : 'account');
 export const sessionCookie = (secure: boolean): string => `${cookiePrefix(secure)}.session_token`;
 
+/** Keeps the session of an operator who acts as a user, for the way back. */
+export const operatorCookie = (secure: boolean): string => `${cookiePrefix(secure)}.operator_token`;
+
 /** The header in which better-auth is told the client's address, as `request.ip` has it. */
 export const CLIENT_ADDRESS = 'x-client-address';
 

@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { and, eq, ne, sql } from 'drizzle-orm';
+import { and, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService, SessionRow } from '../service.ts';
 import { RECENT_MS } from '../sessions/identity.ts';
 import { sessions } from '../table.ts';
-import { cookiePrefix, hashToken, readSigned, sessionCookie, signed } from './cookies.ts';
+import { cookiePrefix, hashToken, operatorCookie, readSigned, sessionCookie, signed } from './cookies.ts';
 import { unauthorized } from './library.ts';
 
 export const recentUntil = ({ authenticatedAt }: Pick<SessionRow, 'authenticatedAt'>): Date =>
@@ -83,7 +83,8 @@ export function sessionSent({ secure, secrets }: AccountService, reply: FastifyR
 }
 
 export function clearSession(service: AccountService, reply: FastifyReply): void {
-  for (const name of [sessionCookie(service.secure), `${cookiePrefix(service.secure)}.dont_remember`])
+  const { secure } = service;
+  for (const name of [sessionCookie(secure), operatorCookie(secure), `${cookiePrefix(secure)}.dont_remember`])
     setCookie(service, reply, name, '', 0);
 }
 
@@ -119,12 +120,21 @@ export async function signedIn(service: AccountService, request: FastifyRequest)
   await endPrior(service, request);
 }
 
-/** A browser that signs in anew has done with its old session: nobody goes on with it. */
-export async function endPrior(service: AccountService, request: FastifyRequest): Promise<void> {
-  const prior = await service.session(request);
-  if (prior === undefined) return;
+/**
+ * A browser that signs in anew has done with its old session: nobody goes on with it. Nor with that of an operator who acted as
+ * a user there.
+ */
+export async function endPrior(service: AccountService, { headers }: FastifyRequest): Promise<void> {
+  const { secure, secrets } = service;
+  const prior = [sessionCookie(secure), operatorCookie(secure)]
+    .map((name) => readSigned(headers.cookie, name, secrets))
+    .filter((token) => token !== undefined);
+  if (prior.length === 0) return;
   await service.options.database.transaction(async (tx) => {
-    await tx.delete(sessions).where(eq(sessions.id, prior.id));
-    service.sessionsChanged(tx, prior.userId);
+    const ended = await tx
+      .delete(sessions)
+      .where(inArray(sessions.token, prior.map(hashToken)))
+      .returning({ userId: sessions.userId });
+    for (const { userId } of ended) service.sessionsChanged(tx, userId);
   });
 }

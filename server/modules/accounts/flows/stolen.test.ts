@@ -42,3 +42,30 @@ describe('a recent sign-in', () => {
     expect(await ageOf(id)).toBeGreaterThan(500);
   });
 });
+
+describe('an operator who acts as a user', () => {
+  const acting = async () => {
+    const operator = await person({ roles: ['operator'] });
+    const { id } = await person();
+    const act = `/api/admin/users/${id}/impersonation`;
+    expect((await operator.browser.send('POST', act, { reason: 'Support' })).status).toBe(204);
+    return operator;
+  };
+
+  it('signs out of both, and leaves no cookie', async () => {
+    const { browser, id } = await acting();
+    expect((await browser.post('/sign-out')).status).toBe(204);
+    expect([...browser.cookies.keys()]).toEqual([]);
+    expect(await sql('select id from sessions where user_id = $1', [id])).toEqual([]);
+  });
+
+  it('does not act as one who may not sign in', async () => {
+    const { browser } = await person({ roles: ['operator'] });
+    for (const columns of [{ banned_at: new Date() }, { email_verified: false }]) {
+      const { id } = await person(columns);
+      const act = `/api/admin/users/${id}/impersonation`;
+      expect((await browser.send('POST', act, { reason: 'Support' })).status).toBe(403);
+      expect((await browser.send('GET', '/api/admin/users')).status).toBe(200);
+    }
+  });
+});
