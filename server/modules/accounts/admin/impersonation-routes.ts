@@ -6,7 +6,7 @@ import { operatorCookie, readSigned, sessionCookie, signed } from '../flows/cook
 import { clearSession, newSession, sendSession, setCookie } from '../flows/sessions.ts';
 import { OPERATOR } from '../roles.ts';
 import type { AccountService } from '../service.ts';
-import { requireRecentSignIn } from '../sessions/identity.ts';
+import { assertMaySignIn, requireRecentSignIn } from '../sessions/identity.ts';
 import type { SessionCheck } from '../sessions/session-check.ts';
 import { sessions, users } from '../table.ts';
 import { operators } from './admin-routes.ts';
@@ -37,6 +37,8 @@ export const impersonationRoutes: FastifyPluginAsyncTypebox<{
       if (user === undefined) throw noUser(params.id);
       if (user.roles.includes(OPERATOR))
         throw new ProblemError('forbidden', 'Nobody may act as an operator.');
+      // Else each request would be refused, the way back as well.
+      assertMaySignIn(user, service.verifies);
       const expiresAt = new Date(Date.now() + IMPERSONATION_SECONDS * 1_000);
       const token = await database.transaction((tx) =>
         newSession(tx, request, {
