@@ -18,7 +18,14 @@ import { credentials, users } from '../table.ts';
 import { evenTime, MAIL_ONLY_MS } from './even-time.ts';
 import { unauthorized } from './library.ts';
 import { assertNewPassword, hashPassword, verifyPassword } from './passwords.ts';
-import { endSessions, recentSession, recentUntil, rotateSession, sendSession } from './sessions.ts';
+import {
+  endSessions,
+  ownSession,
+  recentSession,
+  recentUntil,
+  rotateSession,
+  sendSession,
+} from './sessions.ts';
 import { passwordOf, setPassword } from './sign-up.ts';
 import { AccountThrottle } from './throttle.ts';
 import { mailLink } from './tokens.ts';
@@ -121,8 +128,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
     ...reauthenticate,
     ...guessed,
     async handler(request, reply) {
-      const session = await service.session(request);
-      if (session === undefined) throw unauthorized('Sign in first.');
+      const session = await ownSession(service, request);
       const user = await userOf(session.userId);
       const attempt = throttle.begin(request, reply, user.email);
       const [row] = await db.select().from(credentials).where(passwordOf(user.id));

@@ -12,10 +12,17 @@ import { unauthorized } from './library.ts';
 export const recentUntil = ({ authenticatedAt }: Pick<SessionRow, 'authenticatedAt'>): Date =>
   new Date(authenticatedAt.getTime() + RECENT_MS);
 
+/** @returns The session by which the request was admitted, as its row is now; of two cookies the other may be read here. */
+export async function ownSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {
+  const session = await service.session(request);
+  if (session === undefined || session.id !== request.scope?.session?.id)
+    throw unauthorized('Sign in first.');
+  return session;
+}
+
 /** @throws ProblemError `reauthenticate` where the last sign-in is not recent, as the row says now. */
 export async function recentSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {
-  const session = await service.session(request);
-  if (session === undefined) throw unauthorized('Sign in first.');
+  const session = await ownSession(service, request);
   if (recentUntil(session) > new Date()) return session;
   throw new ProblemError('reauthenticate', 'Sign in once more, then try again.');
 }

@@ -69,3 +69,18 @@ describe('an operator who acts as a user', () => {
     }
   });
 });
+
+describe('two sessions in one request', () => {
+  it('are not judged by the one and changed in the other', async () => {
+    const [one, other] = [await person({ email_verified: false }), await person()];
+    const cookie = `${NAME} =${one.browser.cookies.get(NAME)}; ${NAME}=${other.browser.cookies.get(NAME)}`;
+    const answer = await scene.server.app.inject({
+      method: 'POST',
+      url: '/api/account/password',
+      headers: { cookie },
+      payload: { password: 'quite another four words' },
+    });
+    expect(answer.statusCode).toBe(401);
+    expect(await sql('select id from credentials where user_id = $1', [one.id])).toEqual([]);
+  });
+});
