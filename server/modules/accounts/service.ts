@@ -200,18 +200,21 @@ export class AccountService {
     user: typeof users.$inferSelect,
     invitation: typeof invitations.$inferSelect | undefined,
   ): Promise<void> {
-    if (invitation) {
-      const accepted = await tx
-        .update(invitations)
-        .set({ acceptedAt: sql`now()` })
-        .where(and(eq(invitations.id, invitation.id), isNull(invitations.acceptedAt)))
-        .returning({ id: invitations.id });
-      if (accepted.length === 0) throw new ProblemError('bad-request', 'This invitation was used.');
-      await tx.update(users).set({ roles: invitation.roles }).where(eq(users.id, user.id));
-    }
+    if (invitation) await this.accept(tx, user.id, invitation);
     tx.afterCommit(() => this.figures.signedUp());
     const { id, name, email, profile } = user;
     await this.options.people.onSignUp?.(tx, { id, name, email, profile });
+  }
+
+  /** Uses an invitation up, and grants its roles. */
+  async accept(tx: Transaction, userId: string, invitation: typeof invitations.$inferSelect): Promise<void> {
+    const accepted = await tx
+      .update(invitations)
+      .set({ acceptedAt: sql`now()` })
+      .where(and(eq(invitations.id, invitation.id), isNull(invitations.acceptedAt)))
+      .returning({ id: invitations.id });
+    if (accepted.length === 0) throw new ProblemError('bad-request', 'This invitation was used.');
+    await tx.update(users).set({ roles: invitation.roles }).where(eq(users.id, userId));
   }
 
   /** The session of the browser that asks, as far as its cookie and its row say. */

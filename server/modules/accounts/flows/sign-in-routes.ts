@@ -20,7 +20,7 @@ import { callAuth } from './library.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
 import { hashRecoveryCode } from './recovery-codes.ts';
 import { clearSession, endPrior, endSessions, signedIn } from './sessions.ts';
-import { signUp as makeAccount, setPassword } from './sign-up.ts';
+import { endWaysIn, signUp as makeAccount, setPassword } from './sign-up.ts';
 import { AccountThrottle } from './throttle.ts';
 import { mailLink, useToken } from './tokens.ts';
 import { verifyCode } from './two-factor-routes.ts';
@@ -185,6 +185,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
         const [user] = await tx.select().from(users).where(eq(users.id, userId)).for('update');
         if (user?.email !== email) throw tooOld();
         assertNewPassword(password, [user.name, email]);
+        if (!user.emailVerified) await endWaysIn(service, tx, userId);
         // The link was mailed to this address.
         await tx
           .update(users)

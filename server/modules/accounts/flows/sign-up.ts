@@ -4,9 +4,10 @@ import type { FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
-import { credentials, invitations, users } from '../table.ts';
+import { apiKeys, credentials, invitations, passkeys, twoFactors, users } from '../table.ts';
 import { hashToken } from './cookies.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
+import { endSessions } from './sessions.ts';
 import { endTokens, mailLink } from './tokens.ts';
 
 export interface SignUp {
@@ -65,11 +66,26 @@ export async function signUp(
       return;
     }
     // Nobody has proved the address yet, so the last to sign up with it sets the password: another person may have been first.
-    await tx.update(users).set({ name, profile }).where(eq(users.id, known.id));
+    await endWaysIn(service, tx, known.id);
+    await tx.update(users).set({ name, profile, emailVerified: proved }).where(eq(users.id, known.id));
     await setPassword(tx, known.id, password);
+    if (proved && invitation) return service.accept(tx, known.id, invitation);
     await mailLink(service, tx, 'verify', mails.verify, { ...known, name }, request);
   });
   return proved;
+}
+
+/**
+ * Ends all that signs in to an account whose address nobody had proved: it may have been made by another than the one who does.
+ * There is more than a password where no mail was sent when it was made.
+ */
+export async function endWaysIn(service: AccountService, tx: Transaction, userId: string): Promise<void> {
+  await tx.delete(credentials).where(eq(credentials.userId, userId));
+  await tx.delete(passkeys).where(eq(passkeys.userId, userId));
+  await tx.delete(twoFactors).where(eq(twoFactors.userId, userId));
+  await tx.delete(apiKeys).where(eq(apiKeys.userId, userId));
+  await tx.update(users).set({ twoFactorEnabled: false }).where(eq(users.id, userId));
+  await endSessions(service, tx, userId);
 }
 
 /** Ends the links that were mailed before, too. @param hash As `hashPassword` makes it. */

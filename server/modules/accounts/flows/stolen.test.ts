@@ -84,3 +84,39 @@ describe('two sessions in one request', () => {
     expect(await sql('select id from credentials where user_id = $1', [one.id])).toEqual([]);
   });
 });
+
+describe('an address that nobody has proved', () => {
+  it('keeps no way in of the one who was first, once it is signed up with again', async () => {
+    // Before a provider of mail was set.
+    await using own = await accountScene({ SIGN_UP: 'open' }, { database: scene.database, delivers: false });
+    const email = 'awaited@example.com';
+    const eve = own.browser();
+    await eve.post('/sign-up', { name: 'Eve', email, password: 'the thief was first' });
+    expect(await eve.me()).toMatchObject({ user: { email } });
+    expect((await eve.post('/keys', { name: 'Later', permissions: [] })).status).toBe(200);
+
+    await scene.browser().post('/sign-up', { name: 'Ada', email, password: PASSWORD });
+    await scene.browser().post('/verify', { token: scene.tokenFor(email) });
+    const cookies = eve.cookies;
+    const later = scene.browser();
+    for (const [name, value] of cookies) later.cookies.set(name, value);
+    expect(await later.me()).toMatchObject({ user: null });
+    const keys = 'select api_keys.id from api_keys join users on users.id = user_id where email = $1';
+    expect(await sql(keys, [email])).toEqual([]);
+  });
+
+  it('grants the roles of an invitation to one who had signed up without it', async () => {
+    const operator = await person({ roles: ['operator'] });
+    const email = 'early@example.com';
+    await operator.browser.send('POST', '/api/admin/invitations', { email, roles: ['operator'] });
+    const invitation = scene.tokenFor(email);
+    await scene.browser().post('/sign-up', { name: 'Ada', email, password: 'the thief was first' });
+    const browser = scene.browser();
+    const answer = await browser.post('/sign-up', { name: 'Ada', email, password: PASSWORD, invitation });
+    expect(answer).toMatchObject({ status: 200, body: { next: 'done' } });
+    expect((await browser.send('GET', '/api/account')).body).toMatchObject({
+      emailVerified: true,
+      roles: ['operator'],
+    });
+  });
+});

@@ -98,6 +98,6 @@ const NOT_SENT = new Error('not sent');
 
 /** Ends the links that were mailed to change how a person signs in: a thief may have asked for one. */
 export async function endTokens(tx: Transaction, userId: string): Promise<void> {
-  const ids = (['reset', 'change-email'] as const).map((purpose) => `${purpose}:${userId}`);
+  const ids = (Object.keys(HOURS) as Purpose[]).map((purpose) => `${purpose}:${userId}`);
   await tx.delete(verifications).where(inArray(verifications.id, ids));
 }
