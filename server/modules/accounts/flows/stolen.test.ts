@@ -120,3 +120,19 @@ describe('an address that nobody has proved', () => {
     });
   });
 });
+
+describe('a session that idles', () => {
+  it('goes on while it is used, however short the time', async () => {
+    await using own = await accountScene({ SESSION_IDLE_TIMEOUT: '300' }, { database: scene.database });
+    const { browser, id } = await person({}, own);
+    await sql("update sessions set updated_at = now() - interval '200 seconds' where user_id = $1", [id]);
+    expect((await browser.me()).user).not.toBeNull();
+    await expect
+      .poll(() =>
+        sql("select id from sessions where user_id = $1 and updated_at > now() - interval '60 seconds'", [
+          id,
+        ]),
+      )
+      .toHaveLength(1);
+  });
+});

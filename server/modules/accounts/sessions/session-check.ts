@@ -103,7 +103,9 @@ export class SessionCheck {
 
   /** Notes when a session was last seen. */
   #touch(row: SessionRow | undefined): SessionRow | undefined {
-    if (row === undefined || Date.now() - row.lastSeenAt.getTime() < SEEN_EVERY_MS) return row;
+    // In time for the shortest idleness.
+    const every = Math.min(SEEN_EVERY_MS, this.#options.idleSeconds * 100);
+    if (row === undefined || Date.now() - row.lastSeenAt.getTime() < every) return row;
     apartFromRequests(() => this.#seen.execute({ id: row.id })).catch((err) =>
       this.#options.log.warn({ err }, 'The time that a session was last seen could not be written'),
     );
