@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { keyring } from '../../platform/database/encryption/keyring.ts';
 import { type Transaction, transaction } from '../../platform/database/transaction.ts';
@@ -160,6 +160,7 @@ export class AccountService {
         const [user] = await db.select().from(users).where(eq(users.id, userId));
         if (user?.bannedAt && (user.bannedUntil === null || user.bannedUntil > new Date()))
           throw refusal('BANNED');
+        await this.#removeEnded(userId);
         // A provider says nothing of a second factor.
         if (byProvider && user?.twoFactorEnabled) throw refusal('TWO_FACTOR_NEEDED');
       },
@@ -171,6 +172,20 @@ export class AccountService {
       },
       signedUp: (userId) => this.#signedUpByProvider(userId),
     };
+  }
+
+  /** A user's sessions that have ended: no timer removes them, and a sign-in adds another. */
+  async #removeEnded(userId: string): Promise<void> {
+    const { db, config } = this.options;
+    const idle = sql`now() - make_interval(secs => ${config.accounts.sessionIdleSeconds})`;
+    await db
+      .delete(sessions)
+      .where(
+        and(
+          eq(sessions.userId, userId),
+          or(lt(sessions.expiresAt, sql`now()`), lt(sessions.updatedAt, idle)),
+        ),
+      );
   }
 
   async openInvitation(which: ReturnType<typeof eq>, db: Pick<Transaction, 'select'> = this.options.db) {

@@ -136,3 +136,17 @@ describe('a session that idles', () => {
       .toHaveLength(1);
   });
 });
+
+describe('sessions that have ended', () => {
+  it('are removed at the next sign-in', async () => {
+    const email = 'often@example.com';
+    const browser = await signedIn(scene, email);
+    const [{ user_id: id }] = await sql(
+      'select user_id from sessions join users on users.id = user_id where email = $1',
+      [email],
+    );
+    await makeSession(scene.database.url, id, { expires_at: new Date(0) });
+    await browser.post('/sign-in', { email, password: PASSWORD });
+    expect(await sql('select id from sessions where user_id = $1', [id])).toHaveLength(1);
+  });
+});
