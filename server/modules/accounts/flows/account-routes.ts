@@ -133,8 +133,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
       const attempt = throttle.begin(request, reply, user.email);
       const [row] = await db.select().from(credentials).where(passwordOf(user.id));
       if (!row?.password) throw unauthorized('This account has no password: sign out, and in again.');
-      if (!(await verifyPassword(request.body.password, row.password)))
-        throw unauthorized('The password is wrong.');
+      const isRight = await verifyPassword(request.body.password, row.password).catch((error) => {
+        attempt.failed(error);
+        throw error;
+      });
+      if (!isRight) throw unauthorized('The password is wrong.');
       if (user.twoFactorEnabled) {
         const { code } = request.body;
         if (code === undefined) throw unauthorized('Enter the code of your authenticator app, too.');

@@ -88,6 +88,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
         attempt.succeeded();
         return next('verify');
       }
+      attempt.failed(error);
       // A known address costs a query more.
       return evenTime(WITH_HASH_MS - (performance.now() - begun), () => Promise.reject(error));
     }

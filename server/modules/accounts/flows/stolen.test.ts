@@ -150,3 +150,18 @@ describe('sessions that have ended', () => {
     expect(await sql('select id from sessions where user_id = $1', [id])).toHaveLength(1);
   });
 });
+
+describe('a crowded server', () => {
+  it('does not count a sign-in that it did not check as a wrong password', async () => {
+    const email = 'crowded@example.com';
+    await signedIn(scene, email);
+    // Two are made, and fifty wait.
+    const line = Array.from({ length: 52 }, () => hashPassword(PASSWORD));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => scene.browser().post('/sign-in', { email, password: PASSWORD })),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+    await Promise.all(line);
+    expect((await scene.browser().post('/sign-in', { email, password: PASSWORD })).status).toBe(200);
+  });
+});

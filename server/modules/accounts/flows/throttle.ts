@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Limit, type Window } from '../../../platform/http/rate-limit/limit.ts';
+import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { cookiePrefix, readSigned, signed } from './cookies.ts';
 import { setCookie } from './sessions.ts';
@@ -28,10 +29,14 @@ export class AccountThrottle {
   /**
    * Counts a failure before the password is checked, so that parallel guesses are no more than sequential ones.
    *
-   * @returns To be told of a success, which takes the failure back.
+   * @returns To be told how it went: a success takes the failure back, and so does an error that says nothing of the password.
    * @throws ProblemError `too-many-requests`.
    */
-  begin(request: FastifyRequest, reply: FastifyReply, email: string): { succeeded(): void } {
+  begin(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    email: string,
+  ): { succeeded(): void; failed(error: unknown): void } {
     const now = performance.now();
     const account = createHash('sha256').update(email.toLowerCase()).digest('base64url');
     const device = this.#device(request);
@@ -46,6 +51,9 @@ export class AccountThrottle {
       succeeded: () => {
         window.hits--;
         this.#remember(reply, account);
+      },
+      failed: (error) => {
+        if (!(error instanceof ProblemError) || error.kind === 'unavailable') window.hits--;
       },
     };
   }
