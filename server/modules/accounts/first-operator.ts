@@ -7,7 +7,7 @@ import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Command } from '../../platform/parts.ts';
 import { makeInvitation } from './admin/invitations.ts';
 import { assertNewPassword, hashPassword } from './flows/passwords.ts';
-import { newSession, sendSession } from './flows/sessions.ts';
+import { endSessions, newSession, sendSession } from './flows/sessions.ts';
 import { setPassword } from './flows/sign-up.ts';
 import { OPERATOR } from './roles.ts';
 import type { AccountService } from './service.ts';
@@ -72,7 +72,8 @@ export class FirstOperator {
         }
         const roles = [...new Set([...known.roles, OPERATOR])];
         await tx.update(users).set({ roles }).where(eq(users.id, known.id));
-        this.#service.sessionsChanged(tx, known.id);
+        // Tokens of before must not become an operator's.
+        await endSessions(this.#service, tx, known.id);
         console.log(`${email} is an operator now. Sign in at ${origin}/sign-in.`);
         return 0;
       });

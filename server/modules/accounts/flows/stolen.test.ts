@@ -165,3 +165,17 @@ describe('a crowded server', () => {
     expect((await scene.browser().post('/sign-in', { email, password: PASSWORD })).status).toBe(200);
   });
 });
+
+describe('main.js admin create', () => {
+  it('makes no operator of a browser that was signed in before', async () => {
+    const { browser, id } = await person();
+    const [{ email }] = await sql('select email from users where id = $1', [id]);
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const accounts = scene.server.modules.find(({ name }) => name === 'accounts');
+    expect(
+      await accounts?.commands?.admin?.run(['create', email], new AbortController().signal, () => {}),
+    ).toBe(0);
+    log.mockRestore();
+    await expect.poll(async () => (await browser.send('GET', '/api/admin/users')).status).toBe(401);
+  });
+});
