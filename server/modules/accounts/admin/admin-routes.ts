@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { eq, or, sql } from 'drizzle-orm';
+import { and, eq, not, or, sql } from 'drizzle-orm';
 import type { FastifyRequest } from 'fastify';
 import {
   banUser,
@@ -16,7 +16,7 @@ import { EVERYBODY, OPERATOR, type Roles } from '../roles.ts';
 import type { AccountService } from '../service.ts';
 import { requireRecentSignIn } from '../sessions/identity.ts';
 import { sessions, users } from '../table.ts';
-import { listUsers, noUser, readUser } from './user-queries.ts';
+import { isBanned, listUsers, noUser, readUser } from './user-queries.ts';
 
 export const operators = { config: { access: 'operator', cors: false } } as const;
 
@@ -58,8 +58,8 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ service: AccountService; r
       const wanted = request.body.roles.filter((role) => role !== EVERYBODY);
       assertGrantable(roles, wanted);
       await database.transaction(async (tx) => {
-        const { roles: had } = await locked(tx, id);
         await assertOperatorsLeft(tx, id, !wanted.includes(OPERATOR));
+        const { roles: had } = await locked(tx, id);
         await tx.update(users).set({ roles: wanted }).where(eq(users.id, id));
         // Tokens of before must not become an operator's, nor go on in the name of others.
         if (had.includes(OPERATOR) !== wanted.includes(OPERATOR)) await endSessionsOf(tx, id);
@@ -84,6 +84,8 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ service: AccountService; r
       }
       if (request.scope?.userId === id) throw new ProblemError('conflict', 'You cannot ban yourself.');
       await database.transaction(async (tx) => {
+        // With a key of INTERNAL_API_KEY the last one can be banned, too.
+        await assertOperatorsLeft(tx, id, request.scope !== undefined);
         await locked(tx, id);
         await tx
           .update(users)
@@ -157,11 +159,12 @@ async function locked(tx: Transaction, id: string) {
 /** @throws ProblemError `conflict` where the last operator would go: nobody could make another one here. */
 export async function assertOperatorsLeft(tx: Transaction, id: string, goes: boolean): Promise<void> {
   if (!goes) return;
-  // Locked, so that two do not dismiss each other.
+  // Locked, so that two do not dismiss each other; in one order, so that they do not wait for each other.
   const rows = await tx
     .select({ id: users.id })
     .from(users)
-    .where(sql`${users.roles} @> array[${OPERATOR}]::text[]`)
+    .where(and(sql`${users.roles} @> array[${OPERATOR}]::text[]`, not(isBanned)))
+    .orderBy(users.id)
     .for('update');
   if (rows.length === 1 && rows[0]?.id === id) {
     throw new ProblemError('conflict', 'This is the last operator. Make another one first.');

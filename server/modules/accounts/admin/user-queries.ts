@@ -10,7 +10,7 @@ export interface UserFilter {
   state?: 'active' | 'banned' | 'unverified';
 }
 
-const isBanned = sql<boolean>`(${users.bannedAt} is not null and (${users.bannedUntil} is null or ${users.bannedUntil} > now()))`;
+export const isBanned = sql<boolean>`(${users.bannedAt} is not null and (${users.bannedUntil} is null or ${users.bannedUntil} > now()))`;
 /** PostgreSQL counts microseconds, and JavaScript's dates milliseconds: as a cursor they would skip rows. */
 const createdMicros = sql<string>`(extract(epoch from ${users.createdAt}) * 1000000)::bigint`;
 

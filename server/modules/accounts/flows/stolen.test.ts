@@ -179,3 +179,18 @@ describe('main.js admin create', () => {
     await expect.poll(async () => (await browser.send('GET', '/api/admin/users')).status).toBe(401);
   });
 });
+
+describe('the last two operators', () => {
+  it('cannot ban each other at once', async () => {
+    await sql("update users set roles = '{}'");
+    const two = [await person({ roles: ['operator'] }), await person({ roles: ['operator'] })];
+    const answers = await Promise.all(
+      two.map(({ browser }, n) =>
+        browser.send('POST', `/api/admin/users/${two[1 - n]?.id}/ban`, { reason: 'Spam' }),
+      ),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    const left = "select id from users where roles @> '{operator}' and banned_at is null";
+    expect(await sql(left)).toHaveLength(1);
+  });
+});
