@@ -24,9 +24,12 @@ export const UserPage = Page(User);
 export type UserPage = Static<typeof UserPage>;
 
 const Roles = Type.Array(Type.String({ maxLength: 50 }), { maxItems: 20, uniqueItems: true });
+/** PostgreSQL keeps none in a text. */
+const withoutNul = '^[^\\u0000]*$';
 const Reason = Type.String({
   minLength: 3,
   maxLength: 500,
+  pattern: withoutNul,
   errorMessage: 'Say why, for who reads it later.',
 });
 const one = { 404: Problem, 409: Problem, ...signedIn } as const;
@@ -40,9 +43,13 @@ export const listUsers = {
     querystring: Type.Object({
       ...PageQuery.properties,
       search: Type.Optional(
-        Type.String({ maxLength: 200, description: 'The beginning of a name or an address' }),
+        Type.String({
+          maxLength: 200,
+          pattern: withoutNul,
+          description: 'The beginning of a name or an address',
+        }),
       ),
-      role: Type.Optional(Type.String({ maxLength: 50 })),
+      role: Type.Optional(Type.String({ maxLength: 50, pattern: withoutNul })),
       state: Type.Optional(
         Type.Union([Type.Literal('active'), Type.Literal('banned'), Type.Literal('unverified')]),
       ),

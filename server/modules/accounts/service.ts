@@ -23,6 +23,9 @@ export interface AccountOptions extends Platform<typeof accountsSettings> {
 /** How long a provider may take to tell its addresses, in milliseconds. */
 const OIDC_MS = 5_000;
 
+/** In JSON: a NUL, or half of a surrogate pair, which PostgreSQL's jsonb refuses. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
+
 /** A session as its row has it. */
 export type SessionRow = typeof sessions.$inferSelect;
 
@@ -252,7 +255,9 @@ export class AccountService {
         'profile',
       );
     }
-    const wrong = this.#checkProfile(profile);
+    const wrong = UNSTORABLE.test(JSON.stringify(profile))
+      ? 'A text has a character that cannot be stored.'
+      : this.#checkProfile(profile);
     if (wrong === undefined) return profile;
     throw new ProblemError('validation', wrong, { errors: [{ path: 'body/profile', message: wrong }] });
   }

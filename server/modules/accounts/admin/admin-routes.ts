@@ -78,7 +78,8 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ service: AccountService; r
       const { id } = request.params;
       const { reason, until } = request.body;
       const bannedUntil = until === undefined ? null : new Date(until);
-      if (bannedUntil !== null && bannedUntil <= new Date()) {
+      // A leap second is a date-time, but no date of JavaScript's.
+      if (bannedUntil !== null && !(bannedUntil > new Date())) {
         const message = 'Choose a time in the future.';
         throw new ProblemError('validation', message, { errors: [{ path: 'body/until', message }] });
       }

@@ -194,3 +194,26 @@ describe('the last two operators', () => {
     expect(await sql(left)).toHaveLength(1);
   });
 });
+
+describe('texts that PostgreSQL cannot keep', () => {
+  it('are refused as what they are', async () => {
+    await using own = await accountScene(
+      {},
+      { database: scene.database, people: { profile: Type.Object({ city: Type.String() }) } },
+    );
+    const { browser } = await person({}, own);
+    const change = async (city: string) =>
+      (await browser.send('PATCH', '/api/account', { profile: { city } })).status;
+    expect(await change('a\u0000b')).toBe(400);
+    expect(await change('a\ud800b')).toBe(400);
+    expect(await change('a\\u0000b \ud83d\ude00')).toBe(200);
+    const operator = (await person({ roles: ['operator'] })).browser;
+    const { id } = await person();
+    expect((await operator.send('GET', '/api/admin/users?search=%00')).status).toBe(400);
+    expect((await operator.send('GET', '/api/admin/users?role=%00')).status).toBe(400);
+    const ban = async (body: object) =>
+      (await operator.send('POST', `/api/admin/users/${id}/ban`, body)).status;
+    expect(await ban({ reason: 'Spam\u0000' })).toBe(400);
+    expect(await ban({ reason: 'Spam', until: '9999-12-31T23:59:60Z' })).toBe(400);
+  });
+});
