@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { accountScene, PASSWORD, type Scene, SECRET, signedIn } from '../../../../tests/support/accounts.ts';
 import { makeSession, makeUser } from '../../../../tests/support/people.ts';
 import { query } from '../../../../tests/support/postgres.ts';
+import type { Part } from '../../../platform/parts.ts';
 import { sessionCookie, signed } from './cookies.ts';
 import { hashPassword } from './passwords.ts';
 
@@ -215,5 +216,31 @@ describe('texts that PostgreSQL cannot keep', () => {
       (await operator.send('POST', `/api/admin/users/${id}/ban`, body)).status;
     expect(await ban({ reason: 'Spam\u0000' })).toBe(400);
     expect(await ban({ reason: 'Spam', until: '9999-12-31T23:59:60Z' })).toBe(400);
+  });
+});
+
+describe('an operator without the second factor that operators need', () => {
+  it('has the permissions of a user, and gives no more to a key', async () => {
+    const part: Part = {
+      name: 'vault',
+      permissions: { 'vault:open': 'Open the vault.' },
+      async routes(app) {
+        const config = { access: { permission: 'vault:open' } };
+        app.route({ method: 'GET', url: '/api/vault', config, handler: async () => ({}) });
+      },
+    };
+    await using own = await accountScene(
+      { REQUIRE_MFA: 'operators' },
+      { database: scene.database, parts: [part] },
+    );
+    const { browser, id } = await person({ roles: ['operator'] }, own);
+    expect((await browser.send('GET', '/api/vault')).status).toBe(403);
+    expect((await browser.post('/keys', { name: 'All', permissions: ['vault:open'] })).status).toBe(403);
+    expect((await browser.send('GET', '/api/admin/users')).body.detail).toMatch(/second factor/);
+    await sql('update users set two_factor_enabled = true where id = $1', [id]);
+    const { token } = await makeSession(scene.database.url, id);
+    browser.cookies.set(NAME, signed(token, SECRET));
+    expect((await browser.send('GET', '/api/vault')).status).toBe(200);
+    expect((await browser.send('GET', '/api/admin/users')).status).toBe(200);
   });
 });

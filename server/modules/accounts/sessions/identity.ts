@@ -22,7 +22,7 @@ export interface SessionScope {
   readonly expiresAt: Date;
   /** The last time that credentials were shown. */
   readonly authenticatedAt: Date;
-  /** An operator, whose sign-in is not older than an hour. */
+  /** An operator, whose sign-in is not older than an hour, with a second factor where operators need one. */
   readonly isOperator: boolean;
   /** The operator who acts as this user. */
   readonly impersonatedBy: { readonly id: string; readonly name: string } | null;
@@ -54,10 +54,13 @@ export function accountsIdentity(options: IdentityOptions): Identity {
   /** A row of the cache stays the same object, and so does its scope. */
   const scopes = new WeakMap<SessionRow, { readonly scope: Scope; readonly until: number }>();
 
+  const lacksSecondFactor = ({ twoFactor }: SessionRow) => operatorsNeedSecondFactor && !twoFactor;
+
   function scopeOf(row: SessionRow): Scope {
     const known = scopes.get(row);
     if (known !== undefined && Date.now() < known.until) return known.scope;
-    const isOperatorUntil = row.roles.includes(OPERATOR) ? row.authenticatedAt.getTime() + OPERATOR_MS : 0;
+    const mayOperate = row.roles.includes(OPERATOR) && !lacksSecondFactor(row);
+    const isOperatorUntil = mayOperate ? row.authenticatedAt.getTime() + OPERATOR_MS : 0;
     const isOperator = Date.now() < isOperatorUntil && row.impersonatedBy === null;
     const { userId, id, expiresAt, authenticatedAt, impersonatedBy } = row;
     const scope: Scope = {
@@ -97,14 +100,14 @@ export function accountsIdentity(options: IdentityOptions): Identity {
       if (row.impersonatedBy !== null || !row.roles.includes(OPERATOR)) {
         throw new ProblemError('forbidden', 'Only operators may do this.');
       }
-      const scope = scopeOf(row);
-      if (!scope.session?.isOperator) throw signInOnceMore();
-      if (operatorsNeedSecondFactor && !row.twoFactor) {
+      if (lacksSecondFactor(row)) {
         throw new ProblemError(
           'forbidden',
           'Operators need a second factor here. Set one up in your account first.',
         );
       }
+      const scope = scopeOf(row);
+      if (!scope.session?.isOperator) throw signInOnceMore();
       return scope;
     },
     securitySchemes: {
