@@ -181,7 +181,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
       const { token, password } = request.body;
       assertNewPassword(password, []);
       const hash = await hashPassword(password);
-      await database.transaction(async (tx) => {
+      const address = await database.transaction(async (tx) => {
         const { userId, email } = await useToken(tx, ['reset'], token);
         const [user] = await tx.select().from(users).where(eq(users.id, userId)).for('update');
         if (user?.email !== email) throw tooOld();
@@ -196,7 +196,9 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
         await endSessions(service, tx, userId);
         await service.send(tx, people.mails.passwordChanged, email, service.to(user), request);
         log.info({ userId }, 'a password was reset');
+        return email;
       });
+      throttle.remember(reply, address);
       clearSession(service, reply);
       return reply.code(204).send(null);
     },

@@ -244,3 +244,18 @@ describe('an operator without the second factor that operators need', () => {
     expect((await browser.send('GET', '/api/admin/users')).status).toBe(200);
   });
 });
+
+describe('guesses from many addresses', () => {
+  it('do not keep an owner out who sets a new password by mail', async () => {
+    const email = 'guessed@example.com';
+    await signedIn(scene, email);
+    await Promise.all(
+      Array.from({ length: 21 }, () => scene.browser().post('/sign-in', { email, password: 'a guess' })),
+    );
+    const owner = scene.browser();
+    await owner.post('/reset/send', { email });
+    const password = 'quite another four words';
+    await owner.post('/reset', { token: scene.tokenFor(email), password });
+    expect((await owner.post('/sign-in', { email, password })).status).toBe(200);
+  });
+});

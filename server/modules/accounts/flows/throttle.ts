@@ -11,6 +11,8 @@ const YEAR_SECONDS = 31_536_000;
 /** Wrong passwords for one account within an hour, whatever addresses they come from. */
 const MAX_FAILURES = 20;
 
+const accountOf = (email: string) => createHash('sha256').update(email.toLowerCase()).digest('base64url');
+
 /**
  * Limits guesses at one account that come from many addresses; the limit `sign-in` counts those of one address.
  *
@@ -38,7 +40,7 @@ export class AccountThrottle {
     email: string,
   ): { succeeded(): void; failed(error: unknown): void } {
     const now = performance.now();
-    const account = createHash('sha256').update(email.toLowerCase()).digest('base64url');
+    const account = accountOf(email);
     const device = this.#device(request);
     const key = device?.startsWith(`${account}.`) ? device : account;
     const window: Window = this.#limit.hit(key, now);
@@ -50,7 +52,7 @@ export class AccountThrottle {
     return {
       succeeded: () => {
         window.hits--;
-        this.#remember(reply, account);
+        this.remember(reply, email);
       },
       failed: (error) => {
         if (!(error instanceof ProblemError) || error.kind === 'unavailable') window.hits--;
@@ -66,7 +68,9 @@ export class AccountThrottle {
     return `${cookiePrefix(this.#service.secure)}.device`;
   }
 
-  #remember(reply: FastifyReply, account: string): void {
+  /** Counts this browser's failures by themselves from now on: it has shown that it is the owner's. */
+  remember(reply: FastifyReply, email: string): void {
+    const account = accountOf(email);
     const secret = this.#service.secrets[0] as string;
     const nonce = randomBytes(12).toString('base64url');
     setCookie(this.#service, reply, this.#cookie, signed(`${account}.${nonce}`, secret), YEAR_SECONDS);
