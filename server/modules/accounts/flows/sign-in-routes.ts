@@ -85,7 +85,8 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
       return next('done');
     } catch (error) {
       if (codeOf(error) === 'EMAIL_NOT_VERIFIED') {
-        attempt.succeeded();
+        // Right, but whoever signed up need not be the owner of the address.
+        attempt.right();
         return next('verify');
       }
       attempt.failed(error);

@@ -246,6 +246,14 @@ describe('an operator without the second factor that operators need', () => {
 });
 
 describe('guesses from many addresses', () => {
+  it('have no device cookie of an address that was only signed up with', async () => {
+    const email = 'unproved@example.com';
+    const eve = scene.browser();
+    await eve.post('/sign-up', { name: 'Eve', email, password: PASSWORD });
+    expect((await eve.post('/sign-in', { email, password: PASSWORD })).body.next).toBe('verify');
+    expect([...eve.cookies.keys()]).toEqual([]);
+  });
+
   it('do not keep an owner out who sets a new password by mail', async () => {
     const email = 'guessed@example.com';
     await signedIn(scene, email);

@@ -38,7 +38,7 @@ export class AccountThrottle {
     request: FastifyRequest,
     reply: FastifyReply,
     email: string,
-  ): { succeeded(): void; failed(error: unknown): void } {
+  ): { right(): void; succeeded(): void; failed(error: unknown): void } {
     const now = performance.now();
     const account = accountOf(email);
     const device = this.#device(request);
@@ -50,6 +50,9 @@ export class AccountThrottle {
       throw refusal;
     }
     return {
+      right: () => {
+        window.hits--;
+      },
       succeeded: () => {
         window.hits--;
         this.remember(reply, email);
