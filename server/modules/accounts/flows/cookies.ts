@@ -16,6 +16,7 @@ export const hashToken = (token: string): string => createHash('sha256').update(
 /** Another host of the site can set cookies of the same name, which must not hide the right one. */
 const MAX_COOKIES = 5;
 const MAX_LENGTH = 1_000;
+const SIGNATURE_BYTES = 32;
 
 const signature = (value: string, secret: string) => createHmac('sha256', secret).update(value).digest();
 
@@ -36,7 +37,14 @@ export function readSigned(
   secrets: readonly string[],
 ): string | undefined {
   const values = cookiesIn(header).filter(([known]) => known === name);
-  for (const [, value] of values.slice(0, MAX_COOKIES)) {
+  return firstSigned(
+    values.map(([, value]) => value),
+    secrets,
+  );
+}
+
+function firstSigned(values: readonly string[], secrets: readonly string[]): string | undefined {
+  for (const value of values.slice(0, MAX_COOKIES)) {
     const plain = verified(value, secrets);
     if (plain !== undefined) return plain;
   }
@@ -52,11 +60,17 @@ export function resigned(
   secrets: readonly string[],
   keep: (name: string) => boolean,
 ): string {
-  const names = new Set(cookiesIn(header).map(([name]) => name));
-  return [...names]
-    .filter(keep)
-    .flatMap((name) => {
-      const value = readSigned(header, name, secrets);
+  // Read once: a header has room for a thousand.
+  const kept = Map.groupBy(
+    cookiesIn(header).filter(([name]) => keep(name)),
+    ([name]) => name,
+  );
+  return [...kept]
+    .flatMap(([name, pairs]) => {
+      const value = firstSigned(
+        pairs.map(([, one]) => one),
+        secrets,
+      );
       return value === undefined ? [] : [`${name}=${signed(value, secrets[0] as string)}`];
     })
     .join('; ');
@@ -80,9 +94,10 @@ function verified(encoded: string, secrets: readonly string[]): string | undefin
   const end = text.lastIndexOf('.');
   const value = text.slice(0, end);
   const given = Buffer.from(text.slice(end + 1), 'base64');
+  if (given.length !== SIGNATURE_BYTES) return undefined;
   return secrets.some((secret) => {
     const right = signature(value, secret);
-    return given.length === right.length && timingSafeEqual(given, right);
+    return timingSafeEqual(given, right);
   })
     ? value
     : undefined;
