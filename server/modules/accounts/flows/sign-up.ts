@@ -65,12 +65,14 @@ export async function signUp(
       await service.send(tx, mails.accountExists, email, { ...service.to(known), url }, request);
       return;
     }
-    // Nobody has proved the address yet, so the last to sign up with it sets the password: another person may have been first.
+    // Nobody has proved the address yet, and any of those who signed up with it may be its owner. So all that they have set ends, and
+    // who opens the mail sets the password.
     await endWaysIn(service, tx, known.id);
-    await tx.update(users).set({ name, profile, emailVerified: proved }).where(eq(users.id, known.id));
+    await endTokens(tx, known.id, ['verify']);
+    if (!proved) return mailLink(service, tx, 'reset', mails.reset, known, request);
+    await tx.update(users).set({ name, profile, emailVerified: true }).where(eq(users.id, known.id));
     await setPassword(tx, known.id, password);
-    if (proved && invitation) return service.accept(tx, known.id, invitation);
-    await mailLink(service, tx, 'verify', mails.verify, { ...known, name }, request);
+    if (invitation) await service.accept(tx, known.id, invitation);
   });
   return proved;
 }

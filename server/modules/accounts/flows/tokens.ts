@@ -97,7 +97,11 @@ export async function mailLink(
 const NOT_SENT = new Error('not sent');
 
 /** Ends the links that were mailed to change how a person signs in: a thief may have asked for one. */
-export async function endTokens(tx: Transaction, userId: string): Promise<void> {
-  const ids = (Object.keys(HOURS) as Purpose[]).map((purpose) => `${purpose}:${userId}`);
+export async function endTokens(
+  tx: Transaction,
+  userId: string,
+  purposes = Object.keys(HOURS) as Purpose[],
+): Promise<void> {
+  const ids = purposes.map((purpose) => `${purpose}:${userId}`);
   await tx.delete(verifications).where(inArray(verifications.id, ids));
 }
