@@ -17,6 +17,7 @@ import { createAccounts } from '../server/modules/accounts/part.ts';
 import { apiKeys, sessions, users } from '../server/modules/accounts/table.ts';
 import { isWrite } from '../server/platform/http/access/access.ts';
 import type { Part } from '../server/platform/parts.ts';
+import { ENCRYPTION_KEY } from './support/accounts.ts';
 import { createTestApp, type TestApp } from './support/app.ts';
 import { cookieOf, SESSION_SECRET } from './support/people.ts';
 import { createDatabase, type TestDatabase } from './support/postgres.ts';
@@ -37,6 +38,7 @@ const ROUTES: Partial<Record<Level, string>> = {
     POST /api/account/sign-up | POST /api/account/sign-in | POST /api/account/sign-in/code | POST /api/account/sign-out
     POST /api/account/sign-in/passkey | POST /api/account/sign-in/passkey/begin | POST /api/account/sign-in/provider
     POST /api/account/verify | POST /api/account/verify/send | POST /api/account/reset | POST /api/account/reset/send
+    | POST /api/mail/unsubscribe/:token
     POST /api/account/setup | GET /api/auth/callback/:provider`,
   user: `GET /api/account | DELETE /api/account/impersonation`,
   person: `
@@ -224,6 +226,7 @@ beforeAll(async () => {
       database.url,
       {
         SESSION_SECRET,
+        ENCRYPTION_KEY,
         INTERNAL_API_KEY: OPERATORS_KEY,
         PUBLIC_URL: 'http://app.test',
         TRUST_PROXY: '127.0.0.1',

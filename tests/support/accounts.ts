@@ -5,7 +5,7 @@ import { createAccounts } from '../../server/modules/accounts/part.ts';
 import type { People } from '../../server/modules/accounts/people.ts';
 import type { Mailer, Part } from '../../server/platform/parts.ts';
 import { createTestApp, type TestApp } from './app.ts';
-import { createDatabase, type TestDatabase } from './postgres.ts';
+import { createDatabase, query, type TestDatabase } from './postgres.ts';
 
 /** For tests: the application with accounts, a mailbox, and browsers. */
 export interface Scene extends AsyncDisposable {
@@ -68,6 +68,13 @@ export const SECRET = 'pX3v9QmZ4Ld7Tn0Rk8Wy2HcFs6Ju1BgEaVo5iNzUqYt';
 export const ENCRYPTION_KEY = 'Vb8mQ2xZ6Kd1Tn9Rw4Ly7HcFs3Ju5PgEaXo0iNzUqYt';
 export const PASSWORD = 'four words in a row';
 
+/** A database without the user of other tests. */
+async function withoutUser(): Promise<TestDatabase> {
+  const database = await createDatabase();
+  await query(database.url, 'delete from users');
+  return database;
+}
+
 export async function accountScene(
   env: Record<string, string> = {},
   more: {
@@ -78,7 +85,7 @@ export async function accountScene(
     parts?: readonly Part[];
   } = {},
 ): Promise<Scene> {
-  const database = more.database ?? (await createDatabase());
+  const database = more.database ?? (await withoutUser());
   let addresses = 0;
   const refuses = new Set<string>();
   const mailbox: Scene['mailbox'] = [];

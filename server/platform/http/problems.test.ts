@@ -52,6 +52,7 @@ beforeAll(async () => {
   throwing('/changed', () => new ProblemError('precondition-failed', 'Read it again.'));
   throwing('/if-match', () => new ProblemError('precondition-required', 'Send If-Match.'));
   throwing('/key', () => new ProblemError('unauthorized', 'Send a key.'));
+  throwing('/again', () => new ProblemError('reauthenticate', 'Sign in once more.'));
   throwing('/staff', () => new ProblemError('forbidden', 'Not you.'));
   throwing('/foreign', () => new ProblemError('cross-site', 'Not from there.'));
   throwing('/beyond', () => new ProblemError('range-not-satisfiable', 'It ends before that.'));
@@ -104,6 +105,7 @@ const CASES: Case[] = [
   ['malformed-json', 400, '/things', post('{"__proto__":{"size":1}}')],
   ['bad-request', 400, '/things/%zz'],
   ['unauthorized', 401, '/key'],
+  ['reauthenticate', 401, '/again'],
   ['forbidden', 403, '/staff'],
   ['cross-site', 403, '/foreign'],
   ['not-found', 404, '/nothing'],
