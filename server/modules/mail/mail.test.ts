@@ -246,6 +246,24 @@ describe('an SMTP server', () => {
     expect(mails).toHaveLength(1);
   });
 
+  it('that refuses some recipients for now sends to the others', async () => {
+    const { mails, url } = await smtpServer({
+      onRcptTo({ address }, _session, done) {
+        const error = Object.assign(new Error('4.1.2 Domain not found'), { responseCode: 450 });
+        done(address.endsWith('@example.com') ? null : error);
+      },
+    });
+    const { send, outbox, reaches } = await start({ SMTP_URL: url });
+    const recipients = Array.from({ length: 12 }, (_, at) => `ada${at}@nowhere.example`);
+    for (const to of recipients) await send(welcome, DATA, to);
+    await until('each was refused', async () =>
+      (await outbox()).every(({ attempts, state }) => attempts > 0 && state === 'waiting'),
+    );
+    await send(welcome, DATA);
+    await reaches('sent');
+    expect(mails).toHaveLength(1);
+  });
+
   it('that drops the connection behind the mail may have sent it, which is counted', async () => {
     let asked = 0;
     const { url } = await smtpServer({

@@ -32,11 +32,21 @@ export class SendError extends Error {
   readonly permanent: boolean;
   /** It may have been sent: the answer is missing. */
   readonly unclear: boolean;
+  /** The provider works, and refuses this mail, for now or for good: other mails are sent meanwhile. */
+  readonly ofMail: boolean;
 
-  constructor(message: string, { permanent = false, unclear = false } = {}) {
+  constructor(
+    message: string,
+    {
+      permanent = false,
+      unclear = false,
+      ofMail = permanent,
+    }: { permanent?: boolean; unclear?: boolean; ofMail?: boolean } = {},
+  ) {
     super(message.replace(/[^\s<>"'(),;:]+@[^\s<>"'(),;:]+/g, '[address]').slice(0, 500));
     this.permanent = permanent;
     this.unclear = unclear;
+    this.ofMail = ofMail;
   }
 }
 
@@ -121,6 +131,6 @@ export function createProvider(platform: MailPlatform): Provider | undefined {
 
 /** A mail that is refused is no failure of the provider, which answers. @throws Any other error. */
 function refusalOf(error: unknown): SendError {
-  if (error instanceof SendError && error.permanent) return error;
+  if (error instanceof SendError && error.ofMail) return error;
   throw error;
 }

@@ -59,12 +59,15 @@ export function smtp({ config }: MailPlatform): Omit<Provider, 'name'> {
         const { message: why, code = '', command = '', responseCode, timeoutType = '' } = error as SmtpError;
         // A wrong password says nothing of the mail.
         const permanent = (responseCode ?? 0) >= 500 && code !== 'EAUTH' && !command.startsWith('AUTH');
+        // Grey lists, full mailboxes and domains that do not resolve answer 4xx for one recipient; 421 closes the service.
+        const ofMail =
+          permanent || (command === 'RCPT TO' && responseCode !== undefined && responseCode !== 421);
         const isBefore =
           responseCode !== undefined ||
           BEFORE_THE_MAIL.has(code) ||
           BEFORE_THE_GREETING.has(timeoutType) ||
           (error as SmtpError).syscall === 'connect';
-        throw new SendError(why, { permanent, unclear: !isBefore });
+        throw new SendError(why, { permanent, unclear: !isBefore, ofMail });
       }
     },
     end: () => transport.close(),
