@@ -439,6 +439,19 @@ it('sends to no address that is suppressed, and no bulk mail to one that has uns
   expect(await send(welcome, DATA)).toBe(true);
 });
 
+it.each([
+  ['ada@example。com'],
+  ['ada@EXAMPLE．com'],
+  ['ada@ｅxample.com'],
+  ['ada@example.com.'],
+  ['ada@xn--bcher-kva.example', 'ada@bücher.example'],
+])('knows an address that is suppressed as %s', async (to, address = TO) => {
+  const { send, ask } = await start();
+  await ask('POST', '/api/monitoring/mail/suppressions', { address });
+  expect(await send(welcome, DATA, to)).toBe(false);
+  expect(hashOf(to)).toBe(hashOf(address));
+});
+
 it('lets a mail be sent by one job, and counts what its process did not end', async () => {
   const { test, send, outbox } = await start();
   await send(welcome, DATA);

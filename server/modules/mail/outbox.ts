@@ -1,18 +1,6 @@
 import { createHash } from 'node:crypto';
-import {
-  and,
-  desc,
-  eq,
-  getTableColumns,
-  gt,
-  inArray,
-  isNotNull,
-  lt,
-  ne,
-  or,
-  type SQL,
-  sql,
-} from 'drizzle-orm';
+import { desc, domainToASCII } from 'node:url';
+import { and, eq, getTableColumns, gt, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { MailState, MailSuppression } from '#contracts/mail.ts';
 import { secretText } from '../../platform/database/encryption/encrypted-text.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
@@ -33,9 +21,12 @@ const ATTEMPT = sql`interval '2 minutes'`;
 /** States in which a mail is still to be sent. */
 export const UNSENT = ['held', 'waiting', 'sending'] as const satisfies MailState[];
 
-/** @returns What stands for an address wherever it is kept or shown. */
-export const hashOf = (address: string): string =>
-  createHash('sha256').update(address.trim().toLowerCase()).digest('hex');
+/** @returns What stands for an address wherever it is kept or shown: the same for each spelling of its domain, as of an IDN. */
+export function hashOf(address: string): string {
+  const [, local = address, domain = ''] = /^(.*)@([^@]*)$/.exec(address.trim()) ?? [];
+  const known = (domainToASCII(domain) || domain).replace(/\.$/, '');
+  return createHash('sha256').update(`${local}@${known}`.toLowerCase()).digest('hex');
+}
 
 export interface NewMail {
   readonly template: string;
