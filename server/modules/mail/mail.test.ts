@@ -468,6 +468,29 @@ it('lets a mail be sent by one job, and counts what its process did not end', as
   expect(await outbox()).toMatchObject([{ state: 'sending', attempts: 2, repeats: 1 }]);
 });
 
+it('removes all that is old, and keeps no content of what was never sent', async () => {
+  const { test } = await start();
+  await query(
+    database.url,
+    `insert into mail_outbox (template, recipient, bulk, state, content, expires_at, started_at, ended_at)
+      select 'old', 'x', false, 'sent', null, now(), null, now() - interval '31 days' from generate_series(1, 1100)
+      union all select state, 'x', false, state, 'v0.{}', now() - interval '1 hour', now() - interval '1 hour', null
+        from unnest(array['held', 'waiting', 'sending']) state
+      union all select 'under way', 'x', false, 'sending', 'v0.{}', now() - interval '1 hour', now(), null`,
+  );
+  const log = { error() {} };
+  await new Outbox({ db: test.database.db, log } as unknown as MailPlatform).clean();
+  const { rows } = await query(
+    database.url,
+    'select template, state, content is null as erased from mail_outbox order by id',
+  );
+  expect(rows).toEqual([
+    ...['held', 'waiting', 'sending'].map((template) => ({ template, state: 'expired', erased: true })),
+    // By an attempt that has begun in time.
+    { template: 'under way', state: 'sending', erased: false },
+  ]);
+});
+
 it('shows operators mails without what they say, and sends one again', async () => {
   const service = await httpService(400, 200);
   const { test, send, ask, reaches } = await start({ SENDGRID_API_KEY: 'SG.1', SENDGRID_URL: service.url });

@@ -267,12 +267,21 @@ export class Outbox {
     const expired = await db
       .update(mailOutbox)
       .set({ state: 'expired', content: null, endedAt: sql`now()` })
-      .where(and(eq(mailOutbox.state, 'held'), lt(mailOutbox.expiresAt, sql`now()`)))
+      .where(
+        and(
+          lt(mailOutbox.expiresAt, sql`now()`),
+          or(
+            // Where jobs run for those that wait, there is a provider; theirs may be gone.
+            inArray(mailOutbox.state, ['held', 'waiting']),
+            and(eq(mailOutbox.state, 'sending'), lt(mailOutbox.startedAt, sql`now() - ${ATTEMPT}`)),
+          ),
+        ),
+      )
       .returning({ template: mailOutbox.template });
     if (expired.length > 0)
       log.error(
         { mails: expired.length },
-        'mails have expired, because no provider is set: they will not be sent',
+        'mails have expired, because no provider is set or answers: they will not be sent',
       );
     await db
       .update(mailOutbox)
@@ -290,7 +299,10 @@ export class Outbox {
       .where(lt(mailOutbox.endedAt, sql`now() - ${KEEP}`))
       .limit(CLEAN_BATCH)
       .for('update', { skipLocked: true });
-    await db.delete(mailOutbox).where(inArray(mailOutbox.id, old));
+    let removed: number | null;
+    do {
+      ({ rowCount: removed } = await db.delete(mailOutbox).where(inArray(mailOutbox.id, old)));
+    } while (removed === CLEAN_BATCH);
     await db.delete(mailEvents).where(lt(mailEvents.createdAt, sql`now() - ${KEEP_EVENTS}`));
   }
 }
