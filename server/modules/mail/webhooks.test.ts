@@ -39,7 +39,12 @@ const suppressed = async () =>
 
 function mailgun(
   event: object,
-  { token = randomUUID(), timestamp = now(), key = SIGNING, signature = '' } = {},
+  {
+    token = randomUUID() as string,
+    timestamp = now() as number | string,
+    key = SIGNING,
+    signature = '',
+  } = {},
 ) {
   const signed = createHmac('sha256', key).update(`${timestamp}${token}`).digest('hex');
   const data = { recipient: TO, 'user-variables': { mail: MAIL }, ...event };
@@ -113,6 +118,14 @@ it('counts what is told again once', async () => {
   await query(database.url, 'delete from mail_suppressed');
   await mailgun(BOUNCE, { token });
   expect(await suppressed()).toEqual([]);
+});
+
+it('takes no letter of a token for one of the timestamp', async () => {
+  const [token, timestamp] = ['e0a1', now()];
+  expect((await mailgun(BOUNCE, { token, timestamp })).statusCode).toBe(204);
+  const signature = createHmac('sha256', SIGNING).update(`${timestamp}${token}`).digest('hex');
+  const again = await mailgun(BOUNCE, { token: 'a1', timestamp: `${timestamp}e0`, signature });
+  expect(again.statusCode).toBe(401);
 });
 
 it('keeps the complaint, in whichever order it and the bounce are told', async () => {

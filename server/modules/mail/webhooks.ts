@@ -61,7 +61,8 @@ export function sendgridKey(key: string | undefined): KeyObject | undefined {
 }
 
 function assertRecent(timestamp: unknown): void {
-  const age = Date.now() / 1_000 - Number(timestamp);
+  // In digits: `1e0` would take its end from what is signed behind it.
+  const age = Date.now() / 1_000 - (/^\d+$/.test(String(timestamp)) ? Number(timestamp) : Number.NaN);
   if (!(age < MAX_AGE_S && age > -MAX_AHEAD_S)) refuse('The signature is too old.');
 }
 
