@@ -22,6 +22,11 @@ const people = pgTable('people', {
   note: encryptedText('people.note', { allowPlain: true }),
 });
 
+const visits = pgTable('visits', {
+  id: integer().primaryKey(),
+  note: encryptedText('visits.note', { allowPlain: true }),
+});
+
 describe('a keyring', () => {
   const ring = new Keyring();
   ring.use([OLD, NEW]);
@@ -123,11 +128,14 @@ describe('an encrypted column', () => {
     await db.execute(
       sql`create table people (id integer primary key, phone text, phone_index text, note text)`,
     );
+    await db.execute(sql`create table visits (id integer primary key, note text) partition by range (id)`);
+    await db.execute(sql`create table visits_1 partition of visits for values from (0) to (100)`);
+    await db.execute(sql`create table visits_2 partition of visits for values from (100) to (200)`);
   });
   beforeEach(async () => {
     // What the test before recorded beside its statements has arrived.
     await expect.poll(() => pool.stats().total - pool.stats().idle).toBe(0);
-    await db.execute(sql`truncate people, encryption_keys`);
+    await db.execute(sql`truncate people, visits, encryption_keys`);
     use(OLD);
   });
   afterAll(async () => {
@@ -238,6 +246,14 @@ describe('an encrypted column', () => {
         note: 'in plain text',
       });
       expect(await reEncrypt(db)).toEqual({ written: 0, left: 0, unreadable: [] });
+    });
+
+    it('keeps each value in its row where a table has partitions', async () => {
+      const rows = [1, 2, 101, 102].map((id) => ({ id, note: secretText(`of ${id}`) }));
+      await db.insert(visits).values(rows);
+      use(NEW, OLD);
+      expect(await reEncrypt(db)).toEqual({ written: 4, left: 0, unreadable: [] });
+      expect(await db.select().from(visits).orderBy(visits.id)).toEqual(rows);
     });
 
     it('goes on where it was ended', async () => {

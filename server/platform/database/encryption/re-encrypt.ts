@@ -146,13 +146,13 @@ async function writeBatch(
   const same = keys.map((one, at) => sql` and t.${sql.identifier(one.name)} = batch.${key(at)}`);
   const writing = db.execute(
     sql`with free as (
-        select t.ctid as place, sealed, index
+        select t.tableoid as part, t.ctid as place, sealed, index
         from json_to_recordset(${JSON.stringify(batch)}) as batch(stored text, sealed text, index text, ${types})
           join ${target} t on t.${stored} = batch.stored${sql.join(same)}
         for update of t skip locked
       )
       update ${target} t set ${stored} = sealed ${index && sql`, ${sql.identifier(index.column)} = index`}
-      from free where t.ctid = place`,
+      from free where t.ctid = place and t.tableoid = part`,
   );
   const { rowCount } = await writing.catch((error) => {
     // drizzle's message quotes the batch, which may hold values in plain text.
