@@ -234,6 +234,21 @@ describe('an SMTP server', () => {
     expect(rows).toEqual([]);
   });
 
+  it('that quotes the mail in its refusal is quoted without', async () => {
+    const { url } = await smtpServer({
+      async onData(stream, _session, done) {
+        await text(stream);
+        const message = `5.7.1 ${DATA.link}. is listed, see https://relay.example/help/554-7`;
+        done(Object.assign(new Error(message), { responseCode: 554 }));
+      },
+    });
+    const { send, reaches } = await start({ SMTP_URL: url });
+    await send(welcome, DATA);
+    const { error } = await reaches('failed');
+    expect(error).not.toContain('very-secret');
+    expect(error).toContain('see https://relay.example/help/554-7');
+  });
+
   it('that answers 4xx is asked again, until it takes the mail', async () => {
     let asked = 0;
     const { mails, url } = await smtpServer({

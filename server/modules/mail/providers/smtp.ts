@@ -67,9 +67,16 @@ export function smtp({ config }: MailPlatform): Omit<Provider, 'name'> {
           BEFORE_THE_MAIL.has(code) ||
           BEFORE_THE_GREETING.has(timeoutType) ||
           (error as SmtpError).syscall === 'connect';
-        throw new SendError(why, { permanent, unclear: !isBefore, ofMail });
+        throw new SendError(withoutMail(why, message), { permanent, unclear: !isBefore, ofMail });
       }
     },
     end: () => transport.close(),
   };
 }
+
+/** What a server answers may quote a link of the mail, and so its secret. Words of letters alone are not taken for one. */
+const withoutMail = (answer: string, { text, html }: Message): string =>
+  answer.slice(0, 1_000).replace(/[^\s<>"'(),;]{12,}/g, (word) => {
+    const bare = word.replace(/[.:!?]+$/, '');
+    return /[\d/=_-]/.test(bare) && (text.includes(bare) || html.includes(bare)) ? '[of the mail]' : word;
+  });
