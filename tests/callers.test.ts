@@ -12,7 +12,7 @@ import { onSignUp } from '../server/features/people/on-sign-up.ts';
 import { profile } from '../server/features/people/profile.ts';
 import { roles } from '../server/features/people/roles.ts';
 import { hashToken } from '../server/modules/accounts/flows/cookies.ts';
-import { hashOf, newKey } from '../server/modules/accounts/keys/format.ts';
+import { newKey } from '../server/modules/accounts/keys/format.ts';
 import { createAccounts } from '../server/modules/accounts/part.ts';
 import { apiKeys, sessions, users } from '../server/modules/accounts/table.ts';
 import { isWrite } from '../server/platform/http/access/access.ts';
@@ -308,7 +308,7 @@ async function makeSession(userId: string, columns: Partial<typeof sessions.$inf
 
 async function makeKey(userId: string, permissions = PERMISSIONS, expiresAt: Date | null = null) {
   const { id, key } = newKey();
-  const row = { id, userId, name: 'CI', hash: hashOf(key), permissions, expiresAt };
+  const row = { id, userId, name: 'CI', hash: hashToken(key), permissions, expiresAt };
   await server.database.db.insert(apiKeys).values(row);
   return { id, key };
 }

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { keyPrefix } from '../../server/features/people/keys.ts';
-import { hashOf } from '../../server/modules/accounts/keys/format.ts';
+import { hashToken } from '../../server/modules/accounts/flows/cookies.ts';
 import type { TestUser } from './user.ts';
 
 const ID = 'test-user';
@@ -15,6 +15,6 @@ export const accountUser: Partial<TestUser> = {
     `insert into users (id, name, email, email_verified) values ('${ID}', 'Test', '${ID}@example.com', true)
        on conflict do nothing`,
     `insert into api_keys (id, user_id, name, hash, permissions)
-       values ('${ID}', '${ID}', 'tests', '${hashOf(KEY)}', '{notes:read,notes:write}') on conflict do nothing`,
+       values ('${ID}', '${ID}', 'tests', '${hashToken(KEY)}', '{notes:read,notes:write}') on conflict do nothing`,
   ],
 };

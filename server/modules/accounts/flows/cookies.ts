@@ -10,7 +10,7 @@ export const operatorCookie = (secure: boolean): string => `${cookiePrefix(secur
 /** The header in which better-auth is told the client's address, as `request.ip` has it. */
 export const CLIENT_ADDRESS = 'x-client-address';
 
-/** What `sessions.token` holds of a token: a row of a stolen table signs nobody in. */
+/** What is kept of a token or a key: a stolen table signs nobody in. Random bits cannot be guessed, so a fast hash does. */
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('base64url');
 
 /** Another host of the site can set cookies of the same name, which must not hide the right one. */

@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Limit, type Window } from '../../../platform/http/rate-limit/limit.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
-import { cookiePrefix, readSigned, signed } from './cookies.ts';
+import { cookiePrefix, hashToken, readSigned, signed } from './cookies.ts';
 import { setCookie } from './sessions.ts';
 
 const HOUR_MS = 3_600_000;
@@ -11,7 +11,7 @@ const YEAR_SECONDS = 31_536_000;
 /** Wrong passwords for one account within an hour, whatever addresses they come from. */
 const MAX_FAILURES = 20;
 
-const accountOf = (email: string) => createHash('sha256').update(email.toLowerCase()).digest('base64url');
+const accountOf = (email: string) => hashToken(email.toLowerCase());
 
 /**
  * Limits guesses at one account that come from many addresses; the limit `sign-in` counts those of one address.

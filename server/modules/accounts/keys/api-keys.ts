@@ -7,11 +7,12 @@ import { Guesses } from '../../../platform/http/rate-limit/guesses.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import { apartFromRequests } from '../../../platform/lib/request-work.ts';
 import type { Scope } from '../../../platform/parts.ts';
+import { hashToken } from '../flows/cookies.ts';
 import type { Roles } from '../roles.ts';
 import { RecentRows, type UserChanges } from '../sessions/changes.ts';
 import { assertMaySignIn } from '../sessions/identity.ts';
 import { apiKeys, users } from '../table.ts';
-import { hashOf, isWellFormed, KEY_PREFIX, keyIn } from './format.ts';
+import { isWellFormed, KEY_PREFIX, keyIn } from './format.ts';
 
 /** How often the time of the last use is written, in milliseconds. */
 const USED_EVERY_MS = 60_000;
@@ -88,7 +89,7 @@ export class ApiKeys {
     if (permission === undefined) {
       throw new ProblemError('forbidden', 'API keys are not admitted here: sign in as a person.');
     }
-    const known = isWellFormed(key, this.prefix) ? await this.#look(hashOf(key)) : undefined;
+    const known = isWellFormed(key, this.prefix) ? await this.#look(hashToken(key)) : undefined;
     if (known === undefined) throw this.#count(request) ?? refused('This API key is not valid.');
     const now = Date.now();
     const { userId, permissions, expiresAt } = known;

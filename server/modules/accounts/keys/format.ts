@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** What a key begins with, so that secret scanners recognise it. Yours is in `server/features/people/keys.ts`. */
@@ -8,9 +8,6 @@ export const KEY_PREFIX = 'flt';
 const FORM = /^([a-z]{2,16})_([0-9a-f]{16})_([0-9a-f]{64})([0-9a-f]{8})$/;
 
 const checksumOf = (text: string) => crc32(text).toString(16).padStart(8, '0');
-
-/** @returns What is kept of a key. Its 256 random bits cannot be guessed, so a fast hash does. */
-export const hashOf = (key: string): string => createHash('sha256').update(key).digest('base64url');
 
 /** What a key shows of itself: the prefix and its id. */
 export const startOf = (id: string, prefix = KEY_PREFIX): string => `${prefix}_${id}`;

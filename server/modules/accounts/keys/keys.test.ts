@@ -10,7 +10,8 @@ import { UserChanges } from '../sessions/changes.ts';
 import { inPerson } from '../sessions/identity.ts';
 import { apiKeys, users } from '../table.ts';
 import { ApiKeys } from './api-keys.ts';
-import { hashOf, isWellFormed, keyIn, newKey } from './format.ts';
+import { hashToken } from '../flows/cookies.ts';
+import { isWellFormed, keyIn, newKey } from './format.ts';
 import { keyRoutes } from './routes.ts';
 
 const ROLES: Record<string, string[]> = { editor: ['orders:read', 'orders:write'], reader: ['orders:read'] };
@@ -254,7 +255,7 @@ it('there are no more than 50, although many are made at once', async () => {
   await server.database.db
     .insert(apiKeys)
     .values(
-      hashes.map(({ id, key }) => ({ id, userId: 'ada', name: 'x', hash: hashOf(key), permissions: [] })),
+      hashes.map(({ id, key }) => ({ id, userId: 'ada', name: 'x', hash: hashToken(key), permissions: [] })),
     );
   const payload = { name: 'CI', permissions: [] };
   const answers = await Promise.all(

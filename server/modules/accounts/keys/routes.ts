@@ -6,11 +6,12 @@ import type { Database } from '../../../platform/database/pool/pool.ts';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { Brought, Scope } from '../../../platform/parts.ts';
+import { hashToken } from '../flows/cookies.ts';
 import type { UserChanges } from '../sessions/changes.ts';
 import { requireRecentSignIn } from '../sessions/identity.ts';
 import { apiKeys, users } from '../table.ts';
 import type { ApiKeys } from './api-keys.ts';
-import { hashOf, newKey, startOf } from './format.ts';
+import { newKey, startOf } from './format.ts';
 
 /** Keys of one user that have not expired. */
 const MAX_KEYS = 50;
@@ -136,7 +137,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRouteOptions> = async (app,
     const { id, key } = newKey(keys.prefix);
     const [row] = await tx
       .insert(apiKeys)
-      .values({ ...values, id, hash: hashOf(key) })
+      .values({ ...values, id, hash: hashToken(key) })
       .returning();
     if (row === undefined) throw new Error('api_keys: an insert returned no row');
     return { key, apiKey: written(row) };
