@@ -178,6 +178,11 @@ const hashedTokens =
   (options) =>
     withHashedTokens(factory(options));
 
+const QUERIES = [
+  ...(['create', 'findOne', 'findMany', 'count', 'update', 'updateMany', 'delete', 'deleteMany'] as const),
+  ...(['consumeOne', 'incrementOne'] as const),
+];
+
 type Row = Record<string, unknown>;
 interface Query {
   model: string;
@@ -217,16 +222,7 @@ function withHashedTokens(adapter: Adapter): Adapter {
     };
   return {
     ...adapter,
-    create: wrap(adapter.create as never),
-    findOne: wrap(adapter.findOne as never),
-    findMany: wrap(adapter.findMany as never),
-    count: wrap(adapter.count as never),
-    update: wrap(adapter.update as never),
-    updateMany: wrap(adapter.updateMany as never),
-    delete: wrap(adapter.delete as never),
-    deleteMany: wrap(adapter.deleteMany as never),
-    consumeOne: wrap(adapter.consumeOne as never),
-    incrementOne: wrap(adapter.incrementOne as never),
+    ...Object.fromEntries(QUERIES.map((name) => [name, wrap(adapter[name] as never)])),
     transaction: (act) => adapter.transaction((inner) => act(withHashedTokens(inner as Adapter))),
   } as Adapter;
 }
