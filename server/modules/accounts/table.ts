@@ -38,6 +38,8 @@ export const users = pgTable(
   ],
 );
 
+export const hasRole = (role: string) => sql`${users.roles} @> array[${role}]::text[]`;
+
 const userId = () =>
   text('user_id')
     .notNull()

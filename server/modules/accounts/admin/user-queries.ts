@@ -1,14 +1,12 @@
 import { and, count, desc, eq, gt, isNull, like, max, or, type SQL, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
-import type { User } from '#contracts/accounts/admin.ts';
+import type { Static } from 'typebox';
+import type { listUsers as contract, User } from '#contracts/accounts/admin.ts';
+import type { PageQuery } from '#contracts/page.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
-import { sessions, users } from '../table.ts';
+import { hasRole, sessions, users } from '../table.ts';
 
-export interface UserFilter {
-  search?: string;
-  role?: string;
-  state?: 'active' | 'banned' | 'unverified';
-}
+export type UserFilter = Omit<Static<typeof contract.schema.querystring>, keyof PageQuery>;
 
 export const isBanned = sql<boolean>`(${users.bannedAt} is not null and (${users.bannedUntil} is null or ${users.bannedUntil} > now()))`;
 /** PostgreSQL counts microseconds, and JavaScript's dates milliseconds: as a cursor they would skip rows. */
@@ -61,7 +59,7 @@ export async function listUsers(db: NodePgDatabase, filter: UserFilter, limit: n
       and(
         cursor === undefined ? undefined : before(cursor),
         beginning ? or(like(users.email, beginning), like(sql`lower(${users.name})`, beginning)) : undefined,
-        role === undefined ? undefined : sql`${users.roles} @> array[${role}]::text[]`,
+        role === undefined ? undefined : hasRole(role),
         state && STATES[state],
       ),
     )

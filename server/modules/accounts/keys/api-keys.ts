@@ -19,18 +19,26 @@ const USED_EVERY_MS = 60_000;
 /** About 3 MB. */
 const MAX_RECENT = 5_000;
 
-/** A key as it is looked up, with what its owner may do now. */
-export interface KnownKey {
-  readonly id: string;
-  readonly userId: string;
-  readonly permissions: readonly string[];
-  readonly expiresAt: Date | null;
-  lastUsedAt: Date | null;
-  readonly roles: readonly string[];
-  readonly bannedAt: Date | null;
-  readonly bannedUntil: Date | null;
-  readonly emailVerified: boolean;
-}
+const findKey = (db: NodePgDatabase) =>
+  db
+    .select({
+      id: apiKeys.id,
+      userId: apiKeys.userId,
+      permissions: apiKeys.permissions,
+      expiresAt: apiKeys.expiresAt,
+      lastUsedAt: apiKeys.lastUsedAt,
+      roles: users.roles,
+      bannedAt: users.bannedAt,
+      bannedUntil: users.bannedUntil,
+      emailVerified: users.emailVerified,
+    })
+    .from(apiKeys)
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .where(eq(apiKeys.hash, sql.placeholder('hash')))
+    .prepare('api_keys_find');
+
+/** A key with what decides about it of its owner. */
+export type KnownKey = Awaited<ReturnType<ReturnType<typeof findKey>['execute']>>[number];
 
 export interface ApiKeyOptions {
   db: NodePgDatabase;
@@ -57,22 +65,7 @@ export class ApiKeys {
     this.#options = options;
     this.#wrong = new Guesses('api-keys', options.windowMs);
     this.#recent = new RecentRows(options.changes, MAX_RECENT);
-    this.#find = options.db
-      .select({
-        id: apiKeys.id,
-        userId: apiKeys.userId,
-        permissions: apiKeys.permissions,
-        expiresAt: apiKeys.expiresAt,
-        lastUsedAt: apiKeys.lastUsedAt,
-        roles: users.roles,
-        bannedAt: users.bannedAt,
-        bannedUntil: users.bannedUntil,
-        emailVerified: users.emailVerified,
-      })
-      .from(apiKeys)
-      .innerJoin(users, eq(users.id, apiKeys.userId))
-      .where(eq(apiKeys.hash, sql.placeholder('hash')))
-      .prepare('api_keys_find');
+    this.#find = findKey(options.db);
   }
 
   /**

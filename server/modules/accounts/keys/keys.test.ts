@@ -5,12 +5,12 @@ import type { MadeKey } from '#contracts/accounts/keys.ts';
 import { createTestApp, type TestApp } from '../../../../tests/support/app.ts';
 import { createDatabase, query, type TestDatabase } from '../../../../tests/support/postgres.ts';
 import type { Identity, Part, Platform } from '../../../platform/parts.ts';
+import { hashToken } from '../flows/cookies.ts';
 import { Roles } from '../roles.ts';
 import { UserChanges } from '../sessions/changes.ts';
 import { inPerson } from '../sessions/identity.ts';
 import { apiKeys, users } from '../table.ts';
 import { ApiKeys } from './api-keys.ts';
-import { hashToken } from '../flows/cookies.ts';
 import { isWellFormed, keyIn, newKey } from './format.ts';
 import { keyRoutes } from './routes.ts';
 

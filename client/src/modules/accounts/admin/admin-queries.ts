@@ -1,12 +1,10 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { Static } from 'typebox';
 import type { listInvitations, listRoles, listUsers, readUser } from '#contracts/accounts/admin.ts';
+import type { PageQuery } from '#contracts/page.ts';
 import { request } from '@/kit/lib/api.ts';
 
-export interface UserFilter {
-  search?: string;
-  role?: string;
-  state?: 'active' | 'banned' | 'unverified';
-}
+export type UserFilter = Omit<Static<typeof listUsers.schema.querystring>, keyof PageQuery>;
 
 export const usersQuery = (filter: UserFilter, cursor: string | undefined) =>
   queryOptions({
