@@ -3,7 +3,7 @@ import { and, count, eq, inArray, lt, or, sql } from 'drizzle-orm';
 import type { Finding, Mailer, Platform, Verdict } from '../../platform/parts.ts';
 import { OPERATOR } from './roles.ts';
 import type { accountsSettings } from './settings.ts';
-import { passkeys, secretsSeen, users } from './table.ts';
+import { hasRole, passkeys, secretsSeen, users } from './table.ts';
 
 /** NIST SP 800-57 part 1, 5.3.6, asks for a period in use of each kind of key; a month is what most guides settle on. */
 const MAX_SECRET_DAYS = 30;
@@ -111,7 +111,7 @@ async function operators({ db, config }: FindingOptions['platform']): Promise<Ve
   const [found] = await db
     .select({ all: count(), safe: count(sql`case when ${protects} then 1 end`) })
     .from(users)
-    .where(sql`${users.roles} @> array[${OPERATOR}]::text[]`);
+    .where(hasRole(OPERATOR));
   const { all = 0, safe = 0 } = found ?? {};
   if (all === 0)
     return {

@@ -11,12 +11,10 @@ import { endSessions, newSession, sendSession } from './flows/sessions.ts';
 import { setPassword } from './flows/sign-up.ts';
 import { OPERATOR } from './roles.ts';
 import type { AccountService } from './service.ts';
-import { users } from './table.ts';
+import { hasRole, users } from './table.ts';
 
 /** In milliseconds: a person who starts a server opens its page soon. */
 const START_LINK_MS = 15 * 60_000;
-
-const isOperator = sql`${users.roles} @> array[${OPERATOR}]::text[]`;
 
 /** How the first operator comes about: by a link at the start of a development server, by a command, or with a key. */
 export class FirstOperator {
@@ -34,7 +32,7 @@ export class FirstOperator {
     const rows = await this.#service.options.db
       .select({ id: users.id })
       .from(users)
-      .where(isOperator)
+      .where(hasRole(OPERATOR))
       .limit(1);
     this.#exists = rows.length > 0;
     return !this.#exists;
@@ -108,7 +106,7 @@ export const setUpRoutes: FastifyPluginAsyncTypebox<{
       const token = await database.transaction(async (tx) => {
         // One at a time.
         await tx.execute(sql`select pg_advisory_xact_lock(hashtext('accounts_set_up'))`);
-        const [other] = await tx.select({ id: users.id }).from(users).where(isOperator).limit(1);
+        const [other] = await tx.select({ id: users.id }).from(users).where(hasRole(OPERATOR)).limit(1);
         if (other) throw new ProblemError('conflict', 'There is an operator already: ask for an invitation.');
         const [user] = await tx
           .insert(users)

@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { eq, like, or } from 'drizzle-orm';
-import type { FastifyRequest } from 'fastify';
 import { eraseAccount, exportAccount } from '#contracts/accounts/account.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
-import { ProblemError } from '../../platform/lib/problem.ts';
+import { invalid } from '../../platform/lib/problem.ts';
 import type { Brought } from '../../platform/parts.ts';
 import { assertOperatorsLeft } from './admin/admin-routes.ts';
 import { clearSession } from './flows/sessions.ts';
@@ -36,7 +35,7 @@ export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> 
     config: { access: 'user', cors: false, limit: EXPORTS },
     async handler(request, reply) {
       requireRecentSignIn(request);
-      const user = await readUser(database.db, request);
+      const user = await service.user(request.scope?.userId);
       const account = await ownData(database.db, user);
       reply.headers({
         'content-type': 'application/json; charset=utf-8',
@@ -53,11 +52,9 @@ export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> 
     async handler(request, reply) {
       requireRecentSignIn(request);
       await database.transaction(async (tx) => {
-        const user = await readUser(tx, request);
-        if (user.email !== request.body.email.toLowerCase()) {
-          const message = 'This is not the address of your account.';
-          throw new ProblemError('validation', message, { errors: [{ path: 'body/email', message }] });
-        }
+        const user = await service.user(request.scope?.userId, tx);
+        if (user.email !== request.body.email.toLowerCase())
+          throw invalid('body/email', 'This is not the address of your account.');
         await assertOperatorsLeft(tx, user.id, user.roles.includes(OPERATOR));
         for (const part of personalData.values()) await part.erase(tx, user.id, user.email);
         await erase(tx, user, service);
@@ -71,15 +68,6 @@ export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> 
 
 type User = typeof users.$inferSelect;
 type Reader = Pick<Transaction, 'select'>;
-
-async function readUser(db: Reader, { scope }: FastifyRequest): Promise<User> {
-  const [user] = await db
-    .select()
-    .from(users)
-    .where(eq(users.id, scope?.userId ?? ''));
-  if (user === undefined) throw new ProblemError('unauthorized', 'Sign in first.');
-  return user;
-}
 
 /** One part after the other, so that no more than one is in memory. */
 async function* written(account: object, personalData: Brought['personalData'], { id, email }: User) {

@@ -2,12 +2,13 @@ import { and, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { keyring } from '../../platform/database/encryption/keyring.ts';
 import { type Transaction, transaction } from '../../platform/database/transaction.ts';
-import { ProblemError, unavailable } from '../../platform/lib/problem.ts';
+import { invalid, ProblemError, unavailable } from '../../platform/lib/problem.ts';
 import { within } from '../../platform/lib/within.ts';
 import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
 import type { Auth, AuthOptions } from './auth.ts';
 import { AccountFigures } from './figures.ts';
 import { hashToken, readSigned, sessionCookie } from './flows/cookies.ts';
+import { unauthorized } from './flows/library.ts';
 import type { PasskeyAuth } from './passkeys.ts';
 import type { People, ToPerson } from './people.ts';
 import type { UserChanges } from './sessions/changes.ts';
@@ -235,6 +236,19 @@ export class AccountService {
     await tx.update(users).set({ roles: invitation.roles }).where(eq(users.id, userId));
   }
 
+  /** @param id Of a session. @throws ProblemError `unauthorized` where the user has gone since. */
+  async user(
+    id: string | undefined,
+    db: Pick<Transaction, 'select'> = this.options.db,
+  ): Promise<typeof users.$inferSelect> {
+    const [user] = await db
+      .select()
+      .from(users)
+      .where(eq(users.id, id ?? ''));
+    if (user === undefined) throw unauthorized('Sign in first.');
+    return user;
+  }
+
   /** The session of the browser that asks, as far as its cookie and its row say. */
   async session(request: FastifyRequest): Promise<SessionRow | undefined> {
     const token = readSigned(request.headers.cookie, sessionCookie(this.secure), this.secrets);
@@ -259,7 +273,7 @@ export class AccountService {
       ? 'A text has a character that cannot be stored.'
       : this.#checkProfile(profile);
     if (wrong === undefined) return profile;
-    throw new ProblemError('validation', wrong, { errors: [{ path: 'body/profile', message: wrong }] });
+    throw invalid('body/profile', wrong);
   }
 
   /** What every mail to a user knows. The person who signs up chooses the name: one with an address in it is not sent on. */

@@ -63,6 +63,10 @@ export class ProblemError extends Error {
   }
 }
 
+/** @param path Of the field, such as `body/email`. @returns A 400 about one field. */
+export const invalid = (path: string, message: string): ProblemError =>
+  new ProblemError('validation', message, { errors: [{ path, message }] });
+
 /** @returns A 503 that asks the client to try again in a second. */
 export const unavailable = (detail: string): ProblemError =>
   new ProblemError('unavailable', detail, { headers: { 'retry-after': '1' } });

@@ -11,11 +11,11 @@ import {
   unbanUser,
 } from '#contracts/accounts/admin.ts';
 import type { Transaction } from '../../../platform/database/transaction.ts';
-import { ProblemError } from '../../../platform/lib/problem.ts';
+import { invalid, ProblemError } from '../../../platform/lib/problem.ts';
 import { EVERYBODY, OPERATOR, type Roles } from '../roles.ts';
 import type { AccountService } from '../service.ts';
 import { requireRecentSignIn } from '../sessions/identity.ts';
-import { sessions, users } from '../table.ts';
+import { hasRole, sessions, users } from '../table.ts';
 import { isBanned, listUsers, noUser, readUser } from './user-queries.ts';
 
 export const operators = { config: { access: 'operator', cors: false } } as const;
@@ -79,10 +79,8 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ service: AccountService; r
       const { reason, until } = request.body;
       const bannedUntil = until === undefined ? null : new Date(until);
       // A leap second is a date-time, but no date of JavaScript's.
-      if (bannedUntil !== null && !(bannedUntil > new Date())) {
-        const message = 'Choose a time in the future.';
-        throw new ProblemError('validation', message, { errors: [{ path: 'body/until', message }] });
-      }
+      if (bannedUntil !== null && !(bannedUntil > new Date()))
+        throw invalid('body/until', 'Choose a time in the future.');
       if (request.scope?.userId === id) throw new ProblemError('conflict', 'You cannot ban yourself.');
       await database.transaction(async (tx) => {
         // With a key of INTERNAL_API_KEY the last one can be banned, too.
@@ -146,8 +144,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ service: AccountService; r
 export function assertGrantable(roles: Roles, wanted: readonly string[]): void {
   const unknown = wanted.find((role) => !roles.names.includes(role));
   if (unknown === undefined) return;
-  const message = `There is no role '${unknown}'. There are: ${roles.names.join(', ')}.`;
-  throw new ProblemError('validation', message, { errors: [{ path: 'body/roles', message }] });
+  throw invalid('body/roles', `There is no role '${unknown}'. There are: ${roles.names.join(', ')}.`);
 }
 
 /** @returns The user's row, which no other transaction changes meanwhile. */
@@ -164,7 +161,7 @@ export async function assertOperatorsLeft(tx: Transaction, id: string, goes: boo
   const rows = await tx
     .select({ id: users.id })
     .from(users)
-    .where(and(sql`${users.roles} @> array[${OPERATOR}]::text[]`, not(isBanned)))
+    .where(and(hasRole(OPERATOR), not(isBanned)))
     .orderBy(users.id)
     .for('update');
   if (rows.length === 1 && rows[0]?.id === id) {

@@ -61,7 +61,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
   });
 
   async function me({ userId, permissions, session }: Scope): Promise<Omit<Me, 'offers'>> {
-    const { id, name, email, emailVerified } = await userOf(userId);
+    const { id, name, email, emailVerified } = await service.user(userId);
     const impersonation = session?.impersonatedBy && {
       by: session.impersonatedBy.name,
       until: session.expiresAt.toISOString(),
@@ -97,12 +97,6 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
     };
   }
 
-  const userOf = async (userId: string) => {
-    const [user] = await db.select().from(users).where(eq(users.id, userId));
-    if (!user) throw unauthorized('Sign in first.');
-    return user;
-  };
-
   app.route({
     ...readAccount,
     config: { ...own.config, whileImpersonated: true },
@@ -113,7 +107,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
     ...changeAccount,
     ...own,
     async handler({ scope, body }) {
-      const user = await userOf(scope?.userId as string);
+      const user = await service.user(scope?.userId);
       const profile = await service.checkedProfile({ ...user.profile, ...body.profile });
       const name = body.name?.trim() ?? user.name;
       await database.transaction(async (tx) => {
@@ -129,7 +123,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
     ...guessed,
     async handler(request, reply) {
       const session = await ownSession(service, request);
-      const user = await userOf(session.userId);
+      const user = await service.user(session.userId);
       const attempt = throttle.begin(request, reply, user.email);
       const [row] = await db.select().from(credentials).where(passwordOf(user.id));
       if (!row?.password) throw unauthorized('This account has no password: sign out, and in again.');
@@ -158,7 +152,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
     ...own,
     async handler(request, reply) {
       const session = await recentSession(service, request);
-      const user = await userOf(session.userId);
+      const user = await service.user(session.userId);
       const { password } = request.body;
       assertNewPassword(password, [user.name, user.email]);
       const hash = await hashPassword(password);
@@ -181,7 +175,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
       const session = await recentSession(service, request);
       if (!service.verifies)
         throw new ProblemError('forbidden', 'No mail can prove the new address: no mail provider is set.');
-      const user = await userOf(session.userId);
+      const user = await service.user(session.userId);
       const email = request.body.email.toLowerCase();
       await evenTime(MAIL_ONLY_MS, () =>
         database.transaction(async (tx) => {

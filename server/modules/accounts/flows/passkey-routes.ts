@@ -11,7 +11,7 @@ import {
 } from '#contracts/accounts/account.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
-import { passkeys, users } from '../table.ts';
+import { passkeys } from '../table.ts';
 import { callAuth } from './library.ts';
 import { recentSession, signedIn } from './sessions.ts';
 
@@ -62,8 +62,8 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
         auth.api.verifyPasskeyRegistration({ headers, body: { name, response }, returnHeaders: true }),
       );
       await database.transaction(async (tx) => {
-        const [user] = await tx.select().from(users).where(eq(users.id, userId));
-        if (user) await service.send(tx, people.mails.passkeyAdded, user.email, service.to(user), request);
+        const user = await service.user(userId, tx);
+        await service.send(tx, people.mails.passkeyAdded, user.email, service.to(user), request);
       });
       log.info({ userId }, 'a passkey was added');
       return shown(made as never);

@@ -1,6 +1,6 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { ProblemError, unavailable } from '../../../platform/lib/problem.ts';
+import { invalid, unavailable } from '../../../platform/lib/problem.ts';
 
 /**
  * OWASP's third choice for scrypt, of equal strength to the first (128 MiB): 16 MiB, so that a container of 256 MiB holds two.
@@ -65,7 +65,7 @@ const same = (one: Buffer, other: Buffer) => one.length === other.length && timi
 
 /**
  * Common passwords of 12 characters or more, without the letters and digits that repeat or count. Shorter ones are refused by
- * their length. Those of data breaches are too many to ship: `docs/accounts.md` says how to ask Have I Been Pwned.
+ * their length. Those of data breaches are too many to ship.
  */
 const COMMON =
   /^(?:(?:password|passwort|passw0rd|qwertyuiop|qwertzuiop|azertyuiop|asdfghjkl|zxcvbnm|iloveyou|letmein|welcome|admin|administrator|changeme|football|baseball|superman|batman|princess|sunshine|monkey|dragon|master|trustno|whatever|starwars|computer|internet|michael|jennifer|jordan|hello|secret|summer|winter|spring|autumn|abc|qwerty|azerty|1q2w3e4r5t6y|1qaz2wsx3edc|q1w2e3r4t5y6|correcthorsebatterystaple)[\W\d_]*)+$/i;
@@ -85,8 +85,10 @@ export function assertNewPassword(password: string, own: readonly string[]): voi
     .map((one) => one.toLowerCase())
     .some((one) => one.length > 2 && text.replaceAll(one, '').replace(/[\W\d_]/g, '').length < 4);
   if (!simple && !personal) return;
-  const message = personal
-    ? 'Do not use your name or address as the password.'
-    : 'This password is among the first that are guessed. Use another one, such as four words in a row.';
-  throw new ProblemError('validation', message, { errors: [{ path: 'body/password', message }] });
+  throw invalid(
+    'body/password',
+    personal
+      ? 'Do not use your name or address as the password.'
+      : 'This password is among the first that are guessed. Use another one, such as four words in a row.',
+  );
 }

@@ -2,9 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { and, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
-import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService, SessionRow } from '../service.ts';
-import { RECENT_MS } from '../sessions/identity.ts';
+import { RECENT_MS, signInOnceMore } from '../sessions/identity.ts';
 import { sessions } from '../table.ts';
 import { cookiePrefix, hashToken, operatorCookie, readSigned, sessionCookie, signed } from './cookies.ts';
 import { unauthorized } from './library.ts';
@@ -24,7 +23,7 @@ export async function ownSession(service: AccountService, request: FastifyReques
 export async function recentSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {
   const session = await ownSession(service, request);
   if (recentUntil(session) > new Date()) return session;
-  throw new ProblemError('reauthenticate', 'Sign in once more, then try again.');
+  throw signInOnceMore();
 }
 
 /**

@@ -36,8 +36,8 @@ export const twoFactorRoutes: FastifyPluginAsyncTypebox<{ service: AccountServic
     async handler(request) {
       if (!service.twoFactor) throw unavailable('Set ENCRYPTION_KEY, then restart the server.');
       const { userId } = await recentSession(service, request);
-      const [user] = await db.select().from(users).where(eq(users.id, userId));
-      if (user?.twoFactorEnabled)
+      const user = await service.user(userId);
+      if (user.twoFactorEnabled)
         throw new ProblemError('conflict', 'There is an authenticator app already. Turn it off first.');
       const secret = randomBytes(20);
       const base32 = toBase32(secret);
@@ -50,7 +50,7 @@ export const twoFactorRoutes: FastifyPluginAsyncTypebox<{ service: AccountServic
         await tx.insert(twoFactors).values({ id: randomUUID(), userId, ...row });
       });
       const shown = toBase32(Buffer.from(base32));
-      const label = encodeURIComponent(`${about.name}:${user?.email}`);
+      const label = encodeURIComponent(`${about.name}:${user.email}`);
       const query = new URLSearchParams({ secret: shown, issuer: about.name, digits: '6', period: '30' });
       return { uri: `otpauth://totp/${label}?${query}`, secret: shown };
     },

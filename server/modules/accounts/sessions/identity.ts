@@ -130,7 +130,7 @@ export function assertMaySignIn(
   }
 }
 
-const signInOnceMore = () => new ProblemError('reauthenticate', 'Sign in once more, then try again.');
+export const signInOnceMore = () => new ProblemError('reauthenticate', 'Sign in once more, then try again.');
 
 /**
  * For acts of operators and changes of credentials: the sign-in must not be older than 10 minutes. A program with a key of

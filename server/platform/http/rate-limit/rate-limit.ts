@@ -10,7 +10,7 @@
  * not exist is not. A request counts in one window: its route's own, or that of its kind: reads, writes, operators'.
  *
  * Credentials are read only where the route asks for an operator's. A wrong key counts in a window of its own, past which
- * wrong keys are refused without an answer. The right one is always accepted: `config-secrets.ts` sees to it that keys
+ * wrong keys are refused without an answer. The right one is always accepted: `config/secrets.ts` sees to it that keys
  * cannot be guessed, and operators may share an address with an attacker. Sign-ins may be by password, so past their
  * window none is checked.
  *
