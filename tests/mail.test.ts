@@ -1,14 +1,11 @@
 /** Mail in a process of its own: read in development with nothing configured, and nothing that runs once it is sent. */
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SMTPServer } from 'smtp-server';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { MailboxItem } from '#contracts/mail.ts';
 import { createDatabase, query, type TestDatabase } from './support/postgres.ts';
 import { type SpawnedServer, startServer } from './support/server.ts';
+import { startSmtpServer } from './support/smtp.ts';
 import { until } from './support/until.ts';
 
 const support = join(import.meta.dirname, 'support');
@@ -50,28 +47,19 @@ it('is read in development, with nothing configured', async () => {
 });
 
 it('leaves no timer, statement or connection behind', async () => {
-  const taken: string[] = [];
-  const smtp = new SMTPServer({
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    onData: async (stream, _session, done) => {
-      taken.push(await text(stream));
-      done();
-    },
-  });
-  const listening = smtp.listen(0, '127.0.0.1');
-  await once(listening, 'listening');
+  await using smtp = await startSmtpServer();
   server = await startServer(
     {
       DATABASE_URL: database.url,
       DB_IDLE_TIMEOUT_MS: '1000',
       MAIL_FROM: 'app@example.org',
-      SMTP_URL: `smtp://127.0.0.1:${(listening.address() as AddressInfo).port}`,
+      SMTP_URL: smtp.url,
     },
     { main, flags: ['--require', join(support, 'count-timers.cjs')] },
   );
   await server.ready();
   await write();
-  await until('it is sent', () => taken.length === 1);
+  await until('it is sent', () => smtp.mails.length === 1);
   await until('its connections are closed, but for the one that listens', async () => {
     const open = await connections();
     return smtp.connections.size === 0 && open.length === 1 && Date.now() - Number(open[0]?.asked) > 2_000;
@@ -87,5 +75,4 @@ it('leaves no timer, statement or connection behind', async () => {
   expect(await timers()).toBe('0');
   expect(await connections()).toEqual(before);
   expect(await server.end()).toBe(0);
-  smtp.close();
 });

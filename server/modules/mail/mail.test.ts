@@ -1,12 +1,12 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import type { SMTPServer, SMTPServerOptions } from 'smtp-server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MailState, MailView } from '#contracts/mail.ts';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { startSmtpServer } from '../../../tests/support/smtp.ts';
 import { until } from '../../../tests/support/until.ts';
 import { loadConfig } from '../../platform/config/config.ts';
 import { html } from '../../platform/lib/html.ts';
@@ -44,23 +44,10 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** A real SMTP server. */
-async function smtpServer(options: SMTPServerOptions = {}) {
-  const mails: string[] = [];
-  const server = new SMTPServer({
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    onData: async (stream, _session, done) => {
-      mails.push(await text(stream));
-      done();
-    },
-    ...options,
-  });
-  server.on('error', () => {});
-  const listening = server.listen(0, '127.0.0.1');
-  await once(listening, 'listening');
-  ends.push(() => new Promise<void>((resolve) => server.close(() => resolve())));
-  const { port } = listening.address() as AddressInfo;
-  return { mails, url: `smtp://127.0.0.1:${port}`, port, connections: server.connections };
+async function smtpServer(options?: SMTPServerOptions) {
+  const server = await startSmtpServer(options);
+  ends.push(() => server[Symbol.asyncDispose]());
+  return server;
 }
 
 /** A real HTTP service that answers as it is told, each time the last where nothing is left. */

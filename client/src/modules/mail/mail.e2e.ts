@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { SMTPServer } from 'smtp-server';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 import { ROOT, type SpawnedServer } from '../../../../tests/support/server.ts';
+import { startSmtpServer } from '../../../../tests/support/smtp.ts';
 
 const KEY = randomBytes(32).toString('base64url');
 const SECRETS = { INTERNAL_API_KEY: KEY, SESSION_SECRET: randomBytes(32).toString('base64url') };
@@ -15,21 +13,13 @@ const main = join(ROOT, 'tests', 'support', 'mail-fixture', 'main.ts');
 test.use({ failedRequests: true });
 
 /** A mail server that refuses some for good. */
-async function mailServer(refused: Set<string>) {
-  const server = new SMTPServer({
-    disabledCommands: ['AUTH', 'STARTTLS'],
+const mailServer = (refused: Set<string>) =>
+  startSmtpServer({
     onRcptTo: ({ address }, _session, done) =>
       done(
         refused.has(address) ? Object.assign(new Error('no such mailbox'), { responseCode: 550 }) : undefined,
       ),
   });
-  const listening = server.listen(0, '127.0.0.1');
-  await once(listening, 'listening');
-  return {
-    url: `smtp://127.0.0.1:${(listening.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
-  };
-}
 
 const row = (page: Page, table: string, text: string) =>
   page.getByRole('region', { name: table, exact: true }).getByRole('row').filter({ hasText: text });
