@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { parse } from 'yaml';
+import type { AlertRule } from '../../server/platform/parts.ts';
 import type { TestApp } from './app.ts';
 import { runCommand } from './run-command.ts';
 import { ROOT } from './server.ts';
@@ -54,8 +55,35 @@ export async function expectDocumentedAndTested(name: string): Promise<void> {
   }
 }
 
+/** Expects alerts to be the rules that the server judges itself, and each to lead to the runbook. */
+export async function expectSameRules(
+  alerts: readonly PrometheusRule[],
+  rules: readonly Omit<AlertRule, 'value'>[],
+): Promise<void> {
+  const ours = rules.map(({ name, summary, severity, threshold, below, forSeconds }) => ({
+    alert: name.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase()),
+    summary,
+    severity,
+    fires: `${below ? '<' : '>'} ${threshold}`,
+    for: `${forSeconds}s`,
+    runbook: name,
+  }));
+  const theirs = alerts.map(({ alert = '', expr, for: time, labels, annotations }) => ({
+    alert,
+    summary: annotations?.summary,
+    severity: labels?.severity,
+    fires: /[<>] \d+/.exec(expr)?.[0],
+    for: time,
+    runbook: annotations?.runbook?.split('#')[1],
+  }));
+  const byName = (one: { alert: string }, other: { alert: string }) => one.alert.localeCompare(other.alert);
+  expect(theirs.sort(byName)).toEqual(ours.sort(byName));
+  const headings = await runbookHeadings();
+  for (const { name } of rules) expect(headings).toContain(name);
+}
+
 /** The anchors of the runbook's sections. */
-export async function runbookHeadings(): Promise<Set<string>> {
+async function runbookHeadings(): Promise<Set<string>> {
   const text = await readFile(join(ROOT, 'docs', 'runbook.md'), 'utf8');
   return new Set(
     Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading = '']) =>

@@ -3,6 +3,7 @@ import {
   alertsOf,
   expectDocumentedAndTested,
   expectPromtool,
+  expectSameRules,
   isPromtoolInstalled,
 } from '../../../tests/support/prometheus.ts';
 import type { Family } from '../../platform/metrics/metrics.ts';
@@ -17,15 +18,7 @@ describe.runIf(isPromtoolInstalled())('promtool', () => {
 
 it('the alert of Prometheus is that of the server, is documented, and reads what is exported', async () => {
   const figures = new AccountFigures();
-  const [theirs, ...others] = await alertsOf('accounts.yml');
-  const [ours] = figures.alertRules;
-  expect(others).toEqual([]);
-  expect(theirs).toMatchObject({
-    expr: expect.stringMatching(`> ${ours?.threshold}$`),
-    for: `${ours?.forSeconds}s`,
-    labels: { severity: ours?.severity },
-    annotations: { summary: ours?.summary, runbook: `docs/runbook.md#${ours?.name}` },
-  });
+  await expectSameRules(await alertsOf('accounts.yml'), figures.alertRules);
   await expectDocumentedAndTested('accounts');
   const samples = await (figures.metrics[0] as Family).read();
   expect([...samples]).toContainEqual({ value: 0, labels: { outcome: 'failure' } });

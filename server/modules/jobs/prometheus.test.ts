@@ -1,5 +1,5 @@
 /** What deploy/prometheus holds for jobs, against the rules that the server judges itself, and against what it exports. */
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { createTestApp } from '../../../tests/support/app.ts';
 import { createDatabase } from '../../../tests/support/postgres.ts';
 import {
@@ -7,8 +7,8 @@ import {
   expectDocumentedAndTested,
   expectExported,
   expectPromtool,
+  expectSameRules,
   isPromtoolInstalled,
-  runbookHeadings,
   seriesOf,
 } from '../../../tests/support/prometheus.ts';
 import type { Jobs } from '../../platform/parts.ts';
@@ -29,25 +29,8 @@ describe.runIf(isPromtoolInstalled())('promtool', () => {
 });
 
 it('they are those that the server judges itself, and lead to the runbook', async () => {
-  const theirs = (await alertsOf('jobs.yml')).map(({ alert, expr, labels, annotations, ...rule }) => ({
-    alert,
-    threshold: Number(/> (\d+)$/.exec(expr)?.[1]),
-    for: rule.for,
-    severity: labels?.severity,
-    summary: annotations?.summary,
-  }));
-  expect(theirs).toEqual(
-    RULES.map(({ name, threshold, forSeconds, severity, summary }) => ({
-      alert: name.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase()),
-      threshold,
-      for: `${forSeconds}s`,
-      severity,
-      summary,
-    })),
-  );
+  await expectSameRules(await alertsOf('jobs.yml'), RULES);
   await expectDocumentedAndTested('jobs');
-  const headings = await runbookHeadings();
-  for (const { name } of RULES) expect(headings).toContain(name);
 });
 
 it('they ask for what the server exports', async () => {

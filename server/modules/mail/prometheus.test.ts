@@ -1,5 +1,5 @@
 /** What deploy/prometheus holds for mail, against the rules that the server judges itself, and against what it exports. */
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { createTestApp } from '../../../tests/support/app.ts';
 import { createDatabase, query } from '../../../tests/support/postgres.ts';
 import {
@@ -7,8 +7,8 @@ import {
   expectDocumentedAndTested,
   expectExported,
   expectPromtool,
+  expectSameRules,
   isPromtoolInstalled,
-  runbookHeadings,
   seriesOf,
 } from '../../../tests/support/prometheus.ts';
 import { Figures } from './figures.ts';
@@ -23,25 +23,8 @@ describe.runIf(isPromtoolInstalled())('promtool', () => {
 });
 
 it('they are those that the server judges itself, and lead to the runbook', async () => {
-  const theirs = (await alertsOf('mail.yml')).map(({ alert, expr, labels, annotations, ...rule }) => ({
-    alert,
-    threshold: Number(/> (\d+)$/.exec(expr)?.[1]),
-    for: rule.for,
-    severity: labels?.severity,
-    summary: annotations?.summary,
-  }));
-  expect(theirs).toEqual(
-    RULES.map(({ name, threshold, forSeconds, severity, summary }) => ({
-      alert: name.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase()),
-      threshold,
-      for: `${forSeconds}s`,
-      severity,
-      summary,
-    })),
-  );
+  await expectSameRules(await alertsOf('mail.yml'), RULES);
   await expectDocumentedAndTested('mail');
-  const headings = await runbookHeadings();
-  for (const { name } of RULES) expect(headings).toContain(name);
 });
 
 it('they ask for what the server exports', async () => {
