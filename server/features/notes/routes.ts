@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { changeNote, createNote, deleteNote, listNotes, readNote, restoreNote } from '#contracts/notes.ts';
-import { decodeCursor, encodeCursor } from '../../platform/lib/cursor.ts';
+import { before, pageOf } from '../../platform/lib/cursor.ts';
 import { etagOf, readIfMatch } from '../../platform/lib/etag.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Events, Scope } from '../../platform/parts.ts';
@@ -22,15 +22,8 @@ export const noteRoutes: FastifyPluginAsyncTypebox<{
       const words = toPrefixQuery(search);
       // What was typed holds no word at all: nothing can match, and all notes would be a lie.
       if (words === undefined && search.trim() !== '') return { items: [], nextCursor: null };
-      const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
-      // One more than asked for tells whether there is a next page.
-      const rows = await queries.list({ owner: ownerIn(scope), words, before, limit: limit + 1 });
-      const items = rows.slice(0, limit);
-      const last = items.at(-1);
-      return {
-        items: items.map(written),
-        nextCursor: rows.length > limit && last ? encodeCursor(last.id) : null,
-      };
+      const page = { words, before: before(cursor), limit: limit + 1 };
+      return pageOf(await queries.list({ owner: ownerIn(scope), ...page }), limit, written);
     },
   });
 

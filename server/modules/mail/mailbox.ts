@@ -2,11 +2,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { and, desc, eq, lt } from 'drizzle-orm';
 import type { FastifyRequest } from 'fastify';
 import { listMailbox, readMailboxHtml, readMailboxMail, readMailboxSource } from '#contracts/mail.ts';
+import { before, pageOf } from '../../platform/lib/cursor.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { MailService } from './mailer.ts';
 import { headersOf } from './mailer.ts';
 import type { Content } from './providers/provider.ts';
-import { before, pageOf } from './routes.ts';
 import { mailOutbox } from './table.ts';
 
 const NOBODY = { name: '', address: 'mail@localhost' };

@@ -10,28 +10,12 @@ import {
   removeSuppression,
   retryMail,
 } from '#contracts/mail.ts';
-import { decodeCursor, encodeCursor } from '../../platform/lib/cursor.ts';
+import { before, pageOf } from '../../platform/lib/cursor.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { MailService } from './mailer.ts';
 import { hashOf } from './outbox.ts';
 import { ADDRESS } from './settings.ts';
 import { mailOutbox, mailSuppressed } from './table.ts';
-
-/** @param rows One more than the page has. */
-export function pageOf<Row extends { id: number }, Item>(
-  rows: readonly Row[],
-  limit: number,
-  item: (row: Row) => Item,
-) {
-  const last = rows[limit - 1];
-  return {
-    items: rows.slice(0, limit).map(item),
-    nextCursor: rows.length > limit && last ? encodeCursor(last.id) : null,
-  };
-}
-
-export const before = (cursor: string | undefined) =>
-  cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
 
 /** What operators see and do of mails: never what one says, nor to whom. */
 export const mailRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> = async (app, { service }) => {
