@@ -1,9 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from './problem.ts';
+import { moment, orNull } from './values.ts';
 
-const moment = Type.String({ format: 'date-time' });
-const orNull = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()]);
 const name = Type.String({ pattern: '^[a-z][a-z0-9-]*$', maxLength: 100 });
 const operators = { 401: Problem, 503: Problem } as const;
 

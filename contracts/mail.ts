@@ -1,10 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { Page, PageQuery } from './page.ts';
 import { Problem } from './problem.ts';
+import { moment, orNull } from './values.ts';
 
-const moment = Type.String({ format: 'date-time' });
-const orNull = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()]);
 const Id = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) });
 const address = Type.String({ minLength: 3, maxLength: 320 });
 const operators = { 401: Problem, 503: Problem } as const;

@@ -1,18 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from '../problem.ts';
-import {
-  Email,
-  form,
-  Id,
-  moment,
-  Name,
-  NewPassword,
-  nothing,
-  orNull,
-  Password,
-  signedIn,
-  Token,
-} from './shared.ts';
+import { moment, orNull } from '../values.ts';
+import { Email, form, Id, Name, NewPassword, nothing, Password, signedIn, Token } from './shared.ts';
 
 export const Account = Type.Object(
   {

@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { Page, PageQuery } from '../page.ts';
 import { Problem } from '../problem.ts';
-import { Email, Id, moment, nothing, orNull, signedIn } from './shared.ts';
+import { moment, orNull } from '../values.ts';
+import { Email, Id, nothing, signedIn } from './shared.ts';
 
 /** A user, as operators see one. */
 export const User = Type.Object(

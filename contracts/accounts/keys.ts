@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from '../problem.ts';
-import { Id, moment, Name, nothing, orNull, signedIn } from './shared.ts';
+import { moment, orNull } from '../values.ts';
+import { Id, Name, nothing, signedIn } from './shared.ts';
 
 /** A key of a user, for programs. It is sent as `Authorization: Bearer`. */
 export const ApiKey = Type.Object(

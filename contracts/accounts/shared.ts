@@ -1,10 +1,6 @@
 import { Type } from 'typebox';
 import { Problem } from '../problem.ts';
 
-export const moment = Type.String({ format: 'date-time' });
-export const orNull = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()]);
-
 /** RFC 5321 allows 254 characters. That the address exists is shown by a mail alone. */
 export const Email = Type.String({
   minLength: 3,
