@@ -17,7 +17,7 @@ type Props = {
   /** For what cannot be undone: the text to type before the button is enabled. */
   typed?: string;
   /** If it rejects, the dialog stays open and shows the error. */
-  onConfirm: () => void | Promise<void>;
+  onConfirm: () => unknown;
 };
 
 /** Asks before an action that cannot be undone. A press outside does not close it. For what can be undone, act and offer Undo in a toast. */

@@ -70,7 +70,6 @@ function useNext() {
     ) : (
       step?.next === 'verify' && (
         <Mailbox
-          email={step.email}
           lead={TEXTS.mailbox.sent(step.email)}
           onBack={() => setStep(undefined)}
           again={() =>
@@ -253,7 +252,6 @@ function AskForReset() {
   if (email !== undefined)
     return (
       <Mailbox
-        email={email}
         lead={TEXTS.mailbox.reset(email)}
         again={() => send(email)}
         onBack={() => setEmail(undefined)}
@@ -354,7 +352,6 @@ function Mailbox({
   again,
   onBack,
 }: {
-  email: string;
   lead: string;
   again: () => Promise<unknown>;
   onBack: () => void;

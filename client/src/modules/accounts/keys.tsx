@@ -100,7 +100,7 @@ export function Keys() {
                     }
                     title={`End “${name}”?`}
                     action="End key"
-                    onConfirm={() => end.mutateAsync(id).then(() => undefined)}
+                    onConfirm={() => end.mutateAsync(id)}
                   >
                     {TEXTS.keys.end}
                   </Confirm>

@@ -69,7 +69,7 @@ export function Passkeys() {
                     }
                     title={`Remove “${name}”?`}
                     action="Remove passkey"
-                    onConfirm={() => remove.mutateAsync(id).then(() => undefined)}
+                    onConfirm={() => remove.mutateAsync(id)}
                   >
                     {TEXTS.passkeys.remove}
                   </Confirm>

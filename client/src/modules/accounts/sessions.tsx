@@ -31,7 +31,7 @@ export function Sessions() {
             trigger={<Button variant="outline">End all others</Button>}
             title="End all other sessions?"
             action="End them"
-            onConfirm={() => endOthers.mutateAsync().then(() => undefined)}
+            onConfirm={() => endOthers.mutateAsync()}
           >
             {TEXTS.sessions.endOthers}
           </Confirm>

@@ -43,7 +43,7 @@ export function TwoFactor({ account: { twoFactor } }: { account: Account }) {
             trigger={<Button variant="destructive">Turn off</Button>}
             title="Turn two-factor authentication off?"
             action="Turn off"
-            onConfirm={() => end.mutateAsync().then(() => undefined)}
+            onConfirm={() => end.mutateAsync()}
           >
             {TEXTS.twoFactor.off}
           </Confirm>

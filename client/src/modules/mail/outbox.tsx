@@ -12,9 +12,10 @@ import { type State, StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { toast } from '@/kit/components/toast.tsx';
 import { ago, duration, exactly } from '@/kit/lib/format.ts';
+import { usePages } from '@/kit/lib/use-pages.ts';
 import { outboxQuery, useRetry } from './mail-queries.ts';
 import { STATES } from './mail-search.ts';
-import { FindAddress, Pages, Recipient, usePages } from './pieces.tsx';
+import { FindAddress, Pages, Recipient } from './pieces.tsx';
 
 const route = getRouteApi('/ops/mail');
 

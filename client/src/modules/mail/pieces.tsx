@@ -3,6 +3,7 @@ import { Button } from '@/kit/components/button.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { Input } from '@/kit/components/input.tsx';
 import { Pagination } from '@/kit/components/pagination.tsx';
+import type { usePages } from '@/kit/lib/use-pages.ts';
 
 /** The beginning of a recipient's hash: operators see no addresses. */
 export const Recipient = ({ hash }: { hash: string }) => (
@@ -43,28 +44,6 @@ export function FindAddress({ onFind }: { onFind: (address: string) => void }) {
   );
 }
 
-/**
- * The pages gone through, by their cursors.
- *
- * @param list What is paged through: a filter. Another one begins at its first page.
- */
-export function usePages(list: string) {
-  const [gone, setGone] = useState({ list, cursors: [] as string[] });
-  const cursors = gone.list === list ? gone.cursors : [];
-  return {
-    cursor: cursors.at(-1),
-    next: (cursor: string) => setGone({ list, cursors: [...cursors, cursor] }),
-    previous: () => setGone({ list, cursors: cursors.slice(0, -1) }),
-  };
-}
-
 /** Previous and next, where there is more than one page. */
-export function Pages({ of, next }: { of: ReturnType<typeof usePages>; next: string | null }) {
-  if (of.cursor === undefined && next === null) return null;
-  return (
-    <Pagination
-      onPrevious={of.cursor === undefined ? undefined : of.previous}
-      onNext={next === null ? undefined : () => of.next(next)}
-    />
-  );
-}
+export const Pages = ({ of, next }: { of: ReturnType<typeof usePages>; next: string | null }) =>
+  of.cursor === undefined && next === null ? null : <Pagination {...of.buttons(next)} />;

@@ -13,8 +13,9 @@ import { Table } from '@/kit/components/table.tsx';
 import { toast } from '@/kit/components/toast.tsx';
 import { exactly } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
+import { usePages } from '@/kit/lib/use-pages.ts';
 import { suppressionsQuery, useSuppress, useUnsuppress } from './mail-queries.ts';
-import { FindAddress, Pages, Recipient, usePages } from './pieces.tsx';
+import { FindAddress, Pages, Recipient } from './pieces.tsx';
 
 const REASONS: Record<MailSuppression['reason'], string> = {
   bounce: 'Bounced',

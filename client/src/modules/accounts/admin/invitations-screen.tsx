@@ -79,7 +79,7 @@ export const InvitationsScreen = withServerData(function InvitationsScreen() {
                         }
                         title={`Take back the invitation of ${email}?`}
                         action="Take it back"
-                        onConfirm={() => end.mutateAsync(id).then(() => undefined)}
+                        onConfirm={() => end.mutateAsync(id)}
                       >
                         {TEXTS.invitations.end}
                       </Confirm>

@@ -103,7 +103,7 @@ function Record({ user }: { user: User }) {
                 trigger={<Button variant="outline">End all</Button>}
                 title="End all sessions?"
                 action="End sessions"
-                onConfirm={() => end.mutateAsync().then(() => undefined)}
+                onConfirm={() => end.mutateAsync()}
               >
                 {TEXTS.users.endSessions}
               </Confirm>

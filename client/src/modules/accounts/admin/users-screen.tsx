@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useState } from 'react';
 import type { User, UserPage } from '#contracts/accounts/admin.ts';
 import { buttonVariants } from '@/kit/components/button.tsx';
 import { Empty } from '@/kit/components/empty.tsx';
@@ -11,6 +10,7 @@ import { SearchBox } from '@/kit/components/search-box.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { ago, capital, count, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
+import { usePages } from '@/kit/lib/use-pages.ts';
 import { Loaded } from '../pieces.tsx';
 import { TEXTS } from '../texts.ts';
 import { rolesQuery, type UserFilter, usersQuery } from './admin-queries.ts';
@@ -65,18 +65,17 @@ export const UsersScreen = withServerData(function UsersScreen() {
           ))}
         </Choice>
       </div>
-      <Pages key={JSON.stringify(filter)} filter={filter} />
+      <Users filter={filter} />
     </div>
   );
 });
 
-function Pages({ filter }: { filter: UserFilter }) {
-  const [cursors, setCursors] = useState<string[]>([]);
-  const query = useQuery(usersQuery(filter, cursors.at(-1)));
-  const next = query.data?.nextCursor;
+function Users({ filter }: { filter: UserFilter }) {
+  const pages = usePages(JSON.stringify(filter));
+  const query = useQuery(usersQuery(filter, pages.cursor));
   return (
     <Loaded of={query}>
-      {({ items }: UserPage) =>
+      {({ items, nextCursor }: UserPage) =>
         items.length === 0 ? (
           <Empty icon="search" title={TEXTS.users.none}>
             <p>{TEXTS.users.noneNext}</p>
@@ -84,12 +83,7 @@ function Pages({ filter }: { filter: UserFilter }) {
         ) : (
           <div className="space-y-3">
             <UserTable users={items} />
-            <Pagination
-              onPrevious={cursors.length > 0 ? () => setCursors(cursors.slice(0, -1)) : undefined}
-              onNext={next ? () => setCursors([...cursors, next]) : undefined}
-            >
-              {count(items.length, 'user')} on this page
-            </Pagination>
+            <Pagination {...pages.buttons(nextCursor)}>{count(items.length, 'user')} on this page</Pagination>
           </div>
         )
       }
