@@ -61,6 +61,8 @@ const Next = Type.Object(
 export type Next = Static<typeof Next>;
 
 const closed = { additionalProperties: false };
+/** The adopter's schema checks it further. */
+const Profile = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 });
 const post = { method: 'POST' } as const;
 
 export const readMe = {
@@ -79,9 +81,7 @@ export const signUp = {
         name: Name,
         email: Email,
         password: NewPassword,
-        profile: Type.Optional(
-          Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 }),
-        ),
+        profile: Type.Optional(Profile),
         invitation: Type.Optional(Token),
       },
       closed,
@@ -199,9 +199,7 @@ export const changeAccount = {
     body: Type.Object(
       {
         name: Type.Optional(Name),
-        profile: Type.Optional(
-          Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 }),
-        ),
+        profile: Type.Optional(Profile),
       },
       { ...closed, minProperties: 1 },
     ),
