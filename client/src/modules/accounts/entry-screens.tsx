@@ -56,6 +56,12 @@ const ToSignIn = ({ children = 'Sign in' }: { children?: ReactNode }) => (
   </Link>
 );
 
+const ToSignInCard = (props: { title: string; lead: string }) => (
+  <EntryCard {...props}>
+    <ToSignIn />
+  </EntryCard>
+);
+
 /** What comes after a form: the screen that the person wanted, the second step, or the mailbox. */
 function useNext() {
   const returnTo = useReturnTo();
@@ -155,11 +161,7 @@ export const SignUpScreen = withMe(function SignUpScreen({ me }) {
   const { take, screen } = useNext();
   if (screen) return screen;
   if (me.offers.signUp === 'invitation')
-    return (
-      <EntryCard title="By invitation" lead={`${TEXTS.signUp.closed} ${TEXTS.signUp.closedNext}`}>
-        <ToSignIn />
-      </EntryCard>
-    );
+    return <ToSignInCard title="By invitation" lead={`${TEXTS.signUp.closed} ${TEXTS.signUp.closedNext}`} />;
   return (
     <EntryCard title="Create your account" lead={haveOne}>
       <NewAccount onNext={take} />
@@ -171,12 +173,7 @@ export const JoinScreen = withMe(function JoinScreen() {
   const { take, screen } = useNext();
   const token = useToken();
   if (screen) return screen;
-  if (token === undefined)
-    return (
-      <EntryCard title={TEXTS.join.broken} lead={TEXTS.join.brokenNext}>
-        <ToSignIn />
-      </EntryCard>
-    );
+  if (token === undefined) return <ToSignInCard title={TEXTS.join.broken} lead={TEXTS.join.brokenNext} />;
   return (
     <EntryCard
       title={`Join ${import.meta.env.APP_NAME}`}
@@ -207,12 +204,7 @@ export const VerifyScreen = withMe(function VerifyScreen({ me }) {
     },
   });
   if (screen) return screen;
-  if (isDone)
-    return (
-      <EntryCard title={TEXTS.verify.done} lead={TEXTS.verify.doneNext}>
-        <ToSignIn />
-      </EntryCard>
-    );
+  if (isDone) return <ToSignInCard title={TEXTS.verify.done} lead={TEXTS.verify.doneNext} />;
   const isBroken = token === undefined || [400, 401, 403, 404].includes(statusOf(form.failure) ?? 0);
   if (isBroken)
     return (
@@ -285,12 +277,7 @@ function NewPassword({ token }: { token: string }) {
       setDone(true);
     },
   });
-  if (isDone)
-    return (
-      <EntryCard title={TEXTS.reset.done} lead={TEXTS.reset.doneNext}>
-        <ToSignIn />
-      </EntryCard>
-    );
+  if (isDone) return <ToSignInCard title={TEXTS.reset.done} lead={TEXTS.reset.doneNext} />;
   if ([400, 401, 403, 404].includes(statusOf(form.failure) ?? 0))
     return (
       <EntryCard title={TEXTS.verify.broken} lead={TEXTS.reset.brokenNext}>
@@ -320,11 +307,7 @@ export const SetUpScreen = withMe(function SetUpScreen({ me }) {
   });
   if (screen) return screen;
   if (!me.offers.setup || statusOf(form.failure) === 409)
-    return (
-      <EntryCard title={TEXTS.setUp.done} lead={TEXTS.setUp.doneNext}>
-        <ToSignIn />
-      </EntryCard>
-    );
+    return <ToSignInCard title={TEXTS.setUp.done} lead={TEXTS.setUp.doneNext} />;
   const { error, type: _, ...key } = form.field('key');
   return (
     <EntryCard title={TEXTS.setUp.title} lead={TEXTS.setUp.lead}>

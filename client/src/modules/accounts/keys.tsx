@@ -10,10 +10,9 @@ import {
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Badge } from '@/kit/components/badge.tsx';
 import { Button } from '@/kit/components/button.tsx';
-import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { Code } from '@/kit/components/code.tsx';
 import { DialogFooter } from '@/kit/components/dialog.tsx';
-import { Field, FieldRow } from '@/kit/components/field.tsx';
+import { Field } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { Choice } from '@/kit/components/native-select.tsx';
 import { type Answer, request } from '@/kit/lib/api.ts';
@@ -21,7 +20,7 @@ import { ago, exactly } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { keysQuery, useAct } from './account-queries.ts';
 import { Failed } from './entry-card.tsx';
-import { ActDialog, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from './pieces.tsx';
+import { ActDialog, Choices, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from './pieces.tsx';
 import { TEXTS } from './texts.ts';
 
 const { queryKey } = keysQuery;
@@ -190,16 +189,15 @@ function NewKey({
         <p className="mb-1 text-sm text-muted">
           {offered.length > 0 ? TEXTS.keys.permissions : TEXTS.keys.nothing}
         </p>
-        {offered.map(([name, meaning]) => (
-          <FieldRow key={name} label={<code className="font-mono">{name}</code>} description={meaning}>
-            <Checkbox
-              checked={chosen.includes(name)}
-              onCheckedChange={(isChecked) =>
-                setChosen(isChecked ? [...chosen, name] : chosen.filter((one) => one !== name))
-              }
-            />
-          </FieldRow>
-        ))}
+        <Choices
+          of={offered.map(([name, description]) => ({
+            name,
+            label: <code className="font-mono">{name}</code>,
+            description,
+          }))}
+          chosen={chosen}
+          onChange={setChosen}
+        />
       </fieldset>
       <Choice label="Expires after" value={days} onChange={({ target }) => setDays(target.value)}>
         {EXPIRIES.map(([value, label]) => (

@@ -3,8 +3,10 @@ import { type ReactElement, type ReactNode, useState } from 'react';
 import type { Static, TSchema, TUnsafe } from 'typebox';
 import { Button } from '@/kit/components/button.tsx';
 import { Card } from '@/kit/components/card.tsx';
+import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { Dialog, DialogClose, DialogContent, DialogFooter, DialogTrigger } from '@/kit/components/dialog.tsx';
 import { ErrorState } from '@/kit/components/error-state.tsx';
+import { FieldRow } from '@/kit/components/field.tsx';
 import { NotPermitted } from '@/kit/components/not-permitted.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
 import { toast } from '@/kit/components/toast.tsx';
@@ -105,6 +107,27 @@ export function ActDialog({
     </Dialog>
   );
 }
+
+/** Boxes by which some of several are chosen. */
+export const Choices = ({
+  of,
+  chosen,
+  onChange,
+}: {
+  of: { name: string; label: ReactNode; description?: string }[];
+  chosen: string[];
+  onChange: (names: string[]) => void;
+}) =>
+  of.map(({ name, label, description }) => (
+    <FieldRow key={name} label={label} description={description}>
+      <Checkbox
+        checked={chosen.includes(name)}
+        onCheckedChange={(isChecked) =>
+          onChange(isChecked ? [...chosen, name] : chosen.filter((one) => one !== name))
+        }
+      />
+    </FieldRow>
+  ));
 
 /** The foot of a form in a dialog. */
 export const FormFooter = ({

@@ -4,10 +4,8 @@ import { useState } from 'react';
 import { type endInvitation, invite } from '#contracts/accounts/admin.ts';
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Button } from '@/kit/components/button.tsx';
-import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { Code } from '@/kit/components/code.tsx';
 import { DialogFooter } from '@/kit/components/dialog.tsx';
-import { FieldRow } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
@@ -18,7 +16,7 @@ import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useAct } from '../account-queries.ts';
 import { EmailField } from '../entry-card.tsx';
-import { ActDialog, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from '../pieces.tsx';
+import { ActDialog, Choices, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from '../pieces.tsx';
 import { TEXTS } from '../texts.ts';
 import { invitationsQuery, rolesQuery } from './admin-queries.ts';
 
@@ -130,16 +128,11 @@ function Invite({ onDone }: { onDone: () => void }) {
       {data && data.length > 0 && (
         <fieldset>
           <legend className="text-sm font-medium">Roles</legend>
-          {data.map(({ name }) => (
-            <FieldRow key={name} label={capital(name)}>
-              <Checkbox
-                checked={roles.includes(name)}
-                onCheckedChange={(isChecked) =>
-                  setRoles(isChecked ? [...roles, name] : roles.filter((one) => one !== name))
-                }
-              />
-            </FieldRow>
-          ))}
+          <Choices
+            of={data.map(({ name }) => ({ name, label: capital(name) }))}
+            chosen={roles}
+            onChange={setRoles}
+          />
         </fieldset>
       )}
       <FormFooter of={form} action="Invite" />

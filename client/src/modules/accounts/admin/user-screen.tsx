@@ -12,10 +12,9 @@ import {
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Avatar } from '@/kit/components/avatar.tsx';
 import { Button, buttonVariants } from '@/kit/components/button.tsx';
-import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { DescriptionList } from '@/kit/components/description-list.tsx';
 import { Empty } from '@/kit/components/empty.tsx';
-import { Field, FieldRow } from '@/kit/components/field.tsx';
+import { Field } from '@/kit/components/field.tsx';
 import { Form } from '@/kit/components/form.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { toast } from '@/kit/components/toast.tsx';
@@ -26,7 +25,7 @@ import { useForm } from '@/kit/lib/use-form.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { useAct } from '../account-queries.ts';
 import { goOn } from '../me.ts';
-import { ActDialog, FormFooter, Loaded, Section, tell } from '../pieces.tsx';
+import { ActDialog, Choices, FormFooter, Loaded, Section, tell } from '../pieces.tsx';
 import { TEXTS } from '../texts.ts';
 import { rolesQuery, userQuery } from './admin-queries.ts';
 import { RoleBadges, UserState } from './user-state.tsx';
@@ -155,20 +154,15 @@ function Roles({ user }: { user: User }) {
       >
         <fieldset>
           <legend className="sr-only">Roles</legend>
-          {data?.map(({ name, permissions }) => (
-            <FieldRow
-              key={name}
-              label={capital(name)}
-              description={permissions.length > 0 ? list(permissions) : 'No permissions of its own'}
-            >
-              <Checkbox
-                checked={roles.includes(name)}
-                onCheckedChange={(isChecked) =>
-                  setRolesTo(isChecked ? [...roles, name] : roles.filter((one) => one !== name))
-                }
-              />
-            </FieldRow>
-          ))}
+          <Choices
+            of={(data ?? []).map(({ name, permissions }) => ({
+              name,
+              label: capital(name),
+              description: permissions.length > 0 ? list(permissions) : 'No permissions of its own',
+            }))}
+            chosen={roles}
+            onChange={setRolesTo}
+          />
         </fieldset>
         <Button type="submit" disabled={isSame} pending={save.isPending}>
           Save roles
