@@ -28,6 +28,10 @@ const diary: Part = {
   },
   async routes(app) {
     app.get('/api/diary', { config: { access: { permission: 'diary:read' } } }, () => 'Dear diary');
+    app.post('/api/diary', { config: { access: { permission: 'diary:read' } } }, async ({ scope }, reply) => {
+      await query(scene.database.url, 'insert into notes (title) values ($1)', [scope?.userId]);
+      return reply.code(204).send();
+    });
   },
 };
 
@@ -103,11 +107,27 @@ it('an erasure takes everything in one transaction, with sessions and keys, and 
   expect(await statusByKey()).toBe(401);
 });
 
+it('an erasure leaves nothing of what the user writes meanwhile', async () => {
+  const ada = await signedIn(scene, 'busy@example.com');
+  const [{ id }] = (await query(scene.database.url, `select id from users where email = 'busy@example.com'`))
+    .rows;
+  let done = false;
+  const writing = (async () => {
+    while (!done) await ada.send('POST', '/api/diary');
+  })();
+  expect((await erase(ada, 'busy@example.com')).status).toBe(204);
+  done = true;
+  await writing;
+  expect(await count(`notes where title = '${id}'`)).toBe(0);
+});
+
 it('nothing is erased where a part cannot', async () => {
   const ada = await signedIn(scene, 'stuck@example.com');
   const mails = scene.mailbox.length;
   expect((await erase(ada, 'stuck@example.com')).status).toBe(500);
-  expect((await ada.send('GET', '/api/account')).body).toMatchObject({ email: 'stuck@example.com' });
+  // The user is signed out, and can try again.
+  const form = { email: 'stuck@example.com', password: PASSWORD };
+  expect((await scene.browser().post('/sign-in', form)).body.next).toBe('done');
   expect(scene.mailbox).toHaveLength(mails);
 });
 

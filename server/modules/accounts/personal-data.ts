@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { eq, like, or } from 'drizzle-orm';
 import { eraseAccount, exportAccount } from '#contracts/accounts/account.ts';
@@ -6,7 +7,7 @@ import type { Transaction } from '../../platform/database/transaction.ts';
 import { invalid } from '../../platform/lib/problem.ts';
 import type { Brought } from '../../platform/parts.ts';
 import { assertOperatorsLeft } from './admin/admin-routes.ts';
-import { clearSession } from './flows/sessions.ts';
+import { clearSession, endSessions } from './flows/sessions.ts';
 import { OPERATOR } from './roles.ts';
 import type { AccountService } from './service.ts';
 import { requireRecentSignIn } from './sessions/identity.ts';
@@ -14,6 +15,9 @@ import { apiKeys, credentials, invitations, passkeys, sessions, users, verificat
 
 /** An export reads all that there is of a user. */
 const EXPORTS = { name: 'exports', max: 10, windowMs: 3_600_000 } as const;
+
+/** Every process has heard that sessions have ended, and quick requests are done, in milliseconds. */
+const SETTLE_MS = 1_000;
 
 export interface PersonalDataOptions {
   service: AccountService;
@@ -51,11 +55,22 @@ export const personalDataRoutes: FastifyPluginAsyncTypebox<PersonalDataOptions> 
     config: { access: 'user', cors: false },
     async handler(request, reply) {
       requireRecentSignIn(request);
-      await database.transaction(async (tx) => {
+      const confirmed = async (tx: Transaction) => {
         const user = await service.user(request.scope?.userId, tx);
         if (user.email !== request.body.email.toLowerCase())
           throw invalid('body/email', 'This is not the address of your account.');
         await assertOperatorsLeft(tx, user.id, user.roles.includes(OPERATOR));
+        return user;
+      };
+      await database.transaction(async (tx) => {
+        const { id } = await confirmed(tx);
+        await tx.delete(apiKeys).where(eq(apiKeys.userId, id));
+        await endSessions(service, tx, id);
+      });
+      // Other requests of the user that are under way, or that a process admits until it has heard of this, write nothing that stays.
+      await sleep(SETTLE_MS);
+      await database.transaction(async (tx) => {
+        const user = await confirmed(tx);
         for (const part of personalData.values()) await part.erase(tx, user.id, user.email);
         await erase(tx, user, service);
         await service.send(tx, people.mails.accountErased, user.email, service.to(user), request);
