@@ -130,16 +130,6 @@ it('outlives a rotation of both secrets', async () => {
   }
 });
 
-it('is not offered without ENCRYPTION_KEY', async () => {
-  await using bare = await accountScene({ ENCRYPTION_KEY: '' });
-  const browser = await signedIn(bare, 'bare@example.com');
-  expect((await browser.send('GET', '/api/me')).body).toMatchObject({ offers: { twoFactor: false } });
-  expect(await browser.post('/two-factor')).toMatchObject({
-    status: 503,
-    body: { detail: 'Set ENCRYPTION_KEY, then restart the server.' },
-  });
-});
-
 it('is no way to make a sign-in more recent', async () => {
   const email = 'fresh@example.com';
   const browser = await signedIn(scene, email);
@@ -158,4 +148,15 @@ it('is no way to make a sign-in more recent', async () => {
   expect(rows).toHaveLength(1);
   expect(rows[0].age).toBeGreaterThan(500);
   expect((await browser.send('GET', '/api/account')).status).toBe(200);
+});
+
+// The last one: a process has one keyring.
+it('is not offered without ENCRYPTION_KEY', async () => {
+  await using bare = await accountScene({ ENCRYPTION_KEY: '' });
+  const browser = await signedIn(bare, 'bare@example.com');
+  expect((await browser.send('GET', '/api/me')).body).toMatchObject({ offers: { twoFactor: false } });
+  expect(await browser.post('/two-factor')).toMatchObject({
+    status: 503,
+    body: { detail: 'Set ENCRYPTION_KEY, then restart the server.' },
+  });
 });
