@@ -5,7 +5,8 @@ import { Problem } from '../problem.ts';
 export const Email = Type.String({
   minLength: 3,
   maxLength: 254,
-  pattern: '^[^\\s@\\u0000-\\u001f<>"(),:;]+@[^\\s@\\u0000-\\u001f<>"(),:;]+$',
+  // As module mail takes it: what it refuses would be an error of the server.
+  pattern: '^[^\\s<>()[\\],;:\\\\"@\\p{C}]{1,64}@[^\\s<>()[\\],;:\\\\"@\\p{C}]+$',
   errorMessage: 'Enter an e-mail address, such as ada@example.com.',
 });
 

@@ -216,3 +216,10 @@ it('signs in at once where sign-up is open and no mail can prove an address', as
   ).toBe(401);
   expect(await thief.me()).toMatchObject({ user: null });
 });
+
+it.each(['a[b@example.com', 'a\\b@example.com', 'a\u200bb@example.com', `${'a'.repeat(65)}@example.com`])(
+  'refuses %j, to which no mail can be sent',
+  async (email) => {
+    expect((await scene.browser().post('/sign-up', form(email))).status).toBe(400);
+  },
+);
