@@ -110,7 +110,6 @@ export const TEXTS = {
   data: {
     export: 'Everything that this server keeps of you, as one JSON file.',
     erase: 'Your account and your data are deleted at once and for good.',
-    erased: 'Your account is deleted',
   },
   users: {
     none: 'No user matches',
