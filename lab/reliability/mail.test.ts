@@ -1,14 +1,13 @@
 /** Mail servers that refuse, stall and drop, a provider that is away, and workers that are killed: no mail is lost, and none is sent twice uncounted. */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SMTPServer, type SMTPServerSession } from 'smtp-server';
+import type { SMTPServerOptions, SMTPServerSession } from 'smtp-server';
 import { describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../../tests/support/postgres.ts';
 import { freePort, ROOT, type SpawnedServer, startServer } from '../../tests/support/server.ts';
+import { startSmtpServer } from '../../tests/support/smtp.ts';
 import { until } from '../../tests/support/until.ts';
 import { fullOrShort, ms, record, within } from './support/suite.ts';
 
@@ -20,39 +19,28 @@ type Deed = 'take' | 'keep' | '451' | 'stall' | 'drop';
 /** A mail server that does as it is told, and notes what it has taken. */
 async function mailServer(deed: (n: number, session: SMTPServerSession) => Deed, port = 0) {
   const taken = new Map<number, number>();
-  const server = new SMTPServer({
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    onData: async (stream, session, done) => {
-      const source = await text(stream).catch(() => undefined);
-      // Its sender was killed in the middle of it.
-      if (source === undefined) return;
-      const n = Number(/^Subject: number (\d+)/m.exec(source)?.[1]);
-      const what = deed(n, session);
-      if (what === '451') return done(Object.assign(new Error('try later'), { responseCode: 451 }));
-      if (what === 'drop') return void socketOf(server, session)?.destroy();
-      if (what === 'stall') return;
-      taken.set(n, (taken.get(n) ?? 0) + 1);
-      if (what === 'take') done();
-    },
-  });
-  server.on('error', () => {});
-  const listening = server.listen(port, '127.0.0.1');
-  await once(listening, 'listening');
-  return {
-    taken,
-    port: (listening.address() as AddressInfo).port,
-    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  const onData: SMTPServerOptions['onData'] = async (stream, session, done) => {
+    const source = await text(stream).catch(() => undefined);
+    // Its sender was killed in the middle of it.
+    if (source === undefined) return;
+    const n = Number(/^Subject: number (\d+)/m.exec(source)?.[1]);
+    const what = deed(n, session);
+    if (what === '451') return done(Object.assign(new Error('try later'), { responseCode: 451 }));
+    if (what === 'drop') return void socketOf(server.connections, session)?.destroy();
+    if (what === 'stall') return;
+    taken.set(n, (taken.get(n) ?? 0) + 1);
+    if (what === 'take') done();
   };
+  const server = await startSmtpServer({ onData }, port);
+  return { ...server, taken };
 }
 
 interface Connection {
   session: SMTPServerSession;
   _socket: { destroy(): void };
 }
-const socketOf = (server: SMTPServer, session: SMTPServerSession) =>
-  [...(server as unknown as { connections: Set<Connection> }).connections].find(
-    (one) => one.session === session,
-  )?._socket;
+const socketOf = (connections: Set<unknown>, session: SMTPServerSession) =>
+  [...(connections as Set<Connection>)].find((one) => one.session === session)?._socket;
 
 /** A database, a server that writes mails, and workers that send them. */
 async function scene(port: number) {
