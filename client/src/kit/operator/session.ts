@@ -23,6 +23,15 @@ export async function forOperators<Answer>(client: QueryClient, answer: Promise<
   }
 }
 
+/** A change by an operator; afterwards everything under `key` is read again. */
+export function useOperatorChange<Input, Result>(key: string, change: (input: Input) => Promise<Result>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: Input) => forOperators(client, change(input)),
+    onSettled: () => client.invalidateQueries({ queryKey: [key] }),
+  });
+}
+
 /** Exchanges the operators' key, or the token of a printed link, for a session. */
 export function useSignIn() {
   const client = useQueryClient();

@@ -1,4 +1,4 @@
-import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import { queryOptions, useQueryClient } from '@tanstack/react-query';
 import type { isolateDependency, listDependencies, resetDependency } from '#contracts/dependencies.ts';
 import type {
   cancelJob,
@@ -14,7 +14,7 @@ import type {
 } from '#contracts/jobs.ts';
 import { request } from '@/kit/lib/api.ts';
 import { eventsAreSupplied, useEvents } from '@/kit/lib/events.ts';
-import { forOperators } from '@/kit/operator/session.ts';
+import { forOperators, useOperatorChange } from '@/kit/operator/session.ts';
 
 /** Poll interval while the screen is open, in milliseconds: where events tell of changes, it is for ages and for what was lost. */
 const refetchInterval = () => (eventsAreSupplied() ? 30_000 : 3_000);
@@ -54,55 +54,34 @@ export const dependenciesQuery = queryOptions({
 });
 
 /** Resets or isolates a service in the process that answers. */
-export function useDependencyAction() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ action, name }: { action: 'reset' | 'isolate'; name: string }) =>
-      forOperators(
-        client,
-        action === 'reset'
-          ? request<typeof resetDependency>('POST', '/api/monitoring/dependencies/:name/reset', {
-              params: { name },
-            })
-          : request<typeof isolateDependency>('POST', '/api/monitoring/dependencies/:name/isolate', {
-              params: { name },
-            }),
-      ),
-    onSettled: () => client.invalidateQueries({ queryKey: ['dependencies'] }),
-  });
-}
+export const useDependencyAction = () =>
+  useOperatorChange('dependencies', ({ action, name }: { action: 'reset' | 'isolate'; name: string }) =>
+    action === 'reset'
+      ? request<typeof resetDependency>('POST', '/api/monitoring/dependencies/:name/reset', {
+          params: { name },
+        })
+      : request<typeof isolateDependency>('POST', '/api/monitoring/dependencies/:name/isolate', {
+          params: { name },
+        }),
+  );
 
 export type JobAction = 'cancel' | 'retry' | 'discard';
 
 /** Cancels, retries or discards one job. */
-export function useJobAction() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ action, job }: { action: JobAction; job: JobView }) => {
-      const params = { name: job.name, id: job.id };
-      const answer =
-        action === 'cancel'
-          ? request<typeof cancelJob>('POST', '/api/monitoring/jobs/:name/:id/cancel', { params })
-          : action === 'retry'
-            ? request<typeof retryJob>('POST', '/api/monitoring/jobs/:name/:id/retry', { params })
-            : request<typeof discardJob>('DELETE', '/api/monitoring/jobs/:name/:id', { params });
-      return forOperators(client, answer);
-    },
-    onSettled: () => client.invalidateQueries({ queryKey: ['jobs'] }),
+export const useJobAction = () =>
+  useOperatorChange('jobs', ({ action, job }: { action: JobAction; job: JobView }) => {
+    const params = { name: job.name, id: job.id };
+    return action === 'cancel'
+      ? request<typeof cancelJob>('POST', '/api/monitoring/jobs/:name/:id/cancel', { params })
+      : action === 'retry'
+        ? request<typeof retryJob>('POST', '/api/monitoring/jobs/:name/:id/retry', { params })
+        : request<typeof discardJob>('DELETE', '/api/monitoring/jobs/:name/:id', { params });
   });
-}
 
 /** Pauses a queue in all processes, or has it go on. */
-export function usePause() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ name, paused }: JobQueue) =>
-      forOperators(
-        client,
-        paused
-          ? request<typeof resumeQueue>('POST', '/api/monitoring/jobs/:name/resume', { params: { name } })
-          : request<typeof pauseQueue>('POST', '/api/monitoring/jobs/:name/pause', { params: { name } }),
-      ),
-    onSettled: () => client.invalidateQueries({ queryKey: ['jobs'] }),
-  });
-}
+export const usePause = () =>
+  useOperatorChange('jobs', ({ name, paused }: JobQueue) =>
+    paused
+      ? request<typeof resumeQueue>('POST', '/api/monitoring/jobs/:name/resume', { params: { name } })
+      : request<typeof pauseQueue>('POST', '/api/monitoring/jobs/:name/pause', { params: { name } }),
+  );

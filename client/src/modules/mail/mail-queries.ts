@@ -1,4 +1,4 @@
-import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions, useQueryClient } from '@tanstack/react-query';
 import type {
   addSuppression,
   listOutbox,
@@ -9,7 +9,7 @@ import type {
 } from '#contracts/mail.ts';
 import { request } from '@/kit/lib/api.ts';
 import { eventsAreSupplied, useEvents } from '@/kit/lib/events.ts';
-import { forOperators } from '@/kit/operator/session.ts';
+import { forOperators, useOperatorChange } from '@/kit/operator/session.ts';
 import type { MailSearch } from './mail-search.ts';
 
 /** Poll interval while the screen is open, in milliseconds: where events tell of jobs, it is for mails that no job moves. */
@@ -65,26 +65,17 @@ export function useMailEvents() {
   useEvents('jobs', () => client.invalidateQueries({ queryKey: ['mail'] }));
 }
 
-/** A change by an operator; afterwards everything of mail is read again. */
-function useChange<Input, Result>(change: (input: Input) => Promise<Result>) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (input: Input) => forOperators(client, change(input)),
-    onSettled: () => client.invalidateQueries({ queryKey: ['mail'] }),
-  });
-}
-
 export const useRetry = () =>
-  useChange((id: number) =>
+  useOperatorChange('mail', (id: number) =>
     request<typeof retryMail>('POST', '/api/monitoring/mail/outbox/:id/retry', { params: { id } }),
   );
 
 export const useSuppress = () =>
-  useChange((address: string) =>
+  useOperatorChange('mail', (address: string) =>
     request<typeof addSuppression>('POST', '/api/monitoring/mail/suppressions', { body: { address } }),
   );
 
 export const useUnsuppress = () =>
-  useChange((id: number) =>
+  useOperatorChange('mail', (id: number) =>
     request<typeof removeSuppression>('DELETE', '/api/monitoring/mail/suppressions/:id', { params: { id } }),
   );
