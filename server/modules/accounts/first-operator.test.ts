@@ -2,8 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { accountScene, PASSWORD, type Scene } from '../../../tests/support/accounts.ts';
 import { makeUser } from '../../../tests/support/people.ts';
 import { query } from '../../../tests/support/postgres.ts';
+import { user } from '../../../tests/support/user.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
+/** A test database begins with the user of the tests. */
+const OTHERS = 'select roles from users where id <> $1';
 
 let scene: Scene;
 beforeAll(async () => {
@@ -53,7 +56,8 @@ describe('/setup', () => {
       "insert into users (id, name, email) values ('eve', 'Eve', 'olga@example.com')",
     );
     expect(await ask(FORM)).toBe(409);
-    expect((await query(own.database.url, 'select roles from users')).rows).toEqual([{ roles: [] }]);
+    const { rows } = await query(own.database.url, OTHERS, [user.id]);
+    expect(rows).toEqual([{ roles: [] }]);
   });
 
   it('is no place to guess keys', async () => {
@@ -128,7 +132,7 @@ describe('the link at the start of a development server', () => {
     );
     expect(Number(minutes)).toBeCloseTo(15, 0);
     expect((await join(path)).status).toBe(200);
-    expect((await rowsOf('select roles from users'))[0]).toEqual({ roles: ['operator'] });
+    expect((await query(own.database.url, OTHERS, [user.id])).rows[0]).toEqual({ roles: ['operator'] });
     // From now on there is none.
     expect(await accounts?.startLink?.()).toBeUndefined();
   });
