@@ -392,7 +392,7 @@ export const setUp = {
   ...post,
   url: '/api/account/setup',
   schema: {
-    summary: 'Make the first operator with a key of INTERNAL_API_KEY',
+    summary: 'Create the first operator with a key of INTERNAL_API_KEY',
     body: Type.Object(
       {
         key: Type.String({ minLength: 1, maxLength: 1_000 }),

@@ -127,7 +127,7 @@ export const impersonate = {
 export const endImpersonation = {
   method: 'DELETE',
   url: '/api/account/impersonation',
-  schema: { summary: 'Be yourself again', response: { 204: nothing, ...one } },
+  schema: { summary: 'Stop acting as them', response: { 204: nothing, ...one } },
 } as const;
 
 export const Invitation = Type.Object(

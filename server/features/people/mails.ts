@@ -53,7 +53,7 @@ export const mails = {
   accountExists: withLink(
     'account-exists',
     24,
-    'You have an account already',
+    'You already have an account',
     'Your address was used to sign up, and there is an account with it. Sign in as usual; if you have forgotten the password, set a new one.',
     'Set a new password',
     'If this was not you, you need not do anything.',
@@ -62,7 +62,7 @@ export const mails = {
     'reset-password',
     1,
     'Set a new password',
-    'A new password was asked for, for your account.',
+    'A new password was requested for your account.',
     'Set a new password',
     'The link works for an hour. If this was not you, ignore this mail: your password stays as it is.',
   ),
@@ -82,7 +82,11 @@ export const mails = {
     'Accept the invitation',
     'If you do not expect this, ignore this mail.',
   ),
-  emailChanged: notice('email-changed', 'Your address was changed', 'Your account has another address now.'),
+  emailChanged: notice(
+    'email-changed',
+    'Your address was changed',
+    'Your account has a different address now.',
+  ),
   passwordChanged: notice(
     'password-changed',
     'Your password was changed',
@@ -91,7 +95,7 @@ export const mails = {
   twoFactorOff: notice(
     'two-factor-off',
     'Two-factor authentication is off',
-    'Your account is protected by the password alone now.',
+    'From now on, your account is protected by the password alone.',
   ),
   passkeyAdded: notice('passkey-added', 'A passkey was added', 'Your account has a new passkey.'),
   accountErased: {

@@ -71,7 +71,7 @@ test('an anonymous visitor is sent to sign in, and back', async ({ page }) => {
 
   await page.getByRole('link', { name: 'Notes' }).first().click();
   await page.waitForURL(at('/sign-in?returnTo=%2Fnotes'));
-  await expect(page.getByText('Sign in to go on to Notes.')).toBeVisible();
+  await expect(page.getByText('Sign in to continue to Notes.')).toBeVisible();
   await look(page, 'accounts-sign-in');
   await signIn(page, 'nobody@example.com');
   await expect(page.getByRole('alert')).toHaveText('The address or the password is wrong.');
@@ -111,7 +111,7 @@ test('a second factor is set up, asked for, and replaced by a recovery code', as
   await expect(codes.first()).toBeVisible();
   const recovery = (await codes.allTextContents())[0] as string;
   await look(page, 'accounts-recovery-codes', { widths: [360] });
-  await button(page, 'I have kept them').click();
+  await button(page, 'I have saved them').click();
   await signOut(page);
 
   await page.goto(at('/sign-in'));
@@ -232,11 +232,11 @@ test('an operator finds a user, acts as them, and bans them', async ({ browser, 
   await page.getByLabel('Reason').fill('Ticket 4711');
   await button(page, 'Act as Linus').click();
   await page.waitForURL(at('/'));
-  await expect(page.getByText('You act as Linus')).toBeVisible();
+  await expect(page.getByText('You are acting as Linus')).toBeVisible();
   await page.goto(at('/account'));
   await expect(page.getByLabel('Name')).toHaveValue('Linus');
   await look(page, 'accounts-impersonating', { widths: [360, 1440] });
-  await button(page, 'Be yourself again').click();
+  await button(page, 'Stop acting as them').click();
   await page.waitForURL(at('/admin/users'));
 
   await page.goto(at(`/admin/users/${linus.id}`));
@@ -284,7 +284,7 @@ test('links of mails verify an address and set a new password, by a press, once'
   await page.goto(at('/reset'));
   await page.getByLabel('Email').fill(email);
   await button(page, 'Send the link').click();
-  await expect(page.getByRole('heading', { name: 'Look into your mailbox' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Check your inbox' })).toBeVisible();
   await look(page, 'accounts-mailbox', { widths: [360, 1440] });
   await page.goto(reset);
   await page.getByLabel('New password').fill('quite another password');

@@ -35,11 +35,11 @@ export function Impersonation({ name, until }: { name: string; until: string }) 
     >
       <Icon name="eye" className="size-4 text-degraded max-sm:hidden" />
       <p className="min-w-0">
-        You act as <strong className="font-medium">{name}</strong>
+        You are acting as <strong className="font-medium">{name}</strong>
         <span className="text-muted"> for {span(minutes * 60_000)} more.</span>
       </p>
       <Button variant="outline" size="sm" pending={isPending} onClick={end} className="max-md:min-h-9">
-        Be yourself again
+        Stop acting as them
       </Button>
     </div>
   );

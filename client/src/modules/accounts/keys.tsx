@@ -180,7 +180,7 @@ function NewKey({
       <Field
         {...form.field('name')}
         label="Name"
-        description="Such as the program that will use it."
+        description="For example, the program that will use it."
         autoComplete="off"
         autoFocus
       />
@@ -206,7 +206,7 @@ function NewKey({
           </option>
         ))}
       </Choice>
-      <FormFooter of={form} action="Make key" />
+      <FormFooter of={form} action="Create key" />
     </Form>
   );
 }

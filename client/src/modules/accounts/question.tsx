@@ -108,7 +108,7 @@ function Recent({ onDone }: { onDone: () => void }) {
             {account.twoFactor && (
               <Field
                 {...form.field('code')}
-                label="Code of your authenticator app"
+                label="Code from your authenticator app"
                 autoComplete="one-time-code"
                 inputMode="numeric"
               />

@@ -104,7 +104,7 @@ export function SignInForm({
           <PasswordField of={form.field('password')} autoFocus={email !== undefined} />
           {returnTo !== undefined && (
             <Link to="/reset" className={`${linkClass} absolute top-0 right-0 text-sm`}>
-              Forgot it?
+              Forgot your password?
             </Link>
           )}
         </div>

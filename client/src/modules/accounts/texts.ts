@@ -8,8 +8,8 @@ export const TEXTS = {
   noPasskey: 'No passkey was used. Try again, or sign in another way.',
   passkeyKnown: 'This device has a passkey for your account already.',
   signIn: {
-    goOn: (screen: string) => `Sign in to go on to ${screen}.`,
-    ended: 'Your session has ended. Sign in to go on: what you typed is still here.',
+    goOn: (screen: string) => `Sign in to continue to ${screen}.`,
+    ended: 'Your session has ended. Sign in to continue: what you typed is still here.',
     provider: 'The sign-in with the provider did not work. Try again, or sign in another way.',
   },
   code: {
@@ -28,21 +28,21 @@ export const TEXTS = {
     brokenNext: 'Open it again from the mail, or ask for a new invitation.',
   },
   mailbox: {
-    title: 'Look into your mailbox',
+    title: 'Check your inbox',
     sent: (email: string) => `A mail is on its way to ${email}. Its link works for a day.`,
     reset: (email: string) =>
       `If ${email} has an account, a mail with a link is on its way. The link works for an hour.`,
-    spam: 'Nothing there after a minute? Look among the junk mail, or send it again.',
+    spam: 'Nothing there after a minute? Look in the spam folder, or send it again.',
     again: 'Sent again.',
-    development: 'This server sends no mail. In development you read it here:',
+    development: 'This server is in development and sends no mail. You read it in its mailbox:',
   },
   verify: {
     title: 'Verify your address',
-    lead: 'One more press. That way no mail scanner uses the link up before you do.',
+    lead: 'One more click: that way no mail scanner uses up the link before you do.',
     broken: 'This link does not work any more',
     brokenNext: 'It may have been used already, or have expired. Sign in to get a new one.',
     done: 'Your address is verified',
-    doneNext: 'Sign in to go on.',
+    doneNext: 'Sign in to continue.',
   },
   reset: {
     title: 'Reset your password',
@@ -57,6 +57,7 @@ export const TEXTS = {
     title: 'Set up this server',
     lead: 'There is no operator yet. A key of INTERNAL_API_KEY makes the first one.',
     key: 'The INTERNAL_API_KEY of this server.',
+    keyInDevelopment: 'The INTERNAL_API_KEY of this server; in development it is in .data/secrets.json.',
     done: 'This server is set up already',
     doneNext: 'It has an operator, who can invite you.',
   },
@@ -67,7 +68,7 @@ export const TEXTS = {
   },
   profile: { name: 'As others see you.' },
   email: {
-    lead: 'You sign in with it, and mails go to it.',
+    lead: 'You sign in with it, and your mail goes to it.',
     how: 'We send a link to the new address. Until it is used, nothing changes.',
     sent: (email: string) => `A mail is on its way to ${email}.`,
   },
@@ -77,18 +78,18 @@ export const TEXTS = {
     done: 'Password changed. All other sessions have ended.',
   },
   twoFactor: {
-    lead: 'A code of an authenticator app, besides the password.',
+    lead: 'A code from an authenticator app, as well as the password.',
     scan: 'Scan this with your authenticator app, such as Google Authenticator, 1Password or Aegis.',
     secret: 'Or type this secret:',
     confirm: 'Then enter the code that it shows.',
     codes:
-      'Keep these recovery codes where you find them without your phone. Each works once. They are not shown again.',
+      'Keep these recovery codes where you can find them without your phone. Each works once. They are not shown again.',
     off: 'Your account is then protected by the password alone.',
-    renew: 'The old codes end.',
+    renew: 'The old codes stop working.',
     wrong: 'This code is wrong. Enter the one that is shown now.',
   },
   passkeys: {
-    lead: 'Sign in with a fingerprint, a face or a device PIN. No page can phish it.',
+    lead: 'Sign in with a fingerprint, a face or a device PIN. It cannot be phished.',
     how: 'Your browser asks where to keep it: on this device, on your phone, or on a security key.',
     none: 'No passkeys yet.',
     unsupported: 'This browser has no passkeys, or the page is not served over TLS.',
@@ -102,13 +103,13 @@ export const TEXTS = {
     lead: 'For programs that act as you. Each is sent as “Authorization: Bearer …”.',
     none: 'No API keys yet.',
     once: 'Copy the key now. It is not shown again.',
-    permissions: 'What programs with it may do; never more than you may.',
+    permissions: 'What a program with this key may do: never more than you may yourself.',
     nothing: 'You have no permissions that a key could carry.',
     rotate: 'A new key takes its place. The old one still works for 24 hours, so that you can exchange it.',
     end: 'Programs that use it are refused from now on.',
   },
   data: {
-    export: 'Everything that this server keeps of you, as one JSON file.',
+    export: 'Everything that this server keeps about you, as one JSON file.',
     erase: 'Your account and your data are deleted at once and for good.',
   },
   users: {
@@ -123,7 +124,7 @@ export const TEXTS = {
     roles: 'What the user may do. You cannot grant more than you may yourself.',
   },
   invitations: {
-    lead: 'Who is invited and has not come yet. Each link works once.',
+    lead: 'People who are invited and have not joined yet. Each link works once.',
     how: 'The link in the invitation makes an account with this address.',
     none: 'No open invitations',
     link: 'No mail leaves this server. Send this link yourself; it is not shown again.',

@@ -79,7 +79,7 @@ function Renewal({ onDone }: { onDone: () => void }) {
   return (
     <div className="space-y-4">
       <Button pending={isPending} onClick={() => mutate()}>
-        Make new codes
+        Create new codes
       </Button>
       <Failed error={error} />
     </div>
@@ -179,7 +179,7 @@ function RecoveryCodes({ codes, onDone }: { codes: string[]; onDone: () => void 
         ))}
       </ul>
       <div className="flex flex-wrap items-center gap-2">
-        <Button onClick={onDone}>I have kept them</Button>
+        <Button onClick={onDone}>I have saved them</Button>
         <DownloadButton name="recovery-codes.txt" content={`${text}\n`} />
         <CopyButton text={text} label="Copy the recovery codes" />
       </div>

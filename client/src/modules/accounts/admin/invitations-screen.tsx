@@ -71,12 +71,12 @@ export const InvitationsScreen = withServerData(function InvitationsScreen() {
                     >
                       <Confirm
                         trigger={
-                          <Button variant="outline" aria-label={`Take back the invitation of ${email}`}>
-                            Take back
+                          <Button variant="outline" aria-label={`Withdraw the invitation for ${email}`}>
+                            Withdraw
                           </Button>
                         }
-                        title={`Take back the invitation of ${email}?`}
-                        action="Take it back"
+                        title={`Withdraw the invitation for ${email}?`}
+                        action="Withdraw it"
                         onConfirm={() => end.mutateAsync(id)}
                       >
                         {TEXTS.invitations.end}

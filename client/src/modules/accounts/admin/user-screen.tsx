@@ -204,7 +204,7 @@ function BanForm({ user, onDone }: { user: User; onDone: () => void }) {
         multiline
         autoFocus
       />
-      <Field {...form.field('until')} label="Until" description="Empty: for good." />
+      <Field {...form.field('until')} label="Until" description="Leave it empty to ban for good." />
       <FormFooter of={form} action={`Ban ${user.name}`} variant="destructive" />
     </Form>
   );
