@@ -88,7 +88,7 @@ function sentence(overview: MailOverview) {
         : `Sent by ${PROVIDERS[provider]}${from ? ` from ${from}` : ''}.`,
     unsent > 0
       ? `${count(unsent, 'mail')} waiting, the oldest for ${span(oldestSeconds * 1_000)}.`
-      : 'Nothing waits.',
+      : 'Nothing is waiting.',
     bounceRate !== null && `${percent(bounceRate)} of the mails of the last 24 hours bounced.`,
   ]
     .filter(Boolean)

@@ -28,7 +28,10 @@ export const MailboxScreen = withServerData(function MailboxScreen() {
 
   if (statusOf(query.error) === 401) {
     return (
-      <OperatorsOnly title="Mailbox" about="Mails of development, for who is at this machine or an operator.">
+      <OperatorsOnly
+        title="Mailbox"
+        about="Mail of this server in development, for operators and for people at this machine."
+      >
         {null}
       </OperatorsOnly>
     );

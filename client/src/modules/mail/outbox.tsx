@@ -81,7 +81,7 @@ export function Outbox({ templates }: { templates: string[] }) {
           <Mails
             mails={data.items}
             isPending={retry.isPending}
-            onRetry={({ id }) => retry.mutate(id, { onSuccess: () => toast('It is tried again now') })}
+            onRetry={({ id }) => retry.mutate(id, { onSuccess: () => toast('Trying again now') })}
           />
           <Pages of={pages} next={data.nextCursor} />
         </div>
