@@ -44,7 +44,7 @@ export function Loaded<Data>({
   children: (data: Data) => ReactNode;
 }) {
   if (data !== undefined) return children(data);
-  if (statusOf(error) === 403) return <NotPermitted detail={TEXTS.operatorsOnly} />;
+  if (statusOf(error) === 403) return <NotPermitted detail={explain(error).detail ?? TEXTS.operatorsOnly} />;
   if (error) return <ErrorState error={error} onRetry={refetch} />;
   return (
     <div aria-busy="true" className="space-y-3 py-2">
