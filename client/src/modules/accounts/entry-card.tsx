@@ -7,7 +7,7 @@ import { Icon } from '@/kit/components/icon.tsx';
 import { PasswordInput } from '@/kit/components/input.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { ApiError, explain, statusOf, UnreachableError } from '@/kit/lib/api.ts';
-import { duration } from '@/kit/lib/format.ts';
+import { span } from '@/kit/lib/format.ts';
 import type { FormState, useForm } from '@/kit/lib/use-form.ts';
 import { TEXTS } from './texts.ts';
 
@@ -48,7 +48,7 @@ function Throttled({ ms }: { ms: number }) {
   const whole = Math.ceil(left / 1_000) * 1_000;
   return left > 0 ? (
     <>
-      Try again in <span className="tabular-nums">{duration(whole)}</span>.
+      Try again in <span className="tabular-nums">{span(whole)}</span>.
     </>
   ) : (
     'You can try again now.'
