@@ -128,7 +128,7 @@ export const SignInScreen = withMe(function SignInScreen({ me }) {
 
 const haveOne = (
   <>
-    You have an account? <To to="/sign-in">Sign in</To>
+    Already have an account? <To to="/sign-in">Sign in</To>
   </>
 );
 
@@ -296,28 +296,32 @@ function NewPassword({ token }: { token: string }) {
 }
 
 export const SetUpScreen = withMe(function SetUpScreen({ me }) {
+  const isDevelopment = useIsDevelopment();
   const { take, screen } = useNext();
   const form = useForm(setUp, {
     async send(body) {
       const { next } = await request<typeof setUp>('POST', '/api/account/setup', {
         body: { ...body, key: body.key.trim() },
+      }).catch(async (error: unknown) => {
+        // 409: there is an operator by now, or an account with this address.
+        if (statusOf(error) === 409) await loadMe();
+        throw error;
       });
       take(next, body.email);
     },
   });
   if (screen) return screen;
-  if (!me.offers.setup || statusOf(form.failure) === 409)
-    return <ToSignInCard title={TEXTS.setUp.done} lead={TEXTS.setUp.doneNext} />;
+  if (!me.offers.setup) return <ToSignInCard title={TEXTS.setUp.done} lead={TEXTS.setUp.doneNext} />;
   const { error, type: _, ...key } = form.field('key');
   return (
     <EntryCard title={TEXTS.setUp.title} lead={TEXTS.setUp.lead}>
-      <EntryForm of={form} action="Make the first operator" wrong="This is not a key of this server.">
+      <EntryForm of={form} action="Create the first operator" wrong="This is not a key of this server.">
         <Field
           {...(key as object)}
           label="Operators’ key"
           type="password"
           autoComplete="off"
-          description={TEXTS.setUp.key}
+          description={isDevelopment ? TEXTS.setUp.keyInDevelopment : TEXTS.setUp.key}
           error={error}
           autoFocus
         />
@@ -366,9 +370,17 @@ function Mailbox({
         {isDevelopment && (
           <div className="rounded-lg border bg-surface p-4 text-sm">
             <p className="text-muted">{TEXTS.mailbox.development}</p>
-            <a href="/dev/mail" className={`${linkClass} mt-1 inline-block font-medium`}>
-              Open the development mailbox
-            </a>
+            {/* A build for production has no mailbox. */}
+            {import.meta.env.DEV ? (
+              <a href="/dev/mail" className={`${linkClass} mt-1 inline-block font-medium`}>
+                Open the development mailbox
+              </a>
+            ) : (
+              <p className="mt-1">
+                Stop it, run <code className="font-mono">npm run dev</code>, and open{' '}
+                <code className="font-mono">/dev/mail</code>. The mail is kept until then.
+              </p>
+            )}
           </div>
         )}
         <p className="text-sm text-muted">{TEXTS.mailbox.spam}</p>
