@@ -59,13 +59,8 @@ const tasks = {
   bench: { packages: 'all', build: true, run: program('lab/bench/run.ts') },
 
   'db:generate': { packages: 'all', run: program(bin.drizzle, 'generate') },
-  'db:migrate': {
-    packages: neededToStart,
-    build: true,
-    configured: true,
-    database: 'before',
-    run: program(MAIN, 'migrate'),
-  },
+  'db:migrate': command('migrate'),
+  admin: command('admin'),
   'db:studio': {
     packages: 'all',
     configured: true,
@@ -140,6 +135,12 @@ function suite(project) {
 /** Runs a script in the foreground, and returns its exit code. */
 function program(...command) {
   return async (node, args) => (await start(node, [...command, ...args]).ended).code;
+}
+
+/** A command of `main.js` that ends, on the database of this clone or the configured one. */
+function command(name) {
+  const run = program(MAIN, name);
+  return { packages: neededToStart, build: true, configured: true, database: 'before', run };
 }
 
 /** Runs the server, which prints its address when it is ready. */

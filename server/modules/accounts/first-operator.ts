@@ -56,7 +56,7 @@ export class FirstOperator {
         return 64;
       }
       const { db, config } = this.#service.options;
-      const origin = config.publicUrl ?? 'http://localhost:5000';
+      const origin = config.publicUrl ?? `http://localhost:${config.listen.port}`;
       return transaction(db, async (tx) => {
         const [known] = await tx.select().from(users).where(eq(users.email, email)).for('update');
         if (known === undefined) {
