@@ -1,6 +1,19 @@
 import { createHash } from 'node:crypto';
 import { domainToASCII } from 'node:url';
-import { and, desc, eq, getTableColumns, gt, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
+import {
+  and,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  inArray,
+  isNotNull,
+  lt,
+  ne,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
 import type { MailState, MailSuppression } from '#contracts/mail.ts';
 import { secretText } from '../../platform/database/encryption/encrypted-text.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
