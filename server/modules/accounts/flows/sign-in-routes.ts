@@ -85,7 +85,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
       return next('done');
     } catch (error) {
       if (codeOf(error) === 'EMAIL_NOT_VERIFIED') {
-        // Right, but whoever signed up need not be the owner of the address.
+        // Right, but the person who signed up need not own the address.
         attempt.right();
         return next('verify');
       }

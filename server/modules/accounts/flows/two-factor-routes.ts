@@ -64,7 +64,7 @@ export const twoFactorRoutes: FastifyPluginAsyncTypebox<{ service: AccountServic
       await verifyCode(service, request, reply, request.body.code, 'signed-in');
       const recoveryCodes = await setRecoveryCodes(userId);
       await database.transaction(async (tx) => {
-        // better-auth has begun a session anew; whoever chose the secret has shown nothing by its code.
+        // better-auth has begun a new session; a code shows nothing where the same person chose the secret.
         const begun = sessionSent(service, reply);
         if (begun !== undefined)
           await tx
