@@ -57,7 +57,8 @@ export class FirstOperator {
       }
       const { db, config } = this.#service.options;
       const origin = config.publicUrl ?? `http://localhost:${config.listen.port}`;
-      return transaction(db, async (tx) => {
+      let changed: string | undefined;
+      const code = await transaction(db, async (tx) => {
         const [known] = await tx.select().from(users).where(eq(users.email, email)).for('update');
         if (known === undefined) {
           const { path, row } = await makeInvitation(tx, { email, roles: [OPERATOR] });
@@ -72,9 +73,14 @@ export class FirstOperator {
         await tx.update(users).set({ roles }).where(eq(users.id, known.id));
         // Tokens of before must not become an operator's.
         await endSessions(this.#service, tx, known.id);
-        console.log(`${email} is an operator now. Sign in at ${origin}/sign-in.`);
+        changed = known.id;
         return 0;
       });
+      if (changed !== undefined) {
+        await this.#service.tellSessionsChanged(changed);
+        console.log(`${email} is an operator now. Sign in at ${origin}/sign-in.`);
+      }
+      return code;
     },
   };
 }

@@ -53,6 +53,11 @@ export class AccountService {
     this.#changes.changedIn(tx, userId);
   }
 
+  /** As `sessionsChanged`, after the commit: for a command, which ends once it has been told. */
+  tellSessionsChanged(userId: string): Promise<void> {
+    return this.#changes.changed(userId);
+  }
+
   /** @param app Knows the port, once it is open. */
   use(app: FastifyInstance): void {
     this.#app = app;
