@@ -20,7 +20,6 @@ const development =
           staticData: { navigation: { label: 'Kit', icon: 'pieces' } },
           component: screen(() => import('./kit/components-screen.tsx'), 'KitScreen'),
         }),
-        mailbox(),
       ]
     : [];
 
@@ -32,6 +31,7 @@ export const router = createRouter({
     operations,
     jobs,
     mail,
+    mailbox,
     ...accounts,
     ...development,
   ]),

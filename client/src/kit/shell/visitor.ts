@@ -1,10 +1,13 @@
 import { useMemo, useSyncExternalStore } from 'react';
+import { useIsDevelopment } from '@/kit/lib/connection.ts';
 import { useIsOperator } from '@/kit/operator/operator.ts';
 
 /** What the shell knows of the visitor. A module such as accounts adds to it by declaration merging, and sets it. */
 export interface Visitor {
   /** Whether to show what is for operators. */
   isOperator: boolean;
+  /** The server runs in development. */
+  isDevelopment?: boolean;
   /** The user who is signed in is an operator, and needs no key. */
   isOperatorInPerson?: boolean;
   /** The id of the user who is signed in, where there are accounts; null as long as nobody is known to be. */
@@ -34,9 +37,10 @@ export function useVisitor(): Visitor {
     () => known,
     () => known,
   );
+  const isDevelopment = useIsDevelopment() === true;
   return useMemo(
-    () => ({ ...more, isOperator: isOperator || more.isOperatorInPerson === true }),
-    [more, isOperator],
+    () => ({ ...more, isOperator: isOperator || more.isOperatorInPerson === true, isDevelopment }),
+    [more, isOperator, isDevelopment],
   );
 }
 

@@ -107,6 +107,38 @@ test('an anonymous visitor is sent to sign in, and back', async ({ page }) => {
   await page.waitForURL(at('/'));
 });
 
+test('a new clone: sign up, read the mail in the mailbox, verify, write the first note', async ({
+  page,
+  backend,
+}) => {
+  // As `npm start` has it: nothing is set.
+  const port = await freePort();
+  await using clone = await backend.start({ PORT: String(port), NODE_ENV: 'development' });
+  await clone.ready();
+  const home = `http://localhost:${port}`;
+  const email = `clone-${process.pid}@example.com`;
+  await page.goto(`${home}/sign-up?returnTo=%2Fnotes`);
+  await page.getByLabel('Name').fill('Ada Lovelace');
+  await page.getByLabel('Email').fill(email);
+  await password(page).fill(PASSWORD);
+  await button(page, 'Create account').click();
+  await look(page, 'accounts-check-your-mail', { widths: [360, 1440] });
+  await page.getByRole('link', { name: 'Open the development mailbox' }).click();
+  await page.getByRole('link', { name: new RegExp(`To ${email}`) }).click();
+  const link = page.getByRole('link', { name: /\/verify#token=/ });
+  await expect(link).toHaveAttribute('href', new RegExp(`^${home}/verify#token=`));
+  await page.goto((await link.getAttribute('href')) ?? '');
+  await page.getByRole('main').getByRole('button').first().click();
+  await page.getByRole('link', { name: 'Sign in' }).last().click();
+  await signIn(page, email);
+  await page.waitForURL(/localhost:\d+\/(notes)?$/);
+  await page.goto(`${home}/notes`);
+  await page.getByRole('button', { name: 'Write the first note' }).click();
+  await page.getByLabel('Title of the new note').fill('My first note');
+  await button(page, 'Create').click();
+  await expect(page.getByLabel('Title')).toHaveValue('My first note');
+});
+
 test('a second factor is set up, asked for, and replaced by a recovery code', async ({ page }) => {
   const email = await signUp(page, '/account/sign-in');
   await button(page, 'Set up an authenticator app').click();

@@ -370,17 +370,9 @@ function Mailbox({
         {isDevelopment && (
           <div className="rounded-lg border bg-surface p-4 text-sm">
             <p className="text-muted">{TEXTS.mailbox.development}</p>
-            {/* A build for production has no mailbox. */}
-            {import.meta.env.DEV ? (
-              <a href="/dev/mail" className={`${linkClass} mt-1 inline-block font-medium`}>
-                Open the development mailbox
-              </a>
-            ) : (
-              <p className="mt-1">
-                Stop it, run <code className="font-mono">npm run dev</code>, and open{' '}
-                <code className="font-mono">/dev/mail</code>. The mail is kept until then.
-              </p>
-            )}
+            <a href="/dev/mail" className={`${linkClass} mt-1 inline-block font-medium`}>
+              Open the development mailbox
+            </a>
           </div>
         )}
         <p className="text-sm text-muted">{TEXTS.mailbox.spam}</p>

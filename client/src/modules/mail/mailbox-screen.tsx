@@ -10,10 +10,12 @@ import { ListAndRecord } from '@/kit/components/list-and-record.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
 import { statusOf } from '@/kit/lib/api.ts';
+import { useIsDevelopment } from '@/kit/lib/connection.ts';
 import { ago, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
 import { sessionQuery } from '@/kit/operator/session.ts';
+import { NotFound } from '@/kit/shell/not-found.tsx';
 import { mailboxQuery } from './mailbox-queries.ts';
 
 /** In pixels. A new mail moves the others by a transform, which is no layout shift. */
@@ -21,11 +23,13 @@ const ROW_PX = 72;
 
 /** The mailbox of development: mails that a provider would send. */
 export const MailboxScreen = withServerData(function MailboxScreen() {
+  const isDevelopment = useIsDevelopment();
   const { id } = useParams({ strict: false }) as { id?: string };
   const { data: session } = useQuery({ ...sessionQuery, enabled: false });
   const query = useInfiniteQuery(mailboxQuery(session?.signedIn ?? false));
   const mails = query.data?.pages.flatMap(({ items }) => items);
 
+  if (isDevelopment === false) return <NotFound />;
   if (statusOf(query.error) === 401) {
     return (
       <OperatorsOnly

@@ -11,18 +11,21 @@ export const mail = createRoute({
   component: screen(() => import('./mail-screen.tsx'), 'MailScreen'),
 });
 
-/** The development mailbox. A function, so that a build that does not call it contains nothing of it. */
-export function mailbox() {
-  const list = createRoute({
-    getParentRoute: () => root,
-    path: '/dev/mail',
-    staticData: { navigation: { label: 'Mailbox', icon: 'inbox' } },
-    component: screen(() => import('./mailbox-screen.tsx'), 'MailboxScreen'),
-  });
-  const one = createRoute({
-    getParentRoute: () => list,
-    path: '$id',
-    component: screen(() => import('./mailbox-pane.tsx'), 'MailboxPane'),
-  });
-  return list.addChildren([one]);
-}
+const list = createRoute({
+  getParentRoute: () => root,
+  path: '/dev/mail',
+  staticData: {
+    navigation: { label: 'Mailbox', icon: 'inbox' },
+    isFor: ({ isDevelopment }) => isDevelopment === true,
+  },
+  component: screen(() => import('./mailbox-screen.tsx'), 'MailboxScreen'),
+});
+
+const one = createRoute({
+  getParentRoute: () => list,
+  path: '$id',
+  component: screen(() => import('./mailbox-pane.tsx'), 'MailboxPane'),
+});
+
+/** The mailbox of development, under `npm run dev` and `npm start`. Elsewhere there is nothing at its address. */
+export const mailbox = list.addChildren([one]);
