@@ -129,9 +129,9 @@ test('a new clone: sign up, read the mail in the mailbox, verify, write the firs
   await expect(link).toHaveAttribute('href', new RegExp(`^${home}/verify#token=`));
   await page.goto((await link.getAttribute('href')) ?? '');
   await page.getByRole('main').getByRole('button').first().click();
-  await page.getByRole('link', { name: 'Sign in' }).last().click();
+  await page.getByRole('main').getByRole('link', { name: 'Sign in' }).click();
   await signIn(page, email);
-  await page.waitForURL(/localhost:\d+\/(notes)?$/);
+  await expect(button(page, 'Account of Ada Lovelace')).toBeVisible();
   await page.goto(`${home}/notes`);
   await page.getByRole('button', { name: 'Write the first note' }).click();
   await page.getByLabel('Title of the new note').fill('My first note');

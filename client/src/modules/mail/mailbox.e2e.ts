@@ -1,7 +1,10 @@
-/** The mailbox of development, in the client as it is shipped. */
+/** The mailbox of development, as built, under production's policy. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { createBuilder } from 'vite';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
+import { copyForDevelopment, removeCopy } from '../../../../tests/support/development.ts';
+import { query } from '../../../../tests/support/postgres.ts';
 import { ROOT, type SpawnedServer } from '../../../../tests/support/server.ts';
 
 const KEY = randomBytes(32).toString('base64url');
@@ -10,14 +13,28 @@ const SECRETS = { INTERNAL_API_KEY: KEY, SESSION_SECRET: randomBytes(32).toStrin
 // 401 until an operator is signed in, and a page of JSON without an icon.
 test.use({ failedRequests: true });
 
+let copy: string;
 let server: SpawnedServer;
 
 test.beforeAll(async ({ backend }) => {
-  const main = join(ROOT, 'tests/support/mail-fixture/main.ts');
+  copy = await copyForDevelopment();
+  const builder = await createBuilder({
+    configFile: join(ROOT, 'vite.config.ts'),
+    mode: 'kit',
+    logLevel: 'error',
+    environments: { client: { build: { outDir: join(copy, 'dist/client') } } },
+  });
+  await builder.build(builder.environments.client as NonNullable<typeof builder.environments.client>);
+  const main = join(copy, 'tests/support/mail-fixture/main.ts');
   server = await backend.start({ ...SECRETS, NODE_ENV: 'development' }, { main });
   await server.ready();
+  // Other tests of this worker send mails.
+  await query(backend.databaseUrl, 'delete from mail_outbox');
 });
-test.afterAll(() => server[Symbol.asyncDispose]());
+test.afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await removeCopy(copy);
+});
 
 const send = (to: string, link: string) =>
   fetch(`${server.url}/api/verifications?${new URLSearchParams({ to, link })}`, { method: 'POST' });
