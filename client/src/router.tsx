@@ -31,9 +31,10 @@ export const router = createRouter({
     operations,
     jobs,
     mail,
-    mailbox,
     ...accounts,
     ...development,
+    // The last one, since it comes once the server has said that this is development.
+    mailbox,
   ]),
   defaultPreload: 'intent',
   defaultErrorComponent: ScreenError,

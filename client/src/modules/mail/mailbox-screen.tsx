@@ -10,7 +10,6 @@ import { ListAndRecord } from '@/kit/components/list-and-record.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
 import { statusOf } from '@/kit/lib/api.ts';
-import { useIsDevelopment } from '@/kit/lib/connection.ts';
 import { ago, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
@@ -23,13 +22,12 @@ const ROW_PX = 72;
 
 /** The mailbox of development: mails that a provider would send. */
 export const MailboxScreen = withServerData(function MailboxScreen() {
-  const isDevelopment = useIsDevelopment();
   const { id } = useParams({ strict: false }) as { id?: string };
   const { data: session } = useQuery({ ...sessionQuery, enabled: false });
   const query = useInfiniteQuery(mailboxQuery(session?.signedIn ?? false));
   const mails = query.data?.pages.flatMap(({ items }) => items);
 
-  if (isDevelopment === false) return <NotFound />;
+  if (statusOf(query.error) === 404) return <NotFound />;
   if (statusOf(query.error) === 401) {
     return (
       <OperatorsOnly
