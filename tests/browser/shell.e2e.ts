@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -56,9 +56,9 @@ test('the shell is painted without any script', async ({ browser, server }) => {
 });
 
 test('nothing moves while the page comes tag by tag', async ({ page, server }) => {
-  const trickle = async (url: string, response: ServerResponse) => {
+  const trickle = async ({ url = '', headers }: IncomingMessage, response: ServerResponse) => {
     const answer = await fetch(server.url + url, {
-      headers: { accept: url === '/notes' ? 'text/html' : '*/*' },
+      headers: { accept: url === '/notes' ? 'text/html' : '*/*', cookie: headers.cookie ?? '' },
     });
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
     if (url !== '/notes') return response.end(Buffer.from(await answer.arrayBuffer()));
@@ -73,7 +73,7 @@ test('nothing moves while the page comes tag by tag', async ({ page, server }) =
   const slow = createServer(
     (request, response) =>
       // An event stream ends with its server.
-      void trickle(String(request.url), response).catch(() => response.destroy()),
+      void trickle(request, response).catch(() => response.destroy()),
   ).listen(0, '127.0.0.1');
   await once(slow, 'listening');
   try {
