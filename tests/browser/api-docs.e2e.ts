@@ -62,7 +62,7 @@ test('a read is tried at once; its answer is shown as it is', async ({ page }) =
 
 test.describe('what a key opens', () => {
   const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
-  test.use({ failedRequests: true });
+  test.use({ failedRequests: true, storageState: { cookies: [], origins: [] } });
 
   test('is for that key, which stays in the page; a write asks first', async ({ page, backend }) => {
     await using server = await backend.start({ INTERNAL_API_KEY: KEY });

@@ -13,6 +13,8 @@ export const SERVER_ENV = {
   NODE_ENV: 'production',
   RATE_LIMIT_MAX: '100000',
   SESSION_SECRET: SECRET,
+  // One for all that share a database.
+  ENCRYPTION_KEY: 'Rt4mQ8xZ2Kd7Tn1Vw9Ly3HcFs6Ju5PgEaXo0iNzUbYp',
 };
 
 /** The first that there is. */

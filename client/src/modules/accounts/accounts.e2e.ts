@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { Page } from '@playwright/test';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 import { signIn as makeSignedIn } from '../../../../tests/browser/signed-in.ts';
@@ -16,14 +16,7 @@ let people = 0;
 // Passkeys work on localhost, and nowhere else without TLS.
 test.beforeAll(async ({ backend }) => {
   const PORT = String(await freePort());
-  // Authenticator apps are off without a key.
-  const ENCRYPTION_KEY = randomBytes(32).toString('base64url');
-  server = await backend.start({
-    PORT,
-    PUBLIC_URL: `http://localhost:${PORT}`,
-    SIGN_UP: 'open',
-    ENCRYPTION_KEY,
-  });
+  server = await backend.start({ PORT, PUBLIC_URL: `http://localhost:${PORT}`, SIGN_UP: 'open' });
   await server.ready();
 });
 test.afterAll(() => server.end());
