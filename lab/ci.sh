@@ -11,13 +11,13 @@ lab_needs() {
 }
 
 lab_steps() {
-  step 'test:template' 1080 npm run test:template -- --reporter=default --reporter=json --outputFile.json="$results/template.json"
+  step 'test:template' 1500 npm run test:template -- --reporter=default --reporter=json --outputFile.json="$results/template.json"
   count "$results/template.json"
 
   step 'test:packaging' 600 npm run test:packaging -- --reporter=default --reporter=json --outputFile.json="$results/packaging.json"
   count "$results/packaging.json"
 
   # A shared machine may take three times as long; the figures of docs/reliability.md are made without such slack.
-  RELIABILITY=short RELIABILITY_SLACK=3 step 'test:reliability' 600 npm run test:reliability -- --reporter=default --reporter=json --outputFile.json="$results/reliability.json"
+  RELIABILITY=short RELIABILITY_SLACK=3 step 'test:reliability' 900 npm run test:reliability -- --reporter=default --reporter=json --outputFile.json="$results/reliability.json"
   count "$results/reliability.json"
 }
