@@ -28,7 +28,8 @@ export const MailboxScreen = withServerData(function MailboxScreen() {
   const mails = query.data?.pages.flatMap(({ items }) => items);
 
   if (statusOf(query.error) === 404) return <NotFound />;
-  if (statusOf(query.error) === 401) {
+  // 403: a user who is no operator.
+  if ([401, 403].includes(statusOf(query.error) ?? 0)) {
     return (
       <OperatorsOnly
         title="Mailbox"

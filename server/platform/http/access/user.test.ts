@@ -106,10 +106,9 @@ describe('a permission', () => {
       return user === 'olga' ? { userId: 'olga' } : undefined;
     },
   };
-  const shop = (permission = 'orders:write'): Part => ({
+  const shop = (): Part => ({
     name: 'shop',
     permissions: { 'orders:write': 'Change orders.' },
-    eventTopics: { orders: { access: { permission } } },
     async routes(app) {
       const handler = async ({ scope }: FastifyRequest) => scope?.userId ?? 'nobody';
       app.post('/api/orders', { config: { access: { permission: 'orders:write' } } }, handler);
@@ -133,14 +132,7 @@ describe('a permission', () => {
     expect(lines.map(({ userId }) => userId)).toEqual(['ada', 'bob', undefined, undefined]);
   });
 
-  it('judges topics of events alike', async () => {
-    await using server = await make(shop(), identity);
-    const watch = async (user: string) =>
-      (await server.app.inject({ url: '/api/events?topics=orders', headers: { 'x-user': user } })).statusCode;
-    expect(await watch('bob')).toBe(403);
-  });
-
-  it('is named to the identity, by routes and topics: some are admitted for that alone', async () => {
+  it('is named to the identity: some are admitted for that alone', async () => {
     const asked: unknown[] = [];
     await using server = await make(shop(), {
       async identify(_request, permission) {
@@ -149,8 +141,7 @@ describe('a permission', () => {
       },
     });
     await server.app.inject({ method: 'POST', url: '/api/orders' });
-    await server.app.inject('/api/events?topics=orders');
-    expect(asked).toEqual(['orders:write', 'orders:write']);
+    expect(asked).toEqual(['orders:write']);
   });
 
   it('admits everybody where there is no identity, and is counted so', async () => {
@@ -160,13 +151,10 @@ describe('a permission', () => {
     expect([answer.statusCode, answer.body]).toEqual([200, 'nobody']);
   });
 
-  it('that no part declares fails the start, of a route and of a topic', async () => {
-    const undeclared = { ...shop(), permissions: {}, eventTopics: {} };
+  it('that no part declares fails the start', async () => {
+    const undeclared = { ...shop(), permissions: {} };
     await expect(make(undeclared)).rejects.toThrow(
       "POST /api/orders: No part declares the permission 'orders:write' in its permissions.",
-    );
-    await expect(make(shop('orders:wirte'))).rejects.toThrow(
-      "The topic 'orders': No part declares the permission 'orders:wirte' in its permissions.",
     );
   });
 
