@@ -1,8 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
-import { readEvents } from '../../../tests/support/event-reader.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
-import { until } from '../../../tests/support/until.ts';
 import type { Identity, PersonalData } from '../../platform/parts.ts';
 
 /** Believes a header. For tests: anybody can send one. */
@@ -70,19 +68,6 @@ describe('a note of another user', () => {
   it('does not become one by naming an owner', async () => {
     const { status } = await ask('bob', 'POST', '', { title: 'For Ada', ownerId: 'ada' });
     expect(status).toBe(400);
-  });
-
-  it('is not told of on open pages', async () => {
-    const url = await server.listen();
-    for (const topics of ['notes', 'notes:ada', 'notes:']) {
-      expect((await readEvents(url, topics, { 'x-user': 'bob' })).status).toBeGreaterThanOrEqual(400);
-    }
-    using stream = await readEvents(url, 'notes:bob', { 'x-user': 'bob' });
-    await stream.joined();
-    await write('ada', 'Diary');
-    const id = await write('bob', 'Errands');
-    await until('the event', () => stream.payloads().length > 0);
-    expect(stream.payloads()).toEqual([{ id, version: 1 }]);
   });
 });
 

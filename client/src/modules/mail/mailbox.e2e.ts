@@ -73,19 +73,3 @@ test('a mail sent in development is read in the browser', async ({ page, context
   await page.keyboard.press('Escape');
   await expect(page).toHaveURL(/\/dev\/mail$/);
 });
-
-test.describe(() => {
-  test.use({
-    storageState: { cookies: [], origins: [] },
-    extraHTTPHeaders: { 'X-Forwarded-For': '203.0.113.9' },
-  });
-
-  test('from another machine the mailbox asks operators to sign in', async ({ page }) => {
-    await send('grace@example.com', server.url);
-    await page.goto(`${server.url}/dev/mail`);
-    await page.getByLabel('Operators’ key').fill(KEY);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await expect(page.getByRole('heading', { level: 1, name: 'Mailbox' })).toBeVisible();
-    await expect(page.getByRole('link', { name: /To grace@example.com/ })).toBeVisible();
-  });
-});
