@@ -1,4 +1,4 @@
-import { Avatar as Base } from '@base-ui/react/avatar';
+import { useState } from 'react';
 import { cn } from '@/kit/lib/styles.ts';
 
 const initials = (name: string) =>
@@ -9,8 +9,11 @@ const initials = (name: string) =>
     .join('')
     .toUpperCase();
 
-/** The picture of a person or an organisation, or initials. Hidden from screen readers: show the name beside it, or label its button. */
-export const Avatar = ({
+/**
+ * The picture of a person or an organisation; initials where there is none, or where it does not load. Hidden from screen
+ * readers: show the name beside it, or label its button.
+ */
+export function Avatar({
   name,
   src,
   className = 'size-8',
@@ -18,15 +21,21 @@ export const Avatar = ({
   name: string;
   src?: string;
   className?: string;
-}) => (
-  <Base.Root
-    aria-hidden="true"
-    className={cn(
-      'inline-flex shrink-0 items-center justify-center overflow-hidden rounded-full bg-selected text-xs font-medium text-text select-none',
-      className,
-    )}
-  >
-    {src !== undefined && <Base.Image src={src} alt="" className="size-full object-cover" />}
-    <Base.Fallback>{initials(name)}</Base.Fallback>
-  </Base.Root>
-);
+}) {
+  const [broken, setBroken] = useState<string>();
+  return (
+    <span
+      aria-hidden="true"
+      className={cn(
+        'inline-flex shrink-0 items-center justify-center overflow-hidden rounded-full bg-selected text-xs font-medium text-text select-none',
+        className,
+      )}
+    >
+      {src === undefined || src === broken ? (
+        initials(name)
+      ) : (
+        <img src={src} alt="" onError={() => setBroken(src)} className="size-full object-cover" />
+      )}
+    </span>
+  );
+}

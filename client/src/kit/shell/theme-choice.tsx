@@ -1,22 +1,13 @@
-import { type ReactElement, useEffect, useRef } from 'react';
-import { DropdownMenu, DropdownMenuContent, DropdownMenuTrigger } from '@/kit/components/dropdown-menu.tsx';
+import type { ReactElement } from 'react';
+import { DropdownMenuContent } from '@/kit/components/dropdown-menu.tsx';
+import { OpenedMenu } from '@/kit/components/opened-menu.tsx';
 import { ThemeItems } from '@/kit/components/user-menu.tsx';
 
-/** The theme menu. It opens as soon as it is here, as the press that has loaded it would have opened it. */
-export function ThemeChoice({ button }: { button: ReactElement }) {
-  const trigger = useRef<HTMLButtonElement>(null);
-  const wasPressed = useRef(false);
-  useEffect(() => {
-    if (wasPressed.current) return;
-    wasPressed.current = true;
-    trigger.current?.click();
-  }, []);
-  return (
-    <DropdownMenu>
-      <DropdownMenuTrigger ref={trigger} render={button} />
-      <DropdownMenuContent side="top">
-        <ThemeItems />
-      </DropdownMenuContent>
-    </DropdownMenu>
-  );
-}
+/** The theme menu. */
+export const ThemeChoice = ({ button }: { button: ReactElement }) => (
+  <OpenedMenu button={button}>
+    <DropdownMenuContent side="top">
+      <ThemeItems />
+    </DropdownMenuContent>
+  </OpenedMenu>
+);

@@ -1,14 +1,16 @@
 import { useNavigate } from '@tanstack/react-router';
+import type { ReactElement } from 'react';
 import type { signOut } from '#contracts/accounts/account.ts';
 import { DropdownMenuItem } from '@/kit/components/dropdown-menu.tsx';
+import { OpenedMenu } from '@/kit/components/opened-menu.tsx';
 import { toast } from '@/kit/components/toast.tsx';
-import { UserMenu } from '@/kit/components/user-menu.tsx';
+import { UserMenuContent } from '@/kit/components/user-menu.tsx';
 import { explain, request } from '@/kit/lib/api.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { goOn } from './me.ts';
 
 /** The menu of who is signed in. */
-export function AccountMenu({ name, email }: { name: string; email: string }) {
+export function AccountMenu({ button, name, email }: { button: ReactElement; name: string; email: string }) {
   const navigate = useNavigate();
   const { me } = useVisitor();
   const leave = () =>
@@ -17,18 +19,20 @@ export function AccountMenu({ name, email }: { name: string; email: string }) {
       (error: unknown) => toast.error(`You are still signed in. ${explain(error).title}.`),
     );
   return (
-    <UserMenu wide name={name} email={email} onSignOut={leave}>
-      <DropdownMenuItem
-        icon="user"
-        onClick={() => navigate({ to: '/account/{-$section}', params: { section: undefined } })}
-      >
-        Account
-      </DropdownMenuItem>
-      {me?.isOperator && (
-        <DropdownMenuItem icon="table" onClick={() => navigate({ to: '/admin/users' })}>
-          Users
+    <OpenedMenu button={button}>
+      <UserMenuContent name={name} email={email} onSignOut={leave}>
+        <DropdownMenuItem
+          icon="user"
+          onClick={() => navigate({ to: '/account/{-$section}', params: { section: undefined } })}
+        >
+          Account
         </DropdownMenuItem>
-      )}
-    </UserMenu>
+        {me?.isOperator && (
+          <DropdownMenuItem icon="table" onClick={() => navigate({ to: '/admin/users' })}>
+            Users
+          </DropdownMenuItem>
+        )}
+      </UserMenuContent>
+    </OpenedMenu>
   );
 }

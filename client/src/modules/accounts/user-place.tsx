@@ -1,25 +1,26 @@
 import { Link, useLocation } from '@tanstack/react-router';
-import { lazy, Suspense } from 'react';
+import { lazy } from 'react';
 import { buttonVariants } from '@/kit/components/button.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
+import { LazyMenu } from '@/kit/components/lazy-menu.tsx';
+import { UserButton } from '@/kit/components/user-button.tsx';
 import { loadPart } from '@/kit/lib/deployment.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 
-const AccountMenu = lazy(async () => ({
-  default: (await (await loadPart(() => import('./lazy.ts'))).menu()).AccountMenu,
-}));
-const room = <div className="h-9" />;
+const load = async () => (await loadPart(() => import('./lazy.ts'))).menu();
+const AccountMenu = lazy(async () => ({ default: (await load()).AccountMenu }));
 
-/** The user's menu, whose code loads once a user is signed in, or the way to sign in. */
+/** The user's menu, or the way to sign in. */
 export function UserPlace() {
   const { me } = useVisitor();
   const { pathname } = useLocation();
-  if (!me) return room;
-  if (me.user)
+  if (!me) return <div className="h-9" />;
+  const { user } = me;
+  if (user)
     return (
-      <Suspense fallback={room}>
-        <AccountMenu {...me.user} />
-      </Suspense>
+      <LazyMenu load={load} button={<UserButton wide name={user.name} />}>
+        {(button) => <AccountMenu {...user} button={button} />}
+      </LazyMenu>
     );
   return (
     <Link
