@@ -146,7 +146,8 @@ export async function look(
   for (const size of SIZES.filter(({ width }) => widths.includes(width))) {
     await resize(page, size);
     for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
+      // Without motion, so that nothing fades while axe measures contrast.
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       const at = `${name} at ${size.width} px, ${colorScheme}`;
       await settle(page);
       await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`) });
@@ -161,7 +162,7 @@ export async function look(
       expect(overflow, `pixels beyond the window in ${at}`).toBeLessThanOrEqual(0);
     }
   }
-  await page.emulateMedia({ colorScheme: null });
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   if (before) await resize(page, before);
 }
 

@@ -8,9 +8,6 @@ import { type CopiedBuild, copyBuild } from '../support/build.ts';
 import { ROOT, type SpawnedServer } from '../support/server.ts';
 import { expect, look, test } from './fixtures.ts';
 
-// Hundreds of parts change their colours with the theme: without motion there is nothing to wait for.
-test.use({ contextOptions: { reducedMotion: 'reduce' } });
-
 let build: CopiedBuild;
 let server: SpawnedServer;
 
