@@ -91,6 +91,18 @@ describe('a keyring', () => {
     expect(rotated.digests('x', 'a.c')).not.toContain(ring.digests('x', 'a.b')[0]);
   });
 
+  it('refuses two keys with one id, which it could not tell apart', () => {
+    const [one, other] = ['040514', '041062'].map((n) => `an-encryption-key-of-a-test-nr-${n}`) as [
+      string,
+      string,
+    ];
+    expect(keyIdOf(one)).toBe(keyIdOf(other));
+    expect(() => new Keyring().use([one, NEW, other])).toThrow(
+      /ENCRYPTION_KEY\s+has two keys with the id 6a2103a2/,
+    );
+    new Keyring().use([one, one]);
+  });
+
   it('says what to set where there is no key', () => {
     const none = new Keyring();
     expect(none.enabled).toBe(false);

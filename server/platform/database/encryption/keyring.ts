@@ -8,6 +8,7 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
+import { ConfigError } from '../../config/problems.ts';
 
 /** `v1.`, the id of the key, and base64url of IV, ciphertext and tag. `v0.` and the text itself, where a column allows that. */
 const ENCRYPTED = /^v1\.([\da-f]{8})\.([\w-]+)$/;
@@ -15,6 +16,8 @@ const PLAIN = 'v0.';
 /** What NIST SP 800-38D recommends for AES-GCM, in bytes. */
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+/** One chance in 4,294,967,296 for two keys. */
+const SAME_ID = { variable: 'ENCRYPTION_KEY', remedy: 'Make another new key: `openssl rand -base64 32`.' };
 
 /** A value cannot be encrypted or decrypted. The message never holds the value. */
 export class EncryptionError extends Error {
@@ -42,11 +45,17 @@ export class Keyring {
    *
    * @param keys `ENCRYPTION_KEY`: the first writes, all read.
    * @param onWrite Called before each value is encrypted, with the id of the key.
+   * @throws ConfigError where two keys have one id.
    */
   use(keys: readonly string[], onWrite?: (id: string) => void): void {
     this.#keys.clear();
     this.#derived.clear();
-    for (const key of keys) this.#keys.set(keyIdOf(key), key);
+    for (const key of keys) {
+      const id = keyIdOf(key);
+      if ((this.#keys.get(id) ?? key) !== key)
+        throw new ConfigError([{ ...SAME_ID, problem: `has two keys with the id ${id}` }], []);
+      this.#keys.set(id, key);
+    }
     this.#onWrite = onWrite;
   }
 
