@@ -2,6 +2,7 @@
  * What a part (a module or a feature) may bring, and what it is handed. `server/app.ts` lists the parts; the platform
  * collects what they bring. Everything but the name is optional.
  */
+import type { SQL } from 'drizzle-orm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Config } from './config/config.ts';
@@ -242,6 +243,19 @@ export interface Jobs {
     tx: Transaction,
     job: Job<Input>,
     inputs: readonly Input[],
+    options?: Omit<EnqueueOptions, 'key'>,
+  ): Promise<number>;
+  /**
+   * Writes rows and enqueues a job for each, in one statement. Inputs are checked when the jobs run.
+   *
+   * @param queries Queries of a WITH. The rows of the one that is called `input` are the inputs, by the names of their columns:
+   *   ``sql`input as (insert into orders (…) values (…) returning id)` ``.
+   * @returns How many jobs were enqueued.
+   */
+  enqueueRows<Input>(
+    tx: Transaction,
+    job: Job<Input>,
+    queries: SQL,
     options?: Omit<EnqueueOptions, 'key'>,
   ): Promise<number>;
 }

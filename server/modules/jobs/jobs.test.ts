@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
 import { Type } from 'typebox';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { JobView } from '#contracts/jobs.ts';
@@ -124,6 +125,33 @@ it('never runs where its transaction is rolled back', async () => {
   const id = (await a.enqueue(2)) as string;
   await inState(a, id, 'done');
   expect(ran).toEqual([2]);
+});
+
+it('is enqueued, and told of, in one statement; with the rows that are its inputs as well', async () => {
+  const ran: unknown[] = [];
+  const a = await replica({ run: async ({ input, actor }) => void ran.push([input.n, actor.requestId]) });
+  await a.enqueue(0);
+  const statements: string[] = [];
+  await a.test.database.transaction(async (tx) => {
+    const { session } = tx as unknown as { session: { logger: { logQuery(text: string): void } } };
+    session.logger = { logQuery: (text) => void (text === 'commit' || statements.push(text)) };
+    await a.jobs.enqueue(tx, a.job, { n: 1 });
+    const options = { actor: { requestId: 'r1' } };
+    const rows = (name: string) => sql`input as (
+      insert into job_definitions (name, failures) values (${name}, 2), (${`${name} again`}, 3)
+      on conflict do nothing returning failures as n)`;
+    expect(await a.jobs.enqueueRows(tx, a.job, rows('row'), options)).toBe(2);
+    expect(await a.jobs.enqueueRows(tx, a.job, rows('row'), options)).toBe(0);
+  });
+  expect(statements).toHaveLength(3);
+  await until('all have run', () => ran.length === 4);
+  expect(ran).toEqual(
+    expect.arrayContaining([
+      [1, undefined],
+      [2, 'r1'],
+      [3, 'r1'],
+    ]),
+  );
 });
 
 it('refuses an input that does not fit, and buries one that no longer does', async () => {

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { eq, type SQL, sql } from 'drizzle-orm';
 import type { FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
@@ -101,7 +101,22 @@ export class JobService implements Jobs {
     return inputs.length === 0 ? 0 : (await this.#add(tx, job.name, inputs, options)).length;
   }
 
-  async #add(tx: Transaction, name: string, inputs: readonly unknown[], options: EnqueueOptions) {
+  async enqueueRows<Input>(
+    tx: Transaction,
+    job: Job<Input>,
+    queries: SQL,
+    options: Omit<EnqueueOptions, 'key'> = {},
+  ): Promise<number> {
+    return (await this.#add(tx, job.name, [null], options, queries)).length;
+  }
+
+  async #add(
+    tx: Transaction,
+    name: string,
+    inputs: readonly unknown[],
+    options: EnqueueOptions,
+    queries?: SQL,
+  ) {
     const { at, key, priority } = options;
     if (key !== undefined && !this.#definition(name).unique)
       throw new Error(`A key is for jobs that are unique, and '${name}' is not.`);
@@ -111,14 +126,14 @@ export class JobService implements Jobs {
     for (const input of inputs) {
       const unstorable = whatIsUnstorable({ input, actor, key });
       if (unstorable) throw new TypeError(`The input of job '${name}' cannot be stored: ${unstorable}.`);
-      const wrong = await this.check(name, input);
+      const wrong = queries ? undefined : await this.check(name, input);
       if (wrong !== undefined) throw new Error(`The input of job '${name}' is not valid: ${wrong}`);
       jobs.push({ data: { input, actor } satisfies Envelope, at, key, priority });
     }
     await this.ready();
     tx.afterCommit(() => this.lookUntold());
     this.notice.changed();
-    return this.queue.add(tx, name, jobs);
+    return this.queue.add(tx, name, jobs, queries);
   }
 
   /** Has this process look for jobs where no notification tells it: behind a transaction pooler, and after a lost connection. */

@@ -35,6 +35,7 @@ export function createJobs({
     define: (definition) => service.define(definition),
     enqueue: (tx, job, input, options) => service.enqueue(tx, job, input, options),
     enqueueMany: (tx, job, inputs, options) => service.enqueueMany(tx, job, inputs, options),
+    enqueueRows: (tx, job, queries, options) => service.enqueueRows(tx, job, queries, options),
     async routes(app) {
       service.figures.requests = () => app.observations.requests;
       await app.register(jobRoutes, { service });

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { PgBoss } from 'pg-boss';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
@@ -118,23 +118,35 @@ export class Queue {
     ]);
   }
 
-  /** @returns The ids of those that were added: all but those that a unique job kept out. */
-  async add(tx: Transaction, name: string, jobs: readonly NewJob[]): Promise<string[]> {
+  /**
+   * Adds jobs and notifies the workers, in one statement.
+   *
+   * @param queries Queries of a WITH: the first of `jobs` is added for each row of the one that is called `input`, with that as its input.
+   * @returns The ids of those that were added: all but those that a unique job kept out.
+   */
+  async add(tx: Transaction, name: string, jobs: readonly NewJob[], queries?: SQL): Promise<string[]> {
     const boss = await this.boss();
-    const { fromDrizzle } = await import('pg-boss');
-    const ids = await boss.insert(
-      name,
-      jobs.map(({ data, at, key, priority }) => ({
-        data: data as object,
-        ...(at && { startAfter: at }),
-        ...(key !== undefined && { singletonKey: key }),
-        ...(priority !== undefined && { priority }),
-      })),
-      { db: fromDrizzle(tx, sql), returnId: true },
-    );
     const due = jobs.reduce((first, { at }) => Math.min(first, at?.getTime() ?? 0), Number.POSITIVE_INFINITY);
-    if (ids && ids.length > 0) await tx.execute(sql`select pg_notify(${CHANNEL}, ${`due ${due}`})`);
-    return ids ?? [];
+    const db = {
+      // pg-boss inserts a list of jobs in JSON, its one parameter, and returns their ids.
+      async executeSql(text: string, [list]: unknown[] = []) {
+        const each = sql`(select coalesce(jsonb_agg(jsonb_set(${list}::jsonb -> 0, '{data,input}', to_jsonb(input))), '[]')
+          from input)`;
+        const insert = sql.join(
+          text.split('$1').map((part) => sql.raw(part)),
+          queries ? each : sql`${list}`,
+        );
+        return tx.execute(sql`with ${queries && sql`${queries},`} added as (${insert})
+          select id, pg_notify(${CHANNEL}, ${`due ${due}`}) from added`);
+      },
+    };
+    const rows = jobs.map(({ data, at, key, priority }) => ({
+      data: data as object,
+      ...(at && { startAfter: at }),
+      ...(key !== undefined && { singletonKey: key }),
+      ...(priority !== undefined && { priority }),
+    }));
+    return (await boss.insert(name, rows, { db, returnId: true })) ?? [];
   }
 
   /** @param mine Ids of the jobs that this process runs. */
