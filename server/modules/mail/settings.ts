@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { inGroup, type Parser, Refusal, setting } from '../../platform/config/setting.ts';
 import { origin, text } from '../../platform/config/values.ts';
 
@@ -33,6 +34,20 @@ const smtpUrl: Parser<string> = {
   },
 };
 
+const sendgridKey: Parser<string> = {
+  kind: 'a public key, as SendGrid shows it',
+  parse(value) {
+    try {
+      const key = createPublicKey({ key: value, format: 'der', type: 'spki', encoding: 'base64' });
+      if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return value;
+    } catch {}
+    throw new Refusal(
+      'is no public key of the curve P-256 in base64',
+      'Copy the verification key from SendGrid, Settings, Mail Settings, Event Webhook.',
+    );
+  },
+};
+
 export const mailSettings = inGroup('Mail', {
   mail: {
     from: setting('MAIL_FROM', sender, {
@@ -48,7 +63,7 @@ export const mailSettings = inGroup('Mail', {
     }),
     smtpUrl: setting('SMTP_URL', smtpUrl, {
       aliases: ['EMAIL_SERVER', 'EMAIL_URL', 'MAIL_URL', 'MAILER_DSN'],
-      doc: 'Send over SMTP. A password is only sent over TLS, except to this machine. Parameters such as `?socketTimeout=20000` are [nodemailer’s](https://nodemailer.com/smtp).',
+      doc: 'Send over SMTP. TLS is required, except to this machine and with `?requireTLS=false`. Parameters such as `?socketTimeout=20000` are [nodemailer’s](https://nodemailer.com/smtp).',
     }),
     mailgun: {
       key: setting('MAILGUN_API_KEY', text('a key'), {
@@ -72,7 +87,7 @@ export const mailSettings = inGroup('Mail', {
         secret: 'value',
         doc: 'Send by SendGrid.',
       }),
-      webhookKey: setting('SENDGRID_WEBHOOK_PUBLIC_KEY', text('a public key, as SendGrid shows it'), {
+      webhookKey: setting('SENDGRID_WEBHOOK_PUBLIC_KEY', sendgridKey, {
         doc: 'Verifies what SendGrid tells of bounces and complaints, at `/api/mail/events/sendgrid`.',
       }),
       url: setting('SENDGRID_URL', origin, {

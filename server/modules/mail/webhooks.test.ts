@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
 import { createDatabase, query, type TestDatabase } from '../../../tests/support/postgres.ts';
@@ -8,6 +8,7 @@ import { hashOf } from './outbox.ts';
 const KEY = 'x1Zk8vQnB2mR5tYw7uPa9sDf3gHj4kLe6cVbNq0oWiE';
 const SIGNING = 'the-signing-key';
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const spki = (key: KeyObject) => key.export({ format: 'der', type: 'spki' }).toString('base64');
 const MAIL = '01234567-89ab-4def-8123-456789abcdef';
 const TO = 'ada@example.com';
 
@@ -18,7 +19,7 @@ beforeEach(async () => {
   test = await createTestApp(database.url, {
     INTERNAL_API_KEY: KEY,
     MAILGUN_WEBHOOK_SIGNING_KEY: SIGNING,
-    SENDGRID_WEBHOOK_PUBLIC_KEY: publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+    SENDGRID_WEBHOOK_PUBLIC_KEY: spki(publicKey),
   });
   await query(
     database.url,
@@ -147,6 +148,17 @@ it('suppresses nobody for a bounce that passes, and bulk mail alone for who unsu
   await mailgun(BOUNCE);
   const { rows: later } = await query(database.url, 'select reason, bulk_only from mail_suppressed');
   expect(later).toEqual([{ reason: 'bounce', bulk_only: false }]);
+});
+
+it.each([
+  ['text', 'no key'],
+  ['RSA', spki(generateKeyPairSync('rsa', { modulusLength: 2_048 }).publicKey)],
+  ['Ed25519', spki(generateKeyPairSync('ed25519').publicKey)],
+  ['another curve', spki(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)],
+])('refuses the start with %s for the key of SendGrid', async (_, key) => {
+  await expect(createTestApp(database.url, { SENDGRID_WEBHOOK_PUBLIC_KEY: key })).rejects.toThrow(
+    /SENDGRID_WEBHOOK_PUBLIC_KEY\s+is no public key of the curve P-256.*\s+→ Copy the verification key/,
+  );
 });
 
 it('refuses what is no JSON, or too large', async () => {

@@ -1,7 +1,6 @@
 import { createHmac, createPublicKey, type KeyObject, timingSafeEqual, verify } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { mailgunEvents, sendgridEvents } from '#contracts/mail.ts';
-import { ConfigError } from '../../platform/config/problems.ts';
 import { isDeeperThan } from '../../platform/http/json-bodies.ts';
 import { readBody } from '../../platform/http/read-body.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
@@ -47,18 +46,6 @@ const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value.length > 0 && value.length <= 500 ? value : undefined;
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 const uuid = (value: unknown) => (UUID.test(text(value) ?? '') ? (value as string) : undefined);
-
-/** @throws ConfigError where SENDGRID_WEBHOOK_PUBLIC_KEY is no key. */
-export function sendgridKey(key: string | undefined): KeyObject | undefined {
-  if (key === undefined) return undefined;
-  try {
-    return createPublicKey({ key: Buffer.from(key, 'base64'), format: 'der', type: 'spki' });
-  } catch {
-    const variable = 'SENDGRID_WEBHOOK_PUBLIC_KEY';
-    const remedy = 'Copy the verification key from SendGrid, Settings, Mail Settings, Event Webhook.';
-    throw new ConfigError([{ variable, problem: 'is no public key', remedy }], []);
-  }
-}
 
 function assertRecent(timestamp: unknown): void {
   // In digits: `1e0` would take its end from what is signed behind it.
@@ -123,7 +110,6 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
   { service },
 ) => {
   const { mailgun, sendgrid } = service.platform.config.mail;
-  const publicKey = sendgridKey(sendgrid.webhookKey);
   const options = {
     config: { access: 'public', limit: { name: 'mail-events', max: 6_000 } },
     bodyLimit: MAX_BODY_BYTES,
@@ -150,12 +136,18 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
       },
     });
   }
-  if (publicKey !== undefined) {
+  if (sendgrid.webhookKey !== undefined) {
+    const key = createPublicKey({
+      key: sendgrid.webhookKey,
+      format: 'der',
+      type: 'spki',
+      encoding: 'base64',
+    });
     app.route({
       ...sendgridEvents,
       ...options,
       async handler({ body, headers }, reply) {
-        await tell(readSendgrid(bytes(body), headers, publicKey));
+        await tell(readSendgrid(bytes(body), headers, key));
         return reply.code(204).send(null);
       },
     });

@@ -7,6 +7,9 @@ const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTim
 const IDLE_MS = 2_000;
 /** Nothing of the mail was sent before one of these. */
 const BEFORE_THE_MAIL = new Set(['EDNS', 'EAUTH', 'ETLS', 'EENVELOPE', 'ECONNREFUSED']);
+const OF_THE_MAIL = new Set(['MAIL FROM', 'RCPT TO', 'DATA']);
+const NO_TLS =
+  'The mail server offers no TLS, or a third party hides it. Use smtps:// in SMTP_URL; `?requireTLS=false` sends in the clear';
 const BEFORE_THE_GREETING = new Set(['CONNECT_TIMEOUT', 'GREETING_TIMEOUT', 'UPGRADE_TIMEOUT']);
 
 interface SmtpError extends Error {
@@ -45,9 +48,10 @@ export function smtp({ config }: MailPlatform): Omit<Provider, 'name'> {
     // A mail whose connection is lost would be sent again here, uncounted.
     maxRequeues: 0,
     idleTimeout: IDLE_MS,
-    ...Object.fromEntries(Object.entries(TIMEOUTS).filter(([name]) => !url.searchParams.has(name))),
-    // STARTTLS that a third party removes from the greeting is no reason to send a password in the clear.
-    ...(url.username !== '' && !isHere && { requireTLS: true }),
+    ...Object.fromEntries(
+      // STARTTLS that a third party removes from the greeting is no reason to send a mail in the clear.
+      Object.entries({ ...TIMEOUTS, requireTLS: !isHere }).filter(([name]) => !url.searchParams.has(name)),
+    ),
     disableFileAccess: true,
     disableUrlAccess: true,
   });
@@ -57,8 +61,8 @@ export function smtp({ config }: MailPlatform): Omit<Provider, 'name'> {
         await transport.sendMail({ ...composed(message), signal });
       } catch (error) {
         const { message: why, code = '', command = '', responseCode, timeoutType = '' } = error as SmtpError;
-        // A wrong password says nothing of the mail.
-        const permanent = (responseCode ?? 0) >= 500 && code !== 'EAUTH' && !command.startsWith('AUTH');
+        // A wrong password, or no TLS, says nothing of the mail.
+        const permanent = (responseCode ?? 0) >= 500 && OF_THE_MAIL.has(command);
         // Grey lists, full mailboxes and domains that do not resolve answer 4xx for one recipient; 421 closes the service.
         const ofMail =
           permanent || (command === 'RCPT TO' && responseCode !== undefined && responseCode !== 421);
@@ -67,7 +71,8 @@ export function smtp({ config }: MailPlatform): Omit<Provider, 'name'> {
           BEFORE_THE_MAIL.has(code) ||
           BEFORE_THE_GREETING.has(timeoutType) ||
           (error as SmtpError).syscall === 'connect';
-        throw new SendError(withoutMail(why, message), { permanent, unclear: !isBefore, ofMail });
+        const text = command === 'STARTTLS' && responseCode !== undefined ? `${NO_TLS}: ${why}` : why;
+        throw new SendError(withoutMail(text, message), { permanent, unclear: !isBefore, ofMail });
       }
     },
     end: () => transport.close(),
