@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { AlertRule } from '../../server/platform/parts.ts';
 import type { TestApp } from './app.ts';
@@ -41,6 +41,37 @@ export function isPromtoolInstalled(): boolean {
 export async function expectPromtool(...args: string[]): Promise<void> {
   const { code, output } = await runCommand('promtool', args, { cwd: FOLDER });
   expect({ code, output: code === 0 ? '' : output }).toEqual({ code: 0, output: '' });
+}
+
+/**
+ * Tests what deploy/prometheus holds for a part, against the rules that the server judges itself, and against what it exports.
+ *
+ * @param scrape The metrics of a server with this part.
+ */
+export function testPrometheus(
+  part: string,
+  rules: readonly AlertRule[],
+  scrape: () => Promise<string>,
+): void {
+  describe.runIf(isPromtoolInstalled())('promtool', () => {
+    it.each([
+      ['check', 'rules', `${part}.yml`],
+      ['test', 'rules', `${part}.test.yml`],
+    ])('%s %s %s', expectPromtool);
+  });
+
+  it('the alerts of Prometheus are those that the server judges itself, and lead to the runbook', async () => {
+    await expectSameRules(await alertsOf(`${part}.yml`), rules);
+    await expectDocumentedAndTested(part);
+  });
+
+  it('the alerts of Prometheus ask for what the server exports', async () => {
+    const alerts = await alertsOf(`${part}.yml`);
+    expectExported(
+      alerts.map(({ expr }) => expr),
+      seriesOf(await scrape()),
+    );
+  });
 }
 
 /** Expects each alert of a file to lead to a part of the runbook, and to have a test that lets it fire. */

@@ -1,8 +1,7 @@
 import type { BaseLogger } from 'pino';
 import type { Database } from '../../platform/database/pool/pool.ts';
-import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
-import { apartFromRequests } from '../../platform/lib/request-work.ts';
-import { counter, Durations, type Family, gauge, type Metric } from '../../platform/metrics/metrics.ts';
+import { Durations, gauge, type Metric, outcomeCounter } from '../../platform/metrics/metrics.ts';
+import { TableFigures } from '../../platform/metrics/table-figures.ts';
 import type { AlertRule } from '../../platform/parts.ts';
 import type { Outcome, Run } from './attempt.ts';
 import { TABLE } from './queue.ts';
@@ -22,29 +21,25 @@ export interface QueueFigures {
 }
 
 const BUCKETS = [0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 3_600, 14_400];
-/** Rules are judged again and again while requests come: the table is asked this often at most, in milliseconds. */
-const FRESH_MS = 15_000;
-const STALE_MS = 120_000;
-
 const OUTCOMES = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'draining'] as const;
-type Ending = (typeof OUTCOMES)[number];
 
 /** Figures of jobs: counted in this process, and read from the table on demand. */
-export class Figures {
+export class Figures extends TableFigures<readonly QueueFigures[]> {
   readonly #database: Database;
-  readonly #log: Pick<BaseLogger, 'warn'>;
   readonly #names: () => readonly string[];
   readonly #running: (name: string) => number;
-  readonly #ended = new Map<string, Record<Ending, number>>();
+  readonly #ended = outcomeCounter(
+    'job_attempts_total',
+    'Attempts that have ended in this process, by how.',
+    'queue',
+    OUTCOMES,
+  );
   readonly #durations = new Durations('job_attempt_duration_seconds', 'Attempts in this process.', BUCKETS, [
     'queue',
   ]);
-  #last: { at: number; queues: readonly QueueFigures[] } | undefined;
-  #flight: Promise<readonly QueueFigures[]> | undefined;
   /** Requests that this process has answered so far. */
   requests: () => number = () => 0;
   #attempts = 0;
-  #activity = 0;
 
   constructor(
     database: Database,
@@ -52,57 +47,28 @@ export class Figures {
     names: () => readonly string[],
     running: (name: string) => number,
   ) {
+    super(log);
     this.#database = database;
-    this.#log = log;
     this.#names = names;
     this.#running = running;
   }
 
   count(name: string, run: Run, outcome: Outcome): void {
-    const ended = this.#ended.get(name) ?? {
-      success: 0,
-      failure: 0,
-      timeout: 0,
-      cancelled: 0,
-      lost: 0,
-      draining: 0,
-    };
-    this.#ended.set(name, ended);
-    const ending =
-      outcome.kind === 'interrupted'
-        ? outcome.why
-        : run.interruption === 'timeout'
-          ? 'timeout'
-          : outcome.kind;
-    ended[ending]++;
+    const timedOut = run.interruption === 'timeout' && 'timeout';
+    this.#ended.count(name, outcome.kind === 'interrupted' ? outcome.why : timedOut || outcome.kind);
     this.#attempts++;
     this.#durations.observe({ queue: name }, Date.now() - run.began);
   }
 
-  /**
-   * Asks the table; those who ask at once share the answer.
-   *
-   * @throws DatabaseUnavailableError
-   */
-  read(): Promise<readonly QueueFigures[]> {
-    this.#flight ??= apartFromRequests(() => this.#read()).finally(() => {
-      this.#flight = undefined;
-    });
-    return this.#flight;
+  protected activity(): number {
+    return this.requests() + this.#attempts;
   }
 
   /** Metrics of this process, and of the queues as they are. */
   metrics(): Metric[] {
     // The label `job` is Prometheus' own.
-    const queues = (name: string, help: string, of: (queue: QueueFigures) => number): Family => ({
-      name,
-      help,
-      type: 'gauge',
-      read: async () => {
-        const found = this.#names().length === 0 ? [] : await this.#tolerant();
-        return found.map((queue) => ({ labels: { queue: queue.name }, value: of(queue) }));
-      },
-    });
+    const queues = (name: string, help: string, of: (queue: QueueFigures) => number) =>
+      this.gauge(name, help, (found) => found.map((queue) => [{ queue: queue.name }, of(queue)] as const));
     return [
       queues('jobs_waiting', 'Jobs that are due and that no worker has taken.', ({ waiting }) => waiting),
       queues('jobs_scheduled', 'Jobs that are due later.', ({ scheduled }) => scheduled),
@@ -112,89 +78,47 @@ export class Figures {
       gauge('jobs_running', 'Jobs that this process runs.', () =>
         this.#names().map((queue) => [{ queue }, this.#running(queue)] as const),
       ),
-      counter('job_attempts_total', 'Attempts that have ended in this process, by how.', () =>
-        [...this.#ended].flatMap(([queue, ended]) =>
-          OUTCOMES.map((outcome) => [{ queue, outcome }, ended[outcome]] as const),
-        ),
-      ),
+      this.#ended.metric,
       this.#durations,
     ];
   }
 
   alertRules(): AlertRule[] {
-    const most = (of: (queue: QueueFigures) => number) => () => {
-      const queues = this.#recent();
-      return queues && Math.max(0, ...queues.map(of));
-    };
-    const sum = (of: (queue: QueueFigures) => number) => () =>
-      this.#recent()?.reduce((total, queue) => total + of(queue), 0) ?? null;
-    const warning = { severity: 'warning', forSeconds: 60 } as const;
+    type Queues = readonly QueueFigures[];
+    const most = (of: (queue: QueueFigures) => number) => (queues: Queues) => Math.max(0, ...queues.map(of));
+    const sum = (of: (queue: QueueFigures) => number) => (queues: Queues) =>
+      queues.reduce((total, queue) => total + of(queue), 0);
     return [
-      {
-        ...warning,
-        name: 'jobs-depth',
-        summary: 'More than 50 jobs wait for a worker',
-        unit: 'jobs',
-        threshold: 50,
-        endsAt: 25,
-        value: sum(({ waiting }) => waiting),
-      },
-      {
-        ...warning,
-        name: 'jobs-late',
-        summary: 'A job has been due for more than 5 minutes',
-        unit: 's',
-        threshold: 300,
-        endsAt: 60,
-        value: most(({ oldestSeconds }) => oldestSeconds),
-      },
-      {
-        ...warning,
-        name: 'jobs-long',
-        summary: 'A job has run for more than 4 hours',
-        unit: 's',
-        threshold: 14_400,
-        endsAt: 14_400,
-        value: most(({ longestSeconds }) => longestSeconds),
-      },
-      {
-        ...warning,
-        name: 'jobs-dead',
-        summary: 'Jobs have failed for good, and wait for a decision',
-        unit: 'jobs',
-        threshold: 0,
-        endsAt: 0,
-        value: sum(({ dead }) => dead),
-      },
+      this.rule(
+        'jobs-depth',
+        'More than 50 jobs wait for a worker',
+        { unit: 'jobs', threshold: 50, endsAt: 25 },
+        sum(({ waiting }) => waiting),
+      ),
+      this.rule(
+        'jobs-late',
+        'A job has been due for more than 5 minutes',
+        { unit: 's', threshold: 300, endsAt: 60 },
+        most(({ oldestSeconds }) => oldestSeconds),
+      ),
+      this.rule(
+        'jobs-long',
+        'A job has run for more than 4 hours',
+        { unit: 's', threshold: 14_400, endsAt: 14_400 },
+        most(({ longestSeconds }) => longestSeconds),
+      ),
+      this.rule(
+        'jobs-dead',
+        'Jobs have failed for good, and wait for a decision',
+        { unit: 'jobs', threshold: 0, endsAt: 0 },
+        sum(({ dead }) => dead),
+      ),
     ];
   }
 
-  /**
-   * What was last read. It is read again, to be newer at the next look, where requests have come or attempts have ended since:
-   * rules are judged after a statement as well, so that reading after each look would never end.
-   */
-  #recent(): readonly QueueFigures[] | null {
-    if (this.#names().length === 0) return [];
-    const age = this.#last ? Math.abs(Date.now() - this.#last.at) : Number.POSITIVE_INFINITY;
-    const activity = this.requests() + this.#attempts;
-    if (age > FRESH_MS && activity !== this.#activity && !this.#flight) {
-      this.#activity = activity;
-      this.#tolerant();
-    }
-    return age < STALE_MS && this.#last ? this.#last.queues : null;
-  }
-
-  async #tolerant(): Promise<readonly QueueFigures[]> {
-    try {
-      return await this.read();
-    } catch (err) {
-      if (!findUnavailable(err)) this.#log.warn({ err }, 'jobs: the queues could not be counted');
-      return [];
-    }
-  }
-
-  async #read(): Promise<readonly QueueFigures[]> {
+  protected async query(): Promise<readonly QueueFigures[]> {
     const names = this.#names();
+    if (names.length === 0) return [];
     // Three reads of partial indexes: jobs that are done are never read.
     const { rows } = await this.#database.pool.query(
       `select n.name,
@@ -214,7 +138,6 @@ export class Figures {
       order by n.name`,
       [names],
     );
-    this.#last = { at: Date.now(), queues: rows };
     return rows;
   }
 }

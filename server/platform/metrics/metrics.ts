@@ -48,6 +48,27 @@ const family =
 export const counter = family('counter');
 export const gauge = family('gauge');
 
+/** A counter of what ended, and how. @param label What is counted, such as `queue`: its values come from the code, never from outside. */
+export function outcomeCounter<Outcome extends string>(
+  name: string,
+  help: string,
+  label: string,
+  outcomes: readonly Outcome[],
+): { count(of: string, outcome: Outcome): void; metric: Family } {
+  const counted = new Map<string, Map<Outcome, number>>();
+  return {
+    count(of, outcome) {
+      const counts = counted.get(of) ?? new Map(outcomes.map((one) => [one, 0]));
+      counted.set(of, counts.set(outcome, (counts.get(outcome) ?? 0) + 1));
+    },
+    metric: counter(name, help, () =>
+      [...counted].flatMap(([of, counts]) =>
+        Array.from(counts, ([outcome, count]) => [{ [label]: of, outcome }, count] as const),
+      ),
+    ),
+  };
+}
+
 /** Sum and count without quantiles: those of several processes could not be added up. */
 export const summary = (
   name: string,
