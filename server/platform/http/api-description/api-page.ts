@@ -1,3 +1,4 @@
+import { type Html, type HtmlValue, html } from '../../lib/html.ts';
 import { curlOf, exampleOf, exampleOfParameter, fetchOf, requestOf } from './examples.ts';
 import {
   type Content,
@@ -7,33 +8,6 @@ import {
   type Parameter,
   type Schema,
 } from './openapi.ts';
-
-/** HTML that is safe to put into a page: only {@link html} makes it. */
-class Html {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
-const ESCAPES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** Puts values into markup: text is escaped, lists are joined, what is undefined is left out. */
-function html(parts: TemplateStringsArray, ...values: unknown[]): Html {
-  const insert = (value: unknown): string => {
-    if (value === undefined || value === false) return '';
-    if (value instanceof Html) return value.text;
-    if (Array.isArray(value)) return value.map(insert).join('');
-    return String(value).replace(/[&<>"']/g, (character) => ESCAPES[character] as string);
-  };
-  return new Html(parts.reduce((text, part, index) => text + insert(values[index - 1]) + part));
-}
 
 export interface Looks {
   styles: readonly string[];
@@ -126,7 +100,7 @@ ${schemas.map(
 <div id="end"></div>
 </body>
 </html>
-`.text;
+`.html;
 }
 
 /** Groups that every copy of this server has, in their order; all others stand before them. */
@@ -227,8 +201,8 @@ function contentOf(content: Content): Html[] {
 interface Row {
   name: string;
   note?: string | undefined;
-  type: unknown;
-  about: unknown;
+  type: HtmlValue;
+  about: HtmlValue;
 }
 
 const rowOfParameter = ({ name, in: place, required, description, schema }: Parameter): Row => ({
@@ -268,22 +242,22 @@ ${rows.map(
 </dl>`;
 
 /** The type of a value in a few words, with links to what has a name. */
-function typeOf(schema: Schema): unknown {
+function typeOf(schema: Schema): HtmlValue {
   if (schema.$ref) {
     const name = schema.$ref.split('/').at(-1);
     return html`<a href="#schema-${name}">${name}</a>`;
   }
   if ('const' in schema) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((one) => JSON.stringify(one)).join(' or ');
-  if (schema.anyOf)
-    return schema.anyOf.map((one, index) => [index > 0 ? ' or ' : undefined, typeOf(one)]).flat(9);
-  if (schema.type === 'array' && schema.items) return ['list of ', typeOf(schema.items)].flat(9);
+  if (schema.anyOf) return schema.anyOf.map((one, index) => [index > 0 ? ' or ' : undefined, typeOf(one)]);
+  if (schema.type === 'array' && schema.items) return ['list of ', typeOf(schema.items)];
   if (keyedBy(schema)) return 'object, by name';
-  return schema.format ? `${schema.type}, ${schema.format}` : (schema.type ?? 'anything');
+  const type = [schema.type ?? 'anything'].flat().join(' or ');
+  return schema.format ? `${type}, ${schema.format}` : type;
 }
 
 /** What a value may be, and what it means. */
-function aboutOf(schema: Schema, description = schema.description): unknown {
+function aboutOf(schema: Schema, description = schema.description): HtmlValue {
   const { minimum, maximum = Number.MAX_SAFE_INTEGER, minLength, maxLength, pattern } = schema;
   const limits = [
     minimum !== undefined &&
