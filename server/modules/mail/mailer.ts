@@ -1,4 +1,6 @@
+import { sql } from 'drizzle-orm';
 import { Type } from 'typebox';
+import { EncryptionError } from '../../platform/database/encryption/keyring.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import type {
   Job,
@@ -86,7 +88,7 @@ export class MailService implements Mailer {
   ): Promise<boolean> {
     const { name, perHour = PER_HOUR, bulk = false, validHours = VALID_HOURS } = template;
     const { actor } = options;
-    const id = await this.outbox.add(tx, {
+    const queries = this.outbox.add({
       template: name,
       perHour,
       bulk,
@@ -95,10 +97,14 @@ export class MailService implements Mailer {
       content: this.#write(template, to, data, options),
       requestId: actor && ('headers' in actor ? actor.id : actor.requestId),
     });
-    if (id === undefined) return false;
-    if (this.#job) await this.#jobs.enqueue(tx, this.#job, { id }, actor && { actor });
-    tx.afterCommit(() => this.figures.touch());
-    return true;
+    const added = this.#job
+      ? await this.#jobs.enqueueRows(tx, this.#job, queries, actor && { actor })
+      : (await tx.execute(sql`with ${queries} select id from input`)).rows.length;
+    tx.afterCommit(() => {
+      this.outbox.cleanNowAndThen();
+      this.figures.touch();
+    });
+    return added > 0;
   }
 
   /** Sends what waits for a provider that is set by now. */
@@ -106,14 +112,9 @@ export class MailService implements Mailer {
     const job = this.#job;
     if (!job) return;
     const { database, log } = this.platform;
-    const released = await database.transaction(async (tx) => {
-      const ids = await this.outbox.release(tx);
-      return this.#jobs.enqueueMany(
-        tx,
-        job,
-        ids.map((id) => ({ id })),
-      );
-    });
+    const released = await database.transaction((tx) =>
+      this.#jobs.enqueueRows(tx, job, this.outbox.release()),
+    );
     if (released > 0) log.info({ mails: released }, 'mails that waited for a provider are sent');
   }
 
@@ -121,11 +122,10 @@ export class MailService implements Mailer {
   async retry(id: number): Promise<boolean> {
     const job = this.#job;
     if (!job) return false;
-    return this.platform.database.transaction(async (tx) => {
-      if (!(await this.outbox.revive(tx, id))) return false;
-      await this.#jobs.enqueue(tx, job, { id });
-      return true;
-    });
+    const revived = await this.platform.database.transaction((tx) =>
+      this.#jobs.enqueueRows(tx, job, this.outbox.revive(id)),
+    );
+    return revived > 0;
   }
 
   #write<Data>(
@@ -180,6 +180,7 @@ export class MailService implements Mailer {
       if (state !== 'sent') log.warn({ mail: id, template, state }, `a mail was not sent: ${error}`);
     };
     if (isExpired) return end('expired', 'It could not be sent while it was of use');
+    if (content instanceof EncryptionError) return end('failed', content.message);
     if (isSuppressed) return end('failed', 'The address is suppressed');
     try {
       await provider.send({ ...content, id: messageId, from, headers: headersOf(content) }, signal);

@@ -1,25 +1,13 @@
 import { createHash } from 'node:crypto';
 import { domainToASCII } from 'node:url';
-import {
-  and,
-  desc,
-  eq,
-  getTableColumns,
-  gt,
-  inArray,
-  isNotNull,
-  lt,
-  ne,
-  or,
-  type SQL,
-  sql,
-} from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { MailState, MailSuppression } from '#contracts/mail.ts';
 import { secretText } from '../../platform/database/encryption/encrypted-text.ts';
+import { EncryptionError } from '../../platform/database/encryption/keyring.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
 import type { Content, MailPlatform } from './providers/provider.ts';
-import { mailEvents, mailOutbox, mailSuppressed } from './table.ts';
+import { mailEvents, mailLimits, mailOutbox, mailSuppressed } from './table.ts';
 
 /** Rows are kept for this long, and looked through this often at most while mails are written or sent, in milliseconds. */
 const KEEP = sql`interval '30 days'`;
@@ -30,6 +18,8 @@ const CLEAN_BATCH = 500;
 
 /** Longer than an attempt takes. */
 const ATTEMPT = sql`interval '2 minutes'`;
+
+const HOUR = sql`interval '1 hour'`;
 
 /** States in which a mail is still to be sent. */
 export const UNSENT = ['held', 'waiting', 'sending'] as const satisfies MailState[];
@@ -56,7 +46,8 @@ export interface ClaimedMail {
   readonly id: number;
   readonly template: string;
   readonly messageId: string;
-  readonly content: Content;
+  /** Why it cannot be read, where that is so. */
+  readonly content: Content | EncryptionError;
   /** The end of the attempt before is unknown. */
   readonly isRepeat: boolean;
   readonly isExpired: boolean;
@@ -84,25 +75,28 @@ export class Outbox {
     this.#platform = platform;
   }
 
-  /** @returns Its id; undefined where the address is suppressed, or has had its number within the hour. */
-  async add(tx: Transaction, mail: NewMail): Promise<number | undefined> {
+  /**
+   * Adds a mail, unless the address is suppressed, or has had its number within the hour.
+   *
+   * @returns Queries of a WITH; `input` has the id.
+   */
+  add(mail: NewMail): SQL {
     const { template, perHour, bulk, state, validHours, content, requestId = null } = mail;
     const recipient = hashOf(content.to);
-    // Transactions at the same time would not count each other's.
-    await tx.execute(
-      sql`select pg_advisory_xact_lock(hashtextextended(${`mail ${template} ${recipient}`}, 0))`,
-    );
-    const { rows } = await tx.execute<{ id: string }>(sql`
-      insert into ${mailOutbox} (template, recipient, bulk, state, content, request_id, expires_at, ended_at)
-      select ${template}, ${recipient}, ${bulk}, ${state},
-        ${sql.param(secretText(JSON.stringify(content)), mailOutbox.content)}, ${requestId},
-        now() + make_interval(hours => ${validHours}), ${isUnsent(state) ? null : sql`now()`}
-      where not ${suppressed(sql`${recipient}`, bulk)}
-        and (select count(*) from ${mailOutbox} o where o.recipient = ${recipient} and o.template = ${template}
-          and o.created_at > now() - interval '1 hour') < ${perHour}
-      returning id`);
-    tx.afterCommit(() => this.#cleanNowAndThen());
-    return rows[0] && Number(rows[0].id);
+    const recent = sql`array(select at from unnest(${mailLimits.written}) at where at > now() - ${HOUR})`;
+    return sql`
+      counted as (
+        insert into ${mailLimits} (recipient, template, written)
+        select ${recipient}, ${template}, array[now()] where not ${suppressed(sql`${recipient}`, bulk)}
+        on conflict (recipient, template) do update set written = ${recent} || now()
+          where cardinality(${recent}) < ${perHour}
+        returning recipient),
+      input as (
+        insert into ${mailOutbox} (template, recipient, bulk, state, content, request_id, expires_at, ended_at)
+        select ${template}, recipient, ${bulk}, ${state},
+          ${sql.param(secretText(JSON.stringify(content)), mailOutbox.content)}, ${requestId},
+          now() + make_interval(hours => ${validHours}), ${isUnsent(state) ? null : sql`now()`}
+        from counted returning id)`;
   }
 
   /** Takes a mail that waits, or that the same job began to send and did not end. */
@@ -132,13 +126,13 @@ export class Outbox {
       .returning({
         template: mailOutbox.template,
         messageId: mailOutbox.messageId,
-        content: mailOutbox.content,
+        stored: sql<string | null>`${mailOutbox.content}`,
         isRepeat: sql<boolean>`${before.state} = 'sending'`,
         isExpired: sql<boolean>`${mailOutbox.expiresAt} <= now()`,
         isSuppressed: sql<boolean>`${suppressed(mailOutbox.recipient, mailOutbox.bulk)}`,
       });
-    if (row?.content == null) return undefined;
-    return { ...row, id, content: JSON.parse(row.content) as Content };
+    if (row?.stored == null) return undefined;
+    return { ...row, id, content: opened(row.stored) };
   }
 
   /** Writes how an attempt ended. What a provider has told of the mail meanwhile stays. */
@@ -153,35 +147,21 @@ export class Outbox {
         ...(!isUnsent(state) && { endedAt: sql`now()` }),
       })
       .where(and(eq(mailOutbox.id, id), eq(mailOutbox.state, 'sending')));
-    this.#cleanNowAndThen();
+    this.cleanNowAndThen();
   }
 
-  /** Hands what was written without a provider on to the jobs. @returns The ids. */
-  async release(tx: Transaction): Promise<number[]> {
-    const rows = await tx
-      .update(mailOutbox)
-      .set({ state: 'waiting' })
-      .where(eq(mailOutbox.state, 'held'))
-      .returning({ id: mailOutbox.id });
-    return rows.map(({ id }) => id);
+  /** Takes what was written without a provider. @returns Queries of a WITH; `input` has the ids. */
+  release(): SQL {
+    return sql`input as (update ${mailOutbox} set state = 'waiting' where state = 'held' returning id)`;
   }
 
-  /** Has a mail sent again that failed, that waits, or whose attempt must be over. @returns Whether there was one. */
-  async revive(tx: Transaction, id: number): Promise<boolean> {
-    const { rowCount } = await tx
-      .update(mailOutbox)
-      .set({ state: 'waiting', jobId: null, endedAt: null, error: null })
-      .where(
-        and(
-          eq(mailOutbox.id, id),
-          gt(mailOutbox.expiresAt, sql`now()`),
-          or(
-            inArray(mailOutbox.state, ['waiting', 'failed']),
-            and(eq(mailOutbox.state, 'sending'), lt(mailOutbox.startedAt, sql`now() - ${ATTEMPT}`)),
-          ),
-        ),
-      );
-    return (rowCount ?? 0) > 0;
+  /** Takes a mail again that failed, that waits, or whose attempt must be over. @returns Queries of a WITH; `input` has the id. */
+  revive(id: number): SQL {
+    return sql`input as (
+      update ${mailOutbox} set state = 'waiting', job_id = null, ended_at = null, error = null
+      where id = ${id} and expires_at > now()
+        and (state in ('waiting', 'failed') or (state = 'sending' and started_at < now() - ${ATTEMPT}))
+      returning id)`;
   }
 
   /**
@@ -258,7 +238,7 @@ export class Outbox {
 
   /**
    * Removes what is kept of the mails to a person, but for one that is being sent. A suppression stays: it is the person's wish, and
-   * a hash alone.
+   * a hash alone. So do the limits of the last hour.
    */
   async forget(tx: Transaction, address: string): Promise<void> {
     const ofPerson = eq(mailOutbox.recipient, hashOf(address));
@@ -266,7 +246,7 @@ export class Outbox {
   }
 
   /** Expired rows are removed while others are written, without a timer. */
-  #cleanNowAndThen(): void {
+  cleanNowAndThen(): void {
     if (Date.now() - this.#cleanedAt < CLEAN_EVERY_MS) return;
     this.#cleanedAt = Date.now();
     const { log } = this.#platform;
@@ -316,7 +296,17 @@ export class Outbox {
     do {
       ({ rowCount: removed } = await db.delete(mailOutbox).where(inArray(mailOutbox.id, old)));
     } while (removed === CLEAN_BATCH);
+    await db.delete(mailLimits).where(sql`now() - ${HOUR} > all (${mailLimits.written})`);
     await db.delete(mailEvents).where(lt(mailEvents.createdAt, sql`now() - ${KEEP_EVENTS}`));
+  }
+}
+
+function opened(stored: string): Content | EncryptionError {
+  try {
+    return JSON.parse(mailOutbox.content.mapFromDriverValue(stored) as string) as Content;
+  } catch (error) {
+    if (error instanceof EncryptionError) return error;
+    throw error;
   }
 }
 

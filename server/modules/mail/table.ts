@@ -1,5 +1,15 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, index, integer, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import type { MailState, MailSuppression } from '#contracts/mail.ts';
 import { encryptedText } from '../../platform/database/encryption/encrypted-text.ts';
 
@@ -36,6 +46,17 @@ export const mailOutbox = pgTable(
     index('mail_outbox_unsent').on(table.createdAt).where(sql`state in ('held', 'waiting', 'sending')`),
     index('mail_outbox_ended').on(table.endedAt),
   ],
+);
+
+/** The mails of the last hour to an address by a template: a row is locked by who adds to it, so that the limit is exact. */
+export const mailLimits = pgTable(
+  'mail_limits',
+  {
+    recipient: text().notNull(),
+    template: text().notNull(),
+    written: moment('written').array().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.recipient, table.template] })],
 );
 
 /** Addresses that get no mail. */
