@@ -83,7 +83,7 @@ export const ROWS = {
     'A mail server that refuses, stalls, drops the connection, or takes a mail and does not answer',
     '0 mails lost; sent twice only where the answer is missing, and counted',
   ],
-  mailAway: ['A mail server away', '0 mails lost, none sent twice'],
+  mailAway: ['A mail server away for 10 minutes', '0 mails lost, none sent twice; all sent within 5 minutes'],
   mailKilled: [
     '`kill -9` of workers between sending a mail and noting it',
     '0 mails lost; sent twice only in between, and counted',
