@@ -56,7 +56,7 @@ export interface PipelineOptions {
  * The life of a request, from top to bottom. Each plugin's first comment says what it adds and why it stands where it stands;
  * `server/app.ts` lists the modules and features.
  *
- * @returns The listener for every request; the application, to be closed; and its schemas, to be compiled ahead of their use.
+ * @returns The listener for every request; the application, to be closed; and its schemas, which a test compiles.
  */
 export async function createPipeline(
   options: PipelineOptions,

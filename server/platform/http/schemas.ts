@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { Ajv, type ErrorObject, type Options } from 'ajv';
 import fastJson from 'fast-json-stringify';
 import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify';
@@ -37,7 +36,7 @@ const strict = new Ajv(OPTIONS);
 
 type Check = { (data: unknown): boolean; errors?: ErrorObject[] | null | undefined };
 
-/** Compiles the schemas of routes: each when it is first needed, the rest by `compileAll`. */
+/** Compiles the schemas of routes, each when it is first needed: most are not for hours (docs/decisions/0034). */
 export class SchemaCompilers {
   /** What is not compiled yet, with its name. */
   readonly #pending = new Map<() => unknown, string>();
@@ -79,16 +78,12 @@ export class SchemaCompilers {
   };
 
   /**
-   * Compiles the rest, with a turn of the event loop before each: start-up does not wait for it, and first requests rarely
-   * do.
+   * Compiles the rest: a test's, so that no request is the first to find a schema that cannot be compiled.
    *
-   * @param signal Stops it early.
    * @throws Error that names the route whose schema cannot be compiled.
    */
-  async compileAll(signal?: AbortSignal): Promise<void> {
+  compileAll(): void {
     for (const [compile, name] of this.#pending) {
-      await setImmediate();
-      if (signal?.aborted) return;
       try {
         compile();
       } catch (error) {

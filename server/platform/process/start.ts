@@ -92,16 +92,16 @@ export async function start(parts: StartParts): Promise<void> {
     const { server } = port;
     const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(parts) : { folder: BUILT_CLIENT };
     const application = createApp(platform);
-    const { app, handler, schemas } = await createPipeline({ platform, application, server, clientFrom });
+    const { app, handler } = await createPipeline({ platform, application, server, clientFrom });
     parts.logger.lines.forgetEarly();
     running.app = app;
     server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
     port.handOver(handler);
     const measured = config.metrics.enabled ? app.metricsRegistry : undefined;
     parts.metricsPort?.handOver(metricsListener(measured, probeSources));
-    return { schemas, modules: application.modules };
+    return application.modules;
   });
-  const [{ schemas, modules }] = await Promise.all([loaded, reached]);
+  const [modules] = await Promise.all([loaded, reached]);
 
   await lifecycle.step(
     'migrations',
@@ -112,7 +112,6 @@ export async function start(parts: StartParts): Promise<void> {
   signal.throwIfAborted();
   lifecycle.to('ready');
   announce(parts, signInToken ? await linksOf(modules, signInToken, parts.logger) : []);
-  await schemas.compileAll(signal);
 }
 
 /** For who started the server at a terminal. */
