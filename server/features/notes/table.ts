@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQLWrapper, sql } from 'drizzle-orm';
 import { bigint, customType, index, integer, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 
 const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
@@ -9,6 +9,12 @@ const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
  */
 const WORDS =
   "to_tsvector('simple', regexp_replace(title || ' ' || body, '[!-/:-@[-`{-~\\u2000-\\u206f]+', ' ', 'g'))";
+
+/**
+ * The owner as one more word of a note, so that one index finds the words of one owner. No text has a word with an @: it is
+ * punctuation.
+ */
+const ownerWord = (ownerId: SQLWrapper) => sql`array_to_tsvector(array['@' || ${ownerId}])`;
 
 /**
  * Notes. `owner_id` is the user whose note it is; '' where nothing tells who is signed in. It refers to no table, so that accounts
@@ -34,7 +40,13 @@ export const notes = pgTable(
   (table) => [
     // The list reads this one backwards; deleted rows cost it nothing.
     index('notes_own').on(table.ownerId, table.id).where(sql`deleted_at is null`),
-    index('notes_words').using('gin', table.words),
+    index('notes_own_words').using('gin', sql`(${table.words} || ${ownerWord(table.ownerId)})`),
     index('notes_deleted').on(table.deletedAt).where(sql`deleted_at is not null`),
   ],
 );
+
+/** What `notes_own_words` holds. */
+export const ownWords = sql`(${notes.words} || ${ownerWord(notes.ownerId)})`;
+
+/** @returns A text for `tsquery` that the notes of an owner match. */
+export const ownerQuery = (owner: string): string => `'@${owner.replaceAll(/['\\]/g, '$&$&')}'`;
