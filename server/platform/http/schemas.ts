@@ -45,8 +45,8 @@ export class SchemaCompilers {
   readonly validator: FastifySchemaCompiler<object> = ({ schema, httpPart, method, url }) => {
     let check: Check | undefined;
     const name = `${httpPart} of ${method} ${url}`;
-    refuseUnknownFormats(schema, name);
     const compile = this.#later(name, () => {
+      refuseUnknownFormats(schema, name);
       check = (httpPart === 'body' ? strict : lenient).compile(schema);
       return check;
     });
@@ -69,8 +69,8 @@ export class SchemaCompilers {
     if (Number(httpStatus) >= 400) return JSON.stringify;
     let write: ((data: unknown) => string) | undefined;
     const name = `answer ${httpStatus} of ${method} ${url}`;
-    refuseUnknownFormats(schema, name);
     const compile = this.#later(name, () => {
+      refuseUnknownFormats(schema, name);
       write = (fastJson as unknown as typeof fastJson.default)(schema);
       return write;
     });
@@ -86,8 +86,10 @@ export class SchemaCompilers {
     for (const [compile, name] of this.#pending) {
       try {
         compile();
-      } catch (error) {
-        throw new Error(`The schema for the ${name} cannot be compiled.`, { cause: error });
+      } catch (cause) {
+        throw new Error(`The schema for the ${name} cannot be compiled: ${(cause as Error).message}`, {
+          cause,
+        });
       }
     }
   }

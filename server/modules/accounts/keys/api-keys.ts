@@ -58,14 +58,13 @@ export class ApiKeys {
   readonly #options: ApiKeyOptions;
   readonly #wrong: Guesses;
   readonly #recent: RecentRows<KnownKey>;
-  readonly #find;
+  #find: ReturnType<typeof findKey> | undefined;
 
   constructor(options: ApiKeyOptions) {
     this.prefix = options.prefix ?? KEY_PREFIX;
     this.#options = options;
     this.#wrong = new Guesses('api-keys', options.windowMs);
     this.#recent = new RecentRows(options.changes, MAX_RECENT);
-    this.#find = findKey(options.db);
   }
 
   /**
@@ -95,7 +94,13 @@ export class ApiKeys {
 
   async #look(hash: string): Promise<KnownKey | undefined> {
     const recent = this.#recent.get(hash);
-    return recent ?? this.#recent.read(hash, async () => (await this.#find.execute({ hash }))[0]);
+    return (
+      recent ??
+      this.#recent.read(hash, async () => {
+        this.#find ??= findKey(this.#options.db);
+        return (await this.#find.execute({ hash }))[0];
+      })
+    );
   }
 
   #count(request: FastifyRequest): ProblemError | undefined {

@@ -53,21 +53,14 @@ export type SessionRow = Awaited<ReturnType<ReturnType<typeof findSession>['exec
 /** Finds the session of a cookie: by its signature and one prepared statement, then for 10 s by a look into memory. */
 export class SessionCheck {
   readonly #options: SessionCheckOptions;
-  readonly #find;
-  readonly #seen;
+  #find: ReturnType<typeof findSession> | undefined;
   /** By the cookie's value. A stranger cannot find one by timing: the map hashes it, with a seed of the process. */
   readonly #recent: RecentRows<SessionRow>;
   readonly #cookie: RegExp;
 
   constructor(options: SessionCheckOptions) {
-    const { db, changes, cookieName } = options;
+    const { changes, cookieName } = options;
     this.#options = options;
-    this.#find = findSession(db);
-    this.#seen = db
-      .update(sessions)
-      .set({ updatedAt: sql`now()` })
-      .where(eq(sessions.id, sql.placeholder('id')))
-      .prepare('accounts_session_seen');
     this.#recent = new RecentRows(changes, MAX_RECENT);
     this.#cookie = new RegExp(`(?:^|;) *${cookieName.replaceAll('.', '\\.')}=([^;\\s]+)`);
   }
@@ -86,6 +79,7 @@ export class SessionCheck {
 
   /** @returns The session of a token as its row is now; undefined where it has ended. */
   async read(token: string): Promise<SessionRow | undefined> {
+    this.#find ??= findSession(this.#options.db);
     const [row] = await this.#find.execute({ hash: hashToken(token) });
     return row !== undefined && this.#isLive(row) ? row : undefined;
   }
@@ -106,8 +100,10 @@ export class SessionCheck {
     // In time for the shortest idleness.
     const every = Math.min(SEEN_EVERY_MS, this.#options.idleSeconds * 100);
     if (row === undefined || Date.now() - row.lastSeenAt.getTime() < every) return row;
-    apartFromRequests(() => this.#seen.execute({ id: row.id })).catch((err) =>
-      this.#options.log.warn({ err }, 'The time that a session was last seen could not be written'),
+    const { db, log } = this.#options;
+    const seen = db.update(sessions).set({ updatedAt: sql`now()` }).where(eq(sessions.id, row.id));
+    apartFromRequests(() => seen.execute()).catch((err) =>
+      log.warn({ err }, 'The time that a session was last seen could not be written'),
     );
     return row;
   }
