@@ -8,13 +8,15 @@ import { APIError } from 'better-auth/api';
 import { symmetricEncrypt } from 'better-auth/crypto';
 import { betterAuth } from 'better-auth/minimal';
 import { twoFactor } from 'better-auth/plugins/two-factor';
-import type { BetterAuthPlugin } from 'better-auth/types';
+import type { BetterAuthOptions, BetterAuthPlugin } from 'better-auth/types';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Config } from '../../platform/config/config.ts';
+import { type Transaction, transaction } from '../../platform/database/transaction.ts';
 import type { Logger } from '../../platform/logging/logger.ts';
 import { CLIENT_ADDRESS, cookiePrefix, hashToken } from './flows/cookies.ts';
 import { hashPassword, verifyPassword } from './flows/passwords.ts';
 import { encodeRecoveryCodes, makeRecoveryCodes } from './flows/recovery-codes.ts';
+import { providersOf } from './provider-settings.ts';
 import type { accountsSettings } from './settings.ts';
 import { credentials, passkeys, sessions, twoFactors, users, verifications } from './table.ts';
 
@@ -31,8 +33,8 @@ export interface AuthOptions {
   mayBegin(userId: string, byProvider: boolean): Promise<void>;
   /** Of a provider: whether it may become an account. @throws APIError where it may not. */
   maySignUp(user: { email: string; emailVerified: boolean }): Promise<void>;
-  /** The account of a provider's user was made. */
-  signedUp(userId: string): Promise<void>;
+  /** The account of a provider's user was made, in this transaction. */
+  signedUp(tx: Transaction, userId: string): Promise<void>;
 }
 
 /**
@@ -47,7 +49,7 @@ const plainSecrets: BetterAuthPlugin = {
 /** @param extra More of better-auth's plugins: see passkeys.ts. */
 export function createAuth<const Extra extends BetterAuthPlugin[]>(options: AuthOptions, extra: Extra) {
   const { config, db, log, origin, verifies } = options;
-  const { sessionMaxAgeSeconds, google, github } = config.accounts;
+  const clients = providersOf(config.accounts);
   const secure = origin.startsWith('https:');
   return betterAuth({
     appName: options.appName,
@@ -56,20 +58,7 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
     trustedOrigins: [origin],
     // The first signs cookies, and cookies.ts signs those of the others anew. Secrets of authenticator apps are decrypted by each.
     secrets: config.sessionSecrets.map((value) => ({ version: versionOf(value), value })),
-    database: hashedTokens(
-      drizzleAdapter(db, {
-        provider: 'pg',
-        transaction: true,
-        schema: {
-          user: users,
-          session: sessions,
-          account: credentials,
-          verification: verifications,
-          twoFactor: twoFactors,
-          passkey: passkeys,
-        },
-      }),
-    ),
+    database: adapterWith(db, options.signedUp),
     emailAndPassword: {
       enabled: true,
       // sign-up.ts makes accounts, in one transaction.
@@ -83,7 +72,7 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
       },
     },
     session: {
-      expiresIn: sessionMaxAgeSeconds,
+      expiresIn: config.accounts.sessionMaxAgeSeconds,
       // sessions/ judges age and idleness, at each request.
       disableSessionRefresh: true,
       freshAge: 0,
@@ -95,10 +84,10 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
       // Both addresses must be verified: no provider is trusted by its name.
       accountLinking: { trustedProviders: [], requireLocalEmailVerified: true },
     },
-    socialProviders: {
-      ...(isSet(google) && { google }),
-      ...(isSet(github) && { github }),
-    },
+    // providers.ts adds the one of OpenID Connect.
+    socialProviders: Object.fromEntries(
+      clients.flatMap(({ id, client }) => (client && id !== 'oidc' ? [[id, client]] : [])),
+    ),
     databaseHooks: {
       session: {
         create: {
@@ -108,7 +97,6 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
       user: {
         create: {
           before: async (user) => options.maySignUp(user),
-          after: async ({ id }) => options.signedUp(id),
         },
       },
       // Providers say who a person is; their tokens are of no further use, and so not kept.
@@ -152,11 +140,6 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
   });
 }
 
-const isSet = (client: {
-  clientId?: string | undefined;
-  clientSecret?: string | undefined;
-}): client is { clientId: string; clientSecret: string } => Boolean(client.clientId && client.clientSecret);
-
 export type Auth = ReturnType<typeof createAuth<[]>>;
 
 /** What better-auth writes beside what a secret has encrypted: the same wherever the secret stands in the list. */
@@ -172,11 +155,18 @@ export const refusal = (code: string): Error => new APIError('FORBIDDEN', { code
 type AdapterFactory = ReturnType<typeof drizzleAdapter>;
 type Adapter = ReturnType<AdapterFactory>;
 
-/** Wraps the adapter so that the database holds hashes of sessions' tokens; better-auth sees none but tokens. */
-const hashedTokens =
-  (factory: AdapterFactory): AdapterFactory =>
-  (options) =>
-    withHashedTokens(factory(options));
+/** How better-auth reads and writes our tables. */
+function adapterOf(db: NodePgDatabase | Transaction, own: BetterAuthOptions): Adapter {
+  const schema = {
+    user: users,
+    session: sessions,
+    account: credentials,
+    verification: verifications,
+    twoFactor: twoFactors,
+    passkey: passkeys,
+  };
+  return withHashedTokens(drizzleAdapter(db as NodePgDatabase, { provider: 'pg', schema })(own));
+}
 
 const QUERIES = [
   ...(['create', 'findOne', 'findMany', 'count', 'update', 'updateMany', 'delete', 'deleteMany'] as const),
@@ -191,6 +181,28 @@ interface Query {
   update?: Row;
 }
 
+/** @param signedUp Called for a new user in the transaction that makes it: transactions are ours, so that it may write in them. */
+const adapterWith =
+  (db: NodePgDatabase, signedUp: AuthOptions['signedUp']): AdapterFactory =>
+  (own) => ({
+    ...adapterOf(db, own),
+    transaction: (act) =>
+      transaction(db, (tx) => {
+        const adapter = adapterOf(tx, own);
+        const within: Adapter = {
+          ...adapter,
+          transaction: (further) => further(within),
+          async create(query) {
+            const row: Row = await adapter.create(query);
+            if (query.model === 'user') await signedUp(tx, row.id as string);
+            return row as never;
+          },
+        };
+        return act(within);
+      }),
+  });
+
+/** The database holds hashes of sessions' tokens; better-auth sees none but tokens. */
 function withHashedTokens(adapter: Adapter): Adapter {
   const wrap =
     <Args extends Query, Result>(call: (query: Args) => Promise<Result>) =>
@@ -223,6 +235,5 @@ function withHashedTokens(adapter: Adapter): Adapter {
   return {
     ...adapter,
     ...Object.fromEntries(QUERIES.map((name) => [name, wrap(adapter[name] as never)])),
-    transaction: (act) => adapter.transaction((inner) => act(withHashedTokens(inner as Adapter))),
   } as Adapter;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { and, count, eq, inArray, lt, or, sql } from 'drizzle-orm';
 import type { Finding, Mailer, Platform, Verdict } from '../../platform/parts.ts';
+import { providersOf } from './provider-settings.ts';
 import { OPERATOR } from './roles.ts';
 import type { accountsSettings } from './settings.ts';
 import { hasRole, passkeys, secretsSeen, users } from './table.ts';
@@ -84,16 +85,9 @@ function signUp({ signUp: who, verifies }: FindingOptions['service'], mail: Find
   );
 }
 
-function providers({ accounts: { google, github, oidc } }: Configuration): Verdict {
-  const all = [
-    { GOOGLE_CLIENT_ID: google.clientId, GOOGLE_CLIENT_SECRET: google.clientSecret },
-    { GITHUB_CLIENT_ID: github.clientId, GITHUB_CLIENT_SECRET: github.clientSecret },
-    { OIDC_ISSUER: oidc.issuer, OIDC_CLIENT_ID: oidc.clientId, OIDC_CLIENT_SECRET: oidc.clientSecret },
-  ].map((settings) => Object.entries(settings));
-  const begun = all.filter((settings) => settings.some(([, value]) => value !== undefined));
-  const missing = begun.flatMap((settings) =>
-    settings.filter(([, value]) => value === undefined).map(([name]) => name),
-  );
+function providers({ accounts }: Configuration): Verdict {
+  const begun = providersOf(accounts);
+  const missing = begun.flatMap((provider) => provider.missing);
   if (missing.length > 0)
     return {
       status: 'warn',

@@ -10,6 +10,7 @@ import { passkeyRoutes } from './flows/passkey-routes.ts';
 import { providerRoutes } from './flows/provider-routes.ts';
 import { sessionRoutes } from './flows/session-routes.ts';
 import { signInRoutes } from './flows/sign-in-routes.ts';
+import { AccountThrottle } from './flows/throttle.ts';
 import { twoFactorRoutes } from './flows/two-factor-routes.ts';
 import { ApiKeys } from './keys/api-keys.ts';
 import { keyRoutes } from './keys/routes.ts';
@@ -35,6 +36,7 @@ export function createAccounts(
   const service = new AccountService(options, changes);
   const roles = new Roles(people.roles);
   const cookieName = sessionCookie(service.secure);
+  const throttle = new AccountThrottle(service);
   const first = new FirstOperator(service);
   const check = new SessionCheck({
     db,
@@ -80,7 +82,7 @@ export function createAccounts(
         passkeyRoutes,
         providerRoutes,
       ])
-        await app.register(routes, { service, identity });
+        await app.register(routes, { service, identity, throttle });
       await app.register(setUpRoutes, { service, first });
       await app.register(adminRoutes, { service, roles });
       await app.register(impersonationRoutes, { service, check });

@@ -1,7 +1,7 @@
 import { and, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { keyring } from '../../platform/database/encryption/keyring.ts';
-import { type Transaction, transaction } from '../../platform/database/transaction.ts';
+import type { Transaction } from '../../platform/database/transaction.ts';
 import { invalid, ProblemError, unavailable } from '../../platform/lib/problem.ts';
 import { within } from '../../platform/lib/within.ts';
 import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
@@ -11,6 +11,7 @@ import { hashToken, readSigned, sessionCookie } from './flows/cookies.ts';
 import { unauthorized } from './flows/library.ts';
 import type { PasskeyAuth } from './passkeys.ts';
 import type { People, ToPerson } from './people.ts';
+import { providersOf } from './provider-settings.ts';
 import type { UserChanges } from './sessions/changes.ts';
 import type { accountsSettings } from './settings.ts';
 import { invitations, sessions, users } from './table.ts';
@@ -94,12 +95,9 @@ export class AccountService {
 
   /** Providers that are set, and what stands on their buttons. */
   get providers(): { id: string; name: string }[] {
-    const { google, github, oidc } = this.options.config.accounts;
-    return [
-      ...(google.clientId && google.clientSecret ? [{ id: 'google', name: 'Google' }] : []),
-      ...(github.clientId && github.clientSecret ? [{ id: 'github', name: 'GitHub' }] : []),
-      ...(oidc.issuer && oidc.clientId && oidc.clientSecret ? [{ id: 'oidc', name: oidc.name }] : []),
-    ];
+    return providersOf(this.options.config.accounts).flatMap(({ id, name, client }) =>
+      client ? [{ id, name }] : [],
+    );
   }
 
   /** Secrets of authenticator apps are kept encrypted, or not at all. */
@@ -179,7 +177,10 @@ export class AccountService {
         if ((await this.openInvitation(eq(invitations.email, email.toLowerCase()))) === undefined)
           throw refusal('SIGN_UP_CLOSED');
       },
-      signedUp: (userId) => this.#signedUpByProvider(userId),
+      signedUp: async (tx, userId) => {
+        const user = await this.user(userId, tx);
+        await this.welcome(tx, user, await this.openInvitation(eq(invitations.email, user.email), tx));
+      },
     };
   }
 
@@ -201,21 +202,6 @@ export class AccountService {
     const open = and(which, isNull(invitations.acceptedAt), gt(invitations.expiresAt, sql`now()`));
     const [invitation] = await db.select().from(invitations).where(open).limit(1);
     return invitation;
-  }
-
-  /** An account that `onSignUp` refuses does not stay. */
-  async #signedUpByProvider(userId: string): Promise<void> {
-    const { db } = this.options;
-    try {
-      await transaction(db, async (tx) => {
-        const [user] = await tx.select().from(users).where(eq(users.id, userId));
-        if (user)
-          await this.welcome(tx, user, await this.openInvitation(eq(invitations.email, user.email), tx));
-      });
-    } catch (error) {
-      await db.delete(users).where(eq(users.id, userId));
-      throw error;
-    }
   }
 
   /** What follows an account's making, in its transaction: an invitation is accepted, and `onSignUp` is called. */

@@ -13,21 +13,14 @@ import {
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { Identity, Scope } from '../../../platform/parts.ts';
 import type { AccountService } from '../service.ts';
-import type {} from '../sessions/identity.ts';
+import { recentUntil } from '../sessions/identity.ts';
 import { credentials, users } from '../table.ts';
 import { evenTime, MAIL_ONLY_MS } from './even-time.ts';
 import { unauthorized } from './library.ts';
-import { assertNewPassword, hashPassword, verifyPassword } from './passwords.ts';
-import {
-  endSessions,
-  ownSession,
-  recentSession,
-  recentUntil,
-  rotateSession,
-  sendSession,
-} from './sessions.ts';
+import { assertNewPassword, hashFirst, hashPassword, verifyPassword } from './passwords.ts';
+import { endSessions, ownSession, recentSession, rotateSession, sendSession } from './sessions.ts';
 import { passwordOf, setPassword } from './sign-up.ts';
-import { AccountThrottle } from './throttle.ts';
+import type { AccountThrottle } from './throttle.ts';
 import { mailLink } from './tokens.ts';
 import { verifyCode } from './two-factor-routes.ts';
 
@@ -37,9 +30,9 @@ const guessed = { config: { access: 'user', cors: false, limit: 'sign-in' } } as
 export const accountRoutes: FastifyPluginAsyncTypebox<{
   service: AccountService;
   identity: Identity;
-}> = async (app, { service, identity }) => {
+  throttle: AccountThrottle;
+}> = async (app, { service, identity, throttle }) => {
   const { db, database, people, log } = service.options;
-  const throttle = new AccountThrottle(service);
 
   app.route({
     ...readMe,
@@ -66,7 +59,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
       by: session.impersonatedBy.name,
       until: session.expiresAt.toISOString(),
     };
-    const until = session && recentUntil(session);
+    const until = session && recentUntil(session.authenticatedAt);
     return {
       user: { id, name, email, emailVerified },
       permissions: [...(permissions ?? [])],
@@ -127,10 +120,13 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
       const attempt = throttle.begin(request, reply, user.email);
       const [row] = await db.select().from(credentials).where(passwordOf(user.id));
       if (!row?.password) throw unauthorized('This account has no password: sign out, and in again.');
-      const isRight = await verifyPassword(request.body.password, row.password).catch((error) => {
-        attempt.failed(error);
-        throw error;
-      });
+      const hashed = row.password;
+      const isRight = await attempt
+        .check(() => verifyPassword(request.body.password, hashed))
+        .catch((error) => {
+          attempt.failed(error);
+          throw error;
+        });
       if (!isRight) throw unauthorized('The password is wrong.');
       if (user.twoFactorEnabled) {
         const { code } = request.body;
@@ -143,7 +139,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
         return rotateSession(tx, session, 'credentials');
       });
       sendSession(service, request, reply, token, session);
-      return { recentUntil: recentUntil({ authenticatedAt: new Date() }).toISOString() };
+      return { recentUntil: recentUntil(new Date()).toISOString() };
     },
   });
 
@@ -155,7 +151,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
       const user = await service.user(session.userId);
       const { password } = request.body;
       assertNewPassword(password, [user.name, user.email]);
-      const hash = await hashPassword(password);
+      const hash = await hashFirst(user.id, () => hashPassword(password));
       const token = await database.transaction(async (tx) => {
         await setPassword(tx, user.id, hash);
         await endSessions(service, tx, user.id, session.id);

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { accountScene, PASSWORD, type Scene, SECRET, signedIn } from '../../../../tests/support/accounts.ts';
+import {
+  accountScene,
+  type Browser,
+  PASSWORD,
+  type Scene,
+  SECRET,
+  signedIn,
+} from '../../../../tests/support/accounts.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 import { hashToken, readSigned, signed } from './cookies.ts';
 import { hashPassword, verifyPassword } from './passwords.ts';
@@ -119,6 +126,19 @@ describe('guessing', () => {
     expect((await nobody()).status).toBe(429);
   });
 
+  it('counts failures of signing in and of signing in once more together', async () => {
+    const email = 'twice@example.com';
+    const stolen = await signedIn(scene, email);
+    for (const name of stolen.cookies.keys()) if (name.endsWith('.device')) stolen.cookies.delete(name);
+    const wrong = { password: 'a guess of four words' };
+    for (let round = 0; round < 10; round++) {
+      expect((await stolen.post('/reauthenticate', wrong)).status).toBe(401);
+      expect((await scene.browser().post('/sign-in', { email, ...wrong })).status).toBe(401);
+    }
+    expect((await scene.browser().post('/sign-in', { email, ...wrong })).status).toBe(429);
+    expect((await scene.browser().post('/sign-in', { email, password: PASSWORD })).status).toBe(429);
+  });
+
   it('ends for an address after ten failures', async () => {
     const browser = scene.browser({ remoteAddress: '192.0.2.7' });
     const statuses = [];
@@ -134,9 +154,29 @@ describe('hashes of passwords', () => {
   it('wait in a line that ends, so that a flood leaves room for other work', async () => {
     const all = await Promise.allSettled(Array.from({ length: 80 }, () => verifyPassword('x', 'a:b')));
     const refused = all.filter(({ status }) => status === 'rejected');
-    expect(refused.length).toBeGreaterThan(20);
+    expect(refused.length).toBeGreaterThan(50);
     expect(refused[0]).toMatchObject({ reason: { kind: 'unavailable', headers: { 'retry-after': '1' } } });
     expect(await verifyPassword('x', await hashPassword('x'))).toBe(true);
+  });
+
+  it('are done first for a browser that has signed in before, though not for all that one account asks', async () => {
+    const owner = await signedIn(scene, 'flooded@example.com');
+    const attacker = await signedIn(scene, 'attacker@example.com');
+    await attacker.post('/sign-out');
+    const signIn = (browser: Browser, email: string) =>
+      browser.post('/sign-in', { email, password: PASSWORD });
+    // Slow ones, so that the line is still full when the requests come to it.
+    const slow = 'scrypt$65536$8$2$AAAA$AAAA';
+    const flood = Array.from({ length: 80 }, () => verifyPassword('x', slow).catch(() => {}));
+    const own = Array.from({ length: 15 }, () => signIn(attacker, 'attacker@example.com'));
+    const [known, stranger] = await Promise.all([
+      signIn(owner, 'flooded@example.com'),
+      signIn(scene.browser(), 'flooded@example.com'),
+    ]);
+    expect(known.status).toBe(200);
+    expect(stranger.status).toBe(503);
+    expect((await Promise.all(own)).filter(({ status }) => status === 503).length).toBeGreaterThan(5);
+    await Promise.all(flood);
   });
 
   it('are salted, bind every character, and normalise accents', async () => {

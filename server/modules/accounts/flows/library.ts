@@ -20,7 +20,7 @@ const REFUSALS: Record<string, [kind: ProblemKind, detail: string]> = {
   TOTP_NOT_ENABLED: ['conflict', 'There is no authenticator app yet. Begin to set it up first.'],
   TWO_FACTOR_NOT_ENABLED: ['conflict', 'There is no second factor yet.'],
   BACKUP_CODES_NOT_ENABLED: ['unauthorized', 'The recovery code is wrong, or was used.'],
-  BANNED: ['forbidden', 'This account is blocked.'],
+  BANNED: ['forbidden', 'This account is banned.'],
   UNAUTHORIZED: ['unauthorized', 'Sign in first.'],
   PROVIDER_NOT_FOUND: ['not-found', 'There is no such provider.'],
   CHALLENGE_NOT_FOUND: ['unauthorized', 'Too much time has passed. Begin again.'],

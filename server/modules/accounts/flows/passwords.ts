@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { invalid, unavailable } from '../../../platform/lib/problem.ts';
@@ -13,19 +14,36 @@ const KEY_BYTES = 64;
 
 /** Hashes at once: Node's thread pool has four threads, and files and names need some too. */
 const CONCURRENCY = Math.min(2, availableParallelism());
-/** Hashes that wait: at 170 ms of processor time each, the last one is answered after some five seconds. */
-const MAX_WAITING = 50;
+/** Hashes that wait, of each kind: at 170 ms of processor time each, the last one is answered after some five seconds. */
+const MAX_WAITING = 25;
+/** Of those, for one account that is known. */
+const MAX_OF_ACCOUNT = 2;
 
 let running = 0;
-const waiting: (() => void)[] = [];
+const known: { account: string; go: () => void }[] = [];
+const unknown: { go: () => void }[] = [];
+const accountOfCaller = new AsyncLocalStorage<string>();
+
+/**
+ * Hashes in `fn` are done first, in a line of their own: a flood of sign-ins from unknown clients does not keep out those who have
+ * signed in before.
+ *
+ * @param account What the client has shown to be its own.
+ */
+export const hashFirst = <T>(account: string, fn: () => Promise<T>): Promise<T> =>
+  accountOfCaller.run(account, fn);
 
 /** @throws ProblemError 503 where too many wait already. */
 async function derive(password: string, salt: Buffer | string, { N, r, p }: typeof NOW): Promise<Buffer> {
   if (running < CONCURRENCY) running++;
   else {
-    if (waiting.length >= MAX_WAITING) throw unavailable('Too many people sign in right now. Try again.');
+    const account = accountOfCaller.getStore();
+    const isFirst =
+      account !== undefined && known.filter((one) => one.account === account).length < MAX_OF_ACCOUNT;
+    if ((isFirst ? known : unknown).length >= MAX_WAITING)
+      throw unavailable('Too many people sign in right now. Try again.');
     // A hash that ends hands its place on.
-    await new Promise<void>((resolve) => waiting.push(resolve));
+    await new Promise<void>((go) => (isFirst ? known.push({ account, go }) : unknown.push({ go })));
   }
   try {
     return await new Promise((resolve, reject) => {
@@ -35,8 +53,8 @@ async function derive(password: string, salt: Buffer | string, { N, r, p }: type
       );
     });
   } finally {
-    const next = waiting.shift();
-    if (next) next();
+    const next = known.shift() ?? unknown.shift();
+    if (next) next.go();
     else running--;
   }
 }

@@ -2,6 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { accountScene, type Browser, type Scene, signedIn } from '../../../../tests/support/accounts.ts';
 import { query } from '../../../../tests/support/postgres.ts';
@@ -81,7 +82,7 @@ async function comeBack(browser: Browser, url: URL, code = 'right', own: Scene =
   return answer.headers.location as string;
 }
 
-const sql = async (text: string, values?: unknown[]) => (await query(scene.database.url, text, values)).rows;
+const rows = async (text: string, values?: unknown[]) => (await query(scene.database.url, text, values)).rows;
 
 it('makes an account of a verified address, keeps no token of the provider, and signs in again', async () => {
   person = { sub: 'new', email: 'New@example.com', email_verified: true, name: 'New' };
@@ -94,13 +95,13 @@ it('makes an account of a verified address, keeps no token of the provider, and 
     user: { email: 'new@example.com', emailVerified: true },
     offers: { providers: [{ id: 'oidc', name: 'The company' }] },
   });
-  expect(await sql('select access_token, refresh_token, id_token from credentials')).toEqual([
+  expect(await rows('select access_token, refresh_token, id_token from credentials')).toEqual([
     { access_token: null, refresh_token: null, id_token: null },
   ]);
   const again = scene.browser();
   expect(await comeBack(again, await begin(again))).toBe('https://app.test/');
   expect(await again.me()).toMatchObject({ user: { email: 'new@example.com' } });
-  expect(await sql('select access_token from credentials')).toEqual([{ access_token: null }]);
+  expect(await rows('select access_token from credentials')).toEqual([{ access_token: null }]);
 });
 
 it('links only where both have verified the address', async () => {
@@ -121,7 +122,7 @@ it('links only where both have verified the address', async () => {
   expect((await attempt('b1', 'both@example.com', 'false')).user).toBeUndefined();
   expect((await attempt('m1', 'mine@example.com', true)).user).toBeUndefined();
   expect((await attempt('u1', 'unproved@example.com', false)).user).toBeUndefined();
-  expect(await sql(`select 1 from users where email = 'unproved@example.com'`)).toEqual([]);
+  expect(await rows(`select 1 from users where email = 'unproved@example.com'`)).toEqual([]);
   expect((await attempt('b2', 'both@example.com', true)).user).toBe('both@example.com');
 });
 
@@ -153,7 +154,7 @@ it('asks a person with a second factor for the password', async () => {
   person = { sub: 'two', email: 'two@example.com', email_verified: true, name: 'Two' };
   const browser = scene.browser();
   await comeBack(browser, await begin(browser));
-  await sql(`update users set two_factor_enabled = true where email = 'two@example.com'`);
+  await rows(`update users set two_factor_enabled = true where email = 'two@example.com'`);
   const again = scene.browser();
   expect(await comeBack(again, await begin(again))).toContain('error=TWO_FACTOR_NEEDED');
   expect((await again.me()).user).toBeNull();
@@ -179,6 +180,24 @@ it('makes no account where one is made by invitation, and none that onSignUp ref
     expect((await query(own.database.url, 'select 1 from users')).rows).toEqual([]);
     expect((await query(own.database.url, 'select 1 from sessions')).rows).toEqual([]);
   }
+});
+
+it('calls onSignUp in the transaction that makes the account, so that neither is there without the other', async () => {
+  person = { sub: 'welcome', email: 'welcome@example.com', email_verified: true, name: 'Welcome' };
+  const seen: unknown[] = [];
+  await using own = await accountScene(env, {
+    people: {
+      async onSignUp(tx, { email }) {
+        const within = await tx.execute(sql`select 1 from users where email = ${email}`);
+        const outside = await query(own.database.url, 'select 1 from users');
+        seen.push([email, within.rowCount, outside.rowCount]);
+      },
+    },
+  });
+  const browser = own.browser();
+  await comeBack(browser, await begin(browser), 'right', own);
+  expect(seen).toEqual([['welcome@example.com', 1, 0]]);
+  expect(await browser.me()).toMatchObject({ user: { email: 'welcome@example.com' } });
 });
 
 it('says so where the provider does not answer, and signs in by password meanwhile', async () => {

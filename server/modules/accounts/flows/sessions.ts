@@ -3,13 +3,10 @@ import { and, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import type { AccountService, SessionRow } from '../service.ts';
-import { RECENT_MS, signInOnceMore } from '../sessions/identity.ts';
+import { requireRecentSignIn } from '../sessions/identity.ts';
 import { sessions } from '../table.ts';
 import { cookiePrefix, hashToken, operatorCookie, readSigned, sessionCookie, signed } from './cookies.ts';
 import { unauthorized } from './library.ts';
-
-export const recentUntil = ({ authenticatedAt }: Pick<SessionRow, 'authenticatedAt'>): Date =>
-  new Date(authenticatedAt.getTime() + RECENT_MS);
 
 /** @returns The session by which the request was admitted, as its row is now; of two cookies the other may be read here. */
 export async function ownSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {
@@ -19,11 +16,10 @@ export async function ownSession(service: AccountService, request: FastifyReques
   return session;
 }
 
-/** @throws ProblemError `reauthenticate` where the last sign-in is not recent, as the row says now. */
+/** As `ownSession`, after `requireRecentSignIn`. */
 export async function recentSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {
-  const session = await ownSession(service, request);
-  if (recentUntil(session) > new Date()) return session;
-  throw signInOnceMore();
+  requireRecentSignIn(request);
+  return ownSession(service, request);
 }
 
 /**

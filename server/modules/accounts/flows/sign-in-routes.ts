@@ -21,7 +21,7 @@ import { assertNewPassword, hashPassword } from './passwords.ts';
 import { hashRecoveryCode } from './recovery-codes.ts';
 import { clearSession, endPrior, endSessions, signedIn } from './sessions.ts';
 import { endWaysIn, signUp as makeAccount, setPassword } from './sign-up.ts';
-import { AccountThrottle } from './throttle.ts';
+import type { AccountThrottle } from './throttle.ts';
 import { mailLink, useToken } from './tokens.ts';
 import { verifyCode } from './two-factor-routes.ts';
 
@@ -30,13 +30,12 @@ const open = { access: 'public', cors: false } as const;
 const guessed = { config: { ...open, limit: 'sign-in' } } as const;
 const mailed = { config: { ...open, limit: { name: 'account-mails', max: 10 } } } as const;
 
-export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }> = async (
-  app,
-  { service },
-) => {
+export const signInRoutes: FastifyPluginAsyncTypebox<{
+  service: AccountService;
+  throttle: AccountThrottle;
+}> = async (app, { service, throttle }) => {
   const { options } = service;
   const { db, database, people, log } = options;
-  const throttle = new AccountThrottle(service);
   const byEmail = async (email: string) =>
     (await db.select().from(users).where(eq(users.email, email.toLowerCase())))[0];
 
@@ -68,13 +67,19 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }
     const attempt = throttle.begin(request, reply, email);
     const begun = performance.now();
     try {
-      const answer = await callAuth(
-        service,
-        request,
-        reply,
-        ({ api }, headers) =>
-          api.signInEmail({ headers, body: { email, password, rememberMe: remember }, returnHeaders: true }),
-        'anew',
+      const answer = await attempt.check(() =>
+        callAuth(
+          service,
+          request,
+          reply,
+          ({ api }, headers) =>
+            api.signInEmail({
+              headers,
+              body: { email, password, rememberMe: remember },
+              returnHeaders: true,
+            }),
+          'anew',
+        ),
       );
       attempt.succeeded();
       if ('twoFactorRedirect' in answer) {

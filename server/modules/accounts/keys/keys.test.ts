@@ -191,7 +191,7 @@ it('an expired, ended, banned or invented key is refused', async () => {
     expect.poll(() => refusal(key), { timeout: 5_000 }).toEqual(expected);
   expect(await refusal(key)).toBe(200);
   await changed(`update users set banned_at = now() where id = 'ada'`);
-  await becomes([403, 'This account is suspended.']);
+  await becomes([403, 'This account is banned.']);
   await changed(`update users set banned_until = now() - interval '1 s' where id = 'ada'`);
   await becomes(200);
   await changed(`update users set email_verified = false where id = 'ada'`);

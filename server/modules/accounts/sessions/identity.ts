@@ -8,7 +8,7 @@ import type { SessionCheck, SessionRow } from './session-check.ts';
 /** In milliseconds. What an operator may do ends so long after the last sign-in; the session goes on as a user's. */
 const OPERATOR_MS = 3_600_000;
 /** In milliseconds: how recent a sign-in must be for acts of operators and changes of credentials. */
-export const RECENT_MS = 10 * 60_000;
+const RECENT_MS = 10 * 60_000;
 
 declare module '../../../platform/parts.ts' {
   interface Scope {
@@ -123,14 +123,17 @@ export function assertMaySignIn(
   requireVerified: boolean,
 ): void {
   if (bannedAt !== null && (bannedUntil === null || bannedUntil.getTime() > Date.now())) {
-    throw new ProblemError('forbidden', 'This account is suspended.');
+    throw new ProblemError('forbidden', 'This account is banned.');
   }
   if (requireVerified && !emailVerified) {
     throw new ProblemError('forbidden', 'Verify your e-mail address first: open the link in the mail.');
   }
 }
 
-export const signInOnceMore = () => new ProblemError('reauthenticate', 'Sign in once more, then try again.');
+/** @returns Until when acts that need a recent sign-in are open. */
+export const recentUntil = (authenticatedAt: Date): Date => new Date(authenticatedAt.getTime() + RECENT_MS);
+
+const signInOnceMore = () => new ProblemError('reauthenticate', 'Sign in once more, then try again.');
 
 /**
  * For acts of operators and changes of credentials: the sign-in must not be older than 10 minutes. A program with a key of
@@ -140,9 +143,9 @@ export const signInOnceMore = () => new ProblemError('reauthenticate', 'Sign in 
  */
 export function requireRecentSignIn(request: FastifyRequest): void {
   const { scope, operatorSession } = request;
-  const at = scope?.session?.authenticatedAt.getTime() ?? operatorSession?.signedInAt;
+  const at = scope?.session?.authenticatedAt ?? (operatorSession && new Date(operatorSession.signedInAt));
   if (scope === undefined && at === undefined) return;
-  if (at === undefined || Date.now() - at > RECENT_MS) throw signInOnceMore();
+  if (at === undefined || recentUntil(at) < new Date()) throw signInOnceMore();
 }
 
 /**
