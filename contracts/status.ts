@@ -27,7 +27,12 @@ export const Status = Type.Object(
     ),
     startup: Type.Array(StartupStep),
     development: Type.Optional(
-      Type.Literal(true, { description: 'This is development, so show the operations screen' }),
+      Type.Union([Type.Literal('here'), Type.Literal('elsewhere')], {
+        description: 'This is development, and whether the client is on the machine of the server',
+      }),
+    ),
+    operator: Type.Optional(
+      Type.Literal(true, { description: 'The client has a key or a session of operators' }),
     ),
   },
   { $id: 'Status', title: 'Status' },

@@ -1,6 +1,7 @@
 /**
  * Every part of the kit, in a build that has the kit's page, served by the real server under production's policy.
  */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 import { createBuilder } from 'vite';
@@ -8,6 +9,7 @@ import { type CopiedBuild, copyBuild } from '../support/build.ts';
 import { ROOT, type SpawnedServer } from '../support/server.ts';
 import { expect, look, test } from './fixtures.ts';
 
+const KEY = randomBytes(32).toString('base64url');
 let build: CopiedBuild;
 let server: SpawnedServer;
 
@@ -20,7 +22,7 @@ test.beforeAll(async ({ backend }) => {
     environments: { client: { build: { outDir: join(build.folder, 'client') } } },
   });
   await builder.build(builder.environments.client as NonNullable<typeof builder.environments.client>);
-  server = await backend.start({}, { main: build.main });
+  server = await backend.start({ INTERNAL_API_KEY: KEY }, { main: build.main });
   await server.ready();
 });
 test.afterAll(async () => {
@@ -305,6 +307,8 @@ test('an answer that is being written is followed, and can be stopped', async ({
 
 test('on a phone the bar has five entries, and More the rest', async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 740 });
+  await page.request.post(`${server.url}/api/operations/session`, { data: { key: KEY } });
+  // As the page before has left it.
   await page.addInitScript(() => localStorage.setItem('operator', 'yes'));
   await open(page, 'Actions');
   const entries = page.getByRole('banner').locator('a:visible, button:visible');

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { and, desc, eq, lt } from 'drizzle-orm';
-import type { FastifyRequest } from 'fastify';
 import { listMailbox, readMailboxHtml, readMailboxMail, readMailboxSource } from '#contracts/mail.ts';
+import { isFromThisMachine } from '../../platform/http/this-machine.ts';
 import { before, pageOf } from '../../platform/lib/cursor.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { MailService } from './mailer.ts';
@@ -10,7 +10,6 @@ import type { Content } from './providers/provider.ts';
 import { mailOutbox } from './table.ts';
 
 const NOBODY = { name: '', address: 'mail@localhost' };
-const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 
 /**
  * A document of its own: nothing loads, no script runs, and it has no origin. Its links open in a new tab.
@@ -32,12 +31,9 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
     /frame-ancestors [^;]*/.exec(app.securityHeaders['content-security-policy'] ?? '')?.[0] ?? '';
   const csp = `${SANDBOX}; ${ancestors.replace("'none'", "'self'")}`;
 
-  app.addHook('onRequest', async (request) => {
-    if (!isHere(request) && request.operatorKey !== 'right')
-      throw new ProblemError(
-        'unauthorized',
-        'The mailbox is read on this machine, or by operators: sign in at /ops.',
-      );
+  const operatorsOnly = app.accessRule('operator');
+  app.addHook('onRequest', async (request, reply) => {
+    if (!isFromThisMachine(request)) await operatorsOnly?.(request, reply);
   });
 
   const columns = {
@@ -53,7 +49,7 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
       .select(columns)
       .from(mailOutbox)
       .where(and(eq(mailOutbox.id, id), inMailbox));
-    if (!row) throw new ProblemError('not-found', `There is no mail ${id} in the mailbox.`);
+    if (!row) throw new ProblemError('not-found', `There is no email ${id} in the mailbox.`);
     return { ...row, content: open(row) };
   };
 
@@ -130,7 +126,3 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
     },
   });
 };
-
-/** Whether a request comes from this machine, and by no proxy on it. */
-const isHere = ({ ip, headers }: FastifyRequest): boolean =>
-  LOOPBACK.test(ip) && headers['x-forwarded-for'] === undefined && headers.forwarded === undefined;

@@ -6,6 +6,8 @@
 import type { FastifyInstance } from 'fastify';
 import { getStatus, type Status } from '#contracts/status.ts';
 import { type ProbeSources, ready } from '../health/probe-documents.ts';
+import type {} from './access/operators.ts';
+import { isFromThisMachine } from './this-machine.ts';
 
 /** Readiness is read at most this often, in milliseconds. */
 const READ_EVERY_MS = 1_000;
@@ -15,13 +17,14 @@ export async function status(
   { sources, name, version }: { sources: ProbeSources; name: string; version: string },
 ): Promise<void> {
   const { lifecycle } = sources;
+  const isDevelopment = sources.environment === 'development';
   /** The last error of `/ready`, which is read behind the answer. */
   let notReady: string | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
   app.route({
     ...getStatus,
     config: { access: 'public', quiet: true, limit: 'local' },
-    handler(_request, reply): Status {
+    handler(request, reply): Status {
       reply.header('cache-control', 'no-store');
       const { state, startup } = lifecycle;
       const isReady = state === 'ready';
@@ -39,7 +42,8 @@ export async function status(
         state,
         ...(problem ? { problem } : {}),
         startup: [...startup],
-        ...(sources.environment === 'development' ? { development: true } : {}),
+        ...(isDevelopment ? { development: isFromThisMachine(request) ? 'here' : 'elsewhere' } : {}),
+        ...(request.operatorKey === 'right' ? { operator: true } : {}),
       };
     },
   });

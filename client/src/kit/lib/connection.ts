@@ -156,7 +156,7 @@ export const useConnection = () =>
 export function useIsDevelopment(): boolean | undefined {
   const { reachable, status } = useConnection();
   if (import.meta.env.DEV) return true;
-  return status === undefined && reachable ? undefined : status?.development === true;
+  return status === undefined && reachable ? undefined : status?.development !== undefined;
 }
 
 /** Resolves as soon as the server answers. */

@@ -1,12 +1,12 @@
-import { useSyncExternalStore } from 'react';
+import { useEffect, useSyncExternalStore } from 'react';
 import { useConnection } from '@/kit/lib/connection.ts';
 
 const KEY = 'operator';
 const listeners = new Set<() => void>();
 
 /**
- * Remembers whether an operator is signed in in this browser. It only affects the navigation: the session is an
- * HTTP-only cookie that the server checks.
+ * Remembers whether an operator is signed in in this browser, so that the navigation is right from the first moment. The session
+ * is an HTTP-only cookie that the server checks.
  */
 export function rememberOperator(isSignedIn: boolean) {
   try {
@@ -36,9 +36,13 @@ function subscribe(listener: () => void) {
   };
 }
 
-/** Whether to show operators' navigation: one has signed in here, or this is development. */
-export function useIsOperator() {
-  const remembered = useSyncExternalStore(subscribe, isRemembered, () => false);
+/** Whether to show operators' navigation: one is signed in here by a key, as the server said last. */
+export const useIsOperator = () => useSyncExternalStore(subscribe, isRemembered, () => false);
+
+/** Remembers what the server says with its status. The shell does it once. */
+export function useOperatorOfStatus() {
   const { status } = useConnection();
-  return import.meta.env.DEV || remembered || status?.development === true;
+  useEffect(() => {
+    if (status) rememberOperator(status.operator === true);
+  }, [status]);
 }

@@ -3,6 +3,7 @@ import { Link, Outlet, useRouter, useRouterState } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Toasts } from '@/kit/components/toast.tsx';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
+import { useOperatorOfStatus } from '@/kit/operator/operator.ts';
 import { Banners } from './banners.tsx';
 import { Breadcrumbs } from './breadcrumbs.tsx';
 import { Frame } from './frame.tsx';
@@ -63,6 +64,7 @@ export function Shell() {
   const User = placeOf(router, 'user');
   const Overlay = placeOf(router, 'overlay');
   useFocusOnNavigation();
+  useOperatorOfStatus();
   // Not loaded lazily: keys typed while it loads would reach the screen behind it.
   const openPalette = () => setPaletteOpen(true);
   useShortcut('mod+k', openPalette, !isPaletteOpen);

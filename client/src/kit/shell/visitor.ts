@@ -1,5 +1,5 @@
 import { useMemo, useSyncExternalStore } from 'react';
-import { useIsDevelopment } from '@/kit/lib/connection.ts';
+import { useConnection, useIsDevelopment } from '@/kit/lib/connection.ts';
 import { useIsOperator } from '@/kit/operator/operator.ts';
 
 /** What the shell knows of the visitor. A module such as accounts adds to it by declaration merging, and sets it. */
@@ -8,6 +8,8 @@ export interface Visitor {
   isOperator: boolean;
   /** The server runs in development. */
   isDevelopment?: boolean;
+  /** And the visitor is on its machine, or an operator: they may read what others must not, such as its mailbox. */
+  isDeveloper?: boolean;
   /** The user who is signed in is an operator, and needs no key. */
   isOperatorInPerson?: boolean;
   /** The id of the user who is signed in, where there are accounts; null as long as nobody is known to be. */
@@ -38,10 +40,12 @@ export function useVisitor(): Visitor {
     () => known,
   );
   const isDevelopment = useIsDevelopment() === true;
-  return useMemo(
-    () => ({ ...more, isOperator: isOperator || more.isOperatorInPerson === true, isDevelopment }),
-    [more, isOperator, isDevelopment],
-  );
+  const isHere = useConnection().status?.development === 'here';
+  return useMemo(() => {
+    const isAnyOperator = isOperator || more.isOperatorInPerson === true;
+    const isDeveloper = isHere || (isDevelopment && isAnyOperator);
+    return { ...more, isOperator: isAnyOperator, isDevelopment, isDeveloper };
+  }, [more, isOperator, isDevelopment, isHere]);
 }
 
 /**

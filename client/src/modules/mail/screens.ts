@@ -16,7 +16,7 @@ const list = createRoute({
   path: '/dev/mail',
   staticData: {
     navigation: { label: 'Mailbox', icon: 'inbox' },
-    isFor: ({ isDevelopment }) => isDevelopment === true,
+    isFor: ({ isDeveloper }) => isDeveloper === true,
   },
   component: screen(() => import('./mailbox-screen.tsx'), 'MailboxScreen'),
 });
