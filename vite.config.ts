@@ -27,7 +27,13 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** What `npm run strip` may remove, for the first steps of the home screen. */
 const parts = readParts(here('.'))
   .filter(({ isTemplates }) => isTemplates)
-  .map(({ name, kind, for: purpose, needs }) => ({ name, kind, for: purpose, needs }));
+  .map(({ name, kind, for: purpose, needs, firstSteps = [] }) => ({
+    name,
+    kind,
+    for: purpose,
+    needs,
+    firstSteps,
+  }));
 
 const VENDOR = 'vendor';
 

@@ -43,6 +43,8 @@ export interface Part {
   readonly signInPath?: string;
   /** Where a person starts the server at a terminal, in development: a further link to show there, once it is ready. */
   startLink?(): Promise<{ readonly label: string; readonly path: string } | undefined>;
+  /** Where no links can be shown, in development: what to do first, as one line for the log. */
+  startHint?(): Promise<string | undefined>;
   /** What it publishes to pages, by the name of the topic. */
   readonly eventTopics?: Readonly<Record<string, EventTopic>>;
   /** What a user may be allowed, by its name such as `notes:write`: what it means, for who grants it. Roles map to them. */

@@ -46,6 +46,12 @@ export class FirstOperator {
     return { label: 'your account', path };
   }
 
+  /** For the log of a development server that shows no link. @returns Undefined where there is an operator. */
+  async startHint(): Promise<string | undefined> {
+    if (this.#service.closed || !(await this.isMissing())) return undefined;
+    return 'there is no operator yet: npm run admin -- create EMAIL prints a link that makes one';
+  }
+
   /** `main.js admin create EMAIL` */
   readonly command: Command = {
     help: 'create EMAIL: prints a link that makes an operator',

@@ -70,6 +70,7 @@ export function createAccounts(
     identity,
     commands: { admin: first.command },
     startLink: () => first.startLink(),
+    startHint: () => first.startHint(),
     async routes(app, brought) {
       service.use(app);
       roles.declare(brought.permissions);

@@ -112,6 +112,7 @@ export async function start(parts: StartParts): Promise<void> {
   signal.throwIfAborted();
   lifecycle.to('ready');
   announce(parts, signInToken ? await linksOf(modules, signInToken, parts.logger) : []);
+  if (!signInToken && config.environment === 'development') await logHints(modules, parts.logger);
 }
 
 /** For who started the server at a terminal. */
@@ -124,6 +125,14 @@ async function linksOf(modules: readonly Part[], token: SignInToken, { log }: Se
   const operations =
     path === undefined ? [] : [{ label: 'operations', path: `${path}#token=${token.value}` }];
   return [...operations, ...further.flatMap((link) => link ?? [])];
+}
+
+async function logHints(modules: readonly Part[], { log }: ServerLogger): Promise<void> {
+  const hints = await Promise.all(modules.map((part) => part.startHint?.())).catch((err) => {
+    log.debug({ err }, 'hints for the first steps could not be made');
+    return [];
+  });
+  for (const hint of hints) if (hint !== undefined) log.info(hint);
 }
 
 async function applyMigrations(database: Database, parts: StartParts): Promise<string> {

@@ -6,6 +6,8 @@ export type StrippablePart = {
   for: string;
   /** Parts that it needs, by name. */
   needs: string[];
+  /** What to do with it first. */
+  firstSteps?: Step[];
 };
 
 /** One thing to do. */
@@ -34,6 +36,7 @@ export function firstSteps(parts: StrippablePart[]): Step[] {
       text: 'The title, the log and the development database follow. Do this first.',
       commands: ['npm pkg set name=my-app'],
     },
+    ...parts.flatMap(({ firstSteps = [] }) => firstSteps),
     ...samples.map(({ name }) => ({
       title: 'Delete the sample',
       text: `\`${name}\` is a complete feature to read and copy. Delete it when you no longer need it.`,
