@@ -7,7 +7,7 @@ export const Email = Type.String({
   maxLength: 254,
   // As module mail takes it: what it refuses would be an error of the server.
   pattern: '^[^\\s<>()[\\],;:\\\\"@\\p{C}]{1,64}@[^\\s<>()[\\],;:\\\\"@\\p{C}]+$',
-  errorMessage: 'Enter an e-mail address, such as ada@example.com.',
+  errorMessage: 'Enter an email address, such as ada@example.com.',
 });
 
 /** Length over composition (NIST SP 800-63B, 3.1.1.2): 12 characters or more, and none of the common ones. */

@@ -45,10 +45,10 @@ export const mails = {
   verify: withLink(
     'verify-email',
     24,
-    'Confirm your address',
-    'Confirm that this is your address to finish signing up.',
-    'Confirm address',
-    'The link works for 24 hours. If you have not signed up, ignore this mail.',
+    'Verify your email address',
+    'Verify that this is your address to finish signing up.',
+    'Verify address',
+    'The link works for 24 hours. If you have not signed up, ignore this email.',
   ),
   accountExists: withLink(
     'account-exists',
@@ -64,14 +64,14 @@ export const mails = {
     'Set a new password',
     'A new password was requested for your account.',
     'Set a new password',
-    'The link works for an hour. If this was not you, ignore this mail: your password stays as it is.',
+    'The link works for an hour. If this was not you, ignore this email: your password stays as it is.',
   ),
   changeEmail: withLink(
     'change-email',
     24,
-    'Confirm your new address',
-    'Confirm that this is your new address.',
-    'Confirm address',
+    'Verify your new address',
+    'Verify that this is your new address.',
+    'Verify address',
     'The link works for 24 hours. Until then your old address stays in use.',
   ),
   invitation: withLink(
@@ -80,7 +80,7 @@ export const mails = {
     'You are invited',
     'You are invited to make an account.',
     'Accept the invitation',
-    'If you do not expect this, ignore this mail.',
+    'If you do not expect this, ignore this email.',
   ),
   emailChanged: notice(
     'email-changed',

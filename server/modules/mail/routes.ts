@@ -84,7 +84,7 @@ export const mailRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> = a
         .select({ state: mailOutbox.state })
         .from(mailOutbox)
         .where(eq(mailOutbox.id, id));
-      if (!row) throw new ProblemError('not-found', `There is no mail ${id}.`);
+      if (!row) throw new ProblemError('not-found', `There is no email ${id}.`);
       throw new ProblemError(
         'conflict',
         service.delivers

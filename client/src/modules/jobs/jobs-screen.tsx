@@ -5,14 +5,12 @@ import { Button } from '@/kit/components/button.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { Empty } from '@/kit/components/empty.tsx';
 import { ErrorNote, ErrorState } from '@/kit/components/error-state.tsx';
-import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
 import { type State, StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/kit/components/tabs.tsx';
 import { ago, duration, exactly } from '@/kit/lib/format.ts';
-import { withServerData } from '@/kit/lib/server-data.tsx';
-import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
+import { operatorsScreen } from '@/kit/operator/operators-screen.tsx';
 import { Dependencies } from './dependencies.tsx';
 import {
   type JobAction,
@@ -24,16 +22,7 @@ import {
 } from './jobs-queries.ts';
 
 /** Jobs: what waits, runs and has failed, and what an operator does about it. */
-export const JobsScreen = withServerData(function JobsScreen() {
-  return (
-    <OperatorsOnly title="Jobs" about="Work behind the answers of this server. For its operators.">
-      <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
-        <ScreenHeading title="Jobs" />
-        <Queues />
-      </div>
-    </OperatorsOnly>
-  );
-});
+export const JobsScreen = operatorsScreen('Jobs', 'Work behind the answers of this server.', Queues);
 
 function Queues() {
   useJobEvents();

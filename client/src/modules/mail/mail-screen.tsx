@@ -5,12 +5,10 @@ import { Alert } from '@/kit/components/alert.tsx';
 import { InlineCode } from '@/kit/components/code.tsx';
 import { ErrorNote, ErrorState } from '@/kit/components/error-state.tsx';
 import { Figure } from '@/kit/components/figure.tsx';
-import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { Skeleton, SkeletonRows } from '@/kit/components/skeleton.tsx';
 import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/kit/components/tabs.tsx';
 import { count, number, percent, span } from '@/kit/lib/format.ts';
-import { withServerData } from '@/kit/lib/server-data.tsx';
-import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
+import { operatorsScreen } from '@/kit/operator/operators-screen.tsx';
 import { overviewQuery, useMailEvents } from './mail-queries.ts';
 import { STATES } from './mail-search.ts';
 import { Outbox } from './outbox.tsx';
@@ -19,16 +17,11 @@ import { Suppressions } from './suppressions.tsx';
 const route = getRouteApi('/ops/mail');
 
 /** Mail: how it leaves, what waits and what was refused, and who gets none. */
-export const MailScreen = withServerData(function MailScreen() {
-  return (
-    <OperatorsOnly title="Mail" about="The mails of this server and what became of them. For its operators.">
-      <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
-        <ScreenHeading title="Mail" />
-        <Content />
-      </div>
-    </OperatorsOnly>
-  );
-});
+export const MailScreen = operatorsScreen(
+  'Mail',
+  'The emails of this server and what became of them.',
+  Content,
+);
 
 function Content() {
   useMailEvents();
@@ -82,14 +75,14 @@ function sentence(overview: MailOverview) {
   const unsent = countOf(overview, 'waiting') + countOf(overview, 'sending') + countOf(overview, 'held');
   return [
     provider === 'mailbox'
-      ? 'Development: mails go to the mailbox.'
+      ? 'Development: emails go to the mailbox.'
       : provider === 'none'
         ? 'No provider is set.'
         : `Sent by ${PROVIDERS[provider]}${from ? ` from ${from}` : ''}.`,
     unsent > 0
-      ? `${count(unsent, 'mail')} waiting, the oldest for ${span(oldestSeconds * 1_000)}.`
+      ? `${count(unsent, 'email')} waiting, the oldest for ${span(oldestSeconds * 1_000)}.`
       : 'Nothing is waiting.',
-    bounceRate !== null && `${percent(bounceRate)} of the mails of the last 24 hours bounced.`,
+    bounceRate !== null && `${percent(bounceRate)} of the emails of the last 24 hours bounced.`,
   ]
     .filter(Boolean)
     .join(' ');
@@ -97,7 +90,7 @@ function sentence(overview: MailOverview) {
 
 const NoProvider = () => (
   <div className="mt-4 max-w-3xl">
-    <Alert variant="warning" title="Mails wait until a provider is set">
+    <Alert variant="warning" title="Emails wait until a provider is set">
       Set <InlineCode>MAIL_FROM</InlineCode>, and <InlineCode>SMTP_URL</InlineCode>,{' '}
       <InlineCode>MAILGUN_API_KEY</InlineCode> or <InlineCode>SENDGRID_API_KEY</InlineCode>, and restart: what
       waits is sent then, unless it has expired. docs/configuration.md has each.
@@ -116,7 +109,7 @@ function Counts({ overview, open }: { overview: MailOverview; open: MailState | 
   const all = overview.states.reduce((sum, { count }) => sum + count, 0);
   return (
     <nav
-      aria-label="Mails of the last 30 days by state"
+      aria-label="Emails of the last 30 days by state"
       className="mb-4 grid grid-cols-[repeat(auto-fill,minmax(6.25rem,1fr))] gap-2"
     >
       {[undefined, ...states].map((state) => {

@@ -55,31 +55,31 @@ test('an operator sees what was sent and refused, has it sent again, and suppres
   await expect(
     page.getByText('Sent by SMTP from Example <mail@example.com>. Nothing is waiting.'),
   ).toBeVisible();
-  await expect(page.getByText('No mails yet')).toBeVisible();
+  await expect(page.getByText('No emails yet')).toBeVisible();
   await look(page, 'mail-none');
 
   await send(server, 'ada@example.com');
   await send(server, 'away@example.com');
-  await expect(row(page, 'Mails', 'Sent')).toContainText('verify-address');
-  await expect(row(page, 'Mails', 'Failed')).toContainText('no such mailbox');
+  await expect(row(page, 'Emails', 'Sent')).toContainText('verify-address');
+  await expect(row(page, 'Emails', 'Failed')).toContainText('no such mailbox');
   await expect(page.getByRole('main')).not.toContainText('ada@');
   await look(page, 'mail-outbox');
 
   await page.getByRole('link', { name: 'Failed' }).click();
   await expect(page).toHaveURL(/state=failed/);
-  const states = page.getByRole('navigation', { name: 'Mails of the last 30 days by state' });
+  const states = page.getByRole('navigation', { name: 'Emails of the last 30 days by state' });
   await expect(states.locator('[aria-current=page]')).toHaveText(/^Failed/);
-  await expect(row(page, 'Mails', 'Sent')).toBeHidden();
+  await expect(row(page, 'Emails', 'Sent')).toBeHidden();
   refused.clear();
-  await row(page, 'Mails', 'Failed').getByRole('button', { name: 'Retry' }).click();
-  await expect(page.getByText('No such mails')).toBeVisible();
+  await row(page, 'Emails', 'Failed').getByRole('button', { name: 'Retry' }).click();
+  await expect(page.getByText('No such emails')).toBeVisible();
   await page.getByRole('link', { name: 'All' }).click();
-  await expect(row(page, 'Mails', 'Sent')).toHaveCount(2);
+  await expect(row(page, 'Emails', 'Sent')).toHaveCount(2);
   await page.getByLabel('Recipient’s address').fill('Away@example.com');
   await page.getByRole('button', { name: 'Find' }).click();
-  await expect(row(page, 'Mails', 'Sent')).toHaveCount(1);
+  await expect(row(page, 'Emails', 'Sent')).toHaveCount(1);
   await states.getByRole('link', { name: 'Failed' }).click();
-  await expect(page.getByText('No such mails')).toBeVisible();
+  await expect(page.getByText('No such emails')).toBeVisible();
 
   await page.getByRole('tab', { name: 'Suppressed' }).click();
   await expect(page.getByText('No suppressed addresses')).toBeVisible();
@@ -101,8 +101,8 @@ test('without a provider production says what to set, and has no mailbox', async
   await server.ready();
   await send(server, 'grace@example.com');
   await signIn(page, server);
-  await expect(page.getByText('Mails wait until a provider is set')).toBeVisible();
-  await expect(row(page, 'Mails', 'Held')).toContainText('verify-address');
+  await expect(page.getByText('Emails wait until a provider is set')).toBeVisible();
+  await expect(row(page, 'Emails', 'Held')).toContainText('verify-address');
   await look(page, 'mail-no-provider', { widths: [360, 1440] });
   await page.goto(`${server.url}/dev/mail`);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('There is nothing at this address');

@@ -22,12 +22,12 @@ export function MailboxPane() {
   const { id } = useParams({ strict: false }) as { id: string };
   const { data: mail, error, refetch } = useQuery(mailQuery(id));
   const navigate = useNavigate();
-  useTitle(mail?.subject ?? 'Mail');
+  useTitle(mail?.subject ?? 'Email');
   useShortcut('Escape', () => void navigate({ to: '/dev/mail' }));
   return (
     <div key={id} tabIndex={-1} data-focus className="flex min-h-full flex-col px-4 pb-4 md:px-8">
       {/* On phones the list is out of sight, and its heading with it: the mail is what the page is about. */}
-      <h1 className="sr-only md:hidden">{mail?.subject ?? 'Mail'}</h1>
+      <h1 className="sr-only md:hidden">{mail?.subject ?? 'Email'}</h1>
       <div className="flex h-14 shrink-0 items-center md:hidden">
         <Link to="/dev/mail" className={`${buttonVariants({ variant: 'ghost' })} -ml-2`}>
           <Icon name="arrowLeft" />
@@ -83,7 +83,7 @@ function Mail({
       </div>
       <Facts items={items} />
       <Tabs defaultValue="html" className="mt-2 flex grow flex-col">
-        <TabsList aria-label="Forms of the mail">
+        <TabsList aria-label="Forms of the email">
           <TabsTrigger value="html">HTML</TabsTrigger>
           <TabsTrigger value="text">Text</TabsTrigger>
           <TabsTrigger value="headers">Headers</TabsTrigger>
@@ -116,10 +116,10 @@ function Mail({
 
 const Gone = () => (
   <div className="grid justify-center pt-[25vh]">
-    <Empty icon="inbox" title="This mail is not in the mailbox">
+    <Empty icon="inbox" title="This email is not in the mailbox">
       <p>It was sent, or written to another database.</p>
       <Link to="/dev/mail" className={buttonVariants({ variant: 'outline' })}>
-        All mails
+        All emails
       </Link>
     </Empty>
   </div>

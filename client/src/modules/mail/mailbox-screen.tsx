@@ -33,7 +33,7 @@ export const MailboxScreen = withServerData(function MailboxScreen() {
     return (
       <OperatorsOnly
         title="Mailbox"
-        about="Mail of this server in development, for operators and for people at this machine."
+        about="Emails of this server in development, for operators and for people at this machine."
       >
         {null}
       </OperatorsOnly>
@@ -41,8 +41,8 @@ export const MailboxScreen = withServerData(function MailboxScreen() {
   }
   return (
     <ListAndRecord
-      listLabel="List of mails"
-      recordLabel="Mail"
+      listLabel="List of emails"
+      recordLabel="Email"
       isOpen={id !== undefined}
       list={
         <>
@@ -59,7 +59,7 @@ export const MailboxScreen = withServerData(function MailboxScreen() {
                   pending={query.isFetchingNextPage}
                   onClick={() => query.fetchNextPage()}
                 >
-                  Older mails
+                  Older emails
                 </Button>
               )}
             </Mails>
@@ -74,7 +74,7 @@ export const MailboxScreen = withServerData(function MailboxScreen() {
       <Outlet />
       {id === undefined && mails && (
         <div className="grid justify-center pt-[25vh]">
-          {mails.length > 0 ? <Empty icon="inbox" title="Choose a mail to read it" /> : <NoMails />}
+          {mails.length > 0 ? <Empty icon="inbox" title="Choose an email to read it" /> : <NoMails />}
         </div>
       )}
     </ListAndRecord>
@@ -148,12 +148,12 @@ function Row({ mail: { subject, to, createdAt } }: { mail: MailboxItem }) {
 }
 
 const NoMails = () => (
-  <Empty icon="inbox" title="No mails yet">
+  <Empty icon="inbox" title="No emails yet">
     <p>
       While no provider is set, what <InlineCode>mail.send</InlineCode> sends appears here at once.
     </p>
     <p>
-      docs/recipes.md, <em>A mail</em>, writes one.
+      docs/recipes.md, <em>An email</em>, writes one.
     </p>
   </Empty>
 );

@@ -70,9 +70,9 @@ export function Outbox({ templates }: { templates: string[] }) {
         )
       ) : data.items.length === 0 ? (
         state || template || address ? (
-          <Empty icon="mail" title="No such mails" />
+          <Empty icon="mail" title="No such emails" />
         ) : (
-          <Empty icon="mail" title="No mails yet">
+          <Empty icon="mail" title="No emails yet">
             <p>What the application sends is listed here for 30 days, without its content.</p>
           </Empty>
         )
@@ -118,7 +118,7 @@ function Mails({
   return (
     <Table<MailView>
       cards
-      caption="Mails"
+      caption="Emails"
       minWidth={640}
       columns={[
         {
@@ -131,7 +131,7 @@ function Mails({
           ),
         },
         {
-          header: 'Mail',
+          header: 'Email',
           cell: (mail) => (
             <>
               <p className="flex flex-wrap items-center gap-x-3">
@@ -167,7 +167,7 @@ function Mails({
                 variant="outline"
                 disabled={isPending}
                 onClick={() => onRetry(mail)}
-                aria-label={`Retry mail ${mail.id}, ${mail.template}`}
+                aria-label={`Retry email ${mail.id}, ${mail.template}`}
               >
                 Retry
               </Button>

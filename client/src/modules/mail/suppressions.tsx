@@ -52,8 +52,8 @@ export function Suppressions() {
         >
           <p>
             {address
-              ? 'This address gets mail.'
-              : 'An address that bounces, complains or unsubscribes is listed here, and gets no more mail.'}
+              ? 'This address gets email.'
+              : 'An address that bounces, complains or unsubscribes is listed here, and gets no more email.'}
           </p>
         </Empty>
       ) : (
@@ -73,7 +73,7 @@ export function Suppressions() {
                 cell: ({ reason, bulkOnly }) => (
                   <>
                     <p className="font-medium">{REASONS[reason]}</p>
-                    {bulkOnly && <p className="text-muted">Still gets all but bulk mail</p>}
+                    {bulkOnly && <p className="text-muted">Still gets all but bulk email</p>}
                   </>
                 ),
               },
@@ -88,7 +88,7 @@ export function Suppressions() {
                         Remove
                       </Button>
                     }
-                    title="Send mail to this address again?"
+                    title="Send email to this address again?"
                     action="Remove"
                     onConfirm={async () => {
                       await remove.mutateAsync(id);
@@ -109,7 +109,7 @@ export function Suppressions() {
       <Dialog open={isOpen} onOpenChange={setOpen}>
         <DialogContent
           title="Suppress an address"
-          description="It gets no more mail, whatever the application sends."
+          description="It gets no more email, whatever the application sends."
         >
           <NewSuppression onClose={() => setOpen(false)} />
         </DialogContent>
@@ -120,10 +120,10 @@ export function Suppressions() {
 
 const WARNINGS: Record<MailSuppression['reason'], string> = {
   bounce:
-    'Its mail came back. If the mailbox still does not exist, it bounces again, which costs your reputation.',
+    'An email came back. If the mailbox still does not exist, it bounces again, which costs your reputation.',
   complaint:
-    'Its reader marked a mail as spam. Another complaint costs your reputation: ask the person first.',
-  unsubscribe: 'Its reader asked for no more of this mail. Remove it only if the person asks for it.',
+    'Its reader marked an email as spam. Another complaint costs your reputation: ask the person first.',
+  unsubscribe: 'Its reader asked for no more of these emails. Remove it only if the person asks for it.',
   operator: 'An operator added it.',
 };
 

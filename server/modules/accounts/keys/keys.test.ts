@@ -195,7 +195,7 @@ it('an expired, ended, banned or invented key is refused', async () => {
   await changed(`update users set banned_until = now() - interval '1 s' where id = 'ada'`);
   await becomes(200);
   await changed(`update users set email_verified = false where id = 'ada'`);
-  await becomes([403, expect.stringMatching(/^Verify your e-mail/)]);
+  await becomes([403, expect.stringMatching(/^Verify your email/)]);
   await changed(`update users set email_verified = true where id = 'ada'`);
   await changed(`update api_keys set expires_at = now() where id = '${apiKey.id}'`);
   await becomes([401, 'This API key has expired.']);

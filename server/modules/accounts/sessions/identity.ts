@@ -126,7 +126,7 @@ export function assertMaySignIn(
     throw new ProblemError('forbidden', 'This account is banned.');
   }
   if (requireVerified && !emailVerified) {
-    throw new ProblemError('forbidden', 'Verify your e-mail address first: open the link in the mail.');
+    throw new ProblemError('forbidden', 'Verify your email address first: open the link in the email.');
   }
 }
 
