@@ -59,10 +59,13 @@ export function Field({ label, description, error, className, multiline, childre
 export const FieldRow = ({
   label,
   description,
+  error,
   children,
 }: {
   label: ReactNode;
   description?: ReactNode;
+  /** What is wrong, announced with the control. */
+  error?: string | undefined;
   children: ReactNode;
 }) => (
   // biome-ignore lint/a11y/noLabelWithoutControl: the control is among the children
@@ -71,6 +74,9 @@ export const FieldRow = ({
     <span>
       <span className="font-medium">{label}</span>
       {description && <span className="block text-muted">{description}</span>}
+      <span aria-live="polite" className="block text-failing">
+        {error}
+      </span>
     </span>
   </label>
 );

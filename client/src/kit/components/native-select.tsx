@@ -1,11 +1,16 @@
 import { type ComponentProps, useId } from 'react';
+import { useFieldControl } from '@/kit/lib/field-control.ts';
 import { cn, triggerClass } from '@/kit/lib/styles.ts';
 import { Icon } from './icon.tsx';
 
 /** The browser's own select: it needs no script, and phones show it best. */
 export const NativeSelect = ({ className, ...rest }: ComponentProps<'select'>) => (
   <span className={cn('relative block w-fit', className)}>
-    <select className={cn(triggerClass, 'min-w-28 appearance-none pr-8')} {...rest} />
+    <select
+      className={cn(triggerClass, 'w-full min-w-28 appearance-none pr-8')}
+      {...useFieldControl()}
+      {...rest}
+    />
     <Icon
       name="chevrons"
       className="pointer-events-none absolute inset-y-0 right-2 my-auto size-4 text-muted"

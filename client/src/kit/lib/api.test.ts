@@ -49,7 +49,11 @@ test('a problem document becomes a message with its request id', () => {
 });
 
 test('the messages of a refusal go to the fields they are about', () => {
-  const errors = [{ path: '/body/total', message: 'must be a number' }];
-  expect(fieldErrors(new ApiError({ ...problem, errors }))).toEqual({ total: 'must be a number' });
+  const message = 'must be a number';
+  const errors = ['/body/total', 'body/profile/age'].map((path) => ({ path, message }));
+  expect(fieldErrors(new ApiError({ ...problem, errors }))).toEqual({
+    total: message,
+    'profile/age': message,
+  });
   expect(fieldErrors(new Error('Out of paper'))).toEqual({});
 });

@@ -240,13 +240,13 @@ export function explain(error: unknown): { title: string; detail?: string; reque
 export const statusOf = (error: unknown) => (error instanceof ApiError ? error.problem.status : undefined);
 
 /**
- * The messages of a validation problem by field name.
+ * The messages of a validation problem by field: its path within the body.
  *
  * @returns `{title: 'must not be empty'}` for an entry whose path is `/body/title`.
  */
 export function fieldErrors(error: unknown): Record<string, string> {
   if (!(error instanceof ApiError)) return {};
   return Object.fromEntries(
-    (error.problem.errors ?? []).map(({ path, message }) => [path.split('/').at(-1) ?? path, message]),
+    (error.problem.errors ?? []).map(({ path, message }) => [path.replace(/^\/?body\//, ''), message]),
   );
 }

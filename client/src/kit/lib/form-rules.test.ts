@@ -26,7 +26,10 @@ it.each<[FieldSchema, boolean, string | boolean, string | undefined]>([
   [{ type: 'integer', minimum: 1 }, true, '0', 'Enter 1 or more.'],
   [{ type: 'number', maximum: 2 }, true, '2.5', 'Enter 2 or less.'],
   [{ type: 'number' }, true, 'NaN', 'Enter a number.'],
-  [{ type: 'boolean' }, true, false, 'Tick this box to go on.'],
+  [{ type: 'boolean', const: true }, true, false, 'Tick this box to go on.'],
+  [{ type: 'boolean' }, true, false, undefined],
+  [{ enum: ['s', 'm'] }, true, 'm', undefined],
+  [{ anyOf: [{ const: 1 }, { const: 2 }] }, false, '3', 'Choose one of these.'],
   [{ type: 'boolean' }, false, false, undefined],
 ])('%j, required: %j, with %j: %j', (schema, required, value, message) => {
   expect(fieldError(schema, required, value)).toBe(message);
@@ -38,13 +41,15 @@ it('sends numbers as numbers, and nothing for an empty optional field', () => {
       name: { type: 'string' },
       note: { type: 'string' },
       size: { type: 'integer' },
+      seats: { anyOf: [{ const: 5 }, { const: 10 }] },
       all: { type: 'boolean' },
     },
     required: ['name'],
   };
-  expect(bodyOf(schema, { name: '', note: '', size: '12', all: false })).toEqual({
+  expect(bodyOf(schema, { name: '', note: '', size: '12', seats: '5', all: false })).toEqual({
     name: '',
     size: 12,
+    seats: 5,
     all: false,
   });
   expect(inputType({ type: 'integer' })).toBe('number');

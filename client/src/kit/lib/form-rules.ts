@@ -1,6 +1,15 @@
+import { capital } from './format.ts';
+
 /** The part of JSON Schema that describes one field of a form; `errorMessage` is ours, and replaces the message of `pattern` and `format`. */
 export interface FieldSchema {
   readonly type?: 'string' | 'number' | 'integer' | 'boolean';
+  readonly title?: string;
+  readonly description?: string;
+  /** The one value. */
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  /** A union of literals. */
+  readonly anyOf?: readonly FieldSchema[];
   readonly format?: string;
   readonly minLength?: number;
   readonly maxLength?: number;
@@ -31,6 +40,16 @@ const FORMAT_MESSAGES: Readonly<Record<string, string>> = {
   uri: 'Enter a full address, such as https://example.com.',
 };
 
+/** What there is to choose from, in an enum or a union of literals; undefined for another schema. */
+export function optionsOf({
+  enum: values,
+  anyOf,
+}: FieldSchema): { value: unknown; label: string }[] | undefined {
+  const constants = anyOf?.every((one) => 'const' in one) ? anyOf : undefined;
+  const options = values?.map((value) => ({ const: value, title: undefined })) ?? constants;
+  return options?.map(({ const: value, title }) => ({ value, label: title ?? capital(String(value)) }));
+}
+
 /** The `type` of the input that suits a schema. */
 export const inputType = ({ type, format = '' }: FieldSchema) =>
   type === 'number' || type === 'integer' ? 'number' : (INPUT_TYPES[format] ?? 'text');
@@ -45,8 +64,11 @@ export function fieldError(
   required: boolean,
   value: string | boolean,
 ): string | undefined {
-  if (typeof value === 'boolean') return required && !value ? 'Tick this box to go on.' : undefined;
+  if (typeof value === 'boolean')
+    return schema.const === true && required && !value ? 'Tick this box to go on.' : undefined;
   if (value.trim() === '') return required ? (schema.errorMessage ?? 'Fill in this field.') : undefined;
+  const options = optionsOf(schema);
+  if (options) return options.some((one) => String(one.value) === value) ? undefined : 'Choose one of these.';
   const {
     minLength = 0,
     maxLength = Number.POSITIVE_INFINITY,
@@ -81,6 +103,8 @@ export function bodyOf({ properties, required = [] }: BodySchema, values: Values
     Object.entries(properties).flatMap(([name, schema]) => {
       const value = values[name] ?? '';
       if (value === '' && (schema.type === 'boolean' || !required.includes(name))) return [];
+      const option = optionsOf(schema)?.find((one) => String(one.value) === value);
+      if (option) return [[name, option.value]];
       return [[name, inputType(schema) === 'number' ? Number(value) : value]];
     }),
   );

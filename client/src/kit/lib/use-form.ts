@@ -88,9 +88,12 @@ export function useForm<Route extends BodyContract>(
     refused.current = false;
     element.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [errors]);
-  const showErrors = (found: Readonly<Record<string, string>>) => {
+  /** Those that the form shows. What is wrong with another property, such as the token of a link, is said at the form. */
+  const fields = new Set<string>();
+  const showErrors = (found: Readonly<Record<string, string>>, error: unknown) => {
     refused.current = true;
     setErrors(found);
+    if (Object.keys(found).some((name) => !fields.has(name))) setFailure(error);
   };
 
   async function submit(event?: FormEvent): Promise<void> {
@@ -104,7 +107,10 @@ export function useForm<Route extends BodyContract>(
       return error === undefined ? [] : [[name, error]];
     });
     setFailure(undefined);
-    if (found.length > 0) return showErrors(Object.fromEntries(found));
+    if (found.length > 0) {
+      const elsewhere = found.filter(([name = '']) => !fields.has(name)).map((pair) => pair.join(': '));
+      return showErrors(Object.fromEntries(found), new Error(elsewhere.join(' ')));
+    }
     setErrors({});
     sending.current = true;
     setSending(true);
@@ -113,7 +119,7 @@ export function useForm<Route extends BodyContract>(
       setValues(first);
     } catch (error) {
       const atFields = fieldErrors(error);
-      if (Object.keys(atFields).some((name) => name in schema.properties)) showErrors(atFields);
+      if (Object.keys(atFields).length > 0) showErrors(atFields, error);
       else setFailure(error);
     } finally {
       sending.current = false;
@@ -152,12 +158,13 @@ export function useForm<Route extends BodyContract>(
     } satisfies FormState['form'] as FormState['form'],
     /** Props of the `<Field>` for one property of the body. */
     field(name: Name<Route>) {
+      fields.add(name);
       const rules = schema.properties[name] ?? {};
       const value = values[name] ?? '';
       return {
         name,
         type: inputType(rules),
-        required: required.includes(name),
+        required: required.includes(name) && (rules.type !== 'boolean' || rules.const === true),
         maxLength: rules.maxLength,
         min: rules.minimum,
         max: rules.maximum,
