@@ -45,6 +45,11 @@ export const Me = Type.Object(
       providers: Type.Array(Type.Object({ id: Type.String(), name: Type.String() })),
       passkeys: Type.Boolean(),
       twoFactor: Type.Boolean(),
+      /** JSON Schema of the adopter's own fields. */
+      profile: Type.Object({
+        properties: Type.Record(Type.String(), Type.Unknown()),
+        required: Type.Optional(Type.Array(Type.String())),
+      }),
       /** No operator exists yet: `/setup` takes a key of `INTERNAL_API_KEY`. */
       setup: Type.Boolean(),
     }),
@@ -61,7 +66,7 @@ const Next = Type.Object(
 export type Next = Static<typeof Next>;
 
 const closed = { additionalProperties: false };
-/** The adopter's schema checks it further. */
+/** The adopter's schema checks it further. In a change, null removes a field (RFC 7396). */
 const Profile = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 });
 const post = { method: 'POST' } as const;
 

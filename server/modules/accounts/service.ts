@@ -1,7 +1,8 @@
 import { and, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { keyring } from '../../platform/database/encryption/keyring.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
+import { inWords } from '../../platform/http/problems.ts';
 import { invalid, ProblemError, unavailable } from '../../platform/lib/problem.ts';
 import { within } from '../../platform/lib/within.ts';
 import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
@@ -42,7 +43,7 @@ export class AccountService {
   #auth: Promise<Auth> | undefined;
   #passkeyAuth: Promise<PasskeyAuth> | undefined;
   #oidcAuth: Promise<Auth | undefined> | undefined;
-  #checkProfile: ((profile: unknown) => string | undefined) | undefined;
+  #checkProfile: ((profile: unknown) => FastifySchemaValidationError | undefined) | undefined;
 
   constructor(options: AccountOptions, changes: UserChanges) {
     this.options = options;
@@ -253,18 +254,18 @@ export class AccountService {
 
   /** @returns The adopter's fields. @throws ProblemError `validation` where they do not fit the adopter's schema. */
   async checkedProfile(profile: Record<string, unknown>): Promise<Record<string, unknown>> {
+    if (UNSTORABLE.test(JSON.stringify(profile)))
+      throw invalid('body/profile', 'A text has a character that cannot be stored.');
     if (this.#checkProfile === undefined) {
-      const { compileCheck } = await import('../../platform/http/schemas.ts');
-      this.#checkProfile = compileCheck(
-        { ...this.options.people.profile, additionalProperties: false },
-        'profile',
-      );
+      const { compileFault } = await import('../../platform/http/schemas.ts');
+      const schema = { ...this.options.people.profile, additionalProperties: false };
+      this.#checkProfile = compileFault(schema, 'profile');
     }
-    const wrong = UNSTORABLE.test(JSON.stringify(profile))
-      ? 'A text has a character that cannot be stored.'
-      : this.#checkProfile(profile);
-    if (wrong === undefined) return profile;
-    throw invalid('body/profile', wrong);
+    const fault = this.#checkProfile(profile);
+    if (fault === undefined) return profile;
+    const { missingProperty } = fault.params;
+    const place = missingProperty === undefined ? fault.instancePath : `/${missingProperty}`;
+    throw invalid(`body/profile${place}`, missingProperty === undefined ? inWords(fault) : 'is empty');
   }
 
   /** What every mail to a user knows. The person who signs up chooses the name: one with an address in it is not sent on. */

@@ -151,7 +151,7 @@ const WORDS: Record<string, (params: Record<string, unknown>) => string> = {
   type: ({ type }) => `is not of the type ${type}`,
 };
 
-const inWords = ({ keyword, params, message }: FastifySchemaValidationError): string =>
+export const inWords = ({ keyword, params, message }: FastifySchemaValidationError): string =>
   WORDS[keyword]?.(params) ?? message ?? 'is not valid';
 
 function send(

@@ -146,7 +146,16 @@ function refuseUnknownFormats(schema: unknown, name: string, at = '#'): void {
  * @throws Error where the schema names an unknown format.
  */
 export function compileCheck(schema: object, name: string): (data: unknown) => string | undefined {
+  const check = compileFault(schema, name);
+  return (data) => {
+    const fault = check(data);
+    return fault && strict.errorsText([fault], { dataVar: name });
+  };
+}
+
+/** As `compileCheck`. @returns Tells the first fault of a value; its place is `instancePath`. */
+export function compileFault(schema: object, name: string): (data: unknown) => ErrorObject | undefined {
   refuseUnknownFormats(schema, name);
   const check = strict.compile(schema);
-  return (data) => (check(data) ? undefined : strict.errorsText(check.errors, { dataVar: name }));
+  return (data) => (check(data) ? undefined : check.errors?.[0]);
 }

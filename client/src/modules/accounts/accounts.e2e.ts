@@ -1,10 +1,11 @@
 import { createHash, createHmac } from 'node:crypto';
+import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 import { signIn as makeSignedIn } from '../../../../tests/browser/signed-in.ts';
 import { storageOf } from '../../../../tests/browser/visitor.ts';
 import { query } from '../../../../tests/support/postgres.ts';
-import { freePort, type SpawnedServer } from '../../../../tests/support/server.ts';
+import { freePort, ROOT, type SpawnedServer } from '../../../../tests/support/server.ts';
 
 const PASSWORD = 'four words in a row';
 /** What a request is refused for is told to the console, too. */
@@ -67,7 +68,7 @@ test('an anonymous visitor is sent to sign in, and back', async ({ page }) => {
   page.on('response', (response) => scripts.push(response.url()));
   await page.goto(at('/'));
   await expect(page.getByRole('link', { name: 'Sign in' })).toBeVisible();
-  expect(scripts.filter((url) => /entry-screens|account-|question/.test(url))).toEqual([]);
+  expect(scripts.filter((url) => /sign-(in|up)-screen|account-|question/.test(url))).toEqual([]);
 
   await page.getByRole('link', { name: 'Notes' }).first().click();
   await page.waitForURL(at('/sign-in?returnTo=%2Fnotes'));
@@ -180,12 +181,45 @@ test('a passkey is added, and signs in', async ({ page }) => {
   await look(page, 'accounts-sign-in-methods');
   await signOut(page);
 
-  await page.goto(at('/sign-in?returnTo=%2Faccount%2Fsign-in'));
+  // As a browser without autofill of passkeys, which waits for the button.
+  await page.addInitScript(() => {
+    if (location.hash !== '#button') return;
+    PublicKeyCredential.isConditionalMediationAvailable = async () => false;
+  });
+  await page.goto(at('/sign-in?returnTo=%2Faccount%2Fsign-in#button'));
   await button(page, 'Sign in with a passkey').click();
+  await page.waitForURL(at('/account/sign-in'));
+  await signOut(page);
+
+  // The browser offers it where the address is typed; this one chooses it at once.
+  await page.goto(at('/sign-in?returnTo=%2Faccount%2Fsign-in'));
   await page.waitForURL(at('/account/sign-in'));
   await button(page, 'Remove Work laptop').click();
   await button(page, 'Remove passkey').click();
   await expect(page.getByText('No passkeys yet.')).toBeVisible();
+});
+
+test('an authenticator app is offered where the server can keep its secret, and operators are told what is missing', async ({
+  browser,
+  backend,
+}) => {
+  for (const roles of [[], ['operator']]) {
+    const visitor = await makeSignedIn(backend.databaseUrl, 'Ida', { roles });
+    const context = await browser.newContext({ storageState: storageOf(visitor, 'localhost') });
+    const page = await context.newPage();
+    // As a server without ENCRYPTION_KEY answers.
+    await page.route('**/api/me', async (route) => {
+      const response = await route.fetch();
+      const me = await response.json();
+      await route.fulfill({ response, json: { ...me, offers: { ...me.offers, twoFactor: false } } });
+    });
+    await page.goto(at('/account/sign-in'));
+    await expect(page.getByRole('heading', { name: 'Passkeys' })).toBeVisible();
+    await expect(button(page, 'Set up an authenticator app')).toHaveCount(0);
+    await expect(page.getByText('ENCRYPTION_KEY')).toHaveCount(roles.length);
+    if (roles.length > 0) await look(page, 'accounts-no-two-factor', { widths: [360, 1440] });
+    await context.close();
+  }
 });
 
 test('asks for the password once more over the screen, and then does what was asked for', async ({
@@ -281,6 +315,153 @@ test('an operator finds a user, acts as them, and bans them', async ({ browser, 
   const me = await fetch(at('/api/account'), { headers: { cookie: linus.cookie } });
   expect(me.status).toBe(401);
   await context.close();
+});
+
+test('/admin leads operators to the users, and others to what they may do', async ({ browser, backend }) => {
+  const open = async (roles?: string[]) => {
+    const storageState =
+      roles && storageOf(await makeSignedIn(backend.databaseUrl, 'Ida', { roles }), 'localhost');
+    const page = await (await browser.newContext(storageState && { storageState })).newPage();
+    await page.goto(at('/admin'));
+    return page;
+  };
+  const anonymous = await open();
+  await anonymous.waitForURL(at('/sign-in?returnTo=%2Fadmin%2Fusers'));
+  const user = await open([]);
+  await expect(user.getByText('You do not have access')).toBeVisible();
+  await expect(user.getByRole('searchbox', { name: 'Search users' })).toHaveCount(0);
+  await look(user, 'accounts-not-permitted', { widths: [360, 1440] });
+  const operator = await open(['operator']);
+  await operator.waitForURL(at('/admin/users'));
+  await expect(operator.getByRole('heading', { name: 'Users', level: 1 })).toBeVisible();
+  for (const page of [anonymous, user, operator]) await page.context().close();
+});
+
+test('in development too, each visitor is offered what they may enter', async ({ browser, backend }) => {
+  const port = await freePort();
+  await using clone = await backend.start({ PORT: String(port), NODE_ENV: 'development' });
+  await clone.ready();
+  /** @returns What the navigation offers. @param address Of a visitor who comes through a proxy, from another machine. */
+  const offered = async (roles: string[], address?: string) => {
+    const visitor = await makeSignedIn(backend.databaseUrl, 'Ida', { roles });
+    const context = await browser.newContext({
+      storageState: storageOf(visitor, 'localhost'),
+      ...(address && { extraHTTPHeaders: { 'x-forwarded-for': address } }),
+    });
+    const page = await context.newPage();
+    await page.goto(`http://localhost:${port}/`);
+    await expect(button(page, 'Account of Ida')).toBeVisible();
+    await expect(page.getByRole('region', { name: 'What to do next' })).toBeVisible();
+    const entries = await page.getByRole('navigation', { name: 'Main' }).getByRole('link').allTextContents();
+    await page.goto(`http://localhost:${port}/dev/mail`);
+    const mayRead = page.getByText('Shown here instead of being sent.').or(page.getByLabel('Operators’ key'));
+    await expect(mayRead).toBeVisible();
+    const isMailbox = await page.getByText('Shown here instead of being sent.').isVisible();
+    await context.close();
+    return [...entries, isMailbox];
+  };
+  expect(await offered([])).toEqual(['Home', 'Notes', 'Mailbox', true]);
+  expect(await offered([], '192.0.2.7')).toEqual(['Home', 'Notes', false]);
+  const all = ['Home', 'Notes', 'Operations', 'Jobs', 'Mail', 'Mailbox', 'Users', true];
+  expect(await offered(['operator'])).toEqual(all);
+  expect(await offered(['operator'], '192.0.2.7')).toEqual(all);
+});
+
+test('a link that a mail program has cut says so, and what to do', async ({ page }) => {
+  for (const [address, remedy] of [
+    ['/join#token=short', 'Sign in'],
+    ['/verify#token=short', 'Sign in'],
+    ['/verify#token=', 'Sign in'],
+    ['/reset#token=short', 'Ask for a new link'],
+  ] as const) {
+    await page.goto(at('/live'));
+    await page.goto(at(address));
+    await expect(page.getByRole('heading', { name: 'The link is not complete' }), address).toBeVisible();
+    await expect(page.getByRole('main').getByRole('link', { name: remedy }), address).toBeVisible();
+  }
+  await look(page, 'accounts-cut-link', { widths: [360, 1440] });
+  await page.getByRole('link', { name: 'Ask for a new link' }).click();
+  await expect(page.getByLabel('Email')).toBeVisible();
+});
+
+test('what is wrong with a value that no field shows is said at the form', async ({ page }) => {
+  await page.route('**/api/account/sign-up', (route) =>
+    route.fulfill({
+      status: 400,
+      contentType: 'application/problem+json',
+      json: {
+        type: '/problems/validation',
+        title: 'The request is not valid',
+        status: 400,
+        detail: 'The invitation is not one of this server.',
+        instance: '/api/account/sign-up',
+        requestId: '4f1c0d2e9a7b4c55',
+        errors: [{ path: '/body/invitation', message: 'is unknown' }],
+      },
+    }),
+  );
+  await page.goto(at('/join#token=one-that-is-long-enough'));
+  await page.getByLabel('Name').fill('Ada Lovelace');
+  await page.getByLabel('Email').fill('ada@example.com');
+  await password(page).fill(PASSWORD);
+  await button(page, 'Create account').click();
+  await expect(page.getByRole('alert')).toContainText('The invitation is not one of this server.');
+});
+
+test('fields of the adopter’s own are asked for at sign-up, and changed on the account screen', async ({
+  page,
+  backend,
+}) => {
+  const port = await freePort();
+  const main = join(ROOT, 'tests/support/profile-fixture/main.ts');
+  const env = { PORT: String(port), PUBLIC_URL: `http://localhost:${port}`, SIGN_UP: 'open' };
+  await using own = await backend.start(env, { main });
+  await own.ready();
+  const email = `own-${process.pid}@example.com`;
+  await page.goto(`http://localhost:${port}/sign-up?returnTo=%2Faccount`);
+  await page.getByLabel('Name').fill('Ada Lovelace');
+  await page.getByLabel('Email').fill(email);
+  await password(page).fill(PASSWORD);
+  // What is optional can wait.
+  await expect(page.getByLabel('Seats')).toHaveCount(0);
+  await button(page, 'Create account').click();
+  await expect(page.getByText('Fill in this field.')).toHaveCount(2);
+  await expect(page.getByText('Tick this box to go on.')).toBeVisible();
+  await expect(page.getByLabel('Company', { exact: true })).toBeFocused();
+  await page.getByLabel('Company', { exact: true }).fill('A');
+  await page.getByLabel('Size of the company').selectOption('More than 10 people');
+  await page.getByRole('checkbox', { name: 'I accept the terms' }).click();
+  await button(page, 'Create account').click();
+  await expect(page.getByText('Enter at least 2 characters.')).toBeVisible();
+  await look(page, 'accounts-sign-up-profile', { widths: [360, 1440] });
+  await page.getByLabel('Company', { exact: true }).fill('Engines');
+  await button(page, 'Create account').click();
+  await page.waitForURL(`http://localhost:${port}/account`);
+
+  await expect(page.getByLabel('Size of the company')).toHaveValue('large');
+  await page.getByLabel('Seats').fill('501');
+  await page.getByLabel('Handle').fill('admin');
+  await page.getByLabel('Plan').selectOption('Pro');
+  await page.getByRole('checkbox', { name: 'News letter' }).click();
+  await button(page, 'Save').click();
+  await expect(page.getByText('Enter 500 or less.')).toBeVisible();
+  await page.getByLabel('Seats').fill('50');
+  await button(page, 'Save').click();
+  // The server has the last word, and it is said at the field.
+  await expect(page.getByLabel('Handle')).toHaveAttribute('aria-invalid', 'true');
+  await expect(page.getByLabel('Handle')).toBeFocused();
+  await look(page, 'accounts-profile');
+  await page.getByLabel('Handle').fill('ada');
+  await button(page, 'Save').click();
+  await expect(page.getByText('Saved')).toBeVisible();
+  const kept = async () =>
+    (await query(backend.databaseUrl, 'SELECT profile FROM users WHERE email = $1', [email])).rows[0].profile;
+  const profile = { company: 'Engines', size: 'large', terms: true, plan: 'pro', newsLetter: true };
+  expect(await kept()).toEqual({ ...profile, seats: 50, handle: 'ada' });
+  await page.getByLabel('Seats').fill('');
+  await page.getByLabel('Plan').selectOption('');
+  await button(page, 'Save').click();
+  await expect.poll(kept).toEqual({ ...profile, plan: undefined, handle: 'ada' });
 });
 
 /** What the link of a mail opens, without the mail. */

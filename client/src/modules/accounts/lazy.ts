@@ -5,7 +5,9 @@
 export const challenge = () => import('./challenge.ts');
 export const over = () => import('./over.tsx');
 export const menu = () => import('./account-menu.tsx');
-export const entryScreens = () => import('./entry-screens.tsx');
+export const signIn = () => import('./sign-in-screen.tsx');
+export const signUp = () => import('./sign-up-screens.tsx');
+export const links = () => import('./link-screens.tsx');
 export const accountScreen = () => import('./account-screen.tsx');
 export const usersScreen = () => import('./admin/users-screen.tsx');
 export const userScreen = () => import('./admin/user-screen.tsx');

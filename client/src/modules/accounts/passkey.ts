@@ -27,8 +27,29 @@ async function fromBrowser(ask: () => Promise<Credential | null>): Promise<Recor
 export async function signInByPasskey(): Promise<Next> {
   const options = await request<typeof beginPasskeySignIn>('POST', '/api/account/sign-in/passkey/begin');
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
-  const response = await fromBrowser(() => navigator.credentials.get({ publicKey }));
-  return request<typeof signInWithPasskey>('POST', '/api/account/sign-in/passkey', { body: { response } });
+  return signInWith(await fromBrowser(() => navigator.credentials.get({ publicKey })));
+}
+
+const signInWith = (response: Record<string, unknown>) =>
+  request<typeof signInWithPasskey>('POST', '/api/account/sign-in/passkey', { body: { response } });
+
+/**
+ * Lets the browser offer passkeys where the person types the address (`autocomplete="username webauthn"`).
+ *
+ * @returns What comes next, once one was chosen; undefined where the browser cannot, or `signal` was aborted.
+ */
+export async function signInByAutofill(signal: AbortSignal): Promise<Next | undefined> {
+  if (!hasPasskeys() || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) return undefined;
+  // The person has asked for nothing yet: what fails before they choose is not told.
+  const chosen = await request<typeof beginPasskeySignIn>('POST', '/api/account/sign-in/passkey/begin', {
+    signal,
+  })
+    .then((options) => {
+      const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
+      return fromBrowser(() => navigator.credentials.get({ publicKey, signal, mediation: 'conditional' }));
+    })
+    .catch(() => undefined);
+  return chosen && signInWith(chosen);
 }
 
 /** Makes a passkey on this device or another, and adds it to the account. @throws {Error} None was made. */

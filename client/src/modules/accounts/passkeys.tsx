@@ -8,6 +8,7 @@ import { Form } from '@/kit/components/form.tsx';
 import { request } from '@/kit/lib/api.ts';
 import { exactly } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
+import { useVisitor } from '@/kit/shell/visitor.ts';
 import { passkeysQuery, useAct } from './account-queries.ts';
 import { Failed } from './entry-card.tsx';
 import { hasPasskeys, makePasskey } from './passkey.ts';
@@ -17,6 +18,8 @@ import { TEXTS } from './texts.ts';
 const { queryKey } = passkeysQuery;
 
 export function Passkeys() {
+  const { me } = useVisitor();
+  const canAdd = me?.offers.passkeys && hasPasskeys();
   const query = useQuery(passkeysQuery);
   const remove = useAct(
     (id: string) => request<typeof removePasskey>('DELETE', '/api/account/passkeys/:id', { params: { id } }),
@@ -27,7 +30,7 @@ export function Passkeys() {
       title="Passkeys"
       lead={TEXTS.passkeys.lead}
       action={
-        hasPasskeys() && (
+        canAdd && (
           <ActDialog
             trigger={
               <Button variant="outline" icon="plus">
@@ -45,9 +48,7 @@ export function Passkeys() {
       <Loaded of={query}>
         {({ items }) =>
           items.length === 0 ? (
-            <p className="text-sm text-muted">
-              {hasPasskeys() ? TEXTS.passkeys.none : TEXTS.passkeys.unsupported}
-            </p>
+            <p className="text-sm text-muted">{canAdd ? TEXTS.passkeys.none : TEXTS.passkeys.unsupported}</p>
           ) : (
             <Rows label="Passkeys">
               {items.map(({ id, name, createdAt, backedUp }) => (

@@ -1,4 +1,5 @@
-import { createRoute } from '@tanstack/react-router';
+import { createRoute, redirect } from '@tanstack/react-router';
+import type { ComponentType } from 'react';
 import { root } from '@/kit/shell/root.ts';
 import { screen } from '@/kit/shell/screen.ts';
 import type { Visitor } from '@/kit/shell/visitor.ts';
@@ -8,28 +9,39 @@ import { UserPlace } from './user-place.tsx';
 const lazy = () => import('./lazy.ts');
 
 /** A screen to come in by: it sends the person to `returnTo` in the end. */
-const entry = <Path extends string>(path: Path, name: keyof typeof import('./entry-screens.tsx')) =>
+const entry = <Path extends string, Name extends string>(
+  path: Path,
+  name: Name,
+  load: (parts: Awaited<ReturnType<typeof lazy>>) => Promise<Record<Name, ComponentType>>,
+) =>
   createRoute({
     getParentRoute: () => root,
     path,
     validateSearch: (search: { returnTo?: string }) => search,
-    component: screen(async () => (await lazy()).entryScreens(), name),
+    component: screen(async () => load(await lazy()), name),
   });
 
 const isFor = ({ me }: Visitor) => me?.isOperator === true;
 
 export const accounts = [
-  entry('/sign-in', 'SignInScreen'),
-  entry('/sign-up', 'SignUpScreen'),
-  entry('/join', 'JoinScreen'),
-  entry('/verify', 'VerifyScreen'),
-  entry('/reset', 'ResetScreen'),
-  entry('/setup', 'SetUpScreen'),
+  entry('/sign-in', 'SignInScreen', ({ signIn }) => signIn()),
+  entry('/sign-up', 'SignUpScreen', ({ signUp }) => signUp()),
+  entry('/join', 'JoinScreen', ({ signUp }) => signUp()),
+  entry('/setup', 'SetUpScreen', ({ signUp }) => signUp()),
+  entry('/verify', 'VerifyScreen', ({ links }) => links()),
+  entry('/reset', 'ResetScreen', ({ links }) => links()),
   createRoute({
     getParentRoute: () => root,
     path: '/account/{-$section}',
     staticData: { places: { user: UserPlace, overlay: Overlay } },
     component: screen(async () => (await lazy()).accountScreen(), 'AccountScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin',
+    beforeLoad: () => {
+      throw redirect({ to: '/admin/users', replace: true });
+    },
   }),
   createRoute({
     getParentRoute: () => root,

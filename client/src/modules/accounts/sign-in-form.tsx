@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import { type Next, signIn, signInWithCode, type signInWithProvider } from '#contracts/accounts/account.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Field } from '@/kit/components/field.tsx';
@@ -8,7 +8,7 @@ import { request } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { EmailField, EntryForm, Failed, linkClass, PasswordField, TextButton } from './entry-card.tsx';
-import { hasPasskeys, signInByPasskey } from './passkey.ts';
+import { hasPasskeys, signInByAutofill, signInByPasskey } from './passkey.ts';
 import { TEXTS } from './texts.ts';
 
 /** A line with a word in it. */
@@ -59,8 +59,17 @@ export function SignInForm({
     }
     setPending(undefined);
   };
-  const providers = returnTo === undefined ? [] : (me?.offers.providers ?? []);
   const passkeys = me?.offers.passkeys && hasPasskeys();
+  // A page asks the browser one thing at a time: not while the button does.
+  const isAutofill = passkeys && pending === undefined;
+  const finish = useEffectEvent(({ next }: Next) => onNext(next, ''));
+  useEffect(() => {
+    if (!isAutofill) return;
+    const leaving = new AbortController();
+    signInByAutofill(leaving.signal).then((next) => next && finish(next), setFailure);
+    return () => leaving.abort();
+  }, [isAutofill]);
+  const providers = returnTo === undefined ? [] : (me?.offers.providers ?? []);
   return (
     <div className="space-y-4">
       {(passkeys || providers.length > 0) && (

@@ -17,6 +17,10 @@ export const TEXTS = {
     recovery: 'Enter one of your recovery codes. It works once.',
     wrong: 'This code is wrong or has been used.',
   },
+  link: {
+    cut: 'The link is not complete',
+    cutNext: 'Part of it is missing. Open it again from the email, or copy all of it.',
+  },
   signUp: {
     closed: 'This server takes new accounts by invitation only.',
     closedNext: 'Ask an operator for an invitation. The link in it opens the right screen.',
@@ -24,21 +28,22 @@ export const TEXTS = {
   join: {
     lead: 'You are invited. Choose how you will sign in.',
     email: 'The address that the invitation was sent to.',
-    broken: 'The link is not complete',
-    brokenNext: 'Open it again from the mail, or ask for a new invitation.',
+    brokenNext: 'Open it again from the email, or ask for a new invitation.',
   },
   mailbox: {
     title: 'Check your inbox',
-    sent: (email: string) => `A mail is on its way to ${email}. Its link works for a day.`,
+    sent: (email: string) => `An email is on its way to ${email}. Its link works for a day.`,
     reset: (email: string) =>
-      `If ${email} has an account, a mail with a link is on its way. The link works for an hour.`,
+      `If ${email} has an account, an email with a link is on its way. The link works for an hour.`,
     spam: 'Nothing there after a minute? Look in the spam folder, or send it again.',
     again: 'Sent again.',
-    development: 'This server is in development and sends no mail. You read it in its mailbox:',
+    development: 'This server is in development and sends no email.',
+    readIt: 'You read it in its mailbox:',
+    operators: 'An operator can read it in its mailbox.',
   },
   verify: {
     title: 'Verify your address',
-    lead: 'One more click: that way no mail scanner uses up the link before you do.',
+    lead: 'One more click: that way no scanner of your mailbox uses up the link before you do.',
     broken: 'This link does not work any more',
     brokenNext: 'It may have been used already, or have expired. Sign in to get a new one.',
     done: 'Your address is verified',
@@ -68,9 +73,9 @@ export const TEXTS = {
   },
   profile: { name: 'As others see you.' },
   email: {
-    lead: 'You sign in with it, and your mail goes to it.',
+    lead: 'You sign in with it, and your email goes to it.',
     how: 'We send a link to the new address. Until it is used, nothing changes.',
-    sent: (email: string) => `A mail is on its way to ${email}.`,
+    sent: (email: string) => `An email is on its way to ${email}.`,
   },
   changePassword: {
     lead: 'All your other sessions end when it changes.',
@@ -79,6 +84,8 @@ export const TEXTS = {
   },
   twoFactor: {
     lead: 'A code from an authenticator app, as well as the password.',
+    notOffered: 'Secrets of authenticator apps are kept encrypted. Set',
+    notOfferedNext: 'and restart the server to offer this to all users. Only operators see this note.',
     scan: 'Scan this with your authenticator app, such as Google Authenticator, 1Password or Aegis.',
     secret: 'Or type this secret:',
     confirm: 'Then enter the code that it shows.',
@@ -127,7 +134,7 @@ export const TEXTS = {
     lead: 'People who are invited and have not joined yet. Each link works once.',
     how: 'The link in the invitation makes an account with this address.',
     none: 'No open invitations',
-    link: 'No mail leaves this server. Send this link yourself; it is not shown again.',
+    link: 'No email leaves this server. Send this link yourself; it is not shown again.',
     sent: (email: string) => `Invitation sent to ${email}`,
     end: 'Its link stops working.',
   },

@@ -11,9 +11,11 @@ import {
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Badge } from '@/kit/components/badge.tsx';
 import { Button } from '@/kit/components/button.tsx';
+import { InlineCode } from '@/kit/components/code.tsx';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { type Answer, request } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
+import { useVisitor } from '@/kit/shell/visitor.ts';
 import { accountQuery, useAct } from './account-queries.ts';
 import { EntryForm, Failed } from './entry-card.tsx';
 import { ActDialog, DownloadButton, Section } from './pieces.tsx';
@@ -23,7 +25,11 @@ import { TEXTS } from './texts.ts';
 const { queryKey } = accountQuery;
 
 export function TwoFactor({ account: { twoFactor } }: { account: Account }) {
+  const { me } = useVisitor();
   const end = useAct(() => request<typeof endTwoFactor>('DELETE', '/api/account/two-factor'), queryKey);
+  const isOffered = me?.offers.twoFactor === true;
+  // Who can do nothing about it is told nothing.
+  if (!isOffered && !twoFactor && !me?.isOperator) return null;
   return (
     <Section
       title="Two-factor authentication"
@@ -48,6 +54,11 @@ export function TwoFactor({ account: { twoFactor } }: { account: Account }) {
             {TEXTS.twoFactor.off}
           </Confirm>
         </div>
+      ) : !isOffered ? (
+        <p className="text-sm text-muted">
+          {TEXTS.twoFactor.notOffered} <InlineCode>ENCRYPTION_KEY</InlineCode>{' '}
+          {TEXTS.twoFactor.notOfferedNext}
+        </p>
       ) : (
         <ActDialog
           trigger={<Button variant="outline">Set up an authenticator app</Button>}

@@ -44,6 +44,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
         providers,
         passkeys,
         twoFactor,
+        profile: people.profile,
         setup: await service.needsSetup(),
       };
       // A visitor without a cookie costs nothing.
@@ -101,7 +102,12 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
     ...own,
     async handler({ scope, body }) {
       const user = await service.user(scope?.userId);
-      const profile = await service.checkedProfile({ ...user.profile, ...body.profile });
+      // What the adopter's schema does not have any more goes.
+      const kept = Object.entries(user.profile).filter(([key]) => key in people.profile.properties);
+      const merged = Object.entries({ ...Object.fromEntries(kept), ...body.profile });
+      const profile = await service.checkedProfile(
+        Object.fromEntries(merged.filter(([, value]) => value !== null)),
+      );
       const name = body.name?.trim() ?? user.name;
       await database.transaction(async (tx) => {
         await tx.update(users).set({ name, profile, updatedAt: sql`now()` }).where(eq(users.id, user.id));
@@ -170,7 +176,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
     async handler(request, reply) {
       const session = await recentSession(service, request);
       if (!service.verifies)
-        throw new ProblemError('forbidden', 'No mail can prove the new address: no mail provider is set.');
+        throw new ProblemError('forbidden', 'No email can verify the new address: no mail provider is set.');
       const user = await service.user(session.userId);
       const email = request.body.email.toLowerCase();
       await evenTime(MAIL_ONLY_MS, () =>

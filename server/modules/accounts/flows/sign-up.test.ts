@@ -133,7 +133,13 @@ describe("the adopter's files", () => {
       own
         .browser()
         .post('/sign-up', form('boss@example.com', company === undefined ? {} : { profile: { company } }));
-    expect((await sign()).status).toBe(400);
+    expect(await sign()).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: 'body/profile/company', message: 'is empty' }] },
+    });
+    expect(await own.browser().send('GET', '/api/me')).toMatchObject({
+      body: { offers: { profile: { properties: { company: { minLength: 1 } }, required: ['company'] } } },
+    });
     expect((await sign('Evil Corp')).status).toBe(500);
     expect((await query(own.database.url, 'select 1 from users')).rows).toEqual([]);
     expect(own.mailbox).toEqual([]);
@@ -145,7 +151,13 @@ describe("the adopter's files", () => {
     const browser = own.browser();
     await browser.post('/sign-in', { email: 'boss@example.com', password: PASSWORD });
     const change = (profile: object) => browser.send('PATCH', '/api/account', { profile });
-    expect((await change({ company: 5 })).status).toBe(400);
+    expect(await change({ company: 5 })).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: 'body/profile/company' }] },
+    });
+    expect((await change({ company: null })).status).toBe(400);
+    // Of an earlier schema.
+    await query(own.database.url, `update users set profile = profile || '{"gone": true}'`);
     expect((await change({ admin: true })).status).toBe(400);
     expect((await browser.send('PATCH', '/api/account', { roles: ['operator'] })).status).toBe(400);
     expect(await change({ company: 'Best Ltd' })).toMatchObject({

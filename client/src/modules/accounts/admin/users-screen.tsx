@@ -4,10 +4,12 @@ import type { User, UserPage } from '#contracts/accounts/admin.ts';
 import { buttonVariants } from '@/kit/components/button.tsx';
 import { Empty } from '@/kit/components/empty.tsx';
 import { Choice } from '@/kit/components/native-select.tsx';
+import { NotPermitted } from '@/kit/components/not-permitted.tsx';
 import { Pagination } from '@/kit/components/pagination.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { SearchBox } from '@/kit/components/search-box.tsx';
 import { Table } from '@/kit/components/table.tsx';
+import { explain, statusOf } from '@/kit/lib/api.ts';
 import { ago, capital, count, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { usePages } from '@/kit/lib/use-pages.ts';
@@ -23,9 +25,20 @@ const STATES = ['active', 'unverified', 'banned'];
 export const UsersScreen = withServerData(function UsersScreen() {
   const filter = route.useSearch() as UserFilter;
   const navigate = route.useNavigate();
-  const { data: roles } = useQuery(rolesQuery);
+  const { data: roles, error } = useQuery(rolesQuery);
   const set = (name: 'role' | 'state', value: string) =>
     void navigate({ search: (before) => ({ ...before, [name]: value || undefined }), replace: true });
+  if (statusOf(error) === 403)
+    return (
+      <NotPermitted screen detail={explain(error).detail ?? TEXTS.operatorsOnly}>
+        <Link to="/" className={buttonVariants()}>
+          Go to the home screen
+        </Link>
+        <Link to="/account/{-$section}" params={{}} className={buttonVariants({ variant: 'outline' })}>
+          Your account
+        </Link>
+      </NotPermitted>
+    );
   return (
     <div className="mx-auto max-w-screen-xl px-4 py-6 md:px-8">
       <div className="flex flex-wrap items-center justify-between gap-3">

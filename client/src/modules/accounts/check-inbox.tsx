@@ -1,0 +1,64 @@
+import { useState } from 'react';
+import { Button } from '@/kit/components/button.tsx';
+import { useVisitor } from '@/kit/shell/visitor.ts';
+import { EntryCard, Failed, linkClass, TextButton } from './entry-card.tsx';
+import { TEXTS } from './texts.ts';
+
+/** An email is on its way. */
+export function CheckInbox({
+  lead,
+  again,
+  onBack,
+}: {
+  lead: string;
+  again: () => Promise<unknown>;
+  onBack: () => void;
+}) {
+  const { isDevelopment, isDeveloper } = useVisitor();
+  const [state, setState] = useState<'sending' | 'sent'>();
+  const [failure, setFailure] = useState<unknown>();
+  const send = async () => {
+    setState('sending');
+    setFailure(undefined);
+    try {
+      await again();
+      setState('sent');
+    } catch (error) {
+      setState(undefined);
+      setFailure(error);
+    }
+  };
+  return (
+    <EntryCard
+      title={TEXTS.mailbox.title}
+      lead={
+        <>
+          {lead} <TextButton onClick={onBack}>Use another address</TextButton>
+        </>
+      }
+    >
+      <div className="space-y-4">
+        {isDevelopment && (
+          <div className="rounded-lg border bg-surface p-4 text-sm">
+            <p className="text-muted">
+              {TEXTS.mailbox.development} {isDeveloper ? TEXTS.mailbox.readIt : TEXTS.mailbox.operators}
+            </p>
+            {isDeveloper && (
+              <a href="/dev/mail" className={`${linkClass} mt-1 inline-block font-medium`}>
+                Open the development mailbox
+              </a>
+            )}
+          </div>
+        )}
+        <p className="text-sm text-muted">{TEXTS.mailbox.spam}</p>
+        <Button variant="outline" className="w-full" pending={state === 'sending'} onClick={send}>
+          Send it again
+        </Button>
+        <Failed error={failure} />
+        <p role="status" className="min-h-5 text-sm text-muted">
+          {state === 'sent' && TEXTS.mailbox.again}
+        </p>
+      </div>
+    </EntryCard>
+  );
+}
