@@ -34,3 +34,11 @@ export const nothing = Type.Null();
 export const form = { 400: Problem, 403: Problem, 429: Problem, 503: Problem } as const;
 /** `reauthenticate` is a 401 with `type: /problems/reauthenticate`: sign in once more, then send the same again. */
 export const signedIn = { ...form, 401: Problem } as const;
+
+export const closed = { additionalProperties: false };
+/** The adopter's schema checks it further. In a change, null removes a field (RFC 7396). */
+export const Profile = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 });
+export const post = { method: 'POST' } as const;
+
+/** As WebAuthn's JSON forms have it: `PublicKeyCredentialCreationOptionsJSON` and its siblings. */
+export const WebAuthn = Type.Record(Type.String(), Type.Unknown());

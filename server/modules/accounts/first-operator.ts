@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { eq, sql } from 'drizzle-orm';
-import { setUp } from '#contracts/accounts/account.ts';
+import { setUp } from '#contracts/accounts/sign-in.ts';
 import { transaction } from '../../platform/database/transaction.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { Command } from '../../platform/parts.ts';

@@ -1,6 +1,6 @@
 import { useNavigate } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
-import type { signOut } from '#contracts/accounts/account.ts';
+import type { signOut } from '#contracts/accounts/sign-in.ts';
 import { DropdownMenuItem } from '@/kit/components/dropdown-menu.tsx';
 import { OpenedMenu } from '@/kit/components/opened-menu.tsx';
 import { toast } from '@/kit/components/toast.tsx';

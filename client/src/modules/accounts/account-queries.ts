@@ -1,6 +1,8 @@
 import { type QueryKey, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
-import type { listPasskeys, listSessions, readAccount } from '#contracts/accounts/account.ts';
+import type { readAccount } from '#contracts/accounts/account.ts';
 import type { listKeys } from '#contracts/accounts/keys.ts';
+import type { listPasskeys } from '#contracts/accounts/passkeys.ts';
+import type { listSessions } from '#contracts/accounts/sessions.ts';
 import { request } from '@/kit/lib/api.ts';
 
 export const accountQuery = queryOptions({

@@ -1,7 +1,8 @@
 /** What the screens to come in by share. */
 import { Link, useLocation, useSearch } from '@tanstack/react-router';
 import { type ComponentType, type ReactNode, useState } from 'react';
-import type { Me, Next, sendVerification } from '#contracts/accounts/account.ts';
+import type { Me } from '#contracts/accounts/account.ts';
+import type { Next, sendVerification } from '#contracts/accounts/sign-in.ts';
 import { buttonVariants } from '@/kit/components/button.tsx';
 import { ErrorState } from '@/kit/components/error-state.tsx';
 import { request } from '@/kit/lib/api.ts';

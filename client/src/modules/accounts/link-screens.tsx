@@ -1,7 +1,7 @@
 /** What links of emails open. Their token is in the fragment, and each needs a press: a scanner uses nothing up. */
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { resetPassword, sendReset, verifyEmail } from '#contracts/accounts/account.ts';
+import { resetPassword, sendReset, verifyEmail } from '#contracts/accounts/sign-in.ts';
 import { buttonVariants } from '@/kit/components/button.tsx';
 import { request, statusOf } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';

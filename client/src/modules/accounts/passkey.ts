@@ -1,10 +1,5 @@
-import type {
-  addPasskey,
-  beginPasskey,
-  beginPasskeySignIn,
-  Next,
-  signInWithPasskey,
-} from '#contracts/accounts/account.ts';
+import type { addPasskey, beginPasskey } from '#contracts/accounts/passkeys.ts';
+import type { beginPasskeySignIn, Next, signInWithPasskey } from '#contracts/accounts/sign-in.ts';
 import { request } from '@/kit/lib/api.ts';
 import { TEXTS } from './texts.ts';
 

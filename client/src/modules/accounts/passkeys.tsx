@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { addPasskey, type removePasskey } from '#contracts/accounts/account.ts';
+import { addPasskey, type removePasskey } from '#contracts/accounts/passkeys.ts';
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Badge } from '@/kit/components/badge.tsx';
 import { Button } from '@/kit/components/button.tsx';

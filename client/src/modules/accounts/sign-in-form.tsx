@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
-import { type Next, signIn, signInWithCode, type signInWithProvider } from '#contracts/accounts/account.ts';
+import { type Next, signIn, signInWithCode, type signInWithProvider } from '#contracts/accounts/sign-in.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Field } from '@/kit/components/field.tsx';
 import { InputOTP } from '@/kit/components/input-otp.tsx';

@@ -1,5 +1,6 @@
 /** The screens that make an account: by oneself, by invitation, and the first operator's. */
-import { type Me, type Next, setUp, signUp } from '#contracts/accounts/account.ts';
+import type { Me } from '#contracts/accounts/account.ts';
+import { type Next, setUp, signUp } from '#contracts/accounts/sign-in.ts';
 import { Field } from '@/kit/components/field.tsx';
 import { request, statusOf } from '@/kit/lib/api.ts';
 import { useIsDevelopment } from '@/kit/lib/connection.ts';

@@ -1,13 +1,13 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useEffectEvent, useState } from 'react';
 import { encode } from 'uqr';
+import type { Account } from '#contracts/accounts/account.ts';
 import {
-  type Account,
   type beginTwoFactor,
   confirmTwoFactor,
   type endTwoFactor,
   type renewRecoveryCodes,
-} from '#contracts/accounts/account.ts';
+} from '#contracts/accounts/two-factor.ts';
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Badge } from '@/kit/components/badge.tsx';
 import { Button } from '@/kit/components/button.tsx';

@@ -3,12 +3,11 @@ import { and, desc, eq } from 'drizzle-orm';
 import {
   addPasskey,
   beginPasskey,
-  beginPasskeySignIn,
   listPasskeys,
   type Passkey,
   removePasskey,
-  signInWithPasskey,
-} from '#contracts/accounts/account.ts';
+} from '#contracts/accounts/passkeys.ts';
+import { beginPasskeySignIn, signInWithPasskey } from '#contracts/accounts/sign-in.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { passkeys } from '../table.ts';

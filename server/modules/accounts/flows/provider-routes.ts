@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { signInWithProvider } from '#contracts/accounts/account.ts';
+import { signInWithProvider } from '#contracts/accounts/sign-in.ts';
 import { Problem } from '#contracts/problem.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';

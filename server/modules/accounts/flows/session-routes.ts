@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { and, desc, eq, gt, sql } from 'drizzle-orm';
-import { endOtherSessions, endSession, listSessions } from '#contracts/accounts/account.ts';
+import { endOtherSessions, endSession, listSessions } from '#contracts/accounts/sessions.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { Scope } from '../../../platform/parts.ts';
 import type { AccountService } from '../service.ts';

@@ -11,7 +11,7 @@ import {
   signOut,
   signUp,
   verifyEmail,
-} from '#contracts/accounts/account.ts';
+} from '#contracts/accounts/sign-in.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { users } from '../table.ts';

@@ -7,7 +7,7 @@ import {
   confirmTwoFactor,
   endTwoFactor,
   renewRecoveryCodes,
-} from '#contracts/accounts/account.ts';
+} from '#contracts/accounts/two-factor.ts';
 import { secretText } from '../../../platform/database/encryption/encrypted-text.ts';
 import { ProblemError, unavailable } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
