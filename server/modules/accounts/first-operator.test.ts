@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { accountScene, PASSWORD, type Scene } from '../../../tests/support/accounts.ts';
+import { accountScene, PASSWORD, type Scene, SECRET } from '../../../tests/support/accounts.ts';
 import { makeUser } from '../../../tests/support/people.ts';
-import { query } from '../../../tests/support/postgres.ts';
+import { createDatabase, query } from '../../../tests/support/postgres.ts';
+import { startServer } from '../../../tests/support/server.ts';
 import { user } from '../../../tests/support/user.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
@@ -119,6 +120,7 @@ describe('the link at the start of a development server', () => {
     await using own = await accountScene({ SIGN_UP: 'invitation' });
     const rowsOf = async (text: string) => (await query(own.database.url, text)).rows;
     const accounts = own.server.modules[0];
+    expect(await accounts?.startHint?.()).toMatch(/npm run admin -- create EMAIL/);
     const first = await accounts?.startLink?.();
     const { path = '' } = (await accounts?.startLink?.()) ?? {};
     expect(path).toMatch(/^\/join#token=/);
@@ -135,5 +137,17 @@ describe('the link at the start of a development server', () => {
     expect((await query(own.database.url, OTHERS, [user.id])).rows[0]).toEqual({ roles: ['operator'] });
     // From now on there is none.
     expect(await accounts?.startLink?.()).toBeUndefined();
+    expect(await accounts?.startHint?.()).toBeUndefined();
+  });
+
+  it('is told by a line of the log where no terminal shows it', async () => {
+    const database = await createDatabase();
+    {
+      const env = { DATABASE_URL: database.url, NODE_ENV: 'development', SESSION_SECRET: SECRET };
+      await using server = await startServer(env);
+      await server.ready();
+      await vi.waitFor(() => expect(server.output()).toContain('npm run admin -- create EMAIL'), 10_000);
+    }
+    await database.drop();
   });
 });
