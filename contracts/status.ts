@@ -32,7 +32,7 @@ export const Status = Type.Object(
       }),
     ),
     operator: Type.Optional(
-      Type.Literal(true, { description: 'The client has a key or a session of operators' }),
+      Type.Literal(true, { description: 'An operator is signed in with a key in this browser' }),
     ),
   },
   { $id: 'Status', title: 'Status' },

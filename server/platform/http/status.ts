@@ -43,7 +43,7 @@ export async function status(
         ...(problem ? { problem } : {}),
         startup: [...startup],
         ...(isDevelopment ? { development: isFromThisMachine(request) ? 'here' : 'elsewhere' } : {}),
-        ...(request.operatorKey === 'right' ? { operator: true } : {}),
+        ...(request.operatorSession ? { operator: true } : {}),
       };
     },
   });
