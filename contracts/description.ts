@@ -9,13 +9,55 @@ export const getOpenApi = {
   },
 } as const;
 
-export const getDocs = {
-  method: 'GET',
-  url: '/api/docs',
-  schema: {
-    summary: 'This description, for people',
-    response: {
-      200: { description: 'A page', content: { 'text/html': { schema: Type.String() } } },
-    },
-  },
-} as const;
+/** Of an OpenAPI 3.1 document, what the page shows. */
+export interface OpenApi {
+  info: { title: string; version: string; description: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+export interface Operation {
+  operationId: string;
+  tags: string[];
+  summary?: string;
+  description?: string;
+  parameters?: Parameter[];
+  requestBody?: { content: Content };
+  responses: Record<string, { description: string; content?: Content }>;
+  security?: object[];
+}
+
+/** By media type. */
+export type Content = Record<string, { schema: Schema }>;
+
+export interface Parameter {
+  name: string;
+  in: 'path' | 'query' | 'header';
+  required?: boolean;
+  description?: string;
+  schema: Schema;
+}
+
+export interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  description?: string;
+  format?: string;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  minItems?: number;
+  anyOf?: Schema[];
+  allOf?: Schema[];
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  examples?: unknown[];
+  additionalProperties?: boolean | Schema;
+  patternProperties?: Record<string, Schema>;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  pattern?: string;
+}

@@ -33,7 +33,8 @@ const ROUTES: Partial<Record<Level, string>> = {
   public: `
     GET / | GET /* | GET /index.html | GET /live | GET /ready | GET /health | GET /startup | GET /alerts | GET /dashboard
     GET /api/monitoring/live | GET /api/monitoring/ready | GET /api/monitoring/health | GET /metrics/stream
-    GET /metrics/service/:name | GET /api/status | GET /api/openapi.json | GET /api/docs | GET /api/events | GET /api/me
+    GET /metrics/service/:name | GET /api/status | GET /api/openapi.json | GET /api/events | GET /api/me
+    | GET /api/docs
     GET /api/operations/session | POST /api/operations/session | DELETE /api/operations/session
     POST /api/account/sign-up | POST /api/account/sign-in | POST /api/account/sign-in/code | POST /api/account/sign-out
     POST /api/account/sign-in/passkey | POST /api/account/sign-in/passkey/begin | POST /api/account/sign-in/provider
@@ -97,7 +98,10 @@ const RECENT = new Set(
 const OWNED = { keys: 'key', sessions: 'session' } as const;
 
 /** What a route answers by itself to those whom it lets in: there is no password, and no documentation in a test. */
-const OWN_ANSWERS: Record<string, number> = { 'POST /api/account/reauthenticate': 401, 'GET /api/docs': 500 };
+const OWN_ANSWERS: Record<string, number> = {
+  'POST /api/account/reauthenticate': 401,
+  'GET /api/docs': 500,
+};
 
 type Headers = Record<string, string>;
 type Outcome = 'in' | 401 | 403;

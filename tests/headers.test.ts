@@ -68,7 +68,7 @@ it.each<[number, ...Parameters<typeof ask>]>([
   [405, '/api/status', 'PUT'],
   [401, '/api/monitoring/nothing', 'GET', { 'x-api-key': 'wrong' }],
   [200, '/api/openapi.json', 'GET', { 'accept-encoding': 'gzip' }],
-  [200, '/api/docs'],
+  [200, '/api/openapi.json'],
   [200, '/live'],
   [200, '/ready'],
   [200, '/'],

@@ -17,7 +17,7 @@ const PATHS = [
   '/api/nothing',
   '/api/operations/now',
   '/metrics',
-  '/api/docs',
+  '/api/openapi.json',
   '/api/%74hings',
   '*',
   'http://x/api/status',

@@ -169,6 +169,8 @@ export interface Platform<Own extends Declaration = UnknownSettings> {
   readonly resilience: Resilience;
   /** A folder of the disk that may fill. */
   readonly folder: string;
+  /** The built client; undefined where Vite serves it from its sources. */
+  readonly clientFolder: string | undefined;
   /** Signs in who sees the terminal; only where there is one. */
   readonly signInToken?: SignInToken | undefined;
 }

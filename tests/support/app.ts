@@ -101,6 +101,7 @@ export async function createTestApp(
     probeSources: { lifecycle, checks, version: '0', environment: config.environment },
     resilience: createResilience(config, log, checks),
     folder,
+    clientFolder: folder,
     signInToken,
   };
   const own = compose(platform);
@@ -112,7 +113,6 @@ export async function createTestApp(
       identity: identity === 'none' ? undefined : (identity ?? own.identity),
     },
     server,
-    clientFrom: { folder },
   });
   if (state === 'ready') lifecycle.to('ready');
   return {

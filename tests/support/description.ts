@@ -1,6 +1,6 @@
 import { Ajv, type ValidateFunction } from 'ajv';
 import { expect } from 'vitest';
-import type { OpenApi, Operation } from '../../server/platform/http/api-description/openapi.ts';
+import type { OpenApi, Operation } from '#contracts/description.ts';
 import type { TestApp } from './app.ts';
 
 type Answer = Awaited<ReturnType<TestApp['app']['inject']>>;

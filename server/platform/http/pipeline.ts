@@ -48,8 +48,8 @@ export interface PipelineOptions {
   application: Application;
   /** The server whose port is open already. */
   server: Server;
-  /** The built client; or, in development, how Vite serves it. */
-  clientFrom: { folder: string } | { serve(app: FastifyInstance): Promise<void> };
+  /** Where there is no built client: serves it from its sources. */
+  serveClient?(app: FastifyInstance): Promise<void>;
 }
 
 /**
@@ -61,8 +61,8 @@ export interface PipelineOptions {
 export async function createPipeline(
   options: PipelineOptions,
 ): Promise<{ app: FastifyInstance; handler: RequestListener; schemas: SchemaCompilers }> {
-  const { platform, application, server, clientFrom } = options;
-  const { config, log, database, listener, clock, probeSources, about, folder } = platform;
+  const { platform, application, server, serveClient } = options;
+  const { config, log, database, listener, clock, probeSources, about, folder, clientFolder } = platform;
   const { checks, lifecycle } = probeSources;
   const parts = collect(application);
   const trusts = trustOf(config.trustProxy);
@@ -101,7 +101,7 @@ export async function createPipeline(
   await app.register(jsonBodies);
   await app.register(securityHeaders, {
     hsts: config.hsts,
-    fromVite: 'serve' in clientFrom,
+    fromVite: clientFolder === undefined,
     inReplitWorkspace: config.platform.replit === 'workspace',
     contentSources: parts.contentSources,
   });
@@ -125,7 +125,6 @@ export async function createPipeline(
   await app.register(apiDescription, {
     ...about,
     userSchemes: application.identity?.securitySchemes,
-    clientFolder: 'folder' in clientFrom ? clientFrom.folder : undefined,
   });
 
   // Routes that are answered in every state.
@@ -163,8 +162,8 @@ export async function createPipeline(
   });
 
   // The client, for everything else.
-  if ('folder' in clientFrom) await app.register(client, clientFrom);
-  else await clientFrom.serve(app);
+  if (clientFolder !== undefined) await app.register(client, { folder: clientFolder });
+  else await serveClient?.(app);
 
   const standard = [
     memoryCheck(() => app.bodyBudget.sinceRefusalMs()),

@@ -119,7 +119,12 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
       path: `${where}${fault.instancePath}`,
       message: inWords(fault),
     }));
-    return ['validation', `The ${where} does not have the form that is described at /api/docs.`, {}, errors];
+    return [
+      'validation',
+      `The ${where} does not have the form that is described at /api/openapi.json.`,
+      {},
+      errors,
+    ];
   }
   if (FRAMEWORK[error.code]) return FRAMEWORK[error.code] as Answer;
   if (isClientError(error)) return [error.statusCode, error.message];

@@ -5,7 +5,6 @@ import { openKeyring } from '../database/encryption/keys-in-use.ts';
 import { Listener } from '../database/listener.ts';
 import { createDatabase } from '../database/pool/pool.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
-import type { SignInToken } from '../http/access/sign-in-token.ts';
 import type { ServerLogger } from '../logging/logger.ts';
 import type { Platform } from '../parts.ts';
 import { createResilience } from '../resilience/create.ts';
@@ -21,7 +20,7 @@ export function createPlatform(
   applicationName: string,
   { log, lines: logLines }: Pick<ServerLogger, 'log' | 'lines'>,
   probeSources: ProbeSources,
-  signInToken?: SignInToken,
+  forPages: Pick<Platform, 'clientFolder' | 'signInToken'>,
 ): Platform {
   const { direct, connection } = config.database;
   const database = createDatabase({ ...config.database, applicationName }, log);
@@ -48,6 +47,6 @@ export function createPlatform(
     resilience: createResilience(config, log, probeSources.checks),
     // The one with the most writes.
     folder: config.log.file ? dirname(config.log.file) : config.diagnosticsDir,
-    signInToken,
+    ...forPages,
   };
 }

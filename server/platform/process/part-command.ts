@@ -64,7 +64,9 @@ export async function runPartCommand(
     environment: config.environment,
   };
   const logger = { log, lines: new LogLines() };
-  const platform = createPlatform(loaded, `${about.name} ${name}`, logger, probeSources);
+  const platform = createPlatform(loaded, `${about.name} ${name}`, logger, probeSources, {
+    clientFolder: undefined,
+  });
   let observed: OpenPort | undefined;
   const parts: Part[] = [];
   try {

@@ -77,7 +77,11 @@ export async function start(parts: StartParts): Promise<void> {
   reportWhenOutOfMemory(config.diagnosticsDir, parts.logger.log);
 
   const signInToken = isAtOwnTerminal(config) ? new SignInToken() : undefined;
-  const platform = createPlatform(parts.loaded, about.name, parts.logger, probeSources, signInToken);
+  const clientFolder = !BUNDLED && parts.fromSources ? undefined : BUILT_CLIENT;
+  const platform = createPlatform(parts.loaded, about.name, parts.logger, probeSources, {
+    clientFolder,
+    signInToken,
+  });
   running.platform = platform;
   const { database, listener } = platform;
   checks.register(databaseCheck(database, config.database.connectTimeoutMs, () => listener.touch()));
@@ -90,9 +94,13 @@ export async function start(parts: StartParts): Promise<void> {
     const { createPipeline } = await import('../http/pipeline.ts');
     await yieldToEvents();
     const { server } = port;
-    const clientFrom = !BUNDLED && parts.fromSources ? await fromVite(parts) : { folder: BUILT_CLIENT };
     const application = createApp(platform);
-    const { app, handler } = await createPipeline({ platform, application, server, clientFrom });
+    const { app, handler } = await createPipeline({
+      platform,
+      application,
+      server,
+      serveClient: (scope) => fromVite(scope, parts),
+    });
     parts.logger.lines.forgetEarly();
     running.app = app;
     server.keepAliveTimeout = config.http.keepAliveTimeoutMs;
@@ -164,9 +172,9 @@ async function applyMigrations(database: Database, parts: StartParts): Promise<s
   return `${adopted.length > 0 ? `${adopted.length} adopted, ` : ''}${applied.length} applied`;
 }
 
-async function fromVite({ loaded: { config }, port, probeSources }: StartParts) {
+async function fromVite(app: FastifyInstance, parts: StartParts): Promise<void> {
+  const { loaded, port, probeSources } = parts;
   const { viteDev } = await import('../http/files/vite-dev.ts');
   const { lifecycle } = probeSources;
-  const options = { root: ROOT, server: port.server, hosts: config.allowedHosts, lifecycle };
-  return { serve: (app: FastifyInstance) => viteDev(app, options) };
+  await viteDev(app, { root: ROOT, server: port.server, hosts: loaded.config.allowedHosts, lifecycle });
 }

@@ -76,7 +76,7 @@ export function describeRoute(
     operationId: [String(route.method).toLowerCase(), ...words.map((word) => word.replace(/\W/g, ' ').trim())]
       .join(' ')
       .replace(/ +(.)/g, (_, letter: string) => letter.toUpperCase()),
-    tags: [tagOf(words)],
+    tags: schema.tags ?? [tagOf(words)],
     ...security(route.config?.access, userSchemes),
     ...(schema.body ? { body: refer(schema.body, shared) } : {}),
     response: refer(
@@ -129,5 +129,5 @@ function describeAnswer(status: number, answer: Answer): object {
 
 function tagOf([first, second = 'api']: string[]): string {
   if (first !== 'api') return 'probes';
-  return second === 'docs' || second === 'openapi.json' ? 'description' : second;
+  return second === 'openapi.json' ? 'description' : second;
 }

@@ -4,13 +4,12 @@
  * It stands last, for what nothing else answers. Files are read at start, with the compressed forms that the build made, and
  * served from memory. A path from a request never reaches the file system: it names one of these files or none.
  */
-import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ProblemError } from '../../lib/problem.ts';
-import { ENCODINGS, type Encoding, makeResource, type Resource, sendResource } from './resource.ts';
+import { ENCODINGS, type Encoding, hashOf, makeResource, type Resource, sendResource } from './resource.ts';
 
 const TYPES: Record<string, string> = {
   '.avif': 'image/avif',
@@ -186,10 +185,7 @@ async function readResource({ url, path, modified, encoded }: File): Promise<Res
     body: body as Buffer,
     type: typeOf(url),
     cacheControl: cacheControlOf(url),
-    hash: createHash('sha256')
-      .update(body as Buffer)
-      .digest('base64url')
-      .slice(0, 27),
+    hash: hashOf(body as Buffer),
     encoded: Object.fromEntries(encoded.map(([encoding], index) => [encoding, forms[index] as Buffer])),
     modified,
   });

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
 import { negotiate } from '@fastify/accept-negotiator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../lib/problem.ts';
@@ -59,6 +62,35 @@ export function makeResource(parts: ResourceParts): Resource {
     encodings: smaller.toSorted(([, a], [, b]) => a.length - b.length).map(([encoding]) => encoding),
     encoded: Object.fromEntries(smaller.map(([encoding, bytes]) => [encoding, form(bytes, encoding)])),
     modifiedMs: modified && Math.floor(modified.getTime() / 1_000) * 1_000,
+  };
+}
+
+/** @returns A hash of content, for entity tags. */
+export const hashOf = (content: Buffer): string =>
+  createHash('sha256').update(content).digest('base64url').slice(0, 27);
+
+/**
+ * The answer of a route whose text is large and rarely requested: made by the first request, and compressed once, in the one
+ * form that every client accepts. A call of `make` that failed is repeated by the next request.
+ *
+ * @returns To be spread into the options of the route.
+ */
+export function madeOnce(type: string, make: () => string | Promise<string>) {
+  let made: Promise<Resource> | undefined;
+  const resource = async () => {
+    const body = Buffer.from(await make());
+    const encoded = { gzip: await promisify(zlib.gzip)(body) };
+    return makeResource({ body, type, cacheControl: 'no-cache', hash: hashOf(body), encoded });
+  };
+  return {
+    serializerCompiler: () => JSON.stringify,
+    async handler(request: FastifyRequest, reply: FastifyReply) {
+      made ??= resource().catch((error) => {
+        made = undefined;
+        throw error;
+      });
+      return sendResource(await made, request, reply);
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /** Examples of requests and answers, from their schemas. `examples: […]` in a schema replaces what is made here. */
-import { keyedBy, type OpenApi, type Operation, type Parameter, type Schema } from './openapi.ts';
+import type { OpenApi, Operation, Parameter, Schema } from '#contracts/description.ts';
 
 const FORMATS: Record<string, string> = {
   date: '2026-01-31',
@@ -14,6 +14,12 @@ const HEADERS: Record<string, string> = { 'if-match': '"1"', 'last-event-id': '1
 
 /** Deeper values are left out: a schema may contain itself. */
 const MAX_DEPTH = 8;
+
+/** @returns The schema of the values of an object whose keys are not known beforehand. */
+export function keyedBy({ patternProperties = {}, additionalProperties }: Schema): Schema | undefined {
+  const [values] = Object.values(patternProperties);
+  return values ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined);
+}
 
 /**
  * @param name What the value is called, of which a text is made where nothing else is known: `createdBy` → `Created by`.

@@ -1,13 +1,6 @@
-import { type Html, type HtmlValue, html } from '../../lib/html.ts';
-import { curlOf, exampleOf, exampleOfParameter, fetchOf, requestOf } from './examples.ts';
-import {
-  type Content,
-  keyedBy,
-  type OpenApi,
-  type Operation,
-  type Parameter,
-  type Schema,
-} from './openapi.ts';
+import type { Content, OpenApi, Operation, Parameter, Schema } from '#contracts/description.ts';
+import { type Html, type HtmlValue, html } from '../../platform/lib/html.ts';
+import { curlOf, exampleOf, exampleOfParameter, fetchOf, keyedBy, requestOf } from './examples.ts';
 
 export interface Looks {
   styles: readonly string[];
