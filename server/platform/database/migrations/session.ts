@@ -17,7 +17,6 @@ const END_MS = 500;
 
 /** The one direct connection of a migration. */
 export class Session extends DatabaseClient {
-  behindPooler = false;
   readonly #connection: pg.ClientConfig;
   #lastResort: NodeJS.Timeout | undefined;
 
@@ -28,18 +27,7 @@ export class Session extends DatabaseClient {
       connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,
-      rules: {
-        statementTimeoutMs: 0,
-        checkInterval: '1s',
-        poolerHint: false,
-        preparedStatements: false,
-        onSession: (behindPooler) => {
-          this.behindPooler = behindPooler;
-        },
-        onAnswer: () => {},
-        onConnectFailed: () => {},
-        onLost: () => {},
-      },
+      rules: { statementTimeoutMs: 0, checkInterval: '1s' },
     });
     this.#connection = connection;
   }

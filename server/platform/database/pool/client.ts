@@ -9,13 +9,14 @@ export interface SessionRules {
   /** How often a backend at work looks whether its client is still there, as PostgreSQL writes times. */
   checkInterval: string;
   /** Known beforehand to go through a transaction pooler. */
-  poolerHint: boolean;
-  preparedStatements: 'auto' | boolean;
-  onSession(behindPooler: boolean): void;
-  onAnswer(): void;
+  poolerHint?: boolean;
+  /** Named statements: none, unless it says otherwise. `auto`: except behind a transaction pooler. */
+  preparedStatements?: 'auto' | boolean;
+  onSession?(behindPooler: boolean): void;
+  onAnswer?(): void;
   /** @param since When the attempt began (`performance.now()`). */
-  onConnectFailed(error: DatabaseUnavailableError, since: number): void;
-  onLost(): void;
+  onConnectFailed?(error: DatabaseUnavailableError, since: number): void;
+  onLost?(): void;
   /** Called for each statement that was sent. */
   observer?: DatabaseObserver | undefined;
 }
@@ -54,6 +55,8 @@ export class DatabaseClient extends pg.Client {
   release: (error?: unknown) => void = () => {};
   /** Whether it is being opened. */
   opening = false;
+  /** Whether a transaction pooler stands between. Known once it is open. */
+  behindPooler = false;
   readonly #rules: SessionRules;
   readonly #connectTimeoutMs: number;
   #lost: string | undefined;
@@ -105,14 +108,14 @@ export class DatabaseClient extends pg.Client {
     } catch (error) {
       this.abandon(describeConnectError(error));
       const unavailable = new DatabaseUnavailableError(this.#lost ?? '', { cause: error });
-      this.#rules.onConnectFailed(unavailable, since);
+      this.#rules.onConnectFailed?.(unavailable, since);
       throw unavailable;
     } finally {
       clearTimeout(late);
       this.opening = false;
     }
     this.usedAt = Date.now();
-    this.#rules.onAnswer();
+    this.#rules.onAnswer?.();
     return this;
   }
 
@@ -124,8 +127,9 @@ export class DatabaseClient extends pg.Client {
    * setting has a backend stop its work when its client has gone; servers on other platforms than Linux may refuse it.
    */
   async #beginSession(): Promise<void> {
-    let behindPooler = this.#rules.poolerHint;
-    if (!behindPooler) {
+    const { poolerHint = false, preparedStatements = false } = this.#rules;
+    this.behindPooler = poolerHint;
+    if (!poolerHint) {
       const own = `pg_backend_pid() = ${this.processID}`;
       const set = (name: string, value: string | number) => `set_config('${name}', '${value}', false)`;
       const limit = this.#rules.statementTimeoutMs;
@@ -133,11 +137,10 @@ export class DatabaseClient extends pg.Client {
         case when ${own} then ${set('statement_timeout', limit)} end,
         case when ${own} then ${set('idle_in_transaction_session_timeout', limit)} end,
         case when ${own} and version() like '%linux%' then ${set('client_connection_check_interval', this.#rules.checkInterval)} end`);
-      behindPooler = !rows[0].own;
+      this.behindPooler = !rows[0].own;
     }
-    this.#unnamed =
-      this.#rules.preparedStatements === 'auto' ? behindPooler : !this.#rules.preparedStatements;
-    this.#rules.onSession(behindPooler);
+    this.#unnamed = preparedStatements === 'auto' ? this.behindPooler : !preparedStatements;
+    this.#rules.onSession?.(this.behindPooler);
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: pg's declarations have an overload for each form of a call.
@@ -174,14 +177,14 @@ export class DatabaseClient extends pg.Client {
       return error;
     }
     this.#statements--;
-    this.#rules.onLost();
+    this.#rules.onLost?.();
     return new DatabaseUnavailableError(`connection lost: ${this.#lost}`, { cause: error });
   }
 
   #answered(): void {
     this.#statements--;
     this.silentSweeps = 0;
-    this.#rules.onAnswer();
+    this.#rules.onAnswer?.();
   }
 
   #markLost(why: string): void {
@@ -199,7 +202,7 @@ export class DatabaseClient extends pg.Client {
     const limit = setTimeout(() => this.abandon(`no answer within ${limitMs} ms`), limitMs);
     try {
       await super.query('select 1');
-      this.#rules.onAnswer();
+      this.#rules.onAnswer?.();
       return true;
     } catch {
       return false;

@@ -24,34 +24,6 @@ export interface DatabaseOptions {
   applicationName: string;
 }
 
-export interface Database {
-  readonly db: NodePgDatabase;
-  readonly pool: ConnectionPool;
-  /** See transaction.ts, whose function does the same for who has `db` alone. */
-  transaction<T>(fn: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** False from a failed attempt to connect until the database answers again. */
-  readonly available: boolean;
-  /** What is known of it without a question of one's own: see availability.ts. */
-  verdict(): Promise<'there' | 'away' | undefined>;
-  /** How often it was needed and not to be had, since start. */
-  readonly failures: number;
-  /** Whether a pooler stands between; unknown before the first connection. */
-  readonly pooler: boolean | undefined;
-  /**
-   * Asks the database for a sign of life; one question at a time, shared by all who ask.
-   *
-   * @throws DatabaseUnavailableError, or the signal's reason when that is aborted first.
-   */
-  probe(signal?: AbortSignal): Promise<void>;
-  /** How long the first in the queue for a connection has waited while others were served, in milliseconds. */
-  waitedMs(): number;
-  stats(): { total: number; idle: number; waiting: number; max: number };
-  /** Has each statement and each wait for a connection measured from now on. */
-  observe(observer: DatabaseObserver): void;
-  /** Ends every connection; one that is in use gets two seconds to be given back. */
-  close(): Promise<void>;
-}
-
 /** A connection unused for longer than this is asked for a sign of life before it is lent. In milliseconds, as below. */
 const TRUSTED_IDLE = 2_000;
 const SIGN_OF_LIFE = 500;
@@ -61,33 +33,48 @@ const SWEEP = 1_000;
 const CLOSE_GRACE = 2_000;
 
 /** Makes the pool. It connects when a connection is needed. */
-export function createDatabase(options: DatabaseOptions, log: Logger): Database {
+export function createDatabase(options: DatabaseOptions, log: Logger) {
   const pool = new ConnectionPool(options, log);
   const { availability } = pool;
   // drizzle takes a connection for each transaction where the name of the class says Pool.
-  const db = drizzle({ client: pool as unknown as pg.Pool });
+  const db: NodePgDatabase = drizzle({ client: pool as unknown as pg.Pool });
   logTransactions(db, log);
   return {
     db,
     pool,
-    transaction: (fn) => transaction(db, fn),
-    get available() {
+    /** See transaction.ts, whose function does the same for who has `db` alone. */
+    transaction: <T>(fn: (tx: Transaction) => Promise<T>): Promise<T> => transaction(db, fn),
+    /** False from a failed attempt to connect until the database answers again. */
+    get available(): boolean {
       return availability.available;
     },
-    get failures() {
+    /** What is known of it without a question of one's own: see availability.ts. */
+    verdict: () => availability.verdict(),
+    /** How often it was needed and not to be had, since start. */
+    get failures(): number {
       return availability.failures;
     },
-    get pooler() {
+    /** Whether a pooler stands between; unknown before the first connection. */
+    get pooler(): boolean | undefined {
       return pool.pooler;
     },
-    verdict: () => availability.verdict(),
-    probe: (signal) => availability.probe(signal),
+    /**
+     * Asks the database for a sign of life; one question at a time, shared by all who ask.
+     *
+     * @throws DatabaseUnavailableError, or the signal's reason when that is aborted first.
+     */
+    probe: (signal?: AbortSignal) => availability.probe(signal),
+    /** How long the first in the queue for a connection has waited while others were served, in milliseconds. */
     waitedMs: () => pool.waitedMs,
     stats: () => pool.stats(),
-    observe: (observer) => pool.observe(observer),
+    /** Has each statement and each wait for a connection measured from now on. */
+    observe: (observer: DatabaseObserver) => pool.observe(observer),
+    /** Ends every connection; one that is in use gets two seconds to be given back. */
     close: () => pool.close(),
   };
 }
+
+export type Database = Readonly<ReturnType<typeof createDatabase>>;
 
 /** Connections of one process to its database. It refuses at once while the database is away, and never lends a dead connection. */
 export class ConnectionPool {
@@ -143,7 +130,7 @@ export class ConnectionPool {
     return since === undefined ? 0 : Math.max(0, this.availability.lastAnswer - since);
   }
 
-  stats(): ReturnType<Database['stats']> {
+  stats(): { total: number; idle: number; waiting: number; max: number } {
     const { entered, length: waiting } = this.#queue;
     const idle = this.#idle.length;
     return { total: idle + entered, idle, waiting, max: this.#options.poolSize };
