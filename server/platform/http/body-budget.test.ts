@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openRaw, type RawConnection } from '../../../tests/support/raw-http.ts';
-import { bodyBudget } from './body-budget.ts';
+import { BodyBudget, bodyBudget } from './body-budget.ts';
 import { jsonBodies } from './json-bodies.ts';
 import { shedCounts } from './overload.ts';
 import { problems } from './problems.ts';
@@ -179,5 +179,42 @@ describe('a body', () => {
       await send('GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n')
     ).answer();
     expect([answer.status, answer.headers.get('connection')]).toEqual([400, 'close']);
+  });
+});
+
+describe('the budget', () => {
+  it('keeps the last quarter for small bodies', () => {
+    const budget = new BodyBudget(1_000 * KIB);
+    for (let client = 0; client < 3; client++) expect(budget.take(`${client}`, 250 * KIB)).toBe(true);
+    expect(budget.take('3', 17 * KIB)).toBe(false);
+    expect(budget.take('3', 16 * KIB)).toBe(true);
+    expect(budget.used).toBe(766 * KIB);
+  });
+
+  it('gives no client more than a quarter of what others leave, but for one body', () => {
+    const budget = new BodyBudget(1_000 * KIB);
+    expect(budget.take('a', 600 * KIB)).toBe(true);
+    expect(budget.take('a', 1)).toBe(false);
+    expect(budget.take('b', 100 * KIB)).toBe(true);
+    budget.give('a', 600 * KIB);
+    // Of the 750 KiB for large bodies, b leaves 650.
+    expect(budget.take('a', 100 * KIB)).toBe(true);
+    expect(budget.take('a', 63 * KIB)).toBe(false);
+    expect(budget.take('a', 62 * KIB)).toBe(true);
+  });
+
+  it('is not filled by a few clients', () => {
+    const budget = new BodyBudget(32 * KIB * KIB);
+    for (let client = 0; client < 16; client++) while (budget.take(`${client}`, 128 * KIB));
+    expect(budget.take('visitor', 128 * KIB)).toBe(true);
+  });
+
+  it('takes one body that is larger than all of it', () => {
+    const budget = new BodyBudget(1_000);
+    expect(budget.take('a', 10_000)).toBe(true);
+    expect(budget.take('b', 1)).toBe(false);
+    budget.give('a', 10_000);
+    expect(budget.used).toBe(0);
+    expect(budget.take('b', 1)).toBe(true);
   });
 });
