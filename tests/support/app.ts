@@ -7,10 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { createApp } from '../../server/app.ts';
 import { loadConfig } from '../../server/platform/config/config.ts';
-import { Clock } from '../../server/platform/database/clock.ts';
-import { openKeyring } from '../../server/platform/database/encryption/keys-in-use.ts';
-import { Listener } from '../../server/platform/database/listener.ts';
-import { createDatabase, type Database } from '../../server/platform/database/pool/pool.ts';
+import type { Database } from '../../server/platform/database/pool/pool.ts';
 import { HealthChecks } from '../../server/platform/health/health-checks.ts';
 import { Lifecycle } from '../../server/platform/health/lifecycle.ts';
 import { createPipeline } from '../../server/platform/http/pipeline.ts';
@@ -19,7 +16,7 @@ import { mayUpgrade } from '../../server/platform/lib/upgrades.ts';
 import { LogLines } from '../../server/platform/logging/log-lines.ts';
 import { WITHOUT_SECRETS } from '../../server/platform/logging/logger.ts';
 import type { Application, Identity, Part, Platform } from '../../server/platform/parts.ts';
-import { createResilience } from '../../server/platform/resilience/create.ts';
+import { createPlatform } from '../../server/platform/process/create-platform.ts';
 import { settings as ownSettings } from '../../server/settings.ts';
 
 /** The whole application in this process, on a real database: for tests to which the process is not the point. */
@@ -63,7 +60,8 @@ export async function createTestApp(
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>the page</title>');
   // Tests ask more often than visitors do, and all of them from one address.
   const defaults = { NODE_ENV: 'production', DATABASE_URL: databaseUrl, RATE_LIMIT_MAX: '100000' };
-  const { config, settings } = loadConfig(ownSettings, { ...defaults, ...env }, folder, false);
+  const loaded = loadConfig(ownSettings, { ...defaults, ...env }, folder, false);
+  const { config } = loaded;
   const lines: Record<string, unknown>[] = [];
   const logLines = new LogLines();
   const log = pino(
@@ -76,11 +74,6 @@ export async function createTestApp(
       },
     },
   );
-  const { connection } = config.database;
-  const database = createDatabase({ ...config.database, applicationName: 'test' }, log);
-  openKeyring(config.encryptionKeys, database.db, log);
-  const listener = new Listener({ ...config.database, connection, applicationName: 'test listener' }, log);
-  const clock = new Clock(log);
   const lifecycle = new Lifecycle([]);
   const checks = new HealthChecks();
   const server: Server = createServer({
@@ -88,22 +81,14 @@ export async function createTestApp(
     // Another application in this process may have WebSockets.
     shouldUpgradeCallback: (request) => server.listenerCount('upgrade') > 0 && mayUpgrade(request),
   });
-  const platform: Platform<typeof ownSettings> = {
-    config,
-    settings,
-    about: { name: 'test', version: '0', instance: 'test-000000' },
-    log,
-    logLines,
-    database,
-    db: database.db,
-    listener,
-    clock,
-    probeSources: { lifecycle, checks, version: '0', environment: config.environment },
-    resilience: createResilience(config, log, checks),
-    folder,
+  const probeSources = { lifecycle, checks, version: '0', environment: config.environment };
+  const made = createPlatform(loaded, 'test', { log, lines: logLines }, probeSources, {
     clientFolder: folder,
     signInToken,
-  };
+  });
+  const { clock, database, listener } = made;
+  const about = { name: 'test', version: '0', instance: 'test-000000' };
+  const platform: Platform<typeof ownSettings> = { ...made, config, about, folder };
   const own = compose(platform);
   const { app, handler, schemas } = await createPipeline({
     platform,
