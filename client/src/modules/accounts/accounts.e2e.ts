@@ -133,6 +133,14 @@ test('a new clone: sign up, read the mail in the mailbox, verify, write the firs
   await expect(page.getByLabel('Title')).toHaveValue('My first note');
 });
 
+test('the menu is asked for again where its file did not come', async ({ page }) => {
+  await signUp(page);
+  await page.route(/account-menu/, (route) => route.abort(), { times: 1 });
+  await page.reload();
+  await button(page, 'Account of Ada Lovelace').click();
+  await expect(page.getByRole('menuitem', { name: 'Sign out' })).toBeVisible();
+});
+
 test('a second factor is set up, asked for, and replaced by a recovery code', async ({ page }) => {
   const email = await signUp(page, '/account/sign-in');
   await button(page, 'Set up an authenticator app').click();

@@ -6,8 +6,8 @@ import { useVisitor } from '@/kit/shell/visitor.ts';
 import type { Asked } from './challenge.ts';
 import { loadMe } from './me.ts';
 
-const load = () => loadPart(() => import('./lazy.ts'));
-const Over = lazy(async () => ({ default: (await (await load()).over()).Over }));
+const parts = () => import('./lazy.ts');
+const Over = lazy(async () => ({ default: (await loadPart(async () => (await parts()).over())).Over }));
 
 /** Over every screen: asks to sign in where a request was refused, and says when an operator acts as a user. */
 export function Overlay() {
@@ -16,7 +16,7 @@ export function Overlay() {
   const [question, setQuestion] = useState<Asked>();
   useEffect(() => {
     onUnauthorized(async (problem) => {
-      const { answer401 } = await (await load()).challenge();
+      const { answer401 } = await loadPart(async () => (await parts()).challenge());
       return answer401(problem, setQuestion, router);
     });
     // The shell works without.

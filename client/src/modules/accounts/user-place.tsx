@@ -7,7 +7,7 @@ import { UserButton } from '@/kit/components/user-button.tsx';
 import { loadPart } from '@/kit/lib/deployment.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 
-const load = async () => (await loadPart(() => import('./lazy.ts'))).menu();
+const load = () => loadPart(async () => (await import('./lazy.ts')).menu());
 const AccountMenu = lazy(async () => ({ default: (await load()).AccountMenu }));
 
 /** The user's menu, or the way to sign in. */
