@@ -111,7 +111,8 @@ test.describe('a deployment under an open page', () => {
     const main = join(folder, 'dist', 'server', 'main.js');
     let server = await backend.start({}, { main });
     await server.ready();
-    await page.goto(`${server.url}/no/such/screen`);
+    // What comes late is there, too: a part that is gone would load the new version by itself.
+    await page.goto(`${server.url}/no/such/screen`, { waitUntil: 'networkidle' });
     await expect(page.getByText('There is nothing at this address')).toBeVisible();
 
     await server.end('SIGKILL');
