@@ -1,4 +1,4 @@
-# What `.ci/run` does besides, while there is a lab: it reads this file, and calls lab_needs and lab_steps.
+# What `.ci/run` does besides, while there is a lab: it reads this file, and calls lab_needs, lab_begin and lab_steps.
 
 lab_needs() {
   # For the image and what stands around it. Where Docker's engine runs, that builds it.
@@ -10,14 +10,29 @@ lab_needs() {
   ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing+=(libfaketime)
 }
 
+# These assert no times, and wait for a registry, disks, and a database that is away: they run beside the other suites.
+lab_begin() {
+  (
+    for name in packaging template; do
+      {
+        step "test:$name" 1800 npm run "test:$name" -- --reporter=default --reporter=json --outputFile.json="$results/$name.json"
+        echo "$status" >"$results/$name.status"
+      } >"$results/$name.log" 2>&1
+    done
+  ) &
+  beside=$!
+}
+
 lab_steps() {
-  step 'test:template' 1500 npm run test:template -- --reporter=default --reporter=json --outputFile.json="$results/template.json"
-  count "$results/template.json"
+  wait "$beside"
+  local name
+  for name in packaging template; do
+    cat "$results/$name.log"
+    status=$(<"$results/$name.status") label="test:$name"
+    count "$results/$name.json"
+  done
 
-  step 'test:packaging' 600 npm run test:packaging -- --reporter=default --reporter=json --outputFile.json="$results/packaging.json"
-  count "$results/packaging.json"
-
-  # A shared machine may take three times as long; the figures of docs/reliability.md are made without such slack.
+  # Alone: it asserts times. A shared machine may take three times as long; docs/reliability.md is made without such slack.
   RELIABILITY=short RELIABILITY_SLACK=3 step 'test:reliability' 900 npm run test:reliability -- --reporter=default --reporter=json --outputFile.json="$results/reliability.json"
   count "$results/reliability.json"
 }

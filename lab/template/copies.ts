@@ -82,7 +82,7 @@ export async function npmStart(copy: string): Promise<Started> {
       await closed;
     },
   };
-  for (const limit = Date.now() + 60_000; ; await sleep(50)) {
+  for (const limit = Date.now() + 180_000; ; await sleep(50)) {
     const status = await app.status('/ready').catch(() => 0);
     if (status === 200) return app;
     if (Date.now() > limit || child.exitCode !== null) {

@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     globalSetup: ['../../tests/support/global-setup.ts'],
     testTimeout: 300_000,
-    hookTimeout: 60_000,
+    hookTimeout: 180_000,
+    // They wait for a registry and for disks: two at once, also on two cores.
+    maxWorkers: 2,
   },
 });
