@@ -9,6 +9,9 @@ import { type CopiedBuild, copyBuild } from '../support/build.ts';
 import { ROOT, type SpawnedServer } from '../support/server.ts';
 import { expect, look, test } from './fixtures.ts';
 
+// The longest file of all, and nearly the last: each worker takes a half.
+test.describe.configure({ mode: 'parallel' });
+
 const KEY = randomBytes(32).toString('base64url');
 let build: CopiedBuild;
 let server: SpawnedServer;
