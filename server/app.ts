@@ -10,6 +10,7 @@ import { onSignUp } from './features/people/on-sign-up.ts';
 import { profile } from './features/people/profile.ts';
 import { roles } from './features/people/roles.ts';
 import { createAccounts } from './modules/accounts/part.ts';
+import { adoption } from './modules/adoption/part.ts';
 import { apiDocs } from './modules/api-docs/part.ts';
 import { createJobs } from './modules/jobs/part.ts';
 import { createMail } from './modules/mail/part.ts';
@@ -35,6 +36,7 @@ export function createApp(platform: Platform<typeof settings>): Application {
   return {
     modules: [
       // The template's: each goes with `npm run strip NAME`.
+      adoption(platform),
       operations(platform),
       apiDocs(platform),
       events,

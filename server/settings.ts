@@ -4,6 +4,7 @@
  * `platform/config` and the parts' `settings.ts`. The platform's settings are in `platform/config/settings.ts`.
  */
 import { accountsSettings } from './modules/accounts/settings.ts';
+import { adoptionSettings } from './modules/adoption/settings.ts';
 import { jobsSettings } from './modules/jobs/settings.ts';
 import { mailSettings } from './modules/mail/settings.ts';
 import { operationsSettings } from './modules/operations/settings.ts';
@@ -12,6 +13,7 @@ import type { OwnSettings } from './platform/config/config.ts';
 
 export const settings = {
   // The modules'.
+  ...adoptionSettings,
   ...operationsSettings,
   ...realtimeSettings,
   ...jobsSettings,

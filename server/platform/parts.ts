@@ -10,6 +10,7 @@ import type { EffectiveSetting } from './config/reader.ts';
 import type { Declaration, UnknownSettings } from './config/setting.ts';
 import type { Clock } from './database/clock.ts';
 import type { Listener } from './database/listener.ts';
+import type { FindAdoption } from './database/migrations/adoption.ts';
 import type { Database } from './database/pool/pool.ts';
 import type { Transaction } from './database/transaction.ts';
 import type { Check } from './health/health-checks.ts';
@@ -51,6 +52,8 @@ export interface Part {
   readonly permissions?: Readonly<Record<string, string>>;
   /** What it holds of a person. */
   readonly personalData?: PersonalData;
+  /** Finds what something else has done to the tables. One part at most. */
+  readonly findAdoption?: FindAdoption;
   /** Subcommands of `main.js`, by name. */
   readonly commands?: Readonly<Record<string, Command>>;
   /** Ends what it holds, when requests have finished and before the database's pool ends. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
+import { findAdoption } from '../../server/modules/adoption/adopt.ts';
 import { MigrationError } from '../../server/platform/database/migrations/errors.ts';
 import {
   type MigrateOptions,
@@ -43,6 +44,7 @@ export const it = test.extend<{ scene: Scene }>({
       folder,
       log: { debug: log, info: log, warn: log },
       directUrlConfigured: false,
+      findAdoption,
       ...more,
     });
     await use({

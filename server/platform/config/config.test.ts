@@ -45,7 +45,6 @@ describe('defaults', () => {
         statementTimeoutMs: 30_000,
         preparedStatements: 'auto',
         migrateOnStart: true,
-        migrateAdopt: undefined,
       },
       startupHoldMs: 10_000,
       trustProxy: false,

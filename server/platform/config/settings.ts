@@ -141,10 +141,6 @@ export const database = inGroup('Database', {
     default: true,
     doc: 'Apply pending migrations at start. With `false` pending ones keep `/ready` at 503 until `npm run db:migrate` has run.',
   }),
-  migrateAdopt: setting('MIGRATE_ADOPT', choice('record', 'run'), {
-    defaultText: 'stop with exit code 70 and ask',
-    doc: 'For one start over tables that hold rows and have no journal of migrations: `record` pending changes of rows as done, or `run` them.',
-  }),
 });
 
 const lifecycle = inGroup('Start-up and shutdown', {

@@ -49,11 +49,6 @@ async function dispatch(settings: UnknownSettings, loadApplication: LoadApplicat
     case 'serve':
     case 'dev':
       return new ServerProcess({ settings, loadApplication, fromSources: command === 'dev' }).start();
-    case 'migrate':
-      return untilSignal(async (signal) => {
-        const { migrateCommand } = await import('./migrate.ts');
-        await migrateCommand(args, settings, signal);
-      });
     default:
       return untilSignal(async (signal) => {
         const { runPartCommand } = await import('./part-command.ts');

@@ -1,49 +1,50 @@
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../config/config.ts';
-import type { UnknownSettings } from '../config/setting.ts';
+import type { AdoptChoice, FindAdoption } from '../database/migrations/adoption.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
 import { migrationStatus } from '../database/migrations/status.ts';
+import type { Command, Platform } from '../parts.ts';
 import { about, MIGRATIONS } from './about.ts';
 
-const USAGE = 'Usage: main.js migrate [--dry-run | --status] [--adopt=record | --adopt=run]';
+const OPTIONS = '[--dry-run | --status] [--adopt=record | --adopt=run]';
 
 /**
- * `main.js migrate`: applies pending migrations and ends. Prints for a person; errors are thrown to `main.ts`.
+ * `main.js migrate`: applies pending migrations and ends. Prints for a person.
  *
  * `--status` lists every migration; `--dry-run` prints the SQL that would run. Neither changes anything. `--adopt` overrides
- * `MIGRATE_ADOPT`.
+ * `MIGRATE_ADOPT`. A signal cancels the running statement, which is rolled back.
  *
- * @param settings The application's own.
- * @param signal Aborted by a signal: the running statement is cancelled and rolled back.
- * @throws ConfigError, MigrationError, or Error for unknown arguments.
+ * @throws MigrationError, or Error for unknown arguments.
  */
-export async function migrateCommand(
-  args: string[],
-  settings: UnknownSettings,
-  signal: AbortSignal,
-): Promise<void> {
-  const { status, dryRun, adopt } = parse(args);
-  const { config, warnings } = loadConfig(settings);
-  for (const warning of warnings) console.error(warning);
-  const { direct, connection } = config.database;
-  const options: MigrateOptions = {
-    connection: { ...(direct ?? connection), application_name: `${about.name} migrate` },
-    directUrlConfigured: direct !== undefined,
-    folder: MIGRATIONS,
-    adopt: adopt ?? config.database.migrateAdopt,
-    log: {
-      debug() {},
-      info: (fields: unknown, message?: string) => console.log(message, fields),
-      warn: (_fields: unknown, message?: string) => console.error(message),
-    },
-    signal,
-  };
-  if (!status && !dryRun) {
-    const { applied, adopted, alreadyApplied } = await migrate(options);
-    const ofThese = adopted.length > 0 ? `${adopted.length} adopted, ` : '';
-    console.log(`${ofThese}${applied.length} applied, ${alreadyApplied} were in place.`);
-    return;
-  }
+export const migrateCommand = ({ config }: Platform, findAdoption: FindAdoption | undefined): Command => ({
+  help: `${OPTIONS}: applies pending migrations, and ends`,
+  async run(args, signal) {
+    const { status, dryRun, adopt } = parse(args, findAdoption !== undefined);
+    const { direct, connection } = config.database;
+    const options: MigrateOptions = {
+      connection: { ...(direct ?? connection), application_name: `${about.name} migrate` },
+      directUrlConfigured: direct !== undefined,
+      folder: MIGRATIONS,
+      findAdoption,
+      adopt,
+      log: {
+        debug() {},
+        info: (fields: unknown, message?: string) => console.log(message, fields),
+        warn: (_fields: unknown, message?: string) => console.error(message),
+      },
+      signal,
+    };
+    if (status || dryRun) await show(options, status);
+    else {
+      const { applied, adopted, alreadyApplied } = await migrate(options);
+      const ofThese = adopted.length > 0 ? `${adopted.length} adopted, ` : '';
+      console.log(`${ofThese}${applied.length} applied, ${alreadyApplied} were in place.`);
+    }
+    return undefined;
+  },
+});
+
+/** @param status Every migration in one line; else the SQL of those that are pending. */
+async function show(options: MigrateOptions, status: boolean): Promise<void> {
   const { entries, problem } = await migrationStatus(options);
   for (const { name, state, sql, inPlace, doubtful } of entries) {
     const note = doubtful
@@ -56,21 +57,23 @@ export async function migrateCommand(
       console.log(`-- ${name} holds no statement yet: it is applied once it does`);
     else if (state === 'pending') console.log(`-- ${name}${note}\n${sql}\n`);
   }
-  if (dryRun && !entries.some(({ state }) => state === 'pending')) console.log('-- nothing is pending');
+  if (!status && !entries.some(({ state }) => state === 'pending')) console.log('-- nothing is pending');
   if (problem) throw problem;
 }
 
-function parse(args: string[]): { status: boolean; dryRun: boolean; adopt: 'record' | 'run' | undefined } {
+/** @throws Error for what is not understood, and for `--adopt` where no part adopts. */
+function parse(args: readonly string[], adopts: boolean) {
   try {
     const { values } = parseArgs({
-      args,
+      args: [...args],
       options: { status: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, adopt: { type: 'string' } },
     });
     const { status = false, 'dry-run': dryRun = false, adopt } = values;
-    if ((adopt === undefined || adopt === 'record' || adopt === 'run') && !(status && dryRun))
-      return { status, dryRun, adopt };
+    const isChoice = adopts && (adopt === 'record' || adopt === 'run');
+    if ((adopt === undefined || isChoice) && !(status && dryRun))
+      return { status, dryRun, adopt: adopt as AdoptChoice | undefined };
   } catch {
     // Said below.
   }
-  throw new Error(`'${args.join(' ')}' is not understood. ${USAGE}`);
+  throw new Error(`'${args.join(' ')}' is not understood. Usage: main.js migrate ${OPTIONS}`);
 }

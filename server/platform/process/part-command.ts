@@ -16,30 +16,28 @@ import { about } from './about.ts';
 import { createPlatform } from './create-platform.ts';
 import { EXIT } from './exit-codes.ts';
 import { keysCommand } from './keys.ts';
+import { migrateCommand } from './migrate.ts';
 import type { OpenPort } from './port.ts';
 import type { LoadApplication } from './start.ts';
 import { untilAnswered } from './wait-for-database.ts';
 
-const OWN: Record<string, string> = {
-  serve: 'serves; the default',
-  'migrate [--dry-run | --status] [--adopt=record | --adopt=run]': 'applies pending migrations, and ends',
-};
+/** The platform's. */
+const OWN = ['serve', 'migrate', 'keys'];
 
 /** @throws ConfigError that first says why the configuration is needed: perhaps only the command is misspelled. */
 function configurationFor(command: string, own: UnknownSettings) {
   try {
     return loadConfig(own);
   } catch (error) {
-    if (error instanceof ConfigError) {
-      const known = Object.keys(OWN).join(', ');
-      error.message = `'${command}' is none of: ${known}. Commands of modules and features need a configuration.\n\n${error.message}`;
+    if (error instanceof ConfigError && !OWN.includes(command)) {
+      error.message = `'${command}' is none of: ${OWN.join(', ')}. Commands of modules and features need a configuration.\n\n${error.message}`;
     }
     throw error;
   }
 }
 
 /**
- * `main.js NAME …`: runs a subcommand of a part, on the configured database. Warnings go to standard error.
+ * `main.js NAME …`: runs a subcommand of a part or of the platform, on the configured database. Warnings go to standard error.
  *
  * @param own The application's settings.
  * @param signal Aborted by a signal.
@@ -75,6 +73,7 @@ export async function runPartCommand(
     parts.push(...modules, ...features);
     const commands = new Map<string, Command>([
       ...parts.flatMap((part) => Object.entries(part.commands ?? {})),
+      ['migrate', migrateCommand(platform, parts.find((part) => part.findAdoption)?.findAdoption)],
       ['keys', keysCommand(platform)],
     ]);
     const command = commands.get(name);
@@ -104,9 +103,10 @@ export async function runPartCommand(
       };
       return (await command.run(args, signal, ready)) ?? 0;
     }
-    const known = { ...OWN, ...Object.fromEntries([...commands].map(([one, { help }]) => [one, help])) };
-    const lines = Object.entries(known).map(([one, help]) => `  ${one}: ${help}`);
-    console.error(`There is no command '${name}'. There are:\n${lines.join('\n')}`);
+    const lines = [...commands].map(([one, { help }]) => `  ${one}: ${help}`);
+    console.error(
+      `There is no command '${name}'. There are:\n  serve: serves; the default\n${lines.join('\n')}`,
+    );
     return undefined;
   } finally {
     for (const part of parts) await part.end?.();

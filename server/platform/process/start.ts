@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { LoadedConfig } from '../config/config.ts';
 import type { Declaration, UnknownSettings } from '../config/setting.ts';
 import { checkKeysInUse } from '../database/encryption/keys-in-use.ts';
+import type { FindAdoption } from '../database/migrations/adoption.ts';
 import { withWayOut } from '../database/migrations/errors.ts';
 import { type MigrateOptions, migrate } from '../database/migrations/migrator.ts';
 import type { Database } from '../database/pool/pool.ts';
@@ -107,13 +108,14 @@ export async function start(parts: StartParts): Promise<void> {
     port.handOver(handler);
     const measured = config.metrics.enabled ? app.metricsRegistry : undefined;
     parts.metricsPort?.handOver(metricsListener(measured, probeSources));
-    return application.modules;
+    return application;
   });
-  const [modules] = await Promise.all([loaded, reached]);
+  const [{ modules, features }] = await Promise.all([loaded, reached]);
+  const { findAdoption } = [...modules, ...features].find((part) => part.findAdoption) ?? {};
 
   await lifecycle.step(
     'migrations',
-    () => applyMigrations(database, parts),
+    () => applyMigrations(database, parts, findAdoption),
     (done) => done,
   );
   await untilAnswered(() => checkKeysInUse(platform.db), database, lifecycle, signal);
@@ -143,7 +145,11 @@ async function logHints(modules: readonly Part[], { log }: ServerLogger): Promis
   for (const hint of hints) if (hint !== undefined) log.info(hint);
 }
 
-async function applyMigrations(database: Database, parts: StartParts): Promise<string> {
+async function applyMigrations(
+  database: Database,
+  parts: StartParts,
+  findAdoption: FindAdoption | undefined,
+): Promise<string> {
   const { probeSources, signal } = parts;
   const { config } = parts.loaded;
   const { lifecycle } = probeSources;
@@ -152,7 +158,7 @@ async function applyMigrations(database: Database, parts: StartParts): Promise<s
     connection: config.database.direct ?? config.database.connection,
     directUrlConfigured: config.database.direct !== undefined,
     folder: MIGRATIONS,
-    adopt: config.database.migrateAdopt,
+    findAdoption,
     look: database.pool,
     log: parts.logger.log,
     signal,

@@ -133,7 +133,7 @@ async function applyPending(
   }
   try {
     history = await inspect(session, migrations);
-    const adopted = await adopt(locked, history, options.adopt);
+    const adopted = await adopt(locked, history, options);
     await session.query(CREATE_JOURNAL);
     // All or none: once some are recorded, the journal says that the others have not run.
     if (adopted.length > 0) await carryOut(adopted);
@@ -180,14 +180,14 @@ async function tryLock(locked: LockedSession): Promise<boolean> {
 async function adopt(
   locked: LockedSession,
   history: History,
-  choice: MigrateOptions['adopt'],
+  { findAdoption, adopt: said }: MigrateOptions,
 ): Promise<Work[]> {
-  const adoption = await retryOnContention(locked, 'The look at the tables', async () => {
-    // Loaded where something is pending, which is not the usual start.
-    const { findAdoption } = await import('./replit/adopt.ts');
-    return findAdoption(locked.session, history, choice);
-  });
-  const { adopted, unknown, undecided } = adoption;
+  if (!findAdoption) return [];
+  const { adopted, choice, unknown, undecided } = await retryOnContention(
+    locked,
+    'The look at the tables',
+    () => findAdoption(locked.session, history, said),
+  );
   if (undecided) throw undecided.problem;
   if (unknown) locked.remark = `Whether its tables existed already could not be seen: ${unknown}.`;
   if (adopted.length > 0) {

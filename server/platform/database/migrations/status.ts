@@ -1,10 +1,9 @@
 import type pg from 'pg';
 import type { Queryable } from '../pool/client.ts';
+import type { AdoptChoice, Adoption, FindAdoption } from './adoption.ts';
 import { MigrationError } from './errors.ts';
 import { readMigrations } from './files.ts';
 import { compareWith, nameOfRecorded } from './history.ts';
-import type { Adoption } from './replit/adopt.ts';
-import type { AdoptChoice } from './replit/doubts.ts';
 import { type Session, withSession } from './session.ts';
 
 export interface MigrationSource {
@@ -12,7 +11,9 @@ export interface MigrationSource {
   connection: pg.ClientConfig;
   /** The folder with `meta/_journal.json` and the SQL files; may be empty or absent. */
   folder: string;
-  /** What becomes of statements that change rows, where the rows are there and the journal is not. */
+  /** Finds what something else has done to the tables; absent: all that is pending is applied. */
+  findAdoption?: FindAdoption | undefined;
+  /** What an operator has said of statements that change rows, where the rows are there and the journal is not. */
   adopt?: AdoptChoice | undefined;
   /** An open pool of the same database, on which to look first: the usual start then opens no second connection. */
   look?: Queryable;
@@ -45,10 +46,9 @@ export async function migrationStatus(
   let adoption: Adoption = { adopted: [] };
   const compare = async (session: Session) => {
     const history = await compareWith(session, migrations);
-    if (history.problem) return history;
+    if (history.problem || !source.findAdoption) return history;
     try {
-      const { findAdoption } = await import('./replit/adopt.ts');
-      adoption = await findAdoption(session, history, source.adopt);
+      adoption = await source.findAdoption(session, history, source.adopt);
     } catch (error) {
       if (!(error instanceof MigrationError)) throw error;
       return { ...history, problem: error };

@@ -1,4 +1,4 @@
-import { type Statement, splitStatements } from '../statements.ts';
+import { type Statement, splitStatements } from '../../platform/database/migrations/statements.ts';
 
 /**
  * Tables as a statement writes them, and all its words, among which are the functions that it may call. `any` where it

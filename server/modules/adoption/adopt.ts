@@ -11,36 +11,15 @@
  * left alone.
  */
 import pg from 'pg';
-import { MigrationError } from '../errors.ts';
-import type { Migration } from '../files.ts';
-import type { History } from '../history.ts';
-import { isContention, passingReason, type Session } from '../session.ts';
-import {
-  makesTableWithRows,
-  type Statement,
-  shapesSchema,
-  splitStatements,
-  type Treatment,
-  treatmentOf,
-} from '../statements.ts';
+import type { AdoptChoice, Adopted, Adoption } from '../../platform/database/migrations/adoption.ts';
+import { MigrationError } from '../../platform/database/migrations/errors.ts';
+import type { Migration } from '../../platform/database/migrations/files.ts';
+import type { History } from '../../platform/database/migrations/history.ts';
+import { isContention, passingReason, type Session } from '../../platform/database/migrations/session.ts';
+import { type Statement, splitStatements } from '../../platform/database/migrations/statements.ts';
 import { type Catalogue, differing, readCatalogue } from './catalogue.ts';
-import { type AdoptChoice, findDoubts, undecided } from './doubts.ts';
-
-/** A migration whose tables are there. */
-export interface Adopted {
-  migration: Migration;
-  /** What is to run all the same: what changes rows, and what is not compared. */
-  statements: (Statement & { treatment: 'run' | 'try' })[];
-}
-
-export interface Adoption {
-  /** The first of the pending migrations; usually none. */
-  adopted: Adopted[];
-  /** Why nothing could be compared. */
-  unknown?: string;
-  /** What an operator has to decide before anything is done. */
-  undecided?: { problem: MigrationError; migrations: ReadonlySet<string> };
-}
+import { findDoubts, undecided } from './doubts.ts';
+import { makesTableWithRows, shapesSchema, type Treatment, treatmentOf } from './treatments.ts';
 
 /** Set before the name of each schema of the rehearsal, and taken out of what PostgreSQL says of it. */
 const PREFIX = 'adopt_rehearsal_';
@@ -52,14 +31,10 @@ const STATEMENT_TIMEOUT = 2_000;
 const LOCK_TIMEOUT = 500;
 
 /**
- * Finds out which of the pending migrations the database holds already. It changes nothing.
+ * Finds out which of the pending migrations the database holds already: see `FindAdoption` of the platform.
  *
  * Tables do not show whether a change of rows has run; the journal does. Where it is empty, and the rows are there, an
  * operator has to say.
- *
- * @param session Must hold the migrations' lock, unless the answer is only to be shown.
- * @param choice What an operator has said.
- * @throws MigrationError `schema` where the tables are neither as the journal says nor as a later migration makes them.
  */
 export async function findAdoption(
   session: Session,

@@ -1,4 +1,4 @@
-import type { Queryable } from '../../pool/client.ts';
+import type { Queryable } from '../../platform/database/pool/client.ts';
 
 /** What there is in some schemas: the name of each thing, and how PostgreSQL itself writes it down. */
 export type Catalogue = ReadonlyMap<string, string>;

@@ -1,9 +1,9 @@
 import { describe, expect } from 'vitest';
-import { type Files, it, refusal, type Scene } from '../../../../../tests/support/migration-scene.ts';
-import { createDatabase } from '../../../../../tests/support/postgres.ts';
-import { publish } from '../../../../../tests/support/publish.ts';
-import { readMigrations } from '../files.ts';
-import { migrationStatus } from '../status.ts';
+import { type Files, it, refusal, type Scene } from '../../../tests/support/migration-scene.ts';
+import { createDatabase } from '../../../tests/support/postgres.ts';
+import { publish } from '../../../tests/support/publish.ts';
+import { readMigrations } from '../../platform/database/migrations/files.ts';
+import { migrationStatus } from '../../platform/database/migrations/status.ts';
 
 const TABLES: Files = {
   '7000_people': [

@@ -1,11 +1,8 @@
-import { MigrationError } from '../errors.ts';
-import type { Session } from '../session.ts';
-import type { Statement } from '../statements.ts';
-import type { Adopted } from './adopt.ts';
+import type { Adopted } from '../../platform/database/migrations/adoption.ts';
+import { MigrationError } from '../../platform/database/migrations/errors.ts';
+import type { Session } from '../../platform/database/migrations/session.ts';
+import type { Statement } from '../../platform/database/migrations/statements.ts';
 import { createdBy, folded, rowChange } from './row-changes.ts';
-
-/** What becomes of statements that may have changed the rows already. */
-export type AdoptChoice = 'record' | 'run';
 
 /** A statement that would change rows, and may have done so before. */
 export interface Doubt {

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
-import { type Files, it, refusal, type Scene } from '../../../../../tests/support/migration-scene.ts';
-import { migrationStatus } from '../status.ts';
+import { type Files, it, refusal, type Scene } from '../../../tests/support/migration-scene.ts';
+import { migrationStatus } from '../../platform/database/migrations/status.ts';
 
 const ACCOUNTS: Files = {
   '0000_accounts': 'CREATE TABLE accounts (id serial PRIMARY KEY, balance integer NOT NULL DEFAULT 0);',

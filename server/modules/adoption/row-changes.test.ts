@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Statement, splitStatements } from '../statements.ts';
+import { type Statement, splitStatements } from '../../platform/database/migrations/statements.ts';
 import { rowChange } from './row-changes.ts';
 
 const one = (sql: string) => splitStatements(sql)[0] as Statement;
