@@ -1,6 +1,5 @@
 /**
- * Writes `docs/configuration.md` and `.env.example` from the declarations of settings. With `--check` it writes nothing and
- * fails if they are not current.
+ * Writes `docs/configuration.md` and `.env.example` from the declarations of settings.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -178,13 +177,6 @@ const plain = (sentence: string) => sentence.replace(/\*([^*]+)\*/g, '$1').repla
 
 if (import.meta.main) {
   const stale = staleFiles();
-  if (process.argv.includes('--check')) {
-    if (stale.length > 0) {
-      console.error(`Not current: ${stale.join(', ')}. Run \`${COMMAND}\`.`);
-      process.exitCode = 1;
-    }
-  } else {
-    for (const [path, content] of generatedFiles()) writeFileSync(join(ROOT, path), content);
-    console.log(stale.length > 0 ? `Written: ${stale.join(', ')}.` : 'All files were current.');
-  }
+  for (const [path, content] of generatedFiles()) writeFileSync(join(ROOT, path), content);
+  console.log(stale.length > 0 ? `Written: ${stale.join(', ')}.` : 'All files were current.');
 }

@@ -3,9 +3,8 @@
  *
  * A file may import its own rank and those below it. Tests, benchmarks and `lab/` may import anything.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join, posix, resolve } from 'node:path';
+import { posix } from 'node:path';
+import { report, type Source, sourcesThat } from '../check-files.ts';
 
 /** From the top down. The rank of a path is its first match. Folders of one row may import each other. */
 const RANKS: readonly (readonly string[])[] = [
@@ -68,12 +67,6 @@ const TEXT: readonly (readonly [text: RegExp, places: RegExp, why: string])[] = 
 
 const IMPORT =
   /^[ \t]*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^[ \t]*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
-
-export interface Source {
-  /** From the project's root, with forward slashes. */
-  path: string;
-  code: string;
-}
 
 /** @returns Each violation as `file:line: what is wrong`. */
 export function importViolations(sources: readonly Source[]): string[] {
@@ -151,23 +144,6 @@ const withoutComments = (code: string) =>
   code.replace(COMMENT_OR_STRING, (all, comment?: string) => (comment ? all.replace(/[^\n]/g, ' ') : all));
 
 if (import.meta.main) {
-  const root = resolve(import.meta.dirname, '../..');
-  const files = execFileSync(
-    'git',
-    ['ls-files', '-co', '--exclude-standard', 'server', 'client', 'contracts'],
-    {
-      cwd: root,
-      encoding: 'utf8',
-    },
-  );
-  const sources = files
-    .split('\n')
-    .filter(
-      (path) =>
-        /\.tsx?$/.test(path) && !/\.(test|bench|e2e)\.tsx?$/.test(path) && existsSync(join(root, path)),
-    )
-    .map((path) => ({ path, code: readFileSync(join(root, path), 'utf8') }));
-  const violations = importViolations(sources);
-  for (const line of violations) console.error(line);
-  if (violations.length > 0) process.exitCode = 1;
+  const isSource = (path: string) => /\.tsx?$/.test(path) && !/\.(test|bench|e2e)\.tsx?$/.test(path);
+  report(importViolations(sourcesThat(isSource, 'server', 'client', 'contracts')));
 }

@@ -1,6 +1,7 @@
 /** Every package is pinned by its hash, so that a registry cannot deliver other contents under the same version. */
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { ROOT, report } from '../check-files.ts';
 
 const LOCK_FILES = [
   // Of the project, and of the contenders of the benchmarks.
@@ -38,10 +39,6 @@ export function checkLockFile(file: string, text: string): string[] {
 }
 
 if (import.meta.main) {
-  const root = resolve(import.meta.dirname, '../..');
-  const problems = LOCK_FILES.filter((file) => existsSync(join(root, file))).flatMap((file) =>
-    checkLockFile(file, readFileSync(join(root, file), 'utf8')),
-  );
-  for (const problem of problems) console.error(problem);
-  process.exitCode = problems.length > 0 ? 1 : 0;
+  const files = LOCK_FILES.filter((file) => existsSync(join(ROOT, file)));
+  report(files.flatMap((file) => checkLockFile(file, readFileSync(join(ROOT, file), 'utf8'))));
 }

@@ -9,10 +9,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { MigrationError } from '../../server/platform/database/migrations/errors.ts';
 import { type Migration, readMigrations } from '../../server/platform/database/migrations/files.ts';
 import { splitStatements } from '../../server/platform/database/migrations/statements.ts';
+import { ROOT, report } from '../check-files.ts';
 import { ownerOf } from '../strip/migrations.ts';
 import { readParts, strippedParts } from '../strip/parts.ts';
 
@@ -155,8 +156,4 @@ function sqlFiles(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.sql')) : [];
 }
 
-if (import.meta.main) {
-  const problems = await checkMigrations(resolve(import.meta.dirname, '../..'));
-  for (const problem of problems) console.error(problem);
-  process.exitCode = problems.length > 0 ? 1 : 0;
-}
+if (import.meta.main) report(await checkMigrations(ROOT));

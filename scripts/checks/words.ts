@@ -1,7 +1,5 @@
 /** Words that a reader of this project must not have to translate. Each row: what is not written, and what to write instead. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { report, sourcesThat } from '../check-files.ts';
 
 const WORDS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bwhoever\b/i, 'name the actor: the client, the operator, the caller'],
@@ -38,15 +36,6 @@ export const wordsIn = (path: string, text: string): string[] =>
   );
 
 if (import.meta.main) {
-  const root = resolve(import.meta.dirname, '../..');
-  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
-    cwd: root,
-    encoding: 'utf8',
-  })
-    .split('\n')
-    .filter((path) => TEXT.test(path) && !EXEMPT.test(path) && !GENERATED.test(path))
-    .filter((path) => existsSync(join(root, path)));
-  const found = files.flatMap((path) => wordsIn(path, readFileSync(join(root, path), 'utf8')));
-  for (const line of found) console.error(line);
-  if (found.length > 0) process.exitCode = 1;
+  const files = sourcesThat((path) => TEXT.test(path) && !EXEMPT.test(path) && !GENERATED.test(path));
+  report(files.flatMap(({ path, code }) => wordsIn(path, code)));
 }
