@@ -5,6 +5,7 @@ import type { Account } from '#contracts/accounts/account.ts';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/kit/components/tabs.tsx';
 import { withServerData } from '@/kit/lib/server-data.tsx';
+import { useVisitor } from '@/kit/shell/visitor.ts';
 import { accountQuery } from './account-queries.ts';
 import { Keys } from './keys.tsx';
 import { Passkeys } from './passkeys.tsx';
@@ -39,7 +40,10 @@ const SECTIONS: [address: string, label: string, Content: ComponentType<{ accoun
 export const AccountScreen = withServerData(function AccountScreen() {
   const { section = 'profile' } = route.useParams();
   const navigate = route.useNavigate();
-  const query = useQuery(accountQuery);
+  const { me, meFailure } = useVisitor();
+  const { data, error, refetch } = useQuery(accountQuery);
+  // Together with what the server offers, so that no section comes later than another.
+  const loaded = { data: me && data, error: error ?? (meFailure as Error | undefined) ?? null, refetch };
   return (
     <div className="mx-auto max-w-3xl px-4 py-6 md:px-8">
       <ScreenHeading title="Account" />
@@ -59,7 +63,7 @@ export const AccountScreen = withServerData(function AccountScreen() {
         </TabsList>
         {SECTIONS.map(([address, , Content]) => (
           <TabsContent key={address} value={address} className="space-y-4 py-5">
-            <Loaded of={query}>{(account) => <Content account={account} />}</Loaded>
+            <Loaded of={loaded}>{(account) => <Content account={account} />}</Loaded>
           </TabsContent>
         ))}
       </Tabs>

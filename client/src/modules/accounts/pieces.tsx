@@ -40,7 +40,7 @@ export function Loaded<Data>({
   of: { data, error, refetch },
   children,
 }: {
-  of: UseQueryResult<Data>;
+  of: Pick<UseQueryResult<Data>, 'data' | 'error' | 'refetch'>;
   children: (data: Data) => ReactNode;
 }) {
   if (data !== undefined) return children(data);
