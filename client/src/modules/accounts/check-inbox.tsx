@@ -50,14 +50,14 @@ export function CheckInbox({
             )}
           </div>
         )}
-        <p className="text-sm text-muted">{TEXTS.mailbox.spam}</p>
+        {/* Two lines high, so that the button stays in its place. */}
+        <p role="status" className="min-h-10 text-sm text-muted">
+          {state === 'sent' ? TEXTS.mailbox.again : TEXTS.mailbox.spam}
+        </p>
         <Button variant="outline" className="w-full" pending={state === 'sending'} onClick={send}>
           Send it again
         </Button>
         <Failed error={failure} />
-        <p role="status" className="min-h-5 text-sm text-muted">
-          {state === 'sent' && TEXTS.mailbox.again}
-        </p>
       </div>
     </EntryCard>
   );

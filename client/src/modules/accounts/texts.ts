@@ -38,7 +38,7 @@ export const TEXTS = {
     spam: 'Nothing there after a minute? Look in the spam folder, or send it again.',
     again: 'Sent again.',
     development: 'This server is in development and sends no email.',
-    readIt: 'You read it in its mailbox:',
+    readIt: 'Read it in its mailbox:',
     operators: 'An operator can read it in its mailbox.',
   },
   verify: {
