@@ -110,8 +110,6 @@ export async function jobsSuite(): Promise<void> {
       ];
       print(table);
       await keep('jobs', table, { rates: Object.fromEntries(rates), latencies, middle: middle(latencies) });
-      for (const child of children.splice(0)) child.kill('SIGKILL');
-      await pageBesideJobs(ours, { DATABASE_URL: url(ours), RATE_LIMIT_MAX: '1000000' });
     } finally {
       await web.end();
       for (const child of children) {
@@ -149,11 +147,23 @@ async function enqueue({ port }: Contender, job: string, count: number, ms = 0):
 const PAGES_A_SECOND = 200;
 
 /** A page while ten jobs run in the same process and while none does, in turns. */
-async function pageBesideJobs(pool: pg.Pool, env: Record<string, string>): Promise<void> {
+export async function jobsPageSuite(): Promise<void> {
+  await withDatabase('jobs', async (connectionString) => {
+    const pool = await emptyDatabase(connectionString, 'jobs');
+    await pool.query(MARKS);
+    try {
+      await pageBesideJobs(pool);
+    } finally {
+      await pool.end();
+    }
+  });
+}
+
+async function pageBesideJobs(pool: pg.Pool): Promise<void> {
   const server = await startContender({
     name: 'with jobs',
     command: [process.execPath, FIXTURE],
-    env,
+    env: { DATABASE_URL: pool.options.connectionString as string, RATE_LIMIT_MAX: '1000000' },
     ready: '/ready',
   });
   const cpu = { none: [] as number[], ten: [] as number[] };

@@ -8,7 +8,7 @@ import { against } from './against.ts';
 import { encryptionSuite } from './encryption.ts';
 import { eventsSuite } from './events.ts';
 import { idleSuite } from './idle.ts';
-import { jobsSuite } from './jobs.ts';
+import { jobsPageSuite, jobsSuite } from './jobs.ts';
 import { concurrencySuite, jsonSuite } from './json.ts';
 import { memorySuite } from './memory.ts';
 import { overloadSuite } from './overload.ts';
@@ -39,6 +39,7 @@ const suites: Record<string, () => Promise<void>> = {
   memory: memorySuite,
   idle: idleSuite,
   jobs: jobsSuite,
+  'jobs-page': jobsPageSuite,
   events: eventsSuite,
   encryption: encryptionSuite,
   overload: overloadSuite,
