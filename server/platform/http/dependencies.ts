@@ -7,8 +7,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { isolateDependency, listDependencies, resetDependency } from '#contracts/dependencies.ts';
 import { ProblemError } from '../lib/problem.ts';
 import { redacted } from '../logging/redaction.ts';
+import type { Dependency } from '../resilience/dependency.ts';
 import { dependencyMetrics } from '../resilience/dependency-metrics.ts';
-import type { Dependency, Resilience } from '../resilience/resilience.ts';
+import type { Resilience } from '../resilience/resilience.ts';
 import type {} from './access/access.ts';
 import type {} from './metrics.ts';
 

@@ -7,7 +7,7 @@ import { createDatabase } from '../database/pool/pool.ts';
 import type { ProbeSources } from '../health/probe-documents.ts';
 import type { ServerLogger } from '../logging/logger.ts';
 import type { Platform } from '../parts.ts';
-import { createResilience } from '../resilience/create.ts';
+import { createResilience } from '../resilience/resilience.ts';
 import { about } from './about.ts';
 
 /**

@@ -1,7 +1,6 @@
 import { counter, gauge, type Metric } from '../metrics/metrics.ts';
-import type { BreakerState, Dependency, Resilience } from './resilience.ts';
-
-const STATES: BreakerState[] = ['closed', 'open', 'half-open', 'isolated'];
+import { BREAKER_STATES, type Dependency } from './dependency.ts';
+import type { Resilience } from './resilience.ts';
 
 /** What a scrape reads of the services that this process calls. */
 export function dependencyMetrics(resilience: Resilience): Metric[] {
@@ -31,7 +30,9 @@ export function dependencyMetrics(resilience: Resilience): Metric[] {
     ),
     gauge('dependency_breaker_state', '1 for the state that the circuit breaker is in.', () =>
       resilience.dependencies.flatMap((one) =>
-        STATES.map((state) => [{ dependency: one.name, state }, Number(state === one.state)] as const),
+        BREAKER_STATES.map(
+          (state) => [{ dependency: one.name, state }, Number(state === one.state)] as const,
+        ),
       ),
     ),
   ];

@@ -5,14 +5,14 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createTestApp } from '../../../tests/support/app.ts';
 import { until } from '../../../tests/support/until.ts';
 import { loadConfig } from '../config/config.ts';
+import type { DependencyLimits } from './dependency.ts';
 import {
   assertAnswered,
-  type DependencyLimits,
   DependencyRefusedError,
   DependencyTimeoutError,
   DependencyUnavailableError,
-  Resilience,
-} from './resilience.ts';
+} from './errors.ts';
+import { Resilience } from './resilience.ts';
 
 /** A real service, which answers as each test says. */
 let service: Server;

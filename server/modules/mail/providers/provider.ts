@@ -1,6 +1,6 @@
 import { ConfigError, type ConfigProblem } from '../../../platform/config/problems.ts';
 import type { Platform } from '../../../platform/parts.ts';
-import { DependencyUnavailableError } from '../../../platform/resilience/resilience.ts';
+import { DependencyUnavailableError } from '../../../platform/resilience/errors.ts';
 import type { mailSettings, Sender } from '../settings.ts';
 
 export type MailPlatform = Platform<typeof mailSettings>;
