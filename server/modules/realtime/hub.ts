@@ -3,72 +3,21 @@ import type { EventMessage } from '#contracts/realtime.ts';
 import type { Listener } from '../../platform/database/listener.ts';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
-import { isReplayable, type Position, writePosition } from './position.ts';
-import { CHANNEL, type EventStore, KEPT_SECONDS, type NewEvents, type StoredEvent } from './store.ts';
+import { type Client, type Group, Groups } from './groups.ts';
+import type { Position } from './position.ts';
+import { type Joining, messageOf, Replays } from './replays.ts';
+import { CHANNEL, type EventStore, type NewEvents, type StoredEvent } from './store.ts';
 
 /** While streams are open: positions are compared and access is asked again this often, in milliseconds. */
 const BEAT_MS = 15_000;
 /** Every so many beats clients are told where they are, so that what they come back with is not too old. */
 const BEATS_A_POSITION = 40;
-/** A client that has missed more is told so, and reads again what it shows. */
-const MAX_REPLAY = 500;
-/** Replays that are read at a time, so that they leave the pool's connections to others. */
-const REPLAYS_AT_ONCE = 4;
-/** What is held for a client while it waits for its replay, in bytes; beyond, it is told that it has missed something. */
-const MAX_HELD = 64 * 1_024;
 /** After a replay that found the database away, in milliseconds. */
 const AWAY_PAUSE_MS = 500;
 /** Clients whose access is asked at a time. */
 const ASKED_AT_ONCE = 20;
 /** A notification that a person's access has changed begins with it. */
 const IDENTITY = 'identity:';
-
-/** How messages go out: written once for all clients that get the same. */
-export interface Transport {
-  readonly name: string;
-  encode(message: EventMessage): Buffer;
-}
-
-export interface Client {
-  readonly transport: Transport;
-  topics: readonly string[];
-  /** Asked again while it is connected. @returns Those that it may still read. @throws Where that cannot be found out. */
-  allowed(): Promise<readonly string[]>;
-  /** The signed-in user; undefined for an anonymous client. */
-  userId(): string | undefined;
-  send(message: Buffer): void;
-  /** Looks whether it is still there. */
-  beat?(): void;
-  end(): void;
-}
-
-interface Joining {
-  readonly after: Position | undefined;
-  readonly refused: readonly string[];
-}
-
-/** What happened between two positions. Clients that lost the same process come back with the same one. */
-interface Replay {
-  readonly after: Position;
-  readonly until: Position;
-  readonly topics: readonly string[];
-  /** Who waits for it. */
-  readonly clients: Set<Client>;
-}
-
-/** A client that waits for a replay. What happens meanwhile is held. */
-interface Behind extends Joining {
-  readonly replay: Replay;
-  readonly held: Buffer[];
-  bytes: number;
-}
-
-/** Clients that get the same. */
-interface Group {
-  readonly topics: readonly string[];
-  readonly transport: Transport;
-  readonly clients: Set<Client>;
-}
 
 /**
  * Brings events from the database to the clients of this process, in one order for all, while there are any.
@@ -83,13 +32,8 @@ export class Hub {
   readonly #clients = new Set<Client>();
   /** Not among the groups yet, with what they continue from. */
   readonly #joining = new Map<Client, Joining>();
-  /** Among the groups, and not told yet what happened before. */
-  readonly #behind = new Map<Client, Behind>();
-  /** Replays that have not begun. */
-  readonly #waiting = new Set<Replay>();
-  #replaying = 0;
-  readonly #groups = new Map<string, Group>();
-  readonly #byTopic = new Map<string, Set<Group>>();
+  readonly #groups = new Groups();
+  readonly #replays: Replays;
   #position: Position | undefined;
   #reading: Promise<void> | undefined;
   #readAgain = false;
@@ -109,6 +53,11 @@ export class Hub {
     this.#store = store;
     this.#listener = listener;
     this.#log = log;
+    this.#replays = new Replays(store, log, (clients) => {
+      for (const client of clients) this.#joinAgain(client);
+      // A reading under way may have begun before they joined again.
+      setTimeout(() => this.look(), AWAY_PAUSE_MS).unref();
+    });
   }
 
   get clients(): number {
@@ -131,8 +80,8 @@ export class Hub {
   leave(client: Client): void {
     this.#clients.delete(client);
     this.#joining.delete(client);
-    this.#waitNoLonger(client);
-    this.#ungroup(client);
+    this.#replays.remove(client);
+    this.#groups.delete(client);
     if (this.#clients.size > 0) return;
     clearInterval(this.#beat);
     this.#beat = undefined;
@@ -223,7 +172,7 @@ export class Hub {
   #dispatch(events: readonly StoredEvent[], position: Position): void {
     const found = new Map<Group, StoredEvent[]>();
     for (const event of events) {
-      for (const group of this.#byTopic.get(event.topic) ?? []) {
+      for (const group of this.#groups.of(event.topic)) {
         const own = found.get(group);
         if (own) own.push(event);
         else found.set(group, [event]);
@@ -232,115 +181,35 @@ export class Hub {
     for (const [{ transport, clients }, own] of found) {
       const message = transport.encode(messageOf(position, own));
       this.delivered += own.length * clients.size;
-      for (const client of clients) this.#send(client, message);
+      for (const client of clients) this.#replays.send(client, message);
     }
   }
 
   /** From the present position on, they get what happens. Nobody else waits while what they missed is read. */
   #welcome(joining: [Client, Joining][]): void {
-    const until = this.#position;
-    if (!until) return;
-    const replays = new Map<string, Replay>();
-    for (const [client, joined] of joining) {
-      // It has left, or has joined again with other wishes.
-      if (this.#joining.get(client) !== joined) continue;
+    if (!this.#position) return;
+    // Others have left, or have joined again with other wishes.
+    const there = joining.filter(([client, joined]) => this.#joining.get(client) === joined);
+    for (const [client] of there) {
       this.#joining.delete(client);
-      this.#group(client);
-      const { after, refused } = joined;
-      if (!after || !isReplayable(after, until, KEPT_SECONDS)) {
-        this.#sendFirst(client, until, undefined, refused);
-        continue;
-      }
-      const { topics } = client;
-      const question = `${writePosition(after)} ${topics}`;
-      const replay = replays.get(question) ?? { after, until, topics, clients: new Set() };
-      replays.set(question, replay);
-      replay.clients.add(client);
-      this.#waiting.add(replay);
-      this.#behind.set(client, { ...joined, replay, held: [], bytes: 0 });
+      this.#groups.add(client);
     }
-    while (this.#waiting.size > 0 && this.#replaying < REPLAYS_AT_ONCE) void this.#replayNext();
+    this.#replays.begin(new Map(there), this.#position);
   }
 
-  async #replayNext(): Promise<void> {
-    const [replay] = this.#waiting;
-    if (!replay) return;
-    this.#waiting.delete(replay);
-    this.#replaying++;
-    const { after, until, topics, clients } = replay;
-    try {
-      const events = await this.#store.replay(after, until, topics, MAX_REPLAY);
-      for (const client of clients) this.#catchUp(client, events);
-    } catch (err) {
-      const isAway = findUnavailable(err);
-      if (!isAway) this.#log.warn({ err }, 'What a stream had missed could not be read');
-      for (const client of clients) {
-        // The next reading asks again.
-        if (isAway) this.#joinAgain(client);
-        else this.#catchUp(client, undefined);
-      }
-      // A reading under way may have begun before they joined again.
-      if (isAway) setTimeout(() => this.look(), AWAY_PAUSE_MS).unref();
-    }
-    this.#replaying--;
-    void this.#replayNext();
-  }
-
-  /** @param events Undefined: they cannot be told. */
-  #catchUp(client: Client, events: readonly StoredEvent[] | undefined): void {
-    const behind = this.#waitNoLonger(client);
-    if (!behind) return;
-    this.#sendFirst(client, behind.replay.until, events, behind.refused);
-    for (const message of behind.held) client.send(message);
-  }
-
-  /** Starts it anew, before its first message. @param refused In addition. */
-  #joinAgain(client: Client, refused: readonly string[] = []): void {
-    const joined = this.#waitNoLonger(client) ?? this.#joining.get(client);
-    if (!joined) return;
-    this.#ungroup(client);
+  /** Starts it anew where it had no first message yet. @param refused In addition. @returns Whether it had none. */
+  #joinAgain(client: Client, refused: readonly string[] = []): boolean {
+    const joined = this.#replays.remove(client) ?? this.#joining.get(client);
+    if (!joined) return false;
+    this.#groups.delete(client);
     this.#joining.set(client, { after: joined.after, refused: [...joined.refused, ...refused] });
-  }
-
-  #waitNoLonger(client: Client): Behind | undefined {
-    const behind = this.#behind.get(client);
-    if (!behind) return undefined;
-    this.#behind.delete(client);
-    const { replay } = behind;
-    replay.clients.delete(client);
-    if (replay.clients.size === 0) this.#waiting.delete(replay);
-    return behind;
-  }
-
-  #sendFirst(
-    client: Client,
-    position: Position,
-    events: readonly StoredEvent[] | undefined,
-    refused: readonly string[],
-  ): void {
-    const message: EventMessage = {
-      ...messageOf(position, events ?? []),
-      ...(!events && { missed: true }),
-      ...(refused.length > 0 && { refused: [...refused] }),
-    };
-    client.send(client.transport.encode(message));
-  }
-
-  #send(client: Client, message: Buffer): void {
-    const behind = this.#behind.get(client);
-    if (!behind) {
-      client.send(message);
-      return;
-    }
-    behind.held.push(message);
-    behind.bytes += message.length;
-    if (behind.bytes > MAX_HELD) this.#catchUp(client, undefined);
+    return true;
   }
 
   #sendEverywhere(message: EventMessage): void {
-    for (const { transport, clients } of this.#groups.values()) {
+    for (const { transport, clients } of this.#groups) {
       const encoded = transport.encode(message);
-      for (const client of clients) this.#send(client, encoded);
+      for (const client of clients) this.#replays.send(client, encoded);
     }
   }
 
@@ -368,56 +237,17 @@ export class Hub {
     // Who wishes for other topics meanwhile has been asked anew.
     if (client.topics !== before || allowed.length === before.length || !this.#clients.has(client)) return;
     const refused = before.filter((topic) => !allowed.includes(topic));
-    this.#ungroup(client);
+    this.#groups.delete(client);
     client.topics = allowed;
-    if (allowed.length > 0 && (this.#joining.has(client) || this.#behind.has(client))) {
-      this.#joinAgain(client, refused);
-      this.look();
-      return;
-    }
+    if (allowed.length > 0 && this.#joinAgain(client, refused)) return this.look();
     if (this.#position) {
       client.send(client.transport.encode({ ...messageOf(this.#position, []), refused }));
     }
     if (allowed.length > 0) {
-      this.#group(client);
+      this.#groups.add(client);
       return;
     }
     client.end();
     this.leave(client);
   }
-
-  #group(client: Client): void {
-    const { topics, transport } = client;
-    const key = groupKey(client);
-    let group = this.#groups.get(key);
-    if (!group) {
-      group = { topics, transport, clients: new Set() };
-      this.#groups.set(key, group);
-      for (const topic of topics) {
-        const groups = this.#byTopic.get(topic);
-        if (groups) groups.add(group);
-        else this.#byTopic.set(topic, new Set([group]));
-      }
-    }
-    group.clients.add(client);
-  }
-
-  #ungroup(client: Client): void {
-    const key = groupKey(client);
-    const group = this.#groups.get(key);
-    if (!group?.clients.delete(client) || group.clients.size > 0) return;
-    this.#groups.delete(key);
-    for (const topic of group.topics) {
-      const groups = this.#byTopic.get(topic);
-      groups?.delete(group);
-      if (groups?.size === 0) this.#byTopic.delete(topic);
-    }
-  }
 }
-
-const groupKey = ({ transport, topics }: Client): string => `${transport.name} ${topics}`;
-
-const messageOf = (position: Position, events: readonly StoredEvent[]): EventMessage => ({
-  position: writePosition(position),
-  events: events.map(({ topic, payload }) => ({ topic, payload })),
-});

@@ -10,7 +10,8 @@ import { announceForeignKey, TcpProxy } from '../../../tests/support/tcp-proxy.t
 import { until } from '../../../tests/support/until.ts';
 import { DatabaseUnavailableError } from '../../platform/database/pool/unavailable.ts';
 import type { Events, Identity, Part, Platform } from '../../platform/parts.ts';
-import { type Client, Hub } from './hub.ts';
+import type { Client } from './groups.ts';
+import { Hub } from './hub.ts';
 import { positionOf, readPosition } from './position.ts';
 import { EventStore } from './store.ts';
 

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { watchEvents } from '#contracts/realtime.ts';
 import { encodeEvent, events } from '../../platform/http/event-stream.ts';
-import type { Client, Hub, Transport } from './hub.ts';
+import type { Client, Transport } from './groups.ts';
+import type { Hub } from './hub.ts';
 import { readPosition } from './position.ts';
 import { assertRules, judge, type Topics, writtenTopics } from './topics.ts';
 

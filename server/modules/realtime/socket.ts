@@ -6,7 +6,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Answer } from '../../platform/http/access/access.ts';
 import { ProblemError, pathOf } from '../../platform/lib/problem.ts';
 import { upgradePaths } from '../../platform/lib/upgrades.ts';
-import type { Client, Hub, Transport } from './hub.ts';
+import type { Client, Transport } from './groups.ts';
+import type { Hub } from './hub.ts';
 import { readPosition } from './position.ts';
 import { judge, type Topics, writtenTopics } from './topics.ts';
 
