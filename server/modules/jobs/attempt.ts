@@ -2,8 +2,8 @@ import { eq } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Logger } from '../../platform/logging/logger.ts';
 import { redacted } from '../../platform/logging/redaction.ts';
-import { type Actor, type JobRun, PermanentJobError } from '../../platform/parts.ts';
-import type { Claim } from './queue.ts';
+import { type Actor, PermanentJobError } from '../../platform/parts.ts';
+import type { Claim, DefinedJob } from './queue.ts';
 import { jobSteps } from './table.ts';
 
 /** A job that is interrupted gets this long to end by itself, in milliseconds; after that it is no longer waited for. */
@@ -48,33 +48,33 @@ export interface Envelope {
   readonly actor: Actor;
 }
 
-export interface AttemptOptions {
-  readonly timeoutMs: number;
+export interface RunParts {
   readonly db: NodePgDatabase;
   readonly log: Logger;
   /** @returns What is wrong with an input; undefined where it is valid. */
-  check(input: unknown): Promise<string | undefined>;
-  run(context: JobRun<never>): Promise<void>;
+  check(name: string, input: unknown): Promise<string | undefined>;
 }
 
 /** One attempt of a job. */
 export class Run {
   readonly claim: Claim;
+  readonly definition: DefinedJob;
   readonly began = Date.now();
   readonly outcome: Promise<Outcome>;
   ended = false;
   /** How far it is, as the job says. */
   report: { done: number; total?: number; note?: string } | undefined;
   readonly #abort = new AbortController();
-  readonly #options: AttemptOptions;
+  readonly #parts: RunParts;
   readonly #log: Logger;
   #steps: Promise<Map<string, unknown>> | undefined;
 
-  constructor(claim: Claim, options: AttemptOptions) {
+  constructor(claim: Claim, definition: DefinedJob, parts: RunParts) {
     this.claim = claim;
-    this.#options = options;
+    this.definition = definition;
+    this.#parts = parts;
     const { actor } = this.#envelope;
-    this.#log = options.log.child({
+    this.#log = parts.log.child({
       job: claim.name,
       jobId: claim.id,
       ...(actor.requestId && { requestId: actor.requestId }),
@@ -91,10 +91,9 @@ export class Run {
 
   abort(why: Reason): void {
     if (this.ended || this.#abort.signal.aborted) return;
-    const { timeoutMs } = this.#options;
     const messages: Record<Reason, string> = {
       cancelled: 'The job was cancelled',
-      timeout: `The job took longer than ${timeoutMs} ms`,
+      timeout: `The job took longer than ${this.definition.timeoutMs} ms`,
       lost: 'The job runs elsewhere',
       draining: 'The process ends',
     };
@@ -107,9 +106,8 @@ export class Run {
   }
 
   async #attempt(): Promise<Outcome> {
-    const { timeoutMs } = this.#options;
     const { signal } = this.#abort;
-    const timer = setTimeout(() => this.abort('timeout'), timeoutMs);
+    const timer = setTimeout(() => this.abort('timeout'), this.definition.timeoutMs);
     let grace: NodeJS.Timeout | undefined;
     const interrupted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => {
@@ -135,9 +133,9 @@ export class Run {
   async #work(): Promise<void> {
     const { claim } = this;
     const { input, actor } = this.#envelope;
-    const wrong = await this.#options.check(input);
+    const wrong = await this.#parts.check(claim.name, input);
     if (wrong !== undefined) throw new PermanentJobError(`The input is not valid: ${wrong}`);
-    await this.#options.run({
+    await this.definition.run({
       id: claim.id,
       input: input as never,
       attempt: claim.retryCount + 1,
@@ -174,7 +172,7 @@ export class Run {
   }
 
   async #step<T>(name: string, fn: () => Promise<T>): Promise<T> {
-    const { db } = this.#options;
+    const { db } = this.#parts;
     const jobId = this.claim.id;
     this.#steps ??= db
       .select()

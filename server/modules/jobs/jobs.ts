@@ -12,10 +12,10 @@ import type {
   Jobs,
   Platform,
 } from '../../platform/parts.ts';
-import { type Envelope, type Outcome, Run } from './attempt.ts';
+import type { Envelope, Outcome, Run } from './attempt.ts';
 import { Figures } from './figures.ts';
 import { Notice } from './notice.ts';
-import { type NewJob, Queue } from './queue.ts';
+import { type DefinedJob, type NewJob, Queue } from './queue.ts';
 import { Schedules } from './schedules.ts';
 import type { jobsSettings } from './settings.ts';
 import { jobDefinitions } from './table.ts';
@@ -34,7 +34,7 @@ type Check = (input: unknown) => string | undefined;
 
 /** The jobs of this process: defined, enqueued and run. */
 export class JobService implements Jobs {
-  readonly definitions = new Map<string, JobDefinition>();
+  readonly definitions = new Map<string, DefinedJob>();
   readonly queue: Queue;
   readonly figures: Figures;
   readonly notice: Notice;
@@ -74,11 +74,19 @@ export class JobService implements Jobs {
     const { name } = definition;
     if (!NAME.test(name))
       throw new Error(`A job's name is made of lower-case letters, digits and hyphens: '${name}' is not.`);
-    const { timeoutMs = MAX_TIMEOUT_MS } = definition;
+    const { jobs } = this.platform.config;
+    const { timeoutMs = jobs.timeoutMs } = definition;
     if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
       throw new Error(`The time-out of job '${name}' is not between 1 ms and a day: ${timeoutMs}.`);
     if (this.definitions.has(name)) throw new Error(`Two jobs are called '${name}': rename one of them.`);
-    this.definitions.set(name, definition as unknown as JobDefinition);
+    this.definitions.set(name, {
+      ...(definition as unknown as JobDefinition),
+      timeoutMs,
+      concurrency: definition.concurrency ?? jobs.concurrency,
+      retries: definition.retries ?? jobs.retries,
+      backoff: definition.backoff ?? BACKOFF,
+      unique: definition.unique ?? false,
+    });
     return { name };
   }
 
@@ -192,23 +200,14 @@ export class JobService implements Jobs {
     await this.#worker?.stop(this.#stopBy);
   }
 
-  #definition(name: string): JobDefinition {
+  #definition(name: string): DefinedJob {
     const definition = this.definitions.get(name);
     if (definition === undefined) throw new Error(`There is no job '${name}'.`);
     return definition;
   }
 
   async #writeDefinitions(): Promise<void> {
-    const { timeoutMs, retries } = this.platform.config.jobs;
-    await this.queue.define(
-      [...this.definitions.values()].map((definition) => ({
-        name: definition.name,
-        unique: definition.unique ?? false,
-        retries: definition.retries ?? retries,
-        backoff: definition.backoff ?? BACKOFF,
-        timeoutMs: definition.timeoutMs ?? timeoutMs,
-      })),
-    );
+    await this.queue.define([...this.definitions.values()]);
     for (const { name, schedule } of this.definitions.values()) {
       const wrong = schedule && (await this.check(name, schedule.input));
       // Found when it is due, it would keep the worker from all other jobs.
@@ -220,40 +219,24 @@ export class JobService implements Jobs {
 
   #startWorker(always: boolean): void {
     if (this.#worker) return;
-    const { config, listener, clock, log, db } = this.platform;
-    const { concurrency, timeoutMs } = config.jobs;
-    const jobs = [...this.definitions.values()].map((definition) => ({
-      name: definition.name,
-      concurrency: definition.concurrency ?? concurrency,
-      start: (claim: ConstructorParameters<typeof Run>[0]) => {
-        this.notice.changed();
-        return new Run(claim, {
-          timeoutMs: definition.timeoutMs ?? timeoutMs,
-          db,
-          log,
-          check: (input) => this.check(definition.name, input),
-          run: (context) => definition.run(context),
-        });
-      },
-      ended: (run: Run, outcome: Outcome) => this.#ended(definition, run, outcome),
-    }));
+    const { platform, queue, definitions } = this;
     this.#worker = new Worker({
-      queue: this.queue,
-      listener,
-      clock,
-      log,
-      concurrency,
-      jobs: new Map(jobs.map((job) => [job.name, job])),
+      ...platform,
+      concurrency: platform.config.jobs.concurrency,
+      queue,
+      definitions,
+      check: (name, input) => this.check(name, input),
       schedule: () => this.#schedules.run(),
-      renewed: () => this.notice.changed(),
+      changed: () => this.notice.changed(),
+      ended: (run, outcome) => this.#ended(run, outcome),
       always,
     });
     this.#worker.start();
   }
 
-  #ended({ name, pullsFrom }: JobDefinition, run: Run, outcome: Outcome): void {
+  #ended(run: Run, outcome: Outcome): void {
+    const { name, pullsFrom } = run.definition;
     this.figures.count(name, run, outcome);
-    this.notice.changed();
     if (pullsFrom === undefined || outcome.kind === 'interrupted') return;
     const now = new Date();
     const change =

@@ -85,13 +85,11 @@ const whereTheyRun = ({ definitions, platform: { config } }: JobService): Findin
   name: 'jobs',
   title: 'Jobs',
   judge() {
-    const { worker, timeoutMs: usual } = config.jobs;
+    const { worker } = config.jobs;
     if (definitions.size === 0) return { status: 'pass', detail: 'No job is defined.' };
     if (!worker) return { status: 'pass', detail: 'They run apart: `main.js worker` must be running.' };
     const stopping = config.platform.replit === 'deployment';
-    const long = [...definitions.values()].filter(
-      ({ timeoutMs = usual }) => timeoutMs > config.shutdown.timeoutMs,
-    );
+    const long = [...definitions.values()].filter(({ timeoutMs }) => timeoutMs > config.shutdown.timeoutMs);
     if (stopping)
       return {
         status: 'warn',
@@ -140,8 +138,8 @@ const resyncCommand = (service: JobService): Command => ({
   help: 'NAME [INPUT as JSON]: enqueues a job that pulls from a service, at once',
   async run([name = '', text]) {
     const definition = service.definitions.get(name);
-    const pulling = [...service.definitions.values()].filter(({ pullsFrom }) => pullsFrom !== undefined);
     if (definition?.pullsFrom === undefined) {
+      const pulling = [...service.definitions.values()].filter(({ pullsFrom }) => pullsFrom !== undefined);
       const known = pulling.map((one) => `  ${one.name}: from ${one.pullsFrom}`).join('\n');
       console.error(`No job '${name}' pulls from a service. There are:\n${known || '  none'}`);
       return 1;

@@ -3,6 +3,7 @@ import type { PgBoss } from 'pg-boss';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import type { JobDefinition } from '../../platform/parts.ts';
 
 /** Where pg-boss keeps the jobs of all queues that have no table of their own; ours have none. */
 export const TABLE = 'pgboss.job_common';
@@ -19,14 +20,9 @@ const KEEP_DONE = '7 days';
 const KEEP_DEAD = '30 days';
 const PURGE_BATCH = 500;
 
-/** What pg-boss is told of a job that the code defines. */
-export interface QueueOptions {
-  readonly name: string;
-  readonly unique: boolean;
-  readonly retries: number;
-  readonly backoff: { readonly seconds: number; readonly max: number };
-  readonly timeoutMs: number;
-}
+/** A job that the code defines, with the settings where it says nothing. */
+export type DefinedJob = JobDefinition &
+  Required<Pick<JobDefinition, 'concurrency' | 'timeoutMs' | 'retries' | 'backoff' | 'unique'>>;
 
 /** A job that this process has taken. With its attempt it is a claim: it is lost once another process takes the job. */
 export interface Claim {
@@ -43,17 +39,17 @@ export interface NewJob {
   readonly priority?: number | undefined;
 }
 
-/** What there is to do. Times are from now on by the database's clock, in milliseconds; undefined: nothing. */
+/** What there is to do. Times are from now on by the database's clock, in milliseconds; infinite: nothing. */
 export interface Outlook {
   /** Names of jobs that are due. */
   readonly due: readonly string[];
-  readonly nextMs: number | undefined;
+  readonly nextMs: number;
   /** When the first lease of another process ends. */
-  readonly leaseMs: number | undefined;
-  readonly scheduleMs: number | undefined;
+  readonly leaseMs: number;
+  readonly scheduleMs: number;
 }
 
-const known = (value: unknown): number | undefined => (value === null ? undefined : Number(value));
+const orNever = (ms: unknown): number => (ms === null ? Number.POSITIVE_INFINITY : Number(ms));
 
 /** pg-boss's schema in drizzle/0005_jobs_pg_boss.sql. A later one is a migration that updates the row as well. */
 const SCHEMA = 43;
@@ -75,36 +71,35 @@ export class Queue {
   }
 
   /** Makes and changes queues so that they are as the code defines them. One statement where nothing has changed. */
-  async define(queues: readonly QueueOptions[]): Promise<void> {
+  async define(jobs: readonly DefinedJob[]): Promise<void> {
+    const names = jobs.map(({ name }) => name);
     const { rows } = await this.#query(
-      `select name, policy, retry_limit, retry_delay, retry_delay_max, expire_seconds from pgboss.queue
-        where name = any($1)`,
-      [queues.map(({ name }) => name)],
+      `select name, policy, retry_limit as "retryLimit", retry_delay as "retryDelay",
+        retry_delay_max as "retryDelayMax", expire_seconds as "expireInSeconds"
+        from pgboss.queue where name = any($1)`,
+      [names],
     );
     let created = false;
-    for (const queue of queues) {
-      const { name } = queue;
-      const options = {
-        retryLimit: queue.retries,
-        retryDelay: queue.backoff.seconds,
-        retryBackoff: true,
-        retryDelayMax: queue.backoff.max,
+    for (const { name, unique, retries, backoff, timeoutMs } of jobs) {
+      const varying = {
+        retryLimit: retries,
+        retryDelay: backoff.seconds,
+        retryDelayMax: backoff.max,
         // Ours ends first: the process that runs it, or the lease.
-        expireInSeconds: Math.min(Math.ceil((queue.timeoutMs + LEASE_MS) / 1_000), DAY_S - 1),
+        expireInSeconds: Math.min(Math.ceil((timeoutMs + LEASE_MS) / 1_000), DAY_S - 1),
+      };
+      const options = {
+        ...varying,
+        retryBackoff: true,
         deleteAfterSeconds: 7 * DAY_S,
         heartbeatSeconds: LEASE_MS / 1_000,
       };
-      const policy = queue.unique ? 'exclusive' : 'standard';
+      const policy = unique ? 'exclusive' : 'standard';
       const found = rows.find((row) => row.name === name);
       if (!found) {
         await (await this.boss()).createQueue(name, { ...options, policy });
         created = true;
-      } else if (
-        found.retry_limit !== options.retryLimit ||
-        found.retry_delay !== options.retryDelay ||
-        found.retry_delay_max !== options.retryDelayMax ||
-        found.expire_seconds !== options.expireInSeconds
-      ) {
+      } else if (Object.entries(varying).some(([key, value]) => found[key] !== value)) {
         await (await this.boss()).updateQueue(name, options);
       }
       // pg-boss does not change a policy: jobs carry it, so that those of before end by their own.
@@ -114,7 +109,7 @@ export class Queue {
     // It reads all queues when it starts; one that it does not know would be asked for in the middle of a transaction.
     if (created) this.#boss = undefined;
     await this.#query('insert into job_definitions (name) select unnest($1::text[]) on conflict do nothing', [
-      queues.map(({ name }) => name),
+      names,
     ]);
   }
 
@@ -167,12 +162,11 @@ export class Queue {
       [names, mine],
     );
     const [{ due, next, lease, schedule }] = rows as [Record<string, unknown>];
-    const beat = known(lease);
     return {
       due: due as string[],
-      nextMs: known(next),
-      leaseMs: beat === undefined ? undefined : beat + LEASE_MS,
-      scheduleMs: known(schedule),
+      nextMs: orNever(next),
+      leaseMs: orNever(lease) + LEASE_MS,
+      scheduleMs: orNever(schedule),
     };
   }
 
@@ -232,17 +226,16 @@ export class Queue {
   async rescue(names: readonly string[]): Promise<{ name: string; id: string; state: string }[]> {
     const { rows } = await this.#query(
       `with lost as (
-        select name, id from ${TABLE} where state = 'active' and name = any($1)
-          and heartbeat_on < now() - interval '${LEASE_MS} milliseconds' for update skip locked)
+        select j.name, j.id, least(j.retry_limit + 1, q.retry_limit + ${MAX_LOST_WORKERS}) as retry_limit
+          from ${TABLE} j join pgboss.queue q using (name) where state = 'active' and name = any($1)
+          and heartbeat_on < now() - interval '${LEASE_MS} milliseconds' for update of j skip locked)
       update ${TABLE} j set
-        retry_limit = least(j.retry_limit + 1, q.retry_limit + ${MAX_LOST_WORKERS}),
-        state = (case when j.retry_count < least(j.retry_limit + 1, q.retry_limit + ${MAX_LOST_WORKERS})
-          then 'retry' else 'failed' end)::pgboss.job_state,
-        completed_on = case when j.retry_count < least(j.retry_limit + 1, q.retry_limit + ${MAX_LOST_WORKERS})
-          then null else now() end,
+        retry_limit = lost.retry_limit,
+        state = (case when retry_count < lost.retry_limit then 'retry' else 'failed' end)::pgboss.job_state,
+        completed_on = case when retry_count < lost.retry_limit then null else now() end,
         start_after = now(), heartbeat_on = null,
         output = jsonb_build_object('message', 'The process that ran it is gone', 'at', now())
-      from lost, pgboss.queue q where j.name = lost.name and j.id = lost.id and q.name = j.name
+      from lost where j.name = lost.name and j.id = lost.id
       returning j.name, j.id, j.state`,
       [names],
     );

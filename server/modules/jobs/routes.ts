@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { eq, inArray, type SQL, sql } from 'drizzle-orm';
+import type { FastifyReply } from 'fastify';
 import {
   cancelJob,
   discardJob,
@@ -14,6 +14,7 @@ import {
   tickJobs,
 } from '#contracts/jobs.ts';
 import { ProblemError, unavailable } from '../../platform/lib/problem.ts';
+import { within } from '../../platform/lib/within.ts';
 import type { JobService } from './jobs.ts';
 import { jobDefinitions as table } from './table.ts';
 import { listOf, oneOf } from './views.ts';
@@ -66,31 +67,18 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
     },
   });
 
-  const setPaused = async (name: string, pausedAt: SQL | null) => {
-    known(name);
-    await service.ready();
-    await db.update(table).set({ pausedAt }).where(eq(table.name, name));
-    await queue.tell('changed');
-    service.lookUntold();
-  };
-
-  app.route({
-    ...pauseQueue,
-    ...operator,
-    async handler({ params: { name } }, reply) {
-      await setPaused(name, sql`now()`);
+  const setPaused =
+    (pausedAt: SQL | null) =>
+    async ({ params: { name } }: { params: { name: string } }, reply: FastifyReply) => {
+      known(name);
+      await service.ready();
+      await db.update(table).set({ pausedAt }).where(eq(table.name, name));
+      await queue.tell('changed');
+      service.lookUntold();
       return reply.code(204).send(null);
-    },
-  });
-
-  app.route({
-    ...resumeQueue,
-    ...operator,
-    async handler({ params: { name } }, reply) {
-      await setPaused(name, null);
-      return reply.code(204).send(null);
-    },
-  });
+    };
+  app.route({ ...pauseQueue, ...operator, handler: setPaused(sql`now()`) });
+  app.route({ ...resumeQueue, ...operator, handler: setPaused(null) });
 
   app.route({
     ...readJob,
@@ -142,13 +130,16 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
       await service.ready();
       const { worker } = service;
       worker?.look();
-      const limit = new AbortController();
-      const late = sleep(config.http.requestTimeoutMs - TICK_MARGIN_MS, true, { signal: limit.signal });
-      late.catch(() => {});
-      const stillBusy = await Promise.race([late, (worker?.idle() ?? Promise.resolve()).then(() => false)]);
-      limit.abort();
+      const idle = await within(
+        worker?.idle() ?? Promise.resolve(),
+        config.http.requestTimeoutMs - TICK_MARGIN_MS,
+        () => new Error('late'),
+      ).then(
+        () => true,
+        () => false,
+      );
       if (worker?.failure !== undefined) throw unavailable('Jobs could not be looked for. Call again.');
-      return { idle: !stillBusy, running: worker?.running.length ?? 0 };
+      return { idle, running: worker?.running.length ?? 0 };
     },
   });
 
@@ -156,26 +147,16 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
     ...syncHealth,
     ...operator,
     async handler() {
-      const pulling = [...definitions.values()].flatMap(({ name, pullsFrom }) =>
-        pullsFrom === undefined ? [] : [{ name, service: pullsFrom }],
-      );
+      const pulling = [...definitions.values()].filter(({ pullsFrom }) => pullsFrom !== undefined);
       if (pulling.length === 0) return { syncs: [] };
-      const rows = await db
-        .select()
-        .from(table)
-        .where(
-          inArray(
-            table.name,
-            pulling.map(({ name }) => name),
-          ),
-        );
+      const rows = await db.select().from(table).where(inArray(table.name, names()));
       return {
-        syncs: pulling.map(({ name, service: pulledFrom }) => {
+        syncs: pulling.map(({ name, pullsFrom = '' }) => {
           const row = rows.find((one) => one.name === name);
           const success = row?.lastSuccessAt ?? null;
           return {
             job: name,
-            service: pulledFrom,
+            service: pullsFrom,
             lastSuccessAt: success?.toISOString() ?? null,
             lagSeconds: success ? Math.max(0, Date.now() - success.getTime()) / 1_000 : null,
             failures: row?.failures ?? 0,

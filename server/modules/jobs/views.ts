@@ -4,27 +4,22 @@ import { redacted } from '../../platform/logging/redaction.ts';
 import type { Envelope } from './attempt.ts';
 import { TABLE } from './queue.ts';
 
-const STATES: Record<JobState, readonly string[]> = {
-  waiting: ['created', 'retry'],
-  running: ['active'],
-  done: ['completed'],
-  cancelled: ['cancelled'],
-  dead: ['failed'],
+/** What the states of pg-boss are called. */
+const STATES: Record<string, JobState> = {
+  created: 'waiting',
+  retry: 'waiting',
+  active: 'running',
+  completed: 'done',
+  cancelled: 'cancelled',
+  failed: 'dead',
 };
 /** Written out, so that each reads its own partial index. */
-const WHERE: Record<JobState, string> = {
-  waiting: "state < 'active' and not blocked",
-  running: "state = 'active'",
-  done: "completed_on is not null and state = 'completed'",
-  cancelled: "completed_on is not null and state = 'cancelled'",
-  dead: "state = 'failed'",
-};
-const ORDER: Record<JobState, string> = {
-  waiting: 'start_after',
-  running: 'started_on',
-  done: 'completed_on desc',
-  cancelled: 'completed_on desc',
-  dead: 'completed_on desc',
+const LISTS: Record<JobState, { where: string; order: string }> = {
+  waiting: { where: "state < 'active' and not blocked", order: 'start_after' },
+  running: { where: "state = 'active'", order: 'started_on' },
+  done: { where: "completed_on is not null and state = 'completed'", order: 'completed_on desc' },
+  cancelled: { where: "completed_on is not null and state = 'cancelled'", order: 'completed_on desc' },
+  dead: { where: "state = 'failed'", order: 'completed_on desc' },
 };
 
 /** The most of an input that is shown in a list, and of one job, in bytes. A list has up to 200 jobs. */
@@ -65,8 +60,9 @@ export async function listOf(
   names: readonly string[],
   limit: number,
 ): Promise<JobView[]> {
+  const { where, order } = LISTS[state];
   const { rows }: { rows: Row[] } = await database.pool.query(
-    `select ${LISTED} from ${TABLE} where ${WHERE[state]} and name = any($1) order by ${ORDER[state]} limit $2`,
+    `select ${LISTED} from ${TABLE} where ${where} and name = any($1) order by ${order} limit $2`,
     [names, limit],
   );
   return rows.map(written);
@@ -83,7 +79,6 @@ export async function oneOf(database: Database, name: string, id: string): Promi
 
 function written(row: Row): JobView {
   const { actor, output } = row;
-  const state = (Object.keys(STATES) as JobState[]).find((one) => STATES[one].includes(row.state)) ?? 'done';
   const { input, progress, key } = redacted({
     input: row.input ?? null,
     progress: typeof output?.done === 'number' ? (output as unknown as JobView['progress']) : null,
@@ -93,7 +88,7 @@ function written(row: Row): JobView {
   return {
     id: row.id,
     name: row.name,
-    state,
+    state: STATES[row.state] ?? 'done',
     attempts: row.retry_count + Number(begun),
     maxAttempts: row.retry_limit + 1,
     priority: row.priority,

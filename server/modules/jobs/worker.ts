@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../platform/database/clock.ts';
 import type { Listener } from '../../platform/database/listener.ts';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
 import { within } from '../../platform/lib/within.ts';
-import type { Logger } from '../../platform/logging/logger.ts';
-import type { Outcome, Run } from './attempt.ts';
-import { CHANNEL, type Claim, LEASE_MS, type Queue } from './queue.ts';
+import { type Outcome, Run, type RunParts } from './attempt.ts';
+import { Outcomes } from './outcomes.ts';
+import { CHANNEL, type DefinedJob, LEASE_MS, type Queue } from './queue.ts';
 
 /** A worker tells of its jobs so often, while it has any. All times in milliseconds. */
 const RENEW_MS = LEASE_MS / 3;
@@ -17,29 +16,19 @@ const MAX_PAUSE_MS = 30_000;
 const HAND_BACK_MS = 1_000;
 /** While there is more of the same, all else is looked for this often at least. */
 const MAX_BLIND_MS = 500;
-/** Old rows are looked for this often at most, and only by a worker that has run something. */
-const PURGE_EVERY_MS = 60_000;
 
-export interface Known {
-  readonly name: string;
-  readonly concurrency: number;
-  /** Runs one attempt. */
-  start(claim: Claim): Run;
-  /** Told how each attempt ended. */
-  ended(run: Run, outcome: Outcome): void;
-}
-
-export interface WorkerParts {
+export interface WorkerParts extends RunParts {
   readonly queue: Queue;
   readonly listener: Listener;
   readonly clock: Clock;
-  readonly log: Logger;
   readonly concurrency: number;
-  readonly jobs: ReadonlyMap<string, Known>;
+  readonly definitions: ReadonlyMap<string, DefinedJob>;
   /** Enqueues what schedules have due. */
   schedule(): Promise<void>;
-  /** Told when leases were renewed, and with them what jobs say of their progress. */
-  renewed(): void;
+  /** Told when a job begins or ends, and when leases were renewed, with what jobs say of their progress. */
+  changed(): void;
+  /** Told how each attempt ended. */
+  ended(run: Run, outcome: Outcome): void;
   /** A process that does nothing else needs notifications at all times. */
   readonly always: boolean;
 }
@@ -53,9 +42,7 @@ export class Worker {
   readonly #names: readonly string[];
   /** By id: those that run here, and those that have ended and are not written yet. */
   readonly #runs = new Map<string, Run>();
-  /** Of those, how many of each name run. */
-  readonly #busy = new Map<string, number>();
-  readonly #done = new Map<string, Claim[]>();
+  readonly #outcomes: Outcomes;
   /** Names of which as many were taken as could be run, so that there may be more. */
   readonly #more = new Set<string>();
   /** When each name was last taken, so that those that have waited longest come first. */
@@ -63,15 +50,12 @@ export class Worker {
   readonly #idle: (() => void)[] = [];
   #looking: Promise<void> | undefined;
   #again = false;
-  #flushing = false;
   #renewal: NodeJS.Timeout | undefined;
   #release: (() => void) | undefined;
   #unsubscribe: (() => void) | undefined;
-  #purgedAt = 0;
   /** By `performance.now()`: the wall clock may be set back. */
   #lookedAt = Number.NEGATIVE_INFINITY;
   #stopping = false;
-  #stopped = false;
   /** When it looks by itself, in milliseconds since 1970. */
   #next = Number.POSITIVE_INFINITY;
   #pauseMs = MIN_PAUSE_MS;
@@ -80,7 +64,8 @@ export class Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#names = [...parts.jobs.keys()];
+    this.#names = [...parts.definitions.keys()];
+    this.#outcomes = new Outcomes(parts.queue, parts.log, (runs) => this.#forget(runs));
   }
 
   get running(): readonly Run[] {
@@ -93,7 +78,7 @@ export class Worker {
   }
 
   runningOf(name: string): number {
-    return this.#busy.get(name) ?? 0;
+    return this.#unfinished().filter(({ claim }) => claim.name === name).length;
   }
 
   start(): void {
@@ -143,12 +128,9 @@ export class Worker {
   }
 
   async #handBackAt(at: number): Promise<void> {
-    const left = new AbortController();
-    const late = sleep(Math.max(at - Date.now(), 0), undefined, { signal: left.signal }).catch(() => {});
     // A look is waited for no longer either: the database may not answer.
-    await Promise.race([late, this.idle()]);
-    left.abort();
-    const unfinished = [...this.#runs.values()].filter(({ ended }) => !ended);
+    await within(this.idle(), Math.max(at - Date.now(), 0), () => new Error('late')).catch(() => {});
+    const unfinished = this.#unfinished();
     if (unfinished.length > 0) {
       for (const run of unfinished) run.abort('draining');
       this.#parts.log.info({ jobs: unfinished.length }, 'jobs are handed back: the process ends before them');
@@ -157,7 +139,7 @@ export class Worker {
         (err) => this.#parts.log.warn({ err }, 'jobs could not be handed back; their lease will end'),
       );
     }
-    this.#stopped = true;
+    this.#outcomes.end();
     clearInterval(this.#renewal);
     this.#release?.();
   }
@@ -191,15 +173,14 @@ export class Worker {
       }
       this.#lookedAt = performance.now();
       this.#more.clear();
-      const outlook = await queue.look(this.#names, [...this.#runs.keys()]);
-      if (outlook.leaseMs !== undefined && outlook.leaseMs <= 0) await this.#rescue();
-      if (outlook.scheduleMs !== undefined && outlook.scheduleMs <= 0) await this.#parts.schedule();
+      const { due, nextMs, leaseMs, scheduleMs } = await queue.look(this.#names, [...this.#runs.keys()]);
+      if (leaseMs <= 0) await this.#rescue();
+      if (scheduleMs <= 0) await this.#parts.schedule();
       // What these two have made due is told by a notification; without one, the next look finds it.
-      if ((outlook.leaseMs ?? 1) <= 0 || (outlook.scheduleMs ?? 1) <= 0) this.#again = true;
-      for (const name of this.#inTurn(outlook.due)) await this.#take(name);
-      const times = [outlook.nextMs, outlook.leaseMs, outlook.scheduleMs].filter((ms) => ms !== undefined);
+      if (leaseMs <= 0 || scheduleMs <= 0) this.#again = true;
+      for (const name of this.#inTurn(due)) await this.#take(name);
       // A little later than exactly then, so that the database's clock has got there as well.
-      this.#lookAt(Date.now() + Math.max(Math.min(...times), 0) + 5);
+      this.#lookAt(Date.now() + Math.max(Math.min(nextMs, leaseMs, scheduleMs), 0) + 5);
       this.#pauseMs = MIN_PAUSE_MS;
       this.#failure = undefined;
       this.#hold();
@@ -214,19 +195,23 @@ export class Worker {
   }
 
   async #take(name: string): Promise<void> {
-    const known = this.#parts.jobs.get(name);
-    if (!known || this.#stopping) return;
-    const free = Math.min(this.#free(), known.concurrency - this.runningOf(name));
+    const { queue, definitions, concurrency } = this.#parts;
+    const definition = definitions.get(name);
+    if (!definition || this.#stopping) return;
+    const free = Math.min(
+      concurrency - this.#unfinished().length,
+      definition.concurrency - this.runningOf(name),
+    );
     if (free <= 0) {
       this.#more.add(name);
       return;
     }
-    const claims = await this.#parts.queue.take(name, free);
+    const claims = await queue.take(name, free);
     this.#takenAt.set(name, performance.now());
     if (claims.length === free) this.#more.add(name);
     else this.#more.delete(name);
-    if (this.#stopping) await this.#parts.queue.handBack(claims);
-    else for (const claim of claims) this.#run(known, claim);
+    if (this.#stopping) await queue.handBack(claims);
+    else for (const claim of claims) this.#run(new Run(claim, definition, this.#parts));
   }
 
   #inTurn(names: Iterable<string>): string[] {
@@ -234,84 +219,31 @@ export class Worker {
     return [...names].sort((a, b) => takenAt(a) - takenAt(b));
   }
 
-  #free(): number {
-    let busy = 0;
-    for (const count of this.#busy.values()) busy += count;
-    return this.#parts.concurrency - busy;
+  #unfinished(): Run[] {
+    return this.running.filter(({ ended }) => !ended);
   }
 
-  #run(known: Known, claim: Claim): void {
-    const run = known.start(claim);
-    this.#runs.set(claim.id, run);
-    this.#busy.set(known.name, this.runningOf(known.name) + 1);
+  #run(run: Run): void {
+    const { changed, ended } = this.#parts;
+    this.#runs.set(run.claim.id, run);
+    changed();
     this.#renewal ??= setInterval(() => this.#renew(), RENEW_MS).unref();
-    void run.outcome.then((outcome) => {
-      this.#busy.set(known.name, this.runningOf(known.name) - 1);
-      known.ended(run, outcome);
-      void this.#settle(run, outcome);
+    void run.outcome.then(async (outcome) => {
+      ended(run, outcome);
+      changed();
+      const written = this.#outcomes.write(run, outcome);
       this.look();
+      await written;
+      // Only now its next attempt is due.
+      if (outcome.kind === 'failure') this.look();
     });
   }
 
-  /** Writes how an attempt ended. */
-  async #settle(run: Run, outcome: Outcome): Promise<void> {
-    const { queue, log } = this.#parts;
-    const { claim } = run;
-    if (outcome.kind === 'success') {
-      const others = this.#done.get(claim.name);
-      if (others) others.push(claim);
-      else this.#done.set(claim.name, [claim]);
-      if (this.#flushing) return;
-      this.#flushing = true;
-      setImmediate(() => this.#flush());
-      return;
+  #forget(runs: readonly Run[]): void {
+    for (const run of runs) {
+      // Lost and taken again, it runs here a second time.
+      if (this.#runs.get(run.claim.id) === run) this.#runs.delete(run.claim.id);
     }
-    if (outcome.kind === 'failure') {
-      const write = outcome.permanent ? queue.bury.bind(queue) : queue.fail.bind(queue);
-      await this.#persist(() => write(claim, outcome.error), [claim]);
-      this.look();
-      this.#purge();
-    }
-    // Cancelled, handed back, or another worker's: the row says so already.
-    this.#forget([claim]);
-    if (outcome.kind === 'interrupted' && outcome.why === 'lost') {
-      log.warn({ job: claim.name, jobId: claim.id }, 'a job ran elsewhere before it had ended here');
-    }
-  }
-
-  /** Ends together what has ended at about the same time. */
-  async #flush(): Promise<void> {
-    while (this.#done.size > 0) {
-      const batch = [...this.#done];
-      this.#done.clear();
-      await Promise.all(
-        batch.map(async ([name, claims]) => {
-          await this.#persist(() => this.#parts.queue.complete(name, claims), claims);
-          this.#forget(claims);
-        }),
-      );
-    }
-    this.#flushing = false;
-    this.#purge();
-  }
-
-  /** Tries until it is written, or the jobs are others' by now. */
-  async #persist(write: () => Promise<void>, claims: readonly Claim[]): Promise<void> {
-    for (;;) {
-      try {
-        return await write();
-      } catch (err) {
-        if (!findUnavailable(err))
-          this.#parts.log.error({ err }, 'jobs: how a job ended could not be written');
-        if (claims.every(({ id }) => this.#runs.get(id)?.interruption === 'lost')) return;
-        if (this.#stopped) return;
-        await sleep(MIN_PAUSE_MS);
-      }
-    }
-  }
-
-  #forget(claims: readonly Claim[]): void {
-    for (const { id } of claims) this.#runs.delete(id);
     if (this.#runs.size > 0) return;
     clearInterval(this.#renewal);
     this.#renewal = undefined;
@@ -330,12 +262,12 @@ export class Worker {
   }
 
   async #renew(): Promise<void> {
-    const runs = [...this.#runs.values()];
+    const runs = this.running;
     try {
       const ours = await this.#parts.queue.renew(
         runs.map(({ claim, report }) => ({ ...claim, progress: report })),
       );
-      this.#parts.renewed();
+      this.#parts.changed();
       // One that was cancelled looks the same; its signal has come already, or comes now.
       for (const run of runs) if (!ours.has(run.claim.id) && !run.ended) run.abort('lost');
     } catch (err) {
@@ -350,17 +282,5 @@ export class Worker {
       const then = state === 'failed' ? 'it is not run again' : 'it runs again';
       this.#parts.log.warn({ job: name, jobId: id }, `the worker of a job is gone; ${then}`);
     }
-  }
-
-  #purge(): void {
-    if (Date.now() - this.#purgedAt < PURGE_EVERY_MS) return;
-    this.#purgedAt = Date.now();
-    const { queue, log } = this.#parts;
-    (async () => {
-      while (await queue.purge());
-    })().catch((err) => {
-      if (!findUnavailable(err))
-        log.warn({ err }, 'jobs: old rows could not be deleted; a later run tries again');
-    });
   }
 }
