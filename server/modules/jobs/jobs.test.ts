@@ -641,6 +641,31 @@ it('is told when another process has taken over, and its end changes nothing', a
   expect(await one(a, id)).toMatchObject({ state: 'running' });
 }, 60_000);
 
+it('is told when its own process has taken it once more, which goes on with that', async () => {
+  const signals: string[] = [];
+  const ends: (() => void)[] = [];
+  const a = await replica({
+    run: ({ attempt, signal }) =>
+      new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => signals.push(`${attempt}: ${signal.reason.message}`));
+        ends.push(resolve);
+      }),
+  });
+  const id = (await a.enqueue(1)) as string;
+  await until('it runs', () => ends.length === 1);
+  // As after a pause of the database, in which its lease has ended.
+  await query(database.url, `update pgboss.job set state = 'retry', heartbeat_on = null`);
+  await a.enqueue(2);
+  await until('both run', () => ends.length === 3);
+  expect(signals).toEqual(['1: The job runs elsewhere']);
+  ends[0]?.();
+  await until('it is forgotten', () => a.test.lines.some(({ msg }) => String(msg).includes('ran elsewhere')));
+  expect((await ask(a, 'POST', `${LIST}/count/${id}/cancel`)).status).toBe(204);
+  await until('its second attempt is told', () => signals.length === 2);
+  expect(signals[1]).toBe('2: The job was cancelled');
+  for (const end of ends) end();
+});
+
 it('is handed back by a process that ends, runs elsewhere at once, and that counts as no attempt', async () => {
   const attempts: string[] = [];
   const a = await replica(

@@ -3,7 +3,7 @@ import type { Listener } from '../../platform/database/listener.ts';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
 import { within } from '../../platform/lib/within.ts';
-import { type Outcome, Run, type RunParts } from './attempt.ts';
+import { type Outcome, type Reason, Run, type RunParts } from './attempt.ts';
 import { Outcomes } from './outcomes.ts';
 import { CHANNEL, type DefinedJob, LEASE_MS, type Queue } from './queue.ts';
 
@@ -40,8 +40,8 @@ export interface WorkerParts extends RunParts {
 export class Worker {
   readonly #parts: WorkerParts;
   readonly #names: readonly string[];
-  /** By id: those that run here, and those that have ended and are not written yet. */
-  readonly #runs = new Map<string, Run>();
+  /** Those that run here, and those that have ended and are not written yet. */
+  readonly #runs = new Set<Run>();
   readonly #outcomes: Outcomes;
   /** Names of which as many were taken as could be run, so that there may be more. */
   readonly #more = new Set<string>();
@@ -69,7 +69,7 @@ export class Worker {
   }
 
   get running(): readonly Run[] {
-    return [...this.#runs.values()];
+    return [...this.#runs];
   }
 
   /** What the last look failed with; undefined where it did not. */
@@ -146,7 +146,7 @@ export class Worker {
 
   #notified(payload: string): void {
     const [what, value = ''] = payload.split(' ');
-    if (what === 'cancel') this.#runs.get(value)?.abort('cancelled');
+    if (what === 'cancel') this.#abort(value, 'cancelled');
     // When what is due later is known by the database's clock alone.
     else this.look();
   }
@@ -173,7 +173,10 @@ export class Worker {
       }
       this.#lookedAt = performance.now();
       this.#more.clear();
-      const { due, nextMs, leaseMs, scheduleMs } = await queue.look(this.#names, [...this.#runs.keys()]);
+      const { due, nextMs, leaseMs, scheduleMs } = await queue.look(
+        this.#names,
+        this.running.map(({ claim }) => claim.id),
+      );
       if (leaseMs <= 0) await this.#rescue();
       if (scheduleMs <= 0) await this.#parts.schedule();
       // What these two have made due is told by a notification; without one, the next look finds it.
@@ -225,7 +228,9 @@ export class Worker {
 
   #run(run: Run): void {
     const { changed, ended } = this.#parts;
-    this.#runs.set(run.claim.id, run);
+    // This process has rescued it from itself: the lease had ended.
+    this.#abort(run.claim.id, 'lost');
+    this.#runs.add(run);
     changed();
     this.#renewal ??= setInterval(() => this.#renew(), RENEW_MS).unref();
     void run.outcome.then(async (outcome) => {
@@ -239,11 +244,12 @@ export class Worker {
     });
   }
 
+  #abort(id: string, why: Reason): void {
+    for (const run of this.#runs) if (run.claim.id === id) run.abort(why);
+  }
+
   #forget(runs: readonly Run[]): void {
-    for (const run of runs) {
-      // Lost and taken again, it runs here a second time.
-      if (this.#runs.get(run.claim.id) === run) this.#runs.delete(run.claim.id);
-    }
+    for (const run of runs) this.#runs.delete(run);
     if (this.#runs.size > 0) return;
     clearInterval(this.#renewal);
     this.#renewal = undefined;
