@@ -90,7 +90,8 @@ it.concurrent('runs elsewhere within 30 s what a killed worker had begun, and lo
   await using scene = await Scene.set();
   const web = await scene.server();
   const [first, second] = [await scene.worker(), await scene.worker()];
-  await scene.enqueue(web, 'work', 120, 100);
+  // Some run at any moment of the next three seconds, on a slow machine as well.
+  await scene.enqueue(web, 'work', 60, 1_000);
   await until(
     'both are at work',
     async () => new Set((await scene.marks()).map(({ pid }) => pid)).size === 2,
@@ -98,10 +99,10 @@ it.concurrent('runs elsewhere within 30 s what a killed worker had begun, and lo
   await sleep(Math.random() * 300);
   expect(await first.end('SIGKILL')).toBe('SIGKILL');
   const killedAt = new Date();
-  await scene.allDone(120);
+  await scene.allDone(60);
   const found = await scene.marks();
   const done = new Set(found.filter(({ what }) => what === 'done').map(({ n }) => n));
-  expect(done.size).toBe(120);
+  expect(done.size).toBe(60);
   const cut = found.filter(
     ({ n, what, pid }) =>
       what === 'begun' &&
