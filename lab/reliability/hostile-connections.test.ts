@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createDatabase, query } from '../../tests/support/postgres.ts';
 import { headerLines } from '../../tests/support/raw-http.ts';
 import { type SpawnedServer, startServer } from '../../tests/support/server.ts';
@@ -17,21 +17,21 @@ const MIB = KIB * KIB;
 const MAX_GROWTH_MIB = 64;
 const RECOVERY_MS = 15_000;
 
-const sockets = new Set<Socket>();
-afterEach(() => {
-  for (const socket of sockets) socket.destroy();
-  sockets.clear();
-});
+interface Attacked extends SpawnedServer {
+  database: string;
+  /** They end with it. */
+  clients: Set<Socket>;
+}
 
 /** A client that never closes by itself, at an address of its own: Linux has all of 127.0.0.0/8. */
-async function open(server: SpawnedServer, host: number, text: string): Promise<Socket> {
+async function open(server: Attacked, host: number, text: string): Promise<Socket> {
   const socket = connect({
     port: server.port,
     host: '127.0.0.1',
     localAddress: `127.0.0.${host}`,
     allowHalfOpen: true,
   });
-  sockets.add(socket);
+  server.clients.add(socket);
   socket.on('error', () => {});
   await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
   socket.write(text, 'latin1');
@@ -55,14 +55,18 @@ function residentMib(server: SpawnedServer): number {
   return Number(kib) / KIB;
 }
 
-async function startReady(env: Record<string, string> = {}): Promise<SpawnedServer & { database: string }> {
+async function startReady(env: Record<string, string> = {}): Promise<Attacked> {
   const { url } = await createDatabase();
   const server = await startServer({ DATABASE_URL: url, ...env });
   await server.ready();
   // What the first requests load and compile is no growth.
   for (let i = 0; i < 200; i++)
     await (await fetch(`${server.url}/api/notes`, { headers: user.headers })).arrayBuffer();
-  return Object.assign(server, { database: url });
+  const clients = new Set<Socket>();
+  server.child.once('exit', () => {
+    for (const socket of clients) socket.destroy();
+  });
+  return Object.assign(server, { database: url, clients });
 }
 
 /** @returns How far resident memory rose above what it was, and how far it still was when the time to recover was over. */
@@ -77,7 +81,8 @@ async function growth(server: SpawnedServer, attack: () => Promise<void>, holdMs
   return { peak, left: residentMib(server) - before };
 }
 
-describe('memory', () => {
+// Attackers mostly wait: several at once leave the machine idle.
+describe.concurrent('memory', () => {
   it.each([
     ['the default body limit', {}],
     ['a body limit of 1 MiB', { BODY_LIMIT_BYTES: `${MIB}` }],
@@ -117,7 +122,7 @@ describe('memory', () => {
   });
 });
 
-describe('refused clients that neither read nor close', () => {
+describe.concurrent('refused clients that neither read nor close', () => {
   it('hold no descriptor', async () => {
     await using server = await startReady();
     const before = filesOf(server);
@@ -161,7 +166,7 @@ describe('refused clients that neither read nor close', () => {
   });
 });
 
-describe('one address that holds every connection', () => {
+describe.concurrent('one address that holds every connection', () => {
   it.each([
     ['by bodies after their answer', `GET /live HTTP/1.1\r\nHost: a\r\nContent-Length: ${100 * KIB}\r\n\r\n`],
     ['by bodies', post(100_000)],
