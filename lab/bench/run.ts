@@ -4,6 +4,7 @@
  *
  * The contenders take turns, so that a slow phase of the machine affects all of them. Tables show medians over the rounds.
  */
+import { accountsSuite } from './accounts.ts';
 import { against } from './against.ts';
 import { encryptionSuite } from './encryption.ts';
 import { eventsSuite } from './events.ts';
@@ -42,6 +43,7 @@ const suites: Record<string, () => Promise<void>> = {
   'jobs-page': jobsPageSuite,
   events: eventsSuite,
   encryption: encryptionSuite,
+  accounts: accountsSuite,
   overload: overloadSuite,
   'slow-clients': slowClientsSuite,
 };
