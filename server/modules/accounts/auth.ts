@@ -39,7 +39,8 @@ export interface AuthOptions {
 
 /**
  * better-auth encrypts secrets of authenticator apps with `SESSION_SECRET`, so that they could not be read once it has been rotated.
- * The column encrypts them, with `ENCRYPTION_KEY`: what better-auth does besides is done with a key that is no secret.
+ * The column encrypts them, with `ENCRYPTION_KEY`: what better-auth does besides is done with a key that is no secret. A plugin may
+ * return another context.
  */
 const plainSecrets: BetterAuthPlugin = {
   id: 'plain-secrets',
