@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { encryptedColumns } from '../database/encryption/encrypted-text.ts';
 import { keyring } from '../database/encryption/keyring.ts';
 import { keysInUse } from '../database/encryption/keys-in-use.ts';
@@ -17,6 +18,8 @@ export const keysCommand = ({ db }: Platform): Command => ({
       return EXIT.failed;
     }
     if (action === undefined) return show(db);
+    // A server beside it goes first.
+    setPriority(constants.priority.PRIORITY_LOW);
     let printed = performance.now();
     const { written, left, unreadable } = await reEncrypt(db, {
       signal,

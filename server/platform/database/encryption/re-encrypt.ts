@@ -7,7 +7,7 @@ import { recordKey } from './keys-in-use.ts';
 import { encryptionKeys } from './table.ts';
 
 /** Rows of one statement. To read and encrypt them holds the event loop for a millisecond, which requests beside it notice. */
-const BATCH = 50;
+const BATCH = 20;
 
 /** How many values of a column a key has encrypted. */
 export interface Holding {
@@ -70,8 +70,8 @@ export async function reEncrypt(
       written += await writeBatch(db, column, keys, sealAgain(rows, column, unreadable));
       progress?.(written, total);
       after = rows.length < BATCH ? undefined : rows.at(-1)?.key;
-      // It rests for as long as it has worked, so that half of a core and a connection stay for requests.
-      if (after) await sleep(performance.now() - began, undefined, { signal }).catch(() => {});
+      // It rests for twice as long as it has worked, so that most of a core and a connection stay for requests.
+      if (after) await sleep(2 * (performance.now() - began), undefined, { signal }).catch(() => {});
     } while (after);
   }
   const held = await holdings(db);
