@@ -124,15 +124,17 @@ export default defineConfig({
                   name: 'base-ui',
                   test: /node_modules\/@(base-ui|floating-ui)\//,
                   entriesAware: true,
-                  entriesAwareMergeThreshold: 2_000,
+                  entriesAwareMergeThreshold: 20_000,
                 },
+                // For operators alone.
+                { name: 'operator', test: /client\/src\/kit\/operator\//, minShareCount: 2 },
                 // What several screens use, by which of them: home waits for nothing that it does not show.
                 {
                   name: 'pieces',
                   test: /client\/src\/kit\//,
                   minShareCount: 2,
                   entriesAware: true,
-                  entriesAwareMergeThreshold: 6_000,
+                  entriesAwareMergeThreshold: 20_000,
                 },
               ],
             },

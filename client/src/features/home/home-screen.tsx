@@ -9,7 +9,6 @@ import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { useIsDevelopment } from '@/kit/lib/connection.ts';
 import { loadPart } from '@/kit/lib/deployment.ts';
 import { navigationOf } from '@/kit/shell/navigation.ts';
-import { useVisitor } from '@/kit/shell/visitor.ts';
 
 const FirstSteps = lazy(async () => ({
   default: (await loadPart(() => import('@/kit/first-steps/first-steps.tsx'))).FirstSteps,
@@ -27,9 +26,9 @@ export function HomeScreen() {
   );
 }
 
-/** A placeholder: the name, and the screens that there are. */
+/** A placeholder: the name, and the screens that every visitor has. */
 function Welcome() {
-  const items = navigationOf(useRouter(), useVisitor()).filter(({ to }) => to !== '/');
+  const items = navigationOf(useRouter(), { isOperator: false }).filter(({ to }) => to !== '/');
   return (
     <div className="flex flex-col items-center px-4 pt-[28dvh] pb-16 text-center">
       <img src="/favicon.svg" alt="" width="48" height="48" className="mb-6" />

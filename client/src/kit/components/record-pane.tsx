@@ -1,16 +1,18 @@
 import { Link, type LinkProps, useNavigate } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
+import { loadPart } from '@/kit/lib/deployment.ts';
 import type { AnyRecords, Entity, Id } from '@/kit/lib/records.ts';
 import { useShortcut } from '@/kit/lib/shortcut.ts';
 import { useDelete, useRestore } from '@/kit/lib/use-changes.ts';
 import type { useRecord } from '@/kit/lib/use-record.ts';
 import { useTitle } from '@/kit/lib/use-title.ts';
 import { Button, buttonVariants, IconButton } from './button.tsx';
-import { Conflict } from './conflict.tsx';
 import { ErrorState } from './error-state.tsx';
 import { Icon } from './icon.tsx';
 import { SaveStatus } from './save-status.tsx';
 import { Skeleton } from './skeleton.tsx';
+
+const Conflict = lazy(async () => ({ default: (await loadPart(() => import('./conflict.tsx'))).Conflict }));
 
 interface Props<Whole extends Entity & { updatedAt: string }> {
   /** What it is, and the list it belongs to: "note", "Notes". */
@@ -81,15 +83,17 @@ export function RecordPane<Whole extends Entity & { updatedAt: string }>(props: 
             />
           </div>
           {conflict ? (
-            <Conflict
-              noun={noun}
-              fields={fields}
-              theirs={conflict}
-              mine={values}
-              onEdit={of.edit}
-              onKeepMine={of.keepMine}
-              onTakeTheirs={of.takeTheirs}
-            />
+            <Suspense fallback={<Loading />}>
+              <Conflict
+                noun={noun}
+                fields={fields}
+                theirs={conflict}
+                mine={values}
+                onEdit={of.edit}
+                onKeepMine={of.keepMine}
+                onTakeTheirs={of.takeTheirs}
+              />
+            </Suspense>
           ) : (
             children
           )}

@@ -26,7 +26,7 @@ const item =
 export const barItem =
   'focus-inset max-md:min-h-14 max-md:min-w-14 max-md:grow max-md:flex-col max-md:justify-center max-md:gap-0.5 max-md:text-xs';
 
-/** The bar on phones has five entries at most: this many screens, then Commands and More. */
+/** The bar on phones has five places: this many for screens, then Commands and More. A screen that is offered late moves no other. */
 const MAX_IN_BAR = 3;
 
 /** The layout: a sidebar of 224 px on wide screens and 56 px on tablets, and a bottom bar on phones. */
@@ -39,7 +39,7 @@ export function Frame({ items, Anchor, organisation, user, tools, overlays, chil
       >
         Skip to content
       </a>
-      <header className="z-10 bg-background max-md:fixed max-md:inset-x-0 max-md:bottom-0 max-md:flex max-md:items-stretch max-md:border-t max-md:px-1 max-md:pb-[env(safe-area-inset-bottom)] md:sticky md:top-0 md:flex md:h-dvh md:flex-col md:border-r md:p-2 lg:p-3">
+      <header className="z-10 bg-background max-md:fixed max-md:inset-x-0 max-md:bottom-0 max-md:grid max-md:grid-cols-5 max-md:border-t max-md:px-1 max-md:pb-[env(safe-area-inset-bottom)] md:sticky md:top-0 md:flex md:h-dvh md:flex-col md:border-r md:p-2 lg:p-3">
         <div className="flex h-9 items-center gap-2.5 font-semibold max-md:hidden md:mb-3 md:justify-center lg:justify-start lg:px-3">
           <Mark />
           <span className="max-lg:sr-only">{import.meta.env.APP_NAME}</span>
@@ -47,7 +47,7 @@ export function Frame({ items, Anchor, organisation, user, tools, overlays, chil
         {organisation && <div className="mb-3 max-md:hidden">{organisation}</div>}
         <nav
           aria-label="Main"
-          className="flex max-md:grow md:min-h-0 md:flex-col md:gap-0.5 md:overflow-y-auto"
+          className="max-md:col-span-3 max-md:grid max-md:grid-cols-3 md:flex md:min-h-0 md:flex-col md:gap-0.5 md:overflow-y-auto"
         >
           {items.map(({ to, label, icon, group }, index) => (
             <Fragment key={to}>
@@ -63,7 +63,7 @@ export function Frame({ items, Anchor, organisation, user, tools, overlays, chil
             </Fragment>
           ))}
         </nav>
-        <div className="flex items-center max-md:gap-0 md:mt-auto md:flex-col md:gap-1 md:pt-2 lg:items-stretch">
+        <div className="flex max-md:items-stretch md:mt-auto md:items-center md:flex-col md:gap-1 md:pt-2 lg:items-stretch">
           {user && <div className="max-md:hidden">{user}</div>}
           {tools}
         </div>
