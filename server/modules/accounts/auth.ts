@@ -9,6 +9,7 @@ import { symmetricEncrypt } from 'better-auth/crypto';
 import { betterAuth } from 'better-auth/minimal';
 import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { BetterAuthOptions, BetterAuthPlugin } from 'better-auth/types';
+import { lt, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Config } from '../../platform/config/config.ts';
 import { type Transaction, transaction } from '../../platform/database/transaction.ts';
@@ -31,8 +32,8 @@ export interface AuthOptions {
   readonly verifies: boolean;
   /** A session. @param byProvider Without a second factor. @throws APIError where the user may not. */
   mayBegin(userId: string, byProvider: boolean): Promise<void>;
-  /** Of a provider: whether it may become an account. @throws APIError where it may not. */
-  maySignUp(user: { email: string; emailVerified: boolean }): Promise<void>;
+  /** Of a provider: whether it may become an account, in the transaction that makes it. @throws APIError where it may not. */
+  maySignUp(tx: Transaction, user: { email: string; emailVerified: boolean }): Promise<void>;
   /** The account of a provider's user was made, in this transaction. */
   signedUp(tx: Transaction, userId: string): Promise<void>;
 }
@@ -59,7 +60,7 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
     trustedOrigins: [origin],
     // The first signs cookies, and cookies.ts signs those of the others anew. Secrets of authenticator apps are decrypted by each.
     secrets: config.sessionSecrets.map((value) => ({ version: versionOf(value), value })),
-    database: adapterWith(db, options.signedUp),
+    database: adapterWith(db, options),
     emailAndPassword: {
       enabled: true,
       // sign-up.ts makes accounts, in one transaction.
@@ -95,9 +96,12 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
           before: async ({ userId }, context) => options.mayBegin(userId, context?.path === '/callback/:id'),
         },
       },
-      user: {
+      verification: {
         create: {
-          before: async (user) => options.maySignUp(user),
+          // No timer removes them, and each view of the sign-in screen begins a challenge that few answer.
+          before: async () => {
+            await db.delete(verifications).where(lt(verifications.expiresAt, sql`now()`));
+          },
         },
       },
       // Providers say who a person is; their tokens are of no further use, and so not kept.
@@ -182,9 +186,12 @@ interface Query {
   update?: Row;
 }
 
-/** @param signedUp Called for a new user in the transaction that makes it: transactions are ours, so that it may write in them. */
+/**
+ * Calls `maySignUp` and `signedUp` for a new user in the transaction that makes it: transactions are ours, so that these may use them.
+ * A second connection would wait for those that all hold one.
+ */
 const adapterWith =
-  (db: NodePgDatabase, signedUp: AuthOptions['signedUp']): AdapterFactory =>
+  (db: NodePgDatabase, { maySignUp, signedUp }: AuthOptions): AdapterFactory =>
   (own) => ({
     ...adapterOf(db, own),
     transaction: (act) =>
@@ -194,6 +201,7 @@ const adapterWith =
           ...adapter,
           transaction: (further) => further(within),
           async create(query) {
+            if (query.model === 'user') await maySignUp(tx, query.data as never);
             const row: Row = await adapter.create(query);
             if (query.model === 'user') await signedUp(tx, row.id as string);
             return row as never;

@@ -172,10 +172,10 @@ export class AccountService {
         // A provider says nothing of a second factor.
         if (byProvider && user?.twoFactorEnabled) throw refusal('TWO_FACTOR_NEEDED');
       },
-      maySignUp: async ({ email, emailVerified }) => {
+      maySignUp: async (tx, { email, emailVerified }) => {
         if (!emailVerified) throw refusal('EMAIL_NOT_VERIFIED');
         if (this.signUp === 'open') return;
-        if ((await this.openInvitation(eq(invitations.email, email.toLowerCase()))) === undefined)
+        if ((await this.openInvitation(eq(invitations.email, email.toLowerCase()), tx)) === undefined)
           throw refusal('SIGN_UP_CLOSED');
       },
       signedUp: async (tx, userId) => {

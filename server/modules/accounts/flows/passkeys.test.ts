@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountScene, type Browser, type Scene, signedIn } from '../../../../tests/support/accounts.ts';
+import { query } from '../../../../tests/support/postgres.ts';
 
 let scene: Scene;
 beforeAll(async () => {
@@ -156,4 +157,11 @@ it("is not added by another's challenge, nor where the sign-in is not recent", a
   const answer = await two.post('/passkeys', { name: 'Theirs', ...new Authenticator().create(options) });
   expect(answer.status).toBeGreaterThanOrEqual(400);
   expect((await scene.browser().post('/passkeys/begin')).status).toBe(401);
+});
+
+it('keeps no challenge that nobody answered', async () => {
+  await scene.browser().post('/sign-in/passkey/begin');
+  await query(scene.database.url, `update verifications set expires_at = now() - interval '1 second'`);
+  await scene.browser().post('/sign-in/passkey/begin');
+  expect((await query(scene.database.url, 'select from verifications')).rowCount).toBe(1);
 });

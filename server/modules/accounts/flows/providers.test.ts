@@ -182,6 +182,20 @@ it('makes no account where one is made by invitation, and none that onSignUp ref
   }
 });
 
+it('makes an account by invitation with the one connection that it has', async () => {
+  person = { sub: 'invited', email: 'invited@example.com', email_verified: true, name: 'Invited' };
+  await using own = await accountScene({ ...env, SIGN_UP: 'invitation', DB_POOL_SIZE: '1' });
+  await query(
+    own.database.url,
+    `insert into invitations (id, email, hash, expires_at) values
+      ('one', 'invited@example.com', 'x', now() + interval '1 hour')`,
+  );
+  const browser = own.browser();
+  const url = await begin(browser);
+  expect(await comeBack(browser, url, 'right', own)).toBe('https://app.test/');
+  expect(await browser.me()).toMatchObject({ user: { email: 'invited@example.com' } });
+});
+
 it('calls onSignUp in the transaction that makes the account, so that neither is there without the other', async () => {
   person = { sub: 'welcome', email: 'welcome@example.com', email_verified: true, name: 'Welcome' };
   const seen: unknown[] = [];
