@@ -613,6 +613,19 @@ describe('in development', () => {
     expect((await ask(test, '', '192.0.2.1', { 'x-api-key': KEY })).statusCode).toBe(200);
   });
 
+  it('one that cannot be decrypted hides no other', async () => {
+    const { test, send } = await start(development);
+    await send(welcome, DATA);
+    await query(database.url, `update mail_outbox set content = overlay(content placing 'AAAA' from 30)`);
+    await send(welcome, { ...DATA, name: 'Bob' });
+    const { items } = (await ask(test, '')).json();
+    expect(items).toMatchObject([
+      { to: TO, subject: 'Welcome, Bob' },
+      { to: '', subject: expect.stringContaining('cannot be decrypted') },
+    ]);
+    expect((await ask(test, `/${items[1].id}/html`)).statusCode).toBe(404);
+  });
+
   it('and nowhere else', async () => {
     const { test } = await start();
     expect((await ask(test, '')).statusCode).toBe(404);

@@ -1,14 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { and, desc, eq, lt } from 'drizzle-orm';
 import { listMailbox, readMailboxHtml, readMailboxMail, readMailboxSource } from '#contracts/mail.ts';
+import { EncryptionError } from '../../platform/database/encryption/keyring.ts';
 import { isFromThisMachine } from '../../platform/http/this-machine.ts';
 import { before, pageOf } from '../../platform/lib/cursor.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { MailService } from './mailer.ts';
 import { headersOf } from './mailer.ts';
-import type { Content } from './providers/provider.ts';
+import { opened, stored } from './outbox.ts';
 import { mailOutbox } from './table.ts';
 
+/** Such as one of before ENCRYPTION_KEY was changed. */
+const LOCKED = 'This email cannot be decrypted';
 const NOBODY = { name: '', address: 'mail@localhost' };
 
 /**
@@ -40,17 +43,19 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
     id: mailOutbox.id,
     template: mailOutbox.template,
     messageId: mailOutbox.messageId,
-    content: mailOutbox.content,
+    stored,
     createdAt: mailOutbox.createdAt,
   };
-  const open = (row: { content: string | null }): Content => JSON.parse(row.content ?? '{}');
   const one = async (id: number) => {
     const [row] = await db
       .select(columns)
       .from(mailOutbox)
       .where(and(eq(mailOutbox.id, id), inMailbox));
     if (!row) throw new ProblemError('not-found', `There is no email ${id} in the mailbox.`);
-    return { ...row, content: open(row) };
+    const content = opened(row.stored ?? '{}');
+    if (content instanceof EncryptionError)
+      throw new ProblemError('not-found', `${LOCKED}: ${content.message}`);
+    return { ...row, content };
   };
 
   app.route({
@@ -64,7 +69,8 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
         .orderBy(desc(mailOutbox.id))
         .limit(limit + 1);
       return pageOf(rows, limit, (row) => {
-        const { to, subject } = open(row);
+        const content = opened(row.stored ?? '{}');
+        const { to, subject } = content instanceof EncryptionError ? { to: '', subject: LOCKED } : content;
         return { id: row.id, template: row.template, to, subject, createdAt: row.createdAt.toISOString() };
       });
     },

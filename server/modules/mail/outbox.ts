@@ -126,7 +126,7 @@ export class Outbox {
       .returning({
         template: mailOutbox.template,
         messageId: mailOutbox.messageId,
-        stored: sql<string | null>`${mailOutbox.content}`,
+        stored,
         isRepeat: sql<boolean>`${before.state} = 'sending'`,
         isExpired: sql<boolean>`${mailOutbox.expiresAt} <= now()`,
         isSuppressed: sql<boolean>`${suppressed(mailOutbox.recipient, mailOutbox.bulk)}`,
@@ -301,7 +301,11 @@ export class Outbox {
   }
 }
 
-function opened(stored: string): Content | EncryptionError {
+/** The column of the content, as it is stored. */
+export const stored: SQL<string | null> = sql`${mailOutbox.content}`;
+
+/** @returns What a mail says, or why it cannot be read. */
+export function opened(stored: string): Content | EncryptionError {
   try {
     return JSON.parse(mailOutbox.content.mapFromDriverValue(stored) as string) as Content;
   } catch (error) {
