@@ -228,15 +228,21 @@ export class AccountService {
     await tx.update(users).set({ roles: invitation.roles }).where(eq(users.id, userId));
   }
 
-  /** @param id Of a session. @throws ProblemError `unauthorized` where the user has gone since. */
+  /**
+   * @param id Of a session.
+   * @param lock `update`: until the transaction ends, for who changes what it has read.
+   * @throws ProblemError `unauthorized` where the user has gone since.
+   */
   async user(
     id: string | undefined,
     db: Pick<Transaction, 'select'> = this.options.db,
+    lock?: 'update',
   ): Promise<typeof users.$inferSelect> {
-    const [user] = await db
+    const found = db
       .select()
       .from(users)
       .where(eq(users.id, id ?? ''));
+    const [user] = await (lock ? found.for(lock) : found);
     if (user === undefined) throw unauthorized('Sign in first.');
     return user;
   }

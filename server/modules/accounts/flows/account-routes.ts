@@ -101,19 +101,20 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
     ...changeAccount,
     ...own,
     async handler({ scope, body }) {
-      const user = await service.user(scope?.userId);
-      // What the adopter's schema does not have any more goes.
-      const kept = Object.entries(user.profile).filter(([key]) => key in people.profile.properties);
-      const merged = Object.entries({ ...Object.fromEntries(kept), ...body.profile });
-      const profile = await service.checkedProfile(
-        Object.fromEntries(merged.filter(([, value]) => value !== null)),
-      );
-      const name = body.name?.trim() ?? user.name;
+      const userId = scope?.userId as string;
       await database.transaction(async (tx) => {
-        await tx.update(users).set({ name, profile, updatedAt: sql`now()` }).where(eq(users.id, user.id));
-        service.sessionsChanged(tx, user.id);
+        const user = await service.user(userId, tx, 'update');
+        // What the adopter's schema does not have any more goes.
+        const kept = Object.entries(user.profile).filter(([key]) => key in people.profile.properties);
+        const merged = Object.entries({ ...Object.fromEntries(kept), ...body.profile });
+        const profile = await service.checkedProfile(
+          Object.fromEntries(merged.filter(([, value]) => value !== null)),
+        );
+        const name = body.name?.trim() ?? user.name;
+        await tx.update(users).set({ name, profile, updatedAt: sql`now()` }).where(eq(users.id, userId));
+        service.sessionsChanged(tx, userId);
       });
-      return account(user.id);
+      return account(userId);
     },
   });
 

@@ -115,6 +115,28 @@ describe('verifying', () => {
 });
 
 describe("the adopter's files", () => {
+  it('keep what is changed at the same time', async () => {
+    await using own = await accountScene(
+      {},
+      {
+        people: {
+          profile: Type.Object({ a: Type.Optional(Type.Integer()), b: Type.Optional(Type.Integer()) }),
+        },
+      },
+    );
+    const browser = await signedIn(own, 'both@example.com');
+    const change = (body: object) => browser.send('PATCH', '/api/account', body);
+    for (let n = 1; n <= 10; n++) {
+      await Promise.all([
+        change({ profile: { a: n } }),
+        change({ profile: { b: n } }),
+        change({ name: `${n}` }),
+      ]);
+      const { rows } = await query(own.database.url, 'select name, profile from users');
+      expect(rows).toEqual([{ name: `${n}`, profile: { a: n, b: n } }]);
+    }
+  });
+
   it('decide about profile, and act in the transaction of the sign-up', async () => {
     const seen: unknown[] = [];
     await using own = await accountScene(
