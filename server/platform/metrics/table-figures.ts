@@ -12,6 +12,8 @@ export abstract class TableFigures<Figures> {
   readonly #log: Pick<BaseLogger, 'warn'>;
   #last: { at: number; figures: Figures } | undefined;
   #flight: Promise<Figures> | undefined;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  /** The activity before the last reading that succeeded. */
   #seen: number | undefined;
 
   constructor(log: Pick<BaseLogger, 'warn'>) {
@@ -70,7 +72,7 @@ export abstract class TableFigures<Figures> {
   #recent(): Figures | null {
     const age = this.#last ? Math.abs(Date.now() - this.#last.at) : Number.POSITIVE_INFINITY;
     const mayDiffer = this.activity() !== this.#seen;
-    if (age > FRESH_MS && mayDiffer && !this.#flight) void this.#tolerant();
+    if (mayDiffer && performance.now() - this.#askedAt > FRESH_MS) void this.#tolerant();
     return this.#last && (age < STALE_MS || !mayDiffer) ? this.#last.figures : null;
   }
 
@@ -84,8 +86,10 @@ export abstract class TableFigures<Figures> {
   }
 
   async #read(): Promise<Figures> {
-    this.#seen = this.activity();
+    this.#askedAt = performance.now();
+    const activity = this.activity();
     const figures = await this.query();
+    this.#seen = activity;
     this.#last = { at: Date.now(), figures };
     return figures;
   }
