@@ -9,7 +9,7 @@ export const getOpenApi = {
   },
 } as const;
 
-/** Of an OpenAPI 3.1 document, what the page shows. */
+/** The parts of an OpenAPI 3.1 document that the API page and the tests read. */
 export interface OpenApi {
   info: { title: string; version: string; description: string };
   paths: Record<string, Record<string, Operation>>;

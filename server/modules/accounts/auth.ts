@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 /**
- * better-auth: signing in, sessions, second factors and providers. Loaded on the first use, after the port is open; see
- * docs/decisions/0031. Its HTTP paths are not mounted, but for the callback of providers.
+ * better-auth: signing in, sessions, second factors and providers. Loaded on the first use, after the port is open. Of its HTTP
+ * paths only the callback of providers is mounted (docs/decisions/0031-better-auth-for-the-flows.md).
  */
+import { createHash } from 'node:crypto';
 import { drizzleAdapter } from 'better-auth/adapters/drizzle';
 import { APIError } from 'better-auth/api';
 import { symmetricEncrypt } from 'better-auth/crypto';

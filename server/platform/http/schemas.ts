@@ -36,7 +36,7 @@ const strict = new Ajv(OPTIONS);
 
 type Check = { (data: unknown): boolean; errors?: ErrorObject[] | null | undefined };
 
-/** Compiles the schemas of routes, each when it is first needed: most are not for hours (docs/decisions/0034). */
+/** Compiles the schemas of routes, each when it is first needed: most are not for hours. */
 export class SchemaCompilers {
   /** What is not compiled yet, with its name. */
   readonly #pending = new Map<() => unknown, string>();

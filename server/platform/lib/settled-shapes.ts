@@ -1,6 +1,6 @@
 /**
  * Keeps V8 from storing connections, requests and responses as hash tables, which costs half as much work again for a small
- * answer (docs/decisions/0021).
+ * answer (docs/decisions/0021-room-for-requests.md).
  *
  * V8 reserves space in an object for as many properties as its constructor's first seven objects had. A full collection
  * between the seven drops the layouts of those that are gone; then later objects get hardly any space, and beyond a dozen

@@ -1,4 +1,4 @@
-/** The server from its sources, with mails of the tests' own. */
+/** The server from its sources, with profile fields of the tests' own. */
 import { run } from '../../../server/platform/process/main.ts';
 import { settings } from '../../../server/settings.ts';
 
