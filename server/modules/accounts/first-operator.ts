@@ -27,7 +27,7 @@ export class FirstOperator {
   }
 
   /** Whether there is no operator. */
-  async isMissing(): Promise<boolean> {
+  async #isMissing(): Promise<boolean> {
     if (this.#exists) return false;
     const rows = await this.#service.options.db
       .select({ id: users.id })
@@ -38,9 +38,14 @@ export class FirstOperator {
     return !this.#exists;
   }
 
+  /** Whether `/setup` is open: there is no operator, and a key may make the first. */
+  async canSetUp(): Promise<boolean> {
+    return this.#service.options.config.internalApiKeys.length > 0 && (await this.#isMissing());
+  }
+
   /** For the terminal of a development server. @returns Undefined where there is an operator. */
   async startLink(): Promise<{ label: string; path: string } | undefined> {
-    if (this.#service.closed || !(await this.isMissing())) return undefined;
+    if (this.#service.closed || !(await this.#isMissing())) return undefined;
     const invitation = { email: '', roles: [OPERATOR], lifeMs: START_LINK_MS };
     const { path } = await transaction(this.#service.options.db, (tx) => makeInvitation(tx, invitation));
     return { label: 'your account', path };
@@ -48,7 +53,7 @@ export class FirstOperator {
 
   /** For the log of a development server that shows no link. @returns Undefined where there is an operator. */
   async startHint(): Promise<string | undefined> {
-    if (this.#service.closed || !(await this.isMissing())) return undefined;
+    if (this.#service.closed || !(await this.#isMissing())) return undefined;
     return 'there is no operator yet: npm run admin -- create EMAIL prints a link that makes one';
   }
 
@@ -92,10 +97,10 @@ export class FirstOperator {
 }
 
 /** `/setup`: makes the first operator with a key of `INTERNAL_API_KEY`, where there is no shell. */
-export const setUpRoutes: FastifyPluginAsyncTypebox<{
-  service: AccountService;
-  first: FirstOperator;
-}> = async (app, { service, first }) => {
+export const setUpRoutes: FastifyPluginAsyncTypebox<{ service: AccountService }> = async (
+  app,
+  { service },
+) => {
   const { database, config } = service.options;
   app.route({
     ...setUp,
@@ -139,5 +144,4 @@ export const setUpRoutes: FastifyPluginAsyncTypebox<{
       return { next: 'done' as const };
     },
   });
-  service.needsSetup = async () => config.internalApiKeys.length > 0 && (await first.isMissing());
 };

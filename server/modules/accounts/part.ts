@@ -83,8 +83,8 @@ export function createAccounts(
         passkeyRoutes,
         providerRoutes,
       ])
-        await app.register(routes, { service, identity, throttle });
-      await app.register(setUpRoutes, { service, first });
+        await app.register(routes, { service, identity, throttle, first });
+      await app.register(setUpRoutes, { service });
       await app.register(adminRoutes, { service, roles });
       await app.register(impersonationRoutes, { service, check });
       await app.register(invitationRoutes, { service, roles });

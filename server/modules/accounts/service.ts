@@ -36,8 +36,6 @@ export type SessionRow = typeof sessions.$inferSelect;
 export class AccountService {
   readonly options: AccountOptions;
   readonly figures = new AccountFigures();
-  /** Whether no operator exists yet, and a key may make the first. */
-  needsSetup: () => Promise<boolean> = async () => false;
   readonly #changes: UserChanges;
   #app: FastifyInstance | undefined;
   #auth: Promise<Auth> | undefined;

@@ -12,6 +12,7 @@ import {
 } from '#contracts/accounts/account.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { Identity, Scope } from '../../../platform/parts.ts';
+import type { FirstOperator } from '../first-operator.ts';
 import type { AccountService } from '../service.ts';
 import { recentUntil } from '../sessions/identity.ts';
 import { credentials, users } from '../table.ts';
@@ -31,7 +32,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
   service: AccountService;
   identity: Identity;
   throttle: AccountThrottle;
-}> = async (app, { service, identity, throttle }) => {
+  first: FirstOperator;
+}> = async (app, { service, identity, throttle, first }) => {
   const { db, database, people, log } = service.options;
 
   app.route({
@@ -45,7 +47,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
         passkeys,
         twoFactor,
         profile: people.profile,
-        setup: await service.needsSetup(),
+        setup: await first.canSetUp(),
       };
       // A visitor without a cookie costs nothing.
       const scope = await (async () => identity.identify(request))().catch(onlyRefused);
