@@ -1,7 +1,7 @@
-# What `.ci/run` does besides, while there is a lab: it reads this file, and calls lab_needs, lab_begin and lab_steps.
+# The lab's steps of `.ci/run`, which sources this file and calls lab_needs, lab_begin and lab_steps.
 
 lab_needs() {
-  # For the image and what stands around it. Where Docker's engine runs, that builds it.
+  # Builds the image where Docker's engine does not run.
   docker info >/dev/null 2>&1 || { need podman podman; need runc runc; need debootstrap debootstrap; }
   need haproxy haproxy
   need nginx nginx
@@ -10,7 +10,7 @@ lab_needs() {
   ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing+=(libfaketime)
 }
 
-# These assert no times, and wait for a registry, disks, and a database that is away: they run beside the other suites.
+# These suites assert no times and mostly wait, so they run beside the others.
 lab_begin() {
   (
     for name in packaging template; do
