@@ -130,12 +130,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
       const [row] = await db.select().from(credentials).where(passwordOf(user.id));
       if (!row?.password) throw unauthorized('This account has no password: sign out, and in again.');
       const hashed = row.password;
-      const isRight = await attempt
-        .check(() => verifyPassword(request.body.password, hashed))
-        .catch((error) => {
-          attempt.failed(error);
-          throw error;
-        });
+      const isRight = await attempt.check(() => verifyPassword(request.body.password, hashed));
       if (!isRight) throw unauthorized('The password is wrong.');
       if (user.twoFactorEnabled) {
         const { code } = request.body;

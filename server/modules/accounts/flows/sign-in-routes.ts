@@ -94,7 +94,6 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{
         attempt.right();
         return next('verify');
       }
-      attempt.failed(error);
       // A known address costs a query more.
       return evenTime(WITH_HASH_MS - (performance.now() - begun), () => Promise.reject(error));
     }

@@ -32,7 +32,7 @@ export class AccountThrottle {
   /**
    * Counts a failure before the password is checked, so that parallel guesses are no more than sequential ones.
    *
-   * @returns To be told how it went: a success takes the failure back, and so does an error that says nothing of the password.
+   * @returns The attempt. A success takes the failure back, and so does an error that says nothing of the password.
    * @throws ProblemError `too-many-requests`.
    */
   begin(
@@ -40,11 +40,11 @@ export class AccountThrottle {
     reply: FastifyReply,
     email: string,
   ): {
-    /** Checks the password: sooner for a browser that has signed in before. */
+    /** Checks the password, sooner for a browser that has signed in before. @throws What `fn` throws. */
     check<T>(fn: () => Promise<T>): Promise<T>;
+    /** The password is right, but its account does not sign in yet. */
     right(): void;
     succeeded(): void;
-    failed(error: unknown): void;
   } {
     const now = performance.now();
     const account = accountOf(email);
@@ -58,16 +58,20 @@ export class AccountThrottle {
       throw refusal;
     }
     return {
-      check: (fn) => (own === undefined ? fn() : hashFirst(account, fn)),
+      async check(fn) {
+        try {
+          return await (own === undefined ? fn() : hashFirst(account, fn));
+        } catch (error) {
+          if (!(error instanceof ProblemError) || error.kind === 'unavailable') window.hits--;
+          throw error;
+        }
+      },
       right: () => {
         window.hits--;
       },
       succeeded: () => {
         window.hits--;
         this.remember(reply, email);
-      },
-      failed: (error) => {
-        if (!(error instanceof ProblemError) || error.kind === 'unavailable') window.hits--;
       },
     };
   }
