@@ -148,7 +148,7 @@ export class NoteQueries {
         .execute({ owner, title, body }),
     );
     if (note === undefined) throw new Error('notes: an insert returned no row');
-    this.#cleanNowAndThen();
+    this.#cleanIfDue();
     return note;
   }
 
@@ -172,7 +172,7 @@ export class NoteQueries {
         .where(and(own(owner, id), isNull(notes.deletedAt), versionIn(versions)))
         .returning({ id: notes.id }),
     );
-    this.#cleanNowAndThen();
+    this.#cleanIfDue();
     return deleted !== undefined;
   }
 
@@ -206,7 +206,7 @@ export class NoteQueries {
    * Deleted notes are removed at a later write. There is no timer, and an idle server sends no query. The write is
    * committed by then, so its answer neither waits for this nor depends on it.
    */
-  #cleanNowAndThen(): void {
+  #cleanIfDue(): void {
     if (Date.now() - this.#cleanedAt < CLEAN_EVERY_MS) return;
     this.#cleanedAt = Date.now();
     apartFromRequests(() => this.#removeExpired()).catch((err) =>

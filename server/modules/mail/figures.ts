@@ -18,6 +18,8 @@ export interface MailFigures {
   readonly bouncePercent: number | null;
 }
 
+/** A mail that has waited for longer is late. */
+export const MAX_LATE_SECONDS = 900;
 /** One bounce of a few mails says nothing of the sender. */
 const MIN_SENT = 20;
 
@@ -84,7 +86,7 @@ export class Figures extends TableFigures<MailFigures> {
       this.rule(
         'mail-late',
         'A mail has waited for more than 15 minutes',
-        { unit: 's', threshold: 900, endsAt: 60 },
+        { unit: 's', threshold: MAX_LATE_SECONDS, endsAt: 60 },
         ({ oldestSeconds }) => oldestSeconds,
       ),
       this.rule(

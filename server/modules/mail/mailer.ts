@@ -101,7 +101,7 @@ export class MailService implements Mailer {
       ? await this.#jobs.enqueueRows(tx, this.#job, queries, actor && { actor })
       : (await tx.execute(sql`with ${queries} select id from input`)).rows.length;
     tx.afterCommit(() => {
-      this.outbox.cleanNowAndThen();
+      this.outbox.cleanIfDue();
       this.figures.touch();
     });
     return added > 0;

@@ -11,7 +11,7 @@ import { mailEvents, mailLimits, mailOutbox, mailSuppressed } from './table.ts';
 
 /** Rows are kept for this long, and looked through this often at most while mails are written or sent, in milliseconds. */
 const KEEP = sql`interval '30 days'`;
-/** Longer than what is told is accepted: see webhooks.ts. */
+/** Longer than webhooks.ts accepts an event again. */
 const KEEP_EVENTS = sql`interval '2 days'`;
 const CLEAN_EVERY_MS = 3_600_000;
 const CLEAN_BATCH = 500;
@@ -52,6 +52,16 @@ export interface ClaimedMail {
   readonly isRepeat: boolean;
   readonly isExpired: boolean;
   readonly isSuppressed: boolean;
+}
+
+/** What a provider reports of a mail that it was handed. */
+export interface ProviderEvent {
+  readonly id: string;
+  /** Of the outbox; where it is unknown, the event only suppresses the address. */
+  readonly messageId: string | undefined;
+  readonly address: string;
+  readonly state: 'bounced' | 'complained' | undefined;
+  readonly suppress: { readonly reason: MailSuppression['reason']; readonly bulkOnly: boolean } | undefined;
 }
 
 /** Neither what a mail says nor to whom. */
@@ -135,7 +145,7 @@ export class Outbox {
     return { ...row, id, content: opened(row.stored) };
   }
 
-  /** Writes how an attempt ended. What a provider has told of the mail meanwhile stays. */
+  /** Writes how an attempt ended. What a provider has reported meanwhile stays. */
   async end(id: number, state: MailState, error: string | null = null): Promise<void> {
     const erased = state === 'sent' || state === 'expired';
     await this.#platform.db
@@ -147,7 +157,7 @@ export class Outbox {
         ...(!isUnsent(state) && { endedAt: sql`now()` }),
       })
       .where(and(eq(mailOutbox.id, id), eq(mailOutbox.state, 'sending')));
-    this.cleanNowAndThen();
+    this.cleanIfDue();
   }
 
   /** Takes what was written without a provider. @returns Queries of a WITH; `input` has the ids. */
@@ -164,20 +174,8 @@ export class Outbox {
       returning id)`;
   }
 
-  /**
-   * Notes what a provider tells of a mail that it was handed.
-   *
-   * @param messageId Of the outbox; where it is unknown, the address is suppressed alone.
-   * @param event.id Told once: `false` is returned for one that is known.
-   * @returns The template of the mail, for figures.
-   */
-  async told(event: {
-    id: string;
-    messageId: string | undefined;
-    address: string;
-    state: 'bounced' | 'complained' | undefined;
-    suppress: { reason: MailSuppression['reason']; bulkOnly: boolean } | undefined;
-  }): Promise<{ template: string | undefined } | false> {
+  /** Records an event. @returns The template of its mail, for figures; false where the event was recorded before. */
+  async recordEvent(event: ProviderEvent): Promise<{ template: string | undefined } | false> {
     const { id, messageId, address, state, suppress } = event;
     return this.#platform.database.transaction(async (tx) => {
       const { rowCount } = await tx.insert(mailEvents).values({ id }).onConflictDoNothing();
@@ -246,7 +244,7 @@ export class Outbox {
   }
 
   /** Expired rows are removed while others are written, without a timer. */
-  cleanNowAndThen(): void {
+  cleanIfDue(): void {
     if (Date.now() - this.#cleanedAt < CLEAN_EVERY_MS) return;
     this.#cleanedAt = Date.now();
     const { log } = this.#platform;

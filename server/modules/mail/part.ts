@@ -1,4 +1,5 @@
 import type { Finding, Jobs, Mailer, MailLayout, Part, Platform } from '../../platform/parts.ts';
+import { MAX_LATE_SECONDS } from './figures.ts';
 import { MailService } from './mailer.ts';
 import { hashOf } from './outbox.ts';
 import { mailRoutes } from './routes.ts';
@@ -55,7 +56,7 @@ export function createMail({
           if (!service.delivers && !isProduction) return undefined;
           const { waiting, failed, oldestSeconds } = await service.figures.read();
           const details = { waiting, failed, oldestSeconds: Math.round(oldestSeconds) };
-          const late = oldestSeconds > 900 && `a mail has waited for ${details.oldestSeconds} s`;
+          const late = oldestSeconds > MAX_LATE_SECONDS && `a mail has waited for ${details.oldestSeconds} s`;
           const why = service.delivers ? late : `no provider is set: ${waiting} mails wait`;
           return { details, ...(why && { degraded: why }) };
         },

@@ -69,7 +69,7 @@ export const mailSuppressed = pgTable('mail_suppressed', {
   createdAt: moment('created_at').notNull().defaultNow(),
 });
 
-/** Ids of what providers have told, for as long as it would be accepted again. */
+/** Ids of providers' events, for as long as an event would be accepted again. */
 export const mailEvents = pgTable(
   'mail_events',
   {

@@ -5,18 +5,16 @@ import { isDeeperThan } from '../../platform/http/json-bodies.ts';
 import { readBody } from '../../platform/http/read-body.ts';
 import { ProblemError } from '../../platform/lib/problem.ts';
 import type { MailService } from './mailer.ts';
+import type { ProviderEvent } from './outbox.ts';
 
 /**
- * A signature of more than a day ago is refused, as providers tell again for up to a day
+ * A signature of more than a day ago is refused, as providers repeat an event for up to a day
  * (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event); within it each event counts once. In seconds.
  */
 const MAX_AGE_S = 86_400;
 const MAX_AHEAD_S = 300;
 const MAX_BODY_BYTES = 1_048_576;
 const MAX_DEPTH = 16;
-
-/** What a provider tells of one mail. */
-type Told = Parameters<MailService['outbox']['told']>[0];
 
 /** What happened to a mail, and whom it suppresses. Other events change nothing. */
 const KINDS = {
@@ -25,7 +23,7 @@ const KINDS = {
   blocked: { state: 'bounced', suppress: undefined },
   complaint: { state: 'complained', suppress: { reason: 'complaint', bulkOnly: false } },
   unsubscribe: { state: undefined, suppress: { reason: 'unsubscribe', bulkOnly: true } },
-} as const satisfies Record<string, Pick<Told, 'state' | 'suppress'>>;
+} as const satisfies Record<string, Pick<ProviderEvent, 'state' | 'suppress'>>;
 
 type Kind = keyof typeof KINDS;
 const MAILGUN: Partial<Record<string, Kind>> = {
@@ -70,7 +68,7 @@ const fields = (value: unknown): Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 
 /** https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks */
-export function readMailgun(body: Buffer, key: string): Told[] {
+function readMailgun(body: Buffer, key: string): ProviderEvent[] {
   const document = fields(parsed(body));
   const { timestamp, token, signature } = fields(document.signature);
   const known = createHmac('sha256', key).update(`${timestamp}${token}`).digest();
@@ -87,7 +85,7 @@ export function readMailgun(body: Buffer, key: string): Told[] {
 }
 
 /** https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features */
-export function readSendgrid(body: Buffer, headers: Fields, key: KeyObject): Told[] {
+function readSendgrid(body: Buffer, headers: Fields, key: KeyObject): ProviderEvent[] {
   const timestamp = text(headers['x-twilio-email-event-webhook-timestamp']) ?? '';
   const signature = text(headers['x-twilio-email-event-webhook-signature']) ?? '';
   const signed = Buffer.concat([Buffer.from(timestamp), body]);
@@ -104,7 +102,7 @@ export function readSendgrid(body: Buffer, headers: Fields, key: KeyObject): Tol
   });
 }
 
-/** Where providers tell of bounces and complaints. What they tell is signed over the bytes, so JSON is parsed behind it. */
+/** Where providers report bounces and complaints. They sign the bytes of the body, so JSON is parsed after the check. */
 export const webhookRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> = async (
   app,
   { service },
@@ -118,10 +116,10 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
   app.addContentTypeParser('application/json', (request, payload, done) => readBody(request, payload, done));
   const bytes = (body: unknown) => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));
 
-  const tell = async (events: Told[]) => {
+  const record = async (events: ProviderEvent[]) => {
     for (const event of events) {
-      const told = await service.outbox.told(event);
-      if (told && event.state) service.figures.count(told.template ?? 'unknown', event.state);
+      const recorded = await service.outbox.recordEvent(event);
+      if (recorded && event.state) service.figures.count(recorded.template ?? 'unknown', event.state);
     }
   };
 
@@ -131,7 +129,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
       ...mailgunEvents,
       ...options,
       async handler({ body }, reply) {
-        await tell(readMailgun(bytes(body), key));
+        await record(readMailgun(bytes(body), key));
         return reply.code(204).send(null);
       },
     });
@@ -147,7 +145,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
       ...sendgridEvents,
       ...options,
       async handler({ body, headers }, reply) {
-        await tell(readSendgrid(bytes(body), headers, key));
+        await record(readSendgrid(bytes(body), headers, key));
         return reply.code(204).send(null);
       },
     });
