@@ -23,6 +23,16 @@ export interface QueueFigures {
 const BUCKETS = [0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 3_600, 14_400];
 const OUTCOMES = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'draining'] as const;
 
+/** A job that has been due for longer is late. */
+export const MAX_LATE_SECONDS = 300;
+
+type OfQueue = (queue: QueueFigures) => number;
+/** The sum of a figure over all queues. */
+export const sum = (of: OfQueue) => (queues: readonly QueueFigures[]) =>
+  queues.reduce((total, queue) => total + of(queue), 0);
+/** The largest of a figure over all queues. */
+export const most = (of: OfQueue) => (queues: readonly QueueFigures[]) => Math.max(0, ...queues.map(of));
+
 /** Figures of jobs: counted in this process, and read from the table on demand. */
 export class Figures extends TableFigures<readonly QueueFigures[]> {
   readonly #database: Database;
@@ -84,10 +94,6 @@ export class Figures extends TableFigures<readonly QueueFigures[]> {
   }
 
   alertRules(): AlertRule[] {
-    type Queues = readonly QueueFigures[];
-    const most = (of: (queue: QueueFigures) => number) => (queues: Queues) => Math.max(0, ...queues.map(of));
-    const sum = (of: (queue: QueueFigures) => number) => (queues: Queues) =>
-      queues.reduce((total, queue) => total + of(queue), 0);
     return [
       this.rule(
         'jobs-depth',
@@ -98,7 +104,7 @@ export class Figures extends TableFigures<readonly QueueFigures[]> {
       this.rule(
         'jobs-late',
         'A job has been due for more than 5 minutes',
-        { unit: 's', threshold: 300, endsAt: 60 },
+        { unit: 's', threshold: MAX_LATE_SECONDS, endsAt: 60 },
         most(({ oldestSeconds }) => oldestSeconds),
       ),
       this.rule(

@@ -139,13 +139,13 @@ export class JobService implements Jobs {
       jobs.push({ data: { input, actor } satisfies Envelope, at, key, priority });
     }
     await this.ready();
-    tx.afterCommit(() => this.lookUntold());
+    tx.afterCommit(() => this.lookWithoutListener());
     this.notice.changed();
     return this.queue.add(tx, name, jobs, queries);
   }
 
   /** Has this process look for jobs where no notification tells it: behind a transaction pooler, and after a lost connection. */
-  lookUntold(): void {
+  lookWithoutListener(): void {
     if (!this.platform.listener.available) this.#worker?.look();
   }
 

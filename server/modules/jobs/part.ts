@@ -1,5 +1,6 @@
 import type {} from '../../platform/http/metrics.ts';
 import type { Command, Events, Finding, Jobs, Part, Platform } from '../../platform/parts.ts';
+import { MAX_LATE_SECONDS, most, sum } from './figures.ts';
 import { JobService } from './jobs.ts';
 import { TOPIC } from './notice.ts';
 import { defineReEncryption } from './re-encrypt.ts';
@@ -49,15 +50,13 @@ export function createJobs({
         async run() {
           if (service.definitions.size === 0) return undefined;
           const queues = await service.figures.read();
-          const total = (of: (queue: (typeof queues)[number]) => number) =>
-            queues.reduce((sum, queue) => sum + of(queue), 0);
           const details = {
-            waiting: total(({ waiting }) => waiting),
-            running: total(({ running }) => running),
-            dead: total(({ dead }) => dead),
-            oldestSeconds: Math.round(Math.max(0, ...queues.map(({ oldestSeconds }) => oldestSeconds))),
+            waiting: sum(({ waiting }) => waiting)(queues),
+            running: sum(({ running }) => running)(queues),
+            dead: sum(({ dead }) => dead)(queues),
+            oldestSeconds: Math.round(most(({ oldestSeconds }) => oldestSeconds)(queues)),
           };
-          const late = details.oldestSeconds > 300;
+          const late = details.oldestSeconds > MAX_LATE_SECONDS;
           const wrong = [
             late && `a job has been due for ${details.oldestSeconds} s`,
             details.dead > 0 && `${details.dead} failed for good`,

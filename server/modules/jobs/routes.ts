@@ -74,7 +74,7 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
       await service.ready();
       await db.update(table).set({ pausedAt }).where(eq(table.name, name));
       await queue.tell('changed');
-      service.lookUntold();
+      service.lookWithoutListener();
       return reply.code(204).send(null);
     };
   app.route({ ...pauseQueue, ...operator, handler: setPaused(sql`now()`) });
@@ -106,7 +106,7 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
         throw new ProblemError('conflict', 'Another one, with the same key, has not ended.');
       });
       if (!revived) await missingOr(name, id, 'Only a dead job can be tried once more.');
-      service.lookUntold();
+      service.lookWithoutListener();
       return reply.code(204).send(null);
     },
   });
