@@ -7,7 +7,7 @@ import { type BodySchema, bodyOf, fieldError, inputType, type Values } from './f
 import { asSentence } from './format.ts';
 
 /** A contract whose route takes a body. Its value reaches the browser as plain JSON (`client/contracts-as-json.ts`). */
-interface BodyContract {
+export interface BodyContract {
   readonly schema: { readonly body: TSchema };
 }
 type Body<Route extends BodyContract> = Static<Route['schema']['body']>;

@@ -11,6 +11,9 @@ import { EmailField, EntryCard, EntryForm, PasswordField } from './entry-card.ts
 import { loadMe } from './me.ts';
 import { TEXTS } from './texts.ts';
 
+/** The token was used, has expired, or is none. */
+const isRefused = (error: unknown) => [400, 401, 403, 404].includes(statusOf(error) ?? 0);
+
 export const VerifyScreen = withMe(function VerifyScreen({ me }) {
   const { token } = useToken();
   const { take, screen } = useNext();
@@ -29,7 +32,7 @@ export const VerifyScreen = withMe(function VerifyScreen({ me }) {
   if (screen) return screen;
   if (isDone) return <ToSignInCard title={TEXTS.verify.done} lead={TEXTS.verify.doneNext} />;
   const isCut = token === undefined;
-  if (isCut || [400, 401, 403, 404].includes(statusOf(form.failure) ?? 0))
+  if (isCut || isRefused(form.failure))
     return (
       <EntryCard
         title={isCut ? TEXTS.link.cut : TEXTS.verify.broken}
@@ -113,8 +116,7 @@ function NewPassword({ token }: { token: string }) {
     },
   });
   if (isDone) return <ToSignInCard title={TEXTS.reset.done} lead={TEXTS.reset.doneNext} />;
-  if ([400, 401, 403, 404].includes(statusOf(form.failure) ?? 0))
-    return <NewLink title={TEXTS.verify.broken} lead={TEXTS.reset.brokenNext} />;
+  if (isRefused(form.failure)) return <NewLink title={TEXTS.verify.broken} lead={TEXTS.reset.brokenNext} />;
   return (
     <EntryCard title={TEXTS.reset.newTitle} lead={TEXTS.reset.newLead}>
       <EntryForm of={form} action="Set the password">

@@ -1,6 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { type ReactElement, type ReactNode, useState } from 'react';
-import type { Static, TSchema, TUnsafe } from 'typebox';
+import type { Static, TUnsafe } from 'typebox';
 import { Button } from '@/kit/components/button.tsx';
 import { Card } from '@/kit/components/card.tsx';
 import { Checkbox } from '@/kit/components/checkbox.tsx';
@@ -11,6 +11,8 @@ import { NotPermitted } from '@/kit/components/not-permitted.tsx';
 import { Skeleton } from '@/kit/components/skeleton.tsx';
 import { toast } from '@/kit/components/toast.tsx';
 import { explain, statusOf } from '@/kit/lib/api.ts';
+import type { BodySchema } from '@/kit/lib/form-rules.ts';
+import type { BodyContract } from '@/kit/lib/use-form.ts';
 import { TEXTS } from './texts.ts';
 
 /** A card with a heading, and what it is for. */
@@ -169,10 +171,6 @@ export const DownloadButton = ({ name, content }: { name: string; content: strin
   </Button>
 );
 
-interface BodyContract {
-  readonly schema: { readonly body: TSchema };
-}
-
 /**
  * Some fields of a route's body, for `useForm`: those that are plain. What else the body holds is added where it is sent.
  *
@@ -182,10 +180,7 @@ export function fieldsOf<
   Route extends BodyContract,
   Name extends keyof Static<Route['schema']['body']> & string,
 >(contract: Route, ...names: Name[]) {
-  const { properties, required = [] } = contract.schema.body as unknown as {
-    properties: Record<string, unknown>;
-    required?: string[];
-  };
+  const { properties, required = [] } = contract.schema.body as unknown as BodySchema;
   const body = {
     properties: Object.fromEntries(names.map((name) => [name, properties[name]])),
     required: required.filter((name) => names.includes(name as Name)),

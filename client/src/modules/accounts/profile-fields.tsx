@@ -1,11 +1,12 @@
 /** The adopter's own fields (`server/features/people/profile.ts`), made from the schema that the server offers. */
-import type { Static, TSchema, TUnsafe } from 'typebox';
+import type { Static, TUnsafe } from 'typebox';
 import type { Me } from '#contracts/accounts/account.ts';
 import { Checkbox } from '@/kit/components/checkbox.tsx';
 import { Field, FieldRow } from '@/kit/components/field.tsx';
 import { NativeSelect } from '@/kit/components/native-select.tsx';
 import { type BodySchema, type FieldSchema, optionsOf } from '@/kit/lib/form-rules.ts';
 import { capital } from '@/kit/lib/format.ts';
+import type { BodyContract } from '@/kit/lib/use-form.ts';
 
 type ProfileSchema = Me['offers']['profile'];
 type Profile = Record<string, unknown>;
@@ -35,10 +36,7 @@ export const requiredOf = ({ properties, required = [] }: ProfileSchema): Profil
 });
 
 /** Adds the fields of the profile to those of a contract, for `useForm`. */
-export function withProfile<Route extends { readonly schema: { readonly body: TSchema } }>(
-  contract: Route,
-  profile: ProfileSchema,
-) {
+export function withProfile<Route extends BodyContract>(contract: Route, profile: ProfileSchema) {
   const { properties, required = [] } = contract.schema.body as unknown as BodySchema;
   const fields = shownFields(profile);
   const body = {
