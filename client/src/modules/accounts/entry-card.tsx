@@ -11,7 +11,7 @@ import { span } from '@/kit/lib/format.ts';
 import type { FormState, useForm } from '@/kit/lib/use-form.ts';
 import { TEXTS } from './texts.ts';
 
-/** The frame of the screens to come in by: a card with the mark, a heading, and a way to another screen below it. */
+/** The frame of the entry screens: a card with the mark, a heading, and a link to another screen below it. */
 export const EntryCard = ({
   title,
   lead,
@@ -55,7 +55,7 @@ function Throttled({ ms }: { ms: number }) {
   );
 }
 
-/** A failure of a form to come in by. What was typed wrong needs no request id. */
+/** The failure of an entry form. A wrong password needs no request id. */
 export function Failed({ error, wrong = TEXTS.wrong }: { error: unknown; wrong?: string }) {
   if (error === undefined || error === null) return null;
   const status = statusOf(error);
@@ -78,7 +78,7 @@ export function Failed({ error, wrong = TEXTS.wrong }: { error: unknown; wrong?:
   );
 }
 
-/** A form to come in by: its fields, one button, and what failed. That comes last, so that nothing moves. */
+/** A form of an entry screen: its fields, one button, and what failed. The failure comes last, so that nothing moves. */
 export const EntryForm = ({
   of,
   action,

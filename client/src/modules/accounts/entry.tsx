@@ -1,4 +1,4 @@
-/** What the screens to come in by share. */
+/** What the entry screens share: sign-in, sign-up, and what links of emails open. */
 import { Link, useLocation, useSearch } from '@tanstack/react-router';
 import { type ComponentType, type ReactNode, useState } from 'react';
 import type { Me } from '#contracts/accounts/account.ts';
@@ -32,7 +32,7 @@ export function useToken() {
   return { hasLink: hash !== '', token: /^token=([\w.-]{16,500})$/.exec(hash)?.[1] };
 }
 
-/** A link to another screen to come in by, which sends the person to the same place in the end. */
+/** A link to another entry screen, which keeps `returnTo`. */
 export const To = ({ to, children }: { to: '/sign-in' | '/sign-up' | '/reset'; children: ReactNode }) => (
   <Link to={to} search={(before) => before} className={linkClass}>
     {children}

@@ -8,7 +8,7 @@ import { UserPlace } from './user-place.tsx';
 
 const lazy = () => import('./lazy.ts');
 
-/** A screen to come in by: it sends the person to `returnTo` in the end. */
+/** An entry screen: it sends the person to `returnTo` in the end. */
 const entry = <Path extends string, Name extends string>(
   path: Path,
   name: Name,
