@@ -2,7 +2,7 @@
 import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import { type Auth, type AuthOptions, createAuth, refusal } from './auth.ts';
 
-export const OIDC = 'oidc';
+const OIDC = 'oidc';
 
 /** @returns better-auth with the provider of `OIDC_ISSUER`; undefined where it did not answer. */
 export async function createOidcAuth(options: AuthOptions): Promise<Auth | undefined> {

@@ -13,7 +13,7 @@ const GRACE_MS = 5_000;
 const MAX_TEXT = 10_000;
 
 /** Text as PostgreSQL keeps it in JSON: without NUL and halves of characters; and no more than people read. */
-export function storable(value: unknown): string {
+function storable(value: unknown): string {
   let text: string;
   try {
     text = String(value);
@@ -27,7 +27,7 @@ export function storable(value: unknown): string {
 export type Reason = 'cancelled' | 'timeout' | 'lost' | 'draining';
 
 /** What the signal of a job is aborted with. */
-export class Interruption extends Error {
+class Interruption extends Error {
   override readonly name = 'Interruption';
   readonly why: Reason;
 

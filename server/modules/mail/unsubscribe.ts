@@ -31,7 +31,7 @@ export function unsubscribeUrl(
 }
 
 /** @returns The hash of the address; undefined for a token that no secret of ours has signed. */
-export function recipientOf(token: string, secrets: readonly string[]): string | undefined {
+function recipientOf(token: string, secrets: readonly string[]): string | undefined {
   const [, recipient = '', signature = ''] = /^([\da-f]{64})\.([\w-]{43})$/.exec(token) ?? [];
   const given = Buffer.from(signature, 'base64url');
   const isSigned = secrets

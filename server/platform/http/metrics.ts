@@ -28,7 +28,7 @@ import type {} from './security-headers.ts';
  * The status of requests whose client left before the answer: nginx's number for it. Nothing was sent, so no other status
  * would tell them apart from answers.
  */
-export const CLIENT_LEFT = 499;
+const CLIENT_LEFT = 499;
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -106,7 +106,7 @@ export function helmetOptions({
 }
 
 /** @returns Every security header but HSTS: what `@fastify/helmet` answers a request with. */
-export async function securityHeaderBlock(
+async function securityHeaderBlock(
   options: Omit<SecurityHeadersOptions, 'hsts'>,
 ): Promise<Record<string, string>> {
   const [{ default: helmet }, { default: Fastify }] = await Promise.all([

@@ -63,7 +63,7 @@ async function ask() {
 }
 
 /** Requests the status now, or joins the request in flight. Resolves when it has succeeded or failed. */
-export function askNow(): Promise<void> {
+function askNow(): Promise<void> {
   clearTimeout(timer);
   flight ??= ask().finally(() => {
     flight = undefined;

@@ -2,7 +2,7 @@
 export const cn = (...classes: (string | false | undefined)[]) => classes.filter(Boolean).join(' ');
 
 /** The common height of controls: 36 px, and 44 px on touch screens and phones. */
-export const CONTROL = 'h-9 pointer-coarse:h-11 max-md:h-11';
+const CONTROL = 'h-9 pointer-coarse:h-11 max-md:h-11';
 
 const BOX =
   'w-full min-w-0 rounded-md border border-field bg-surface text-base text-text max-md:text-[16px] disabled:opacity-50 data-disabled:opacity-50 aria-invalid:border-failing';

@@ -36,7 +36,7 @@ export async function loadMe(): Promise<Me> {
 }
 
 /** The same path, where it is one of this server: `//other.example` is not. */
-export const ownPath = (path: unknown): string =>
+const ownPath = (path: unknown): string =>
   typeof path === 'string' &&
   path.startsWith('/') &&
   new URL(path, location.origin).origin === location.origin

@@ -34,7 +34,7 @@ export const unauthorized = (detail: string): ProblemError =>
   new ProblemError('unauthorized', detail, { headers: { 'www-authenticate': 'Bearer realm="users"' } });
 
 /** @returns The problem that an error of better-auth is told as; other errors as they are. */
-export function problemOf(error: unknown): unknown {
+function problemOf(error: unknown): unknown {
   if (!(error instanceof Error) || error.name !== 'APIError') return error;
   const { statusCode, body } = error as { statusCode?: number; body?: { code?: string } };
   const [kind, detail] = REFUSALS[body?.code ?? ''] ?? [];

@@ -92,7 +92,7 @@ const SYSTEMS = {
 };
 
 /** @returns Such as `Firefox on Linux`. */
-export function deviceOf(userAgent: string): string {
+function deviceOf(userAgent: string): string {
   const first = (kinds: Record<string, RegExp>) =>
     Object.keys(kinds).find((name) => kinds[name]?.test(userAgent));
   const [browser, system] = [first(BROWSERS), first(SYSTEMS)];

@@ -27,7 +27,7 @@ import {
 } from './traffic-views.ts';
 
 /** Interval of the ticks while requests come or a screen is open, in milliseconds. */
-export const TICK_MS = 2_000;
+const TICK_MS = 2_000;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const MAX_SLOW = 20;

@@ -27,7 +27,7 @@ export interface History {
 }
 
 /** Compares the files with what the database has recorded. */
-export function compareHistory(migrations: Migration[], recorded: RecordedMigration[]): History {
+function compareHistory(migrations: Migration[], recorded: RecordedMigration[]): History {
   const unclaimed = new Set(recorded);
   const claim = (matches: (row: RecordedMigration) => boolean) => {
     const row = [...unclaimed].find(matches);

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** In milliseconds. Use renews a session that is older than the second. */
-export const SESSION_MS = 60 * 60_000;
+const SESSION_MS = 60 * 60_000;
 const RENEWED_AFTER_MS = 10 * 60_000;
 /** A working day: then the key is needed again, however much the session is used. */
 const MAX_SESSION_MS = 12 * 60 * 60_000;
