@@ -4,6 +4,7 @@ import { keyring } from '../../platform/database/encryption/keyring.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import { inWords } from '../../platform/http/problems.ts';
 import { invalid, ProblemError, unavailable } from '../../platform/lib/problem.ts';
+import { isStorable } from '../../platform/lib/storable.ts';
 import { within } from '../../platform/lib/within.ts';
 import type { Mailer, MailTemplate, Platform } from '../../platform/parts.ts';
 import type { Auth, AuthOptions } from './auth.ts';
@@ -25,9 +26,6 @@ export interface AccountOptions extends Platform<typeof accountsSettings> {
 
 /** How long a provider may take to tell its addresses, in milliseconds. */
 const OIDC_MS = 5_000;
-
-/** In JSON: a NUL, or half of a surrogate pair, which PostgreSQL's jsonb refuses. */
-const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 
 /** A session as its row has it. */
 export type SessionRow = typeof sessions.$inferSelect;
@@ -258,7 +256,7 @@ export class AccountService {
 
   /** @returns The adopter's fields. @throws ProblemError `validation` where they do not fit the adopter's schema. */
   async checkedProfile(profile: Record<string, unknown>): Promise<Record<string, unknown>> {
-    if (UNSTORABLE.test(JSON.stringify(profile)))
+    if (!isStorable(JSON.stringify(profile)))
       throw invalid('body/profile', 'A text has a character that cannot be stored.');
     if (this.#checkProfile === undefined) {
       const { compileFault } = await import('../../platform/http/schemas.ts');

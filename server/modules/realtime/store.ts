@@ -3,6 +3,7 @@ import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { BaseLogger } from 'pino';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import { isStorable } from '../../platform/lib/storable.ts';
 import { type Position, positionOf } from './position.ts';
 import { events } from './table.ts';
 
@@ -17,8 +18,6 @@ const PRUNE_AT_ONCE = 5_000;
 const NOTIFY_EVERY_MS = 25;
 /** Of a payload as JSON, in bytes. Ids take less. */
 const MAX_PAYLOAD_BYTES = 1_000;
-/** In JSON, which escapes a surrogate only where it has no partner. */
-const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 /** So many events are read at once. Twice as many fit into what a stream may leave unread. */
 const PAGE = 250;
 
@@ -61,7 +60,7 @@ export class EventStore {
         `The payload of an event of '${topic}' has more than ${MAX_PAYLOAD_BYTES} bytes: send ids, and have the page read the rest.`,
       );
     }
-    if (UNSTORABLE.test(json)) {
+    if (!isStorable(json)) {
       throw new TypeError(
         `The payload of an event of '${topic}' has a NUL or half of a surrogate pair, which PostgreSQL does not store.`,
       );
@@ -70,7 +69,7 @@ export class EventStore {
     tx.afterCommit(() => {
       this.published++;
       this.#notifySoon();
-      this.#pruneNowAndThen();
+      this.#pruneIfDue();
     });
   }
 
@@ -158,7 +157,7 @@ export class EventStore {
   }
 
   /** Expired events go when one is written: no timer, and an idle server asks its database nothing. */
-  #pruneNowAndThen(): void {
+  #pruneIfDue(): void {
     if (Date.now() - this.#prunedAt < PRUNE_EVERY_MS) return;
     this.#prunedAt = Date.now();
     apartFromRequests(() => this.#prune()).catch((err) =>
