@@ -39,7 +39,7 @@ export type Owner = string;
 /**
  * Every query of the feature, prepared once. Each names the owner in its `WHERE`, so that nobody meets a note of another's.
  *
- * Named statements are planned once a connection: they run at the speed of hand-written ones. Where a pooler stands between, the names are dropped by the database room.
+ * A connection plans a named statement once, so it runs at the speed of a hand-written one. Behind a pooler the pool drops the names.
  */
 export class NoteQueries {
   readonly #db: NodePgDatabase;

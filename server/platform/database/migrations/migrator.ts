@@ -156,7 +156,7 @@ function refusePooler({ directUrlConfigured, log }: MigrateOptions): void {
     'pooler',
     undefined,
     'Migrations are pending, and DATABASE_URL leads through a connection pooler, which cannot hold the lock that keeps two processes from migrating at once. ' +
-      'Set DATABASE_DIRECT_URL to the address of the PostgreSQL server itself; it is used for migrations only.',
+      'Set DATABASE_DIRECT_URL to the address of the PostgreSQL server itself; it is used for migrations and for LISTEN.',
   );
 }
 
