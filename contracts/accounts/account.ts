@@ -1,7 +1,17 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from '../problem.ts';
 import { moment, orNull } from '../values.ts';
-import { closed, Email, Name, NewPassword, nothing, Password, Profile, post, signedIn } from './shared.ts';
+import {
+  closed,
+  Email,
+  Name,
+  NewPassword,
+  nothing,
+  Password,
+  Profile,
+  post,
+  userProblems,
+} from './shared.ts';
 
 export const Account = Type.Object(
   {
@@ -73,14 +83,14 @@ export const reauthenticate = {
       { password: Password, code: Type.Optional(Type.String({ minLength: 6, maxLength: 40 })) },
       closed,
     ),
-    response: { 200: Type.Object({ recentUntil: moment }), ...signedIn },
+    response: { 200: Type.Object({ recentUntil: moment }), ...userProblems },
   },
 } as const;
 
 export const readAccount = {
   method: 'GET',
   url: '/api/account',
-  schema: { summary: 'Your account', response: { 200: Account, ...signedIn } },
+  schema: { summary: 'Your account', response: { 200: Account, ...userProblems } },
 } as const;
 
 export const changeAccount = {
@@ -95,7 +105,7 @@ export const changeAccount = {
       },
       { ...closed, minProperties: 1 },
     ),
-    response: { 200: Account, ...signedIn },
+    response: { 200: Account, ...userProblems },
   },
 } as const;
 
@@ -106,7 +116,7 @@ export const changeEmail = {
     summary:
       'Change your address: it changes when the link in a mail to the new one is used. Needs a recent sign-in',
     body: Type.Object({ email: Email }, closed),
-    response: { 204: nothing, ...signedIn },
+    response: { 204: nothing, ...userProblems },
   },
 } as const;
 
@@ -116,7 +126,7 @@ export const changePassword = {
   schema: {
     summary: 'Set a new password; all other sessions end. Needs a recent sign-in',
     body: Type.Object({ password: NewPassword }, closed),
-    response: { 204: nothing, ...signedIn },
+    response: { 204: nothing, ...userProblems },
   },
 } as const;
 
@@ -125,7 +135,7 @@ export const exportAccount = {
   url: '/api/account/export',
   schema: {
     summary: 'Everything that is kept of you, as one JSON file. Needs a recent sign-in',
-    response: { 200: Type.Record(Type.String(), Type.Unknown()), ...signedIn },
+    response: { 200: Type.Record(Type.String(), Type.Unknown()), ...userProblems },
   },
 } as const;
 
@@ -135,6 +145,6 @@ export const eraseAccount = {
   schema: {
     summary: 'Delete your account and your data, at once and for good. Needs a recent sign-in',
     body: Type.Object({ email: Email }, { ...closed, description: 'Your own, once more' }),
-    response: { 204: nothing, 409: Problem, ...signedIn },
+    response: { 204: nothing, 409: Problem, ...userProblems },
   },
 } as const;

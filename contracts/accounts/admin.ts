@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { Page, PageQuery } from '../page.ts';
 import { Problem } from '../problem.ts';
 import { moment, orNull } from '../values.ts';
-import { Email, Id, nothing, signedIn } from './shared.ts';
+import { closed, Email, Id, nothing, userProblems } from './shared.ts';
 
 /** A user, as operators see one. */
 export const User = Type.Object(
@@ -33,8 +33,7 @@ const Reason = Type.String({
   pattern: withoutNul,
   errorMessage: 'Say why, for who reads it later.',
 });
-const one = { 404: Problem, 409: Problem, ...signedIn } as const;
-const closed = { additionalProperties: false };
+const one = { 404: Problem, 409: Problem, ...userProblems } as const;
 
 export const listUsers = {
   method: 'GET',
@@ -55,7 +54,7 @@ export const listUsers = {
         Type.Union([Type.Literal('active'), Type.Literal('banned'), Type.Literal('unverified')]),
       ),
     }),
-    response: { 200: UserPage, ...signedIn },
+    response: { 200: UserPage, ...userProblems },
   },
 } as const;
 
@@ -74,7 +73,7 @@ export const listRoles = {
       200: Type.Object({
         roles: Type.Array(Type.Object({ name: Type.String(), permissions: Type.Array(Type.String()) })),
       }),
-      ...signedIn,
+      ...userProblems,
     },
   },
 } as const;
@@ -148,7 +147,7 @@ export const listInvitations = {
   url: '/api/admin/invitations',
   schema: {
     summary: 'Invitations that are open, the newest first',
-    response: { 200: Type.Object({ items: Type.Array(Invitation) }), ...signedIn },
+    response: { 200: Type.Object({ items: Type.Array(Invitation) }), ...userProblems },
   },
 } as const;
 
@@ -161,7 +160,7 @@ export const invite = {
     response: {
       200: Type.Object({ invitation: Invitation, link: orNull(Type.String()) }),
       409: Problem,
-      ...signedIn,
+      ...userProblems,
     },
   },
 } as const;

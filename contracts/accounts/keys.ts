@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from '../problem.ts';
 import { moment, orNull } from '../values.ts';
-import { Id, Name, nothing, signedIn } from './shared.ts';
+import { Id, Name, nothing, userProblems } from './shared.ts';
 
 /** A key of a user, for programs. It is sent as `Authorization: Bearer`. */
 export const ApiKey = Type.Object(
@@ -34,7 +34,7 @@ export const listKeys = {
         /** What a key of yours may be allowed: the name of a permission, and what it means. */
         permissions: Type.Record(Type.String(), Type.String()),
       }),
-      ...signedIn,
+      ...userProblems,
     },
   },
 } as const;
@@ -52,7 +52,7 @@ export const makeKey = {
       },
       { additionalProperties: false },
     ),
-    response: { 200: MadeKey, 409: Problem, ...signedIn },
+    response: { 200: MadeKey, 409: Problem, ...userProblems },
   },
 } as const;
 
@@ -67,7 +67,7 @@ export const rotateKey = {
       { overlapHours: Type.Integer({ minimum: 0, maximum: 720, default: 24 }) },
       { additionalProperties: false },
     ),
-    response: { 200: MadeKey, 404: Problem, 409: Problem, ...signedIn },
+    response: { 200: MadeKey, 404: Problem, 409: Problem, ...userProblems },
   },
 } as const;
 
@@ -77,6 +77,6 @@ export const endKey = {
   schema: {
     summary: 'End an API key at once',
     params: Id,
-    response: { 204: nothing, 404: Problem, ...signedIn },
+    response: { 204: nothing, 404: Problem, ...userProblems },
   },
 } as const;

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from '../problem.ts';
 import { moment } from '../values.ts';
-import { closed, Id, Name, nothing, post, signedIn, WebAuthn } from './shared.ts';
+import { closed, Id, Name, nothing, post, userProblems, WebAuthn } from './shared.ts';
 
 export const Passkey = Type.Object(
   { id: Type.String(), name: Type.String(), createdAt: moment, backedUp: Type.Boolean() },
@@ -14,7 +14,7 @@ export const listPasskeys = {
   url: '/api/account/passkeys',
   schema: {
     summary: 'Your passkeys',
-    response: { 200: Type.Object({ items: Type.Array(Passkey) }), ...signedIn },
+    response: { 200: Type.Object({ items: Type.Array(Passkey) }), ...userProblems },
   },
 } as const;
 
@@ -23,7 +23,7 @@ export const beginPasskey = {
   url: '/api/account/passkeys/begin',
   schema: {
     summary: 'Begin to add a passkey. Needs a recent sign-in',
-    response: { 200: WebAuthn, ...signedIn },
+    response: { 200: WebAuthn, ...userProblems },
   },
 } as const;
 
@@ -33,7 +33,7 @@ export const addPasskey = {
   schema: {
     summary: 'Add the passkey that the browser has made',
     body: Type.Object({ name: Name, response: WebAuthn }, closed),
-    response: { 200: Passkey, ...signedIn },
+    response: { 200: Passkey, ...userProblems },
   },
 } as const;
 
@@ -43,6 +43,6 @@ export const removePasskey = {
   schema: {
     summary: 'Remove a passkey. Needs a recent sign-in',
     params: Id,
-    response: { 204: nothing, 404: Problem, ...signedIn },
+    response: { 204: nothing, 404: Problem, ...userProblems },
   },
 } as const;

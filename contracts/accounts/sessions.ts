@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from '../problem.ts';
 import { moment, orNull } from '../values.ts';
-import { Id, nothing, signedIn } from './shared.ts';
+import { Id, nothing, userProblems } from './shared.ts';
 
 export const Session = Type.Object(
   {
@@ -24,7 +24,7 @@ export const listSessions = {
   url: '/api/account/sessions',
   schema: {
     summary: 'Your sessions',
-    response: { 200: Type.Object({ items: Type.Array(Session) }), ...signedIn },
+    response: { 200: Type.Object({ items: Type.Array(Session) }), ...userProblems },
   },
 } as const;
 
@@ -34,12 +34,12 @@ export const endSession = {
   schema: {
     summary: 'End one of your sessions',
     params: Id,
-    response: { 204: nothing, 404: Problem, ...signedIn },
+    response: { 204: nothing, 404: Problem, ...userProblems },
   },
 } as const;
 
 export const endOtherSessions = {
   method: 'DELETE',
   url: '/api/account/sessions',
-  schema: { summary: 'End all of your sessions but this one', response: { 204: nothing, ...signedIn } },
+  schema: { summary: 'End all of your sessions but this one', response: { 204: nothing, ...userProblems } },
 } as const;

@@ -30,10 +30,10 @@ export const Token = Type.String({ minLength: 16, maxLength: 500, pattern: '^[\\
 export const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, pattern: '^[\\w-]+$' }) });
 export const nothing = Type.Null();
 
-/** What a form may be told besides its success. 503: accounts are not configured; it says what to set. */
-export const form = { 400: Problem, 403: Problem, 429: Problem, 503: Problem } as const;
-/** `reauthenticate` is a 401 with `type: /problems/reauthenticate`: sign in once more, then send the same again. */
-export const signedIn = { ...form, 401: Problem } as const;
+/** The problems of every route. 503: accounts are not configured; its detail says what to set. */
+export const problems = { 400: Problem, 403: Problem, 429: Problem, 503: Problem } as const;
+/** Those of a route for users. A 401 with `type: /problems/reauthenticate`: sign in once more, then send the same again. */
+export const userProblems = { ...problems, 401: Problem } as const;
 
 export const closed = { additionalProperties: false };
 /** The adopter's schema checks it further. In a change, null removes a field (RFC 7396). */

@@ -3,15 +3,15 @@ import { Problem } from '../problem.ts';
 import {
   closed,
   Email,
-  form,
   Name,
   NewPassword,
   nothing,
   Password,
   Profile,
   post,
-  signedIn,
+  problems,
   Token,
+  userProblems,
   WebAuthn,
 } from './shared.ts';
 
@@ -37,7 +37,7 @@ export const signUp = {
       },
       closed,
     ),
-    response: { 200: Next, ...form },
+    response: { 200: Next, ...problems },
   },
 } as const;
 
@@ -47,7 +47,7 @@ export const signIn = {
   schema: {
     summary: 'Sign in with a password',
     body: Type.Object({ email: Email, password: Password, remember: Type.Optional(Type.Boolean()) }, closed),
-    response: { 200: Next, ...signedIn },
+    response: { 200: Next, ...userProblems },
   },
 } as const;
 
@@ -60,7 +60,7 @@ export const signInWithCode = {
       { code: Type.String({ minLength: 6, maxLength: 40 }), recovery: Type.Optional(Type.Boolean()) },
       closed,
     ),
-    response: { 200: Next, ...signedIn },
+    response: { 200: Next, ...userProblems },
   },
 } as const;
 
@@ -73,14 +73,14 @@ export const signInWithProvider = {
       { provider: Type.String({ maxLength: 50 }), returnTo: Type.Optional(Type.String({ maxLength: 500 })) },
       closed,
     ),
-    response: { 200: Type.Object({ url: Type.String() }), 404: Problem, ...form },
+    response: { 200: Type.Object({ url: Type.String() }), 404: Problem, ...problems },
   },
 } as const;
 
 export const signOut = {
   ...post,
   url: '/api/account/sign-out',
-  schema: { summary: 'End this session', response: { 204: nothing, ...form } },
+  schema: { summary: 'End this session', response: { 204: nothing, ...problems } },
 } as const;
 
 export const verifyEmail = {
@@ -89,7 +89,7 @@ export const verifyEmail = {
   schema: {
     summary: 'Verify an address by the token of a mail',
     body: Type.Object({ token: Token }, closed),
-    response: { 200: Next, ...form },
+    response: { 200: Next, ...problems },
   },
 } as const;
 
@@ -99,7 +99,7 @@ export const sendVerification = {
   schema: {
     summary: 'Send the mail once more',
     body: Type.Object({ email: Email }, closed),
-    response: { 204: nothing, ...form },
+    response: { 204: nothing, ...problems },
   },
 } as const;
 
@@ -109,7 +109,7 @@ export const sendReset = {
   schema: {
     summary: 'Send a link that sets a new password. The answer is the same for every address',
     body: Type.Object({ email: Email }, closed),
-    response: { 204: nothing, ...form },
+    response: { 204: nothing, ...problems },
   },
 } as const;
 
@@ -119,14 +119,14 @@ export const resetPassword = {
   schema: {
     summary: 'Set a new password by the token of a mail; every session ends',
     body: Type.Object({ token: Token, password: NewPassword }, closed),
-    response: { 204: nothing, ...form },
+    response: { 204: nothing, ...problems },
   },
 } as const;
 
 export const beginPasskeySignIn = {
   ...post,
   url: '/api/account/sign-in/passkey/begin',
-  schema: { summary: 'Begin to sign in with a passkey', response: { 200: WebAuthn, ...form } },
+  schema: { summary: 'Begin to sign in with a passkey', response: { 200: WebAuthn, ...problems } },
 } as const;
 
 export const signInWithPasskey = {
@@ -135,7 +135,7 @@ export const signInWithPasskey = {
   schema: {
     summary: 'Sign in with a passkey',
     body: Type.Object({ response: WebAuthn }, closed),
-    response: { 200: Next, ...signedIn },
+    response: { 200: Next, ...userProblems },
   },
 } as const;
 
@@ -154,6 +154,6 @@ export const setUp = {
       },
       closed,
     ),
-    response: { 200: Next, 409: Problem, ...signedIn },
+    response: { 200: Next, 409: Problem, ...userProblems },
   },
 } as const;
