@@ -46,7 +46,7 @@ export class AccountService {
     this.#changes = changes;
   }
 
-  /** Something of a user was changed in this transaction that requests go by: every process is told once it is committed. */
+  /** Tells every process, once this transaction is committed, to read the user and their sessions again. */
   sessionsChanged(tx: Transaction, userId: string): void {
     this.#changes.changedIn(tx, userId);
   }

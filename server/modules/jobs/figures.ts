@@ -15,8 +15,9 @@ export interface QueueFigures {
   readonly scheduled: number;
   readonly running: number;
   readonly dead: number;
-  /** How long the oldest has been due, and the longest has run, in seconds. */
+  /** How long the oldest waiting job has been due. */
   readonly oldestSeconds: number;
+  /** How long the longest running job has run. */
   readonly longestSeconds: number;
 }
 

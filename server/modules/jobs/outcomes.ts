@@ -6,7 +6,7 @@ import type { Queue } from './queue.ts';
 
 /** The pause after a write that failed, in milliseconds. */
 const PAUSE_MS = 500;
-/** Old rows are looked for this often at most, and only by a worker that has run something. In milliseconds. */
+/** A worker that has run something deletes old rows, this often at most. In milliseconds. */
 const PURGE_EVERY_MS = 60_000;
 
 /** Writes how attempts ended, those that ended at about the same time together. */
@@ -20,7 +20,7 @@ export class Outcomes {
   #purgedAt = 0;
   #ended = false;
 
-  /** @param written Told of attempts of which nothing is left to write. */
+  /** @param written Called with attempts of which nothing is left to write. */
   constructor(queue: Queue, log: Logger, written: (runs: readonly Run[]) => void) {
     this.#queue = queue;
     this.#log = log;
@@ -50,7 +50,7 @@ export class Outcomes {
       this.#log.warn({ job: claim.name, jobId: claim.id }, 'a job ran elsewhere before it had ended here');
   }
 
-  /** Has no write tried again. */
+  /** Stops retrying writes that fail. */
   end(): void {
     this.#ended = true;
   }
@@ -73,7 +73,7 @@ export class Outcomes {
     this.#purge();
   }
 
-  /** Tries until it is written, or the jobs are others' by now. */
+  /** Retries until the write succeeds, or other workers have taken the jobs. */
   async #persist(runs: readonly Run[], write: () => Promise<void>): Promise<void> {
     for (;;) {
       try {

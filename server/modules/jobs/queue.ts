@@ -194,9 +194,9 @@ export class Queue {
   }
 
   /**
-   * Tells that jobs still run here, and how far they are.
+   * Renews the leases of jobs that run here, and writes their progress.
    *
-   * @returns The ids of those that do; the others were cancelled, or run elsewhere by now.
+   * @returns The ids whose leases were renewed; the other jobs were cancelled, or run elsewhere by now.
    */
   async renew(claims: readonly (Claim & { progress: object | undefined })[]): Promise<Set<string>> {
     const { rows } = await this.#query(
@@ -209,7 +209,7 @@ export class Queue {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** Hands jobs back that this process has no time to end. The attempt does not count. */
+  /** Hands back jobs that this process has no time to finish. The attempt does not count. */
   async handBack(claims: readonly Claim[]): Promise<void> {
     await this.#query(
       `with back as (
@@ -222,7 +222,7 @@ export class Queue {
     );
   }
 
-  /** Has jobs run again whose worker is gone: at once, and without counting it as a retry, three times. */
+  /** Requeues jobs whose worker is gone. A job may lose three workers before that counts as a retry. */
   async rescue(names: readonly string[]): Promise<{ name: string; id: string; state: string }[]> {
     const { rows } = await this.#query(
       `with lost as (

@@ -7,14 +7,14 @@ import { type Outcome, type Reason, Run, type RunParts } from './attempt.ts';
 import { Outcomes } from './outcomes.ts';
 import { CHANNEL, type DefinedJob, LEASE_MS, type Queue } from './queue.ts';
 
-/** A worker tells of its jobs so often, while it has any. All times in milliseconds. */
+/** How often a worker renews the leases of its jobs. All times in milliseconds. */
 const RENEW_MS = LEASE_MS / 3;
 /** The pause after a failure of the database, from the first to the last. */
 const MIN_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 30_000;
-/** The last of the shutdown time is for handing jobs back, and for whatever ends behind this. */
+/** The end of the shutdown time is kept for handing jobs back, and for what ends after the jobs. */
 const HAND_BACK_MS = 1_000;
-/** While there is more of the same, all else is looked for this often at least. */
+/** A worker that keeps taking jobs of the same names still looks for all others this often. */
 const MAX_BLIND_MS = 500;
 
 export interface WorkerParts extends RunParts {
@@ -25,9 +25,9 @@ export interface WorkerParts extends RunParts {
   readonly definitions: ReadonlyMap<string, DefinedJob>;
   /** Enqueues what schedules have due. */
   schedule(): Promise<void>;
-  /** Told when a job begins or ends, and when leases were renewed, with what jobs say of their progress. */
+  /** Called when a job begins or ends, and when leases are renewed, which writes the progress of jobs. */
   changed(): void;
-  /** Told how each attempt ended. */
+  /** Called with the outcome of each attempt. */
   ended(run: Run, outcome: Outcome): void;
   /** A process that does nothing else needs notifications at all times. */
   readonly always: boolean;

@@ -90,7 +90,7 @@ export class Hub {
     this.#position = undefined;
   }
 
-  /** Reads what is new, unless nobody wants to know. */
+  /** Reads what is new, if there are clients. */
   look(): void {
     if (this.#clients.size === 0) return;
     if (this.#reading) {
@@ -157,9 +157,9 @@ export class Hub {
       const before = this.#position;
       const { events, position, next } = await this.#store.read(before, page);
       page = next;
-      // Nobody may be there any more.
+      // All clients may have left.
       if (this.#clients.size === 0) return;
-      // Who leaves between two pages comes back for both.
+      // A client that leaves between two pages gets both when it returns.
       if (before) this.#dispatch(events, next ? before : position);
       if (!next) this.#position = position;
       // The database has gone back, to a backup or to a standby that had less: what was told may never have happened.
@@ -188,7 +188,7 @@ export class Hub {
   /** From the present position on, they get what happens. Nobody else waits while what they missed is read. */
   #welcome(joining: [Client, Joining][]): void {
     if (!this.#position) return;
-    // Others have left, or have joined again with other wishes.
+    // The others have left, or have joined again for other topics.
     const there = joining.filter(([client, joined]) => this.#joining.get(client) === joined);
     for (const [client] of there) {
       this.#joining.delete(client);
@@ -197,7 +197,7 @@ export class Hub {
     this.#replays.begin(new Map(there), this.#position);
   }
 
-  /** Starts it anew where it had no first message yet. @param refused In addition. @returns Whether it had none. */
+  /** Has a client that got no first message yet join again. @param refused In addition. @returns Whether it got none. */
   #joinAgain(client: Client, refused: readonly string[] = []): boolean {
     const joined = this.#replays.remove(client) ?? this.#joining.get(client);
     if (!joined) return false;
@@ -234,7 +234,7 @@ export class Hub {
       this.#log.warn({ err: error }, 'Who may read events could not be found out, so a stream was ended');
       return [];
     });
-    // Who wishes for other topics meanwhile has been asked anew.
+    // A client that has chosen other topics meanwhile was judged again.
     if (client.topics !== before || allowed.length === before.length || !this.#clients.has(client)) return;
     const refused = before.filter((topic) => !allowed.includes(topic));
     this.#groups.delete(client);

@@ -6,12 +6,13 @@ import type { BaseLogger } from 'pino';
 import { DependencyRefusedError, DependencyTimeoutError, DependencyUnavailableError } from './errors.ts';
 
 export interface DependencyLimits {
-  /** Calls under way at once, and calls that may wait for one of them to end; the next is refused. */
+  /** Calls under way at once. */
   concurrency: number;
+  /** Calls that may wait for one of those to end; a further call is refused. */
   queue: number;
-  /** Attempts after the first, as far as the budget goes. */
+  /** Attempts after the first, within the budget of retries. */
   retries: number;
-  /** How long one attempt may take. */
+  /** Of one attempt. */
   timeoutMs: number;
 }
 

@@ -193,7 +193,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{
   });
 };
 
-/** Who may not sign in is told so where they do something. */
+/** A user who may not sign in is shown as anonymous here; the routes that they use say why. */
 function onlyRefused(error: unknown): undefined {
   if (!(error instanceof ProblemError)) throw error;
 }

@@ -122,10 +122,7 @@ export async function signedIn(service: AccountService, request: FastifyRequest)
   await endPrior(service, request);
 }
 
-/**
- * A browser that signs in anew has done with its old session: nobody goes on with it. Nor with that of an operator who acted as
- * a user there.
- */
+/** Ends the old session of a browser that signs in again or out, and that of an operator who acted as a user there. */
 export async function endPrior(service: AccountService, { headers }: FastifyRequest): Promise<void> {
   const { secure, secrets } = service;
   const prior = [sessionCookie(secure), operatorCookie(secure)]
