@@ -7,9 +7,9 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/kit/components/tabs.
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { accountQuery } from './account-queries.ts';
+import { Loaded } from './components.tsx';
 import { Keys } from './keys.tsx';
 import { Passkeys } from './passkeys.tsx';
-import { Loaded } from './pieces.tsx';
 import { Profile } from './profile.tsx';
 import { Sessions } from './sessions.tsx';
 import { EmailAddress, Password } from './sign-in-methods.tsx';

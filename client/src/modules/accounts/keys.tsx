@@ -19,8 +19,8 @@ import { type Answer, request } from '@/kit/lib/api.ts';
 import { ago, exactly } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { keysQuery, useAct } from './account-queries.ts';
+import { ActDialog, Choices, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from './components.tsx';
 import { Failed } from './entry-card.tsx';
-import { ActDialog, Choices, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from './pieces.tsx';
 import { TEXTS } from './texts.ts';
 
 const { queryKey } = keysQuery;

@@ -3,7 +3,7 @@
  * the home screen holds the name of one file only.
  */
 export const challenge = () => import('./challenge.ts');
-export const over = () => import('./over.tsx');
+export const overlayContent = () => import('./overlay-content.tsx');
 export const menu = () => import('./account-menu.tsx');
 export const signIn = () => import('./sign-in-screen.tsx');
 export const signUp = () => import('./sign-up-screens.tsx');

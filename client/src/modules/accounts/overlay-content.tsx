@@ -3,8 +3,8 @@ import type { Asked } from './challenge.ts';
 import { Impersonation } from './impersonation.tsx';
 import { Question } from './question.tsx';
 
-/** What is over every screen, where there is something. */
-export const Over = ({ me, question }: { me: Me | undefined; question: Asked | undefined }) => (
+/** What `Overlay` shows. */
+export const OverlayContent = ({ me, question }: { me: Me | undefined; question: Asked | undefined }) => (
   <>
     {me?.impersonation && <Impersonation {...me.impersonation} name={me.user?.name ?? ''} />}
     {question && <Question {...question} />}

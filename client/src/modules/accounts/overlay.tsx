@@ -7,7 +7,9 @@ import type { Asked } from './challenge.ts';
 import { loadMe } from './me.ts';
 
 const parts = () => import('./lazy.ts');
-const Over = lazy(async () => ({ default: (await loadPart(async () => (await parts()).over())).Over }));
+const OverlayContent = lazy(async () => ({
+  default: (await loadPart(async () => (await parts()).overlayContent())).OverlayContent,
+}));
 
 /** Over every screen: asks to sign in where a request was refused, and says when an operator acts as a user. */
 export function Overlay() {
@@ -25,7 +27,7 @@ export function Overlay() {
   return (
     (me?.impersonation || question) && (
       <Suspense>
-        <Over me={me} question={question} />
+        <OverlayContent me={me} question={question} />
       </Suspense>
     )
   );

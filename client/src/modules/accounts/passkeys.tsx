@@ -10,9 +10,9 @@ import { exactly } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { passkeysQuery, useAct } from './account-queries.ts';
+import { ActDialog, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from './components.tsx';
 import { Failed } from './entry-card.tsx';
 import { hasPasskeys, makePasskey } from './passkey.ts';
-import { ActDialog, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from './pieces.tsx';
 import { TEXTS } from './texts.ts';
 
 const { queryKey } = passkeysQuery;

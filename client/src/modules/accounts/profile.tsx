@@ -8,8 +8,8 @@ import { request } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { accountQuery } from './account-queries.ts';
+import { fieldsOf, Section } from './components.tsx';
 import { loadMe } from './me.ts';
-import { fieldsOf, Section } from './pieces.tsx';
 import { initialOf, ProfileFields, profileIn, withProfile } from './profile-fields.tsx';
 import { TEXTS } from './texts.ts';
 

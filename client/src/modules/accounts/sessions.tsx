@@ -6,7 +6,7 @@ import { Button } from '@/kit/components/button.tsx';
 import { request } from '@/kit/lib/api.ts';
 import { ago, exactly } from '@/kit/lib/format.ts';
 import { sessionsQuery, useAct } from './account-queries.ts';
-import { Loaded, Row, Rows, Section, tell } from './pieces.tsx';
+import { Loaded, Row, Rows, Section, tell } from './components.tsx';
 import { TEXTS } from './texts.ts';
 
 const { queryKey } = sessionsQuery;

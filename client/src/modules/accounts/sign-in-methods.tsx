@@ -7,8 +7,8 @@ import { toast } from '@/kit/components/toast.tsx';
 import { request } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { accountQuery, sessionsQuery } from './account-queries.ts';
+import { ActDialog, FormFooter, Section } from './components.tsx';
 import { EmailField, PasswordField } from './entry-card.tsx';
-import { ActDialog, FormFooter, Section } from './pieces.tsx';
 import { TEXTS } from './texts.ts';
 
 export const EmailAddress = ({ account }: { account: Account }) => (

@@ -17,8 +17,8 @@ import { type Answer, request } from '@/kit/lib/api.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { accountQuery, useAct } from './account-queries.ts';
+import { ActDialog, DownloadButton, Section } from './components.tsx';
 import { EntryForm, Failed } from './entry-card.tsx';
-import { ActDialog, DownloadButton, Section } from './pieces.tsx';
 import { CodeField } from './sign-in-form.tsx';
 import { TEXTS } from './texts.ts';
 

@@ -3,9 +3,9 @@ import { Confirm } from '@/kit/components/alert-dialog.tsx';
 import { Button } from '@/kit/components/button.tsx';
 import { request } from '@/kit/lib/api.ts';
 import { useAct } from './account-queries.ts';
+import { download, Section } from './components.tsx';
 import { Failed } from './entry-card.tsx';
 import { goOn } from './me.ts';
-import { download, Section } from './pieces.tsx';
 import { TEXTS } from './texts.ts';
 
 export function YourData({ account: { email } }: { account: Account }) {

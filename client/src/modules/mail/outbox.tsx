@@ -13,9 +13,9 @@ import { Table } from '@/kit/components/table.tsx';
 import { toast } from '@/kit/components/toast.tsx';
 import { ago, duration, exactly } from '@/kit/lib/format.ts';
 import { usePages } from '@/kit/lib/use-pages.ts';
+import { FindAddress, Pages, Recipient } from './components.tsx';
 import { outboxQuery, useRetry } from './mail-queries.ts';
 import { STATES } from './mail-search.ts';
-import { FindAddress, Pages, Recipient } from './pieces.tsx';
 
 const route = getRouteApi('/ops/mail');
 

@@ -14,8 +14,8 @@ import { toast } from '@/kit/components/toast.tsx';
 import { exactly } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { usePages } from '@/kit/lib/use-pages.ts';
+import { FindAddress, Pages, Recipient } from './components.tsx';
 import { suppressionsQuery, useSuppress, useUnsuppress } from './mail-queries.ts';
-import { FindAddress, Pages, Recipient } from './pieces.tsx';
 
 const REASONS: Record<MailSuppression['reason'], string> = {
   bounce: 'Bounced',

@@ -17,9 +17,9 @@ import { Table } from '@/kit/components/table.tsx';
 import { toast } from '@/kit/components/toast.tsx';
 import { capital, moment, span } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
+import { Loaded, SpanChoice, useRefreshed } from './components.tsx';
 import { useLive } from './live.ts';
 import { silencesQuery, useCreateSilence, useEndSilence } from './operations-queries.ts';
-import { Loaded, SpanChoice, useRefreshed } from './pieces.tsx';
 import { measured, spoken } from './texts.ts';
 
 function stateOf({ state, severity, silencedUntil }: Alert): [state: State, word: string] {

@@ -6,9 +6,9 @@ import type { TrafficHistory } from '#contracts/operations/traffic.ts';
 import { Button } from '@/kit/components/button.tsx';
 import { Chart, type Range, type Series, Spark } from '@/kit/components/chart.tsx';
 import { clock, count, milliseconds, number, percent, perSecond } from '@/kit/lib/format.ts';
+import { keeping } from './components.tsx';
 import { SPANS, useLive } from './live.ts';
 import { healthQuery } from './operations-queries.ts';
-import { keeping } from './pieces.tsx';
 import { WINDOW_WORDS } from './texts.ts';
 
 /** The threshold of an alert by its name, and the latest figures. */

@@ -4,8 +4,8 @@ import { Figure } from '@/kit/components/figure.tsx';
 import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { Table } from '@/kit/components/table.tsx';
 import { capital, milliseconds, span } from '@/kit/lib/format.ts';
+import { Loaded, useRefreshed } from './components.tsx';
 import { healthQuery } from './operations-queries.ts';
-import { Loaded, useRefreshed } from './pieces.tsx';
 import { figure } from './texts.ts';
 
 type Check = Health['checks'][string];

@@ -11,9 +11,9 @@ import { DescriptionList } from '@/kit/components/description-list.tsx';
 import { Dialog, DialogContent } from '@/kit/components/dialog.tsx';
 import { Empty } from '@/kit/components/empty.tsx';
 import { moment, number } from '@/kit/lib/format.ts';
+import { keeping, Loaded } from './components.tsx';
 import { useLive } from './live.ts';
 import { errorsQuery } from './operations-queries.ts';
-import { keeping, Loaded } from './pieces.tsx';
 import { OUTSIDE } from './texts.ts';
 
 /** Errors by kind, latest first. Rows are of one height and change their content, so that nothing moves. */

@@ -12,10 +12,10 @@ import { type State, StateMark } from '@/kit/components/state-badge.tsx';
 import { clock, count, milliseconds, moment } from '@/kit/lib/format.ts';
 import { inputClass } from '@/kit/lib/styles.ts';
 import { useDebounced } from '@/kit/lib/use-debounced.ts';
+import { keeping, shortId } from './components.tsx';
 import { useLive } from './live.ts';
 import { logsQuery } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
-import { keeping, shortId } from './pieces.tsx';
 
 /** A search starts this long after the last key, in milliseconds. */
 const SEARCH_AFTER_MS = 250;

@@ -11,9 +11,9 @@ import { useShortcut } from '@/kit/lib/shortcut.ts';
 import { cn } from '@/kit/lib/styles.ts';
 import { OperatorsOnly } from '@/kit/operator/operators-only.tsx';
 import { sessionQuery } from '@/kit/operator/session.ts';
+import { keeping } from './components.tsx';
 import { connect, forget, standStill, useLive } from './live.ts';
 import { WINDOWS } from './operations-search.ts';
-import { keeping } from './pieces.tsx';
 import { loud } from './sentence.ts';
 import { TABS } from './texts.ts';
 

@@ -14,9 +14,9 @@ import { useConnection } from '@/kit/lib/connection.ts';
 import { asSentence, bytes, clock, milliseconds, number } from '@/kit/lib/format.ts';
 import { CHARTS, Charts, useZoom, ZoomBar } from './charts.tsx';
 import { Checks } from './checks.tsx';
+import { Loaded, useRefreshed } from './components.tsx';
 import { useLive } from './live.ts';
 import { performanceQuery } from './operations-queries.ts';
-import { Loaded, useRefreshed } from './pieces.tsx';
 
 const GROUPS = [
   ['Event loop and CPU', 'lg:grid-cols-3', [CHARTS.eventLoopDelay, CHARTS.eventLoopUse, CHARTS.cpu]],

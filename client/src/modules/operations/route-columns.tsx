@@ -2,7 +2,7 @@ import type { RouteFigures } from '#contracts/operations/traffic.ts';
 import type { DataColumn } from '@/kit/components/data-table.tsx';
 import { Figure } from '@/kit/components/figure.tsx';
 import { milliseconds, number, percent, perSecond } from '@/kit/lib/format.ts';
-import { RouteLink } from './pieces.tsx';
+import { RouteLink } from './components.tsx';
 
 /** A route's name in the address. */
 export const nameOf = ({ method, route }: { method: string; route: string }) => `${method} ${route}`;

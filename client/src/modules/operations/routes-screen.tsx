@@ -10,9 +10,9 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/kit/components/tabs.
 import { ApiError } from '@/kit/lib/api.ts';
 import { clock, count, milliseconds } from '@/kit/lib/format.ts';
 import { ChartFrom, RATES, useZoom, ZoomBar } from './charts.tsx';
+import { keeping, Loaded, RequestLink, RouteLink, useRefreshed } from './components.tsx';
 import { Distribution } from './distribution.tsx';
 import { performanceQuery } from './operations-queries.ts';
-import { keeping, Loaded, RequestLink, RouteLink, useRefreshed } from './pieces.tsx';
 import { columnsOf, MEASURES, type MeasureName, nameOf } from './route-columns.tsx';
 import { NO_TRAFFIC, WINDOW_WORDS } from './texts.ts';
 

@@ -12,9 +12,9 @@ import { StateBadge } from '@/kit/components/state-badge.tsx';
 import { clock } from '@/kit/lib/format.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { sessionQuery, useSignOut } from '@/kit/operator/session.ts';
+import { Loaded, SpanChoice, WithCode } from './components.tsx';
 import { configQuery, logLevelQuery, readinessQuery, useChangeLogLevel } from './operations-queries.ts';
 import { LEVELS } from './operations-search.ts';
-import { Loaded, SpanChoice, WithCode } from './pieces.tsx';
 
 /** Production readiness, configuration, and what can be changed at run time. It appears as a whole, so that nothing moves. */
 export function SettingsScreen(): ReactNode {

@@ -15,8 +15,8 @@ import { capital, exactly, list } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { useAct } from '../account-queries.ts';
+import { ActDialog, Choices, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from '../components.tsx';
 import { EmailField } from '../entry-card.tsx';
-import { ActDialog, Choices, FormFooter, fieldsOf, Loaded, Row, Rows, Section } from '../pieces.tsx';
 import { TEXTS } from '../texts.ts';
 import { invitationsQuery, rolesQuery } from './admin-queries.ts';
 

@@ -13,7 +13,7 @@ import { explain, statusOf } from '@/kit/lib/api.ts';
 import { ago, capital, count, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { usePages } from '@/kit/lib/use-pages.ts';
-import { Loaded } from '../pieces.tsx';
+import { Loaded } from '../components.tsx';
 import { TEXTS } from '../texts.ts';
 import { rolesQuery, type UserFilter, usersQuery } from './admin-queries.ts';
 import { RoleBadges, UserState } from './user-state.tsx';
