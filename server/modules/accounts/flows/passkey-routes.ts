@@ -11,7 +11,7 @@ import { beginPasskeySignIn, signInWithPasskey } from '#contracts/accounts/sign-
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { passkeys } from '../table.ts';
-import { callAuth } from './library.ts';
+import { callAuth } from './call-auth.ts';
 import { recentSession, signedIn } from './sessions.ts';
 
 const open = { config: { access: 'public', cors: false } } as const;

@@ -4,8 +4,8 @@ import { signInWithProvider } from '#contracts/accounts/sign-in.ts';
 import { Problem } from '#contracts/problem.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
+import { callAuth } from './call-auth.ts';
 import { sessionCookie } from './cookies.ts';
-import { callAuth } from './library.ts';
 import { signedIn } from './sessions.ts';
 
 /** Where a provider sends the browser back to: the one path of better-auth that is mounted. */

@@ -5,8 +5,8 @@ import type { Transaction } from '../../../platform/database/transaction.ts';
 import type { AccountService, SessionRow } from '../service.ts';
 import { requireRecentSignIn } from '../sessions/identity.ts';
 import { sessions } from '../table.ts';
+import { unauthorized } from './call-auth.ts';
 import { cookiePrefix, hashToken, operatorCookie, readSigned, sessionCookie, signed } from './cookies.ts';
-import { unauthorized } from './library.ts';
 
 /** @returns The session by which the request was admitted, as its row is now; of two cookies the other may be read here. */
 export async function ownSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {

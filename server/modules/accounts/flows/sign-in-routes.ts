@@ -15,8 +15,8 @@ import {
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { users } from '../table.ts';
+import { callAuth } from './call-auth.ts';
 import { evenTime, MAIL_ONLY_MS, WITH_HASH_MS } from './even-time.ts';
-import { callAuth } from './library.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
 import { hashRecoveryCode } from './recovery-codes.ts';
 import { clearSession, endPrior, endSessions, signedIn } from './sessions.ts';

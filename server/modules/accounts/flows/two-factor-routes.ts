@@ -12,8 +12,8 @@ import { secretText } from '../../../platform/database/encryption/encrypted-text
 import { ProblemError, unavailable } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { sessions, twoFactors, users, verifications } from '../table.ts';
+import { callAuth, unauthorized } from './call-auth.ts';
 import { hashToken } from './cookies.ts';
-import { callAuth, unauthorized } from './library.ts';
 import { encodeRecoveryCodes, makeRecoveryCodes } from './recovery-codes.ts';
 import { recentSession, rotateSession, sendSession, sessionSent } from './sessions.ts';
 
