@@ -71,8 +71,8 @@ it('says in development alone that this is development and where the key is', as
   }
   expect(answers).toEqual([
     [undefined, undefined],
-    ['the environment', true],
-    ['.data/secrets.json', true],
+    ['the environment', 'here'],
+    ['.data/secrets.json', 'here'],
   ]);
 });
 
