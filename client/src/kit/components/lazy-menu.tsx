@@ -1,14 +1,22 @@
-import { cloneElement, type ReactElement, type ReactNode, Suspense, useState } from 'react';
+import {
+  cloneElement,
+  type KeyboardEvent,
+  type ReactElement,
+  type ReactNode,
+  Suspense,
+  useState,
+} from 'react';
 
 type Button = ReactElement<{
   'aria-haspopup'?: 'menu';
   onPointerEnter?: () => void;
   onFocus?: () => void;
   onClick?: () => void;
+  onKeyDown?: (event: KeyboardEvent) => void;
 }>;
 
 /**
- * A button whose menu loads when the pointer or the focus reaches it, and opens on the first press.
+ * A button whose menu loads when the pointer or the focus reaches it, and opens on the first press or arrow key.
  *
  * @param load Loads the menu's code.
  * @param children The menu, a `lazy` component: an `OpenedMenu` around the button.
@@ -32,6 +40,11 @@ export function LazyMenu({
     onPointerEnter: preload,
     onFocus: preload,
     onClick: () => setAsked(true),
+    onKeyDown: (event) => {
+      if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
+      event.preventDefault();
+      setAsked(true);
+    },
   });
   return isAsked ? <Suspense fallback={button}>{children(plain)}</Suspense> : button;
 }

@@ -141,6 +141,14 @@ test('the menu is asked for again where its file did not come', async ({ page })
   await expect(page.getByRole('menuitem', { name: 'Sign out' })).toBeVisible();
 });
 
+test('the menu opens by an arrow key, before it has loaded', async ({ page }) => {
+  await signUp(page);
+  await button(page, 'Account of Ada Lovelace').press('ArrowDown');
+  await expect(page.getByRole('menuitem', { name: 'Account' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(button(page, 'Account of Ada Lovelace')).toBeFocused();
+});
+
 test('a second factor is set up, asked for, and replaced by a recovery code', async ({ page }) => {
   const email = await signUp(page, '/account/sign-in');
   await button(page, 'Set up an authenticator app').click();
