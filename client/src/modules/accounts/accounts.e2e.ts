@@ -343,9 +343,12 @@ test('/admin leads operators to the users, and others to what they may do', asyn
     return page;
   };
   const anonymous = await open();
-  await anonymous.waitForURL(at('/sign-in?returnTo=%2Fadmin%2Fusers'));
+  // Two requests of the screen are refused: the second one leaves the address as it is.
+  await expect(anonymous.getByText('Sign in to continue to Users.')).toBeVisible();
+  await expect(anonymous).toHaveURL(at('/sign-in?returnTo=%2Fadmin%2Fusers'));
   const user = await open([]);
   await expect(user.getByText('You do not have access')).toBeVisible();
+  await expect(user.getByText('An operator can give you the role.')).toBeVisible();
   await expect(user.getByRole('searchbox', { name: 'Search users' })).toHaveCount(0);
   await look(user, 'accounts-not-permitted', { widths: [360, 1440] });
   const operator = await open(['operator']);

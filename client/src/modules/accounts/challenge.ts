@@ -46,7 +46,8 @@ export async function answer401(
   const userId = knownMe()?.user?.id;
   if (userId === undefined) {
     const search = { returnTo: location.pathname + location.search };
-    void router.navigate({ to: '/sign-in', search, replace: true });
+    // Another request of the same screen may have been refused first.
+    if (location.pathname !== '/sign-in') void router.navigate({ to: '/sign-in', search, replace: true });
     // The screen waits as it is until it is left.
     return new Promise(() => {});
   }

@@ -138,5 +138,5 @@ export const TEXTS = {
     sent: (email: string) => `Invitation sent to ${email}`,
     end: 'Its link stops working.',
   },
-  operatorsOnly: 'This screen is for operators. Another operator can give you the role.',
+  operatorsOnly: 'This screen is for operators. An operator can give you the role.',
 } as const;

@@ -9,7 +9,7 @@ import { Pagination } from '@/kit/components/pagination.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { SearchBox } from '@/kit/components/search-box.tsx';
 import { Table } from '@/kit/components/table.tsx';
-import { explain, statusOf } from '@/kit/lib/api.ts';
+import { statusOf } from '@/kit/lib/api.ts';
 import { ago, capital, count, exactly } from '@/kit/lib/format.ts';
 import { withServerData } from '@/kit/lib/server-data.tsx';
 import { usePages } from '@/kit/lib/use-pages.ts';
@@ -30,7 +30,7 @@ export const UsersScreen = withServerData(function UsersScreen() {
     void navigate({ search: (before) => ({ ...before, [name]: value || undefined }), replace: true });
   if (statusOf(error) === 403)
     return (
-      <NotPermitted screen detail={explain(error).detail ?? TEXTS.operatorsOnly}>
+      <NotPermitted screen detail={TEXTS.operatorsOnly}>
         <Link to="/" className={buttonVariants()}>
           Go to the home screen
         </Link>
