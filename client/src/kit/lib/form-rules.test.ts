@@ -29,6 +29,7 @@ it.each<[FieldSchema, boolean, string | boolean, string | undefined]>([
   [{ type: 'boolean', const: true }, true, false, 'Tick this box to go on.'],
   [{ type: 'boolean' }, true, false, undefined],
   [{ enum: ['s', 'm'] }, true, 'm', undefined],
+  [{ enum: ['s', 'm'] }, true, '', 'Choose an option.'],
   [{ anyOf: [{ const: 1 }, { const: 2 }] }, false, '3', 'Choose one of these.'],
   [{ type: 'boolean' }, false, false, undefined],
 ])('%j, required: %j, with %j: %j', (schema, required, value, message) => {

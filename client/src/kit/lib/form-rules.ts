@@ -66,8 +66,9 @@ export function fieldError(
 ): string | undefined {
   if (typeof value === 'boolean')
     return schema.const === true && required && !value ? 'Tick this box to go on.' : undefined;
-  if (value.trim() === '') return required ? (schema.errorMessage ?? 'Fill in this field.') : undefined;
   const options = optionsOf(schema);
+  const missing = schema.errorMessage ?? (options ? 'Choose an option.' : 'Fill in this field.');
+  if (value.trim() === '') return required ? missing : undefined;
   if (options) return options.some((one) => String(one.value) === value) ? undefined : 'Choose one of these.';
   const {
     minLength = 0,
