@@ -116,6 +116,7 @@ test('a new clone: sign up, read the mail in the mailbox, verify, write the firs
   await page.getByLabel('Email').fill(email);
   await password(page).fill(PASSWORD);
   await button(page, 'Create account').click();
+  await expect(page.getByText('Nothing there? Send it again.')).toBeVisible();
   await look(page, 'accounts-check-your-mail', { widths: [360, 1440] });
   await page.getByRole('link', { name: 'Open the development mailbox' }).click();
   await page.getByRole('link', { name: new RegExp(`To ${email}`) }).click();
@@ -396,7 +397,7 @@ test('a link that a mail program has cut says so, and what to do', async ({ page
   ] as const) {
     await page.goto(at('/live'));
     await page.goto(at(address));
-    await expect(page.getByRole('heading', { name: 'The link is not complete' }), address).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'The link is incomplete' }), address).toBeVisible();
     await expect(page.getByRole('main').getByRole('link', { name: remedy }), address).toBeVisible();
   }
   await look(page, 'accounts-cut-link', { widths: [360, 1440] });
@@ -512,7 +513,7 @@ test('links of mails verify an address and set a new password, by a press, once'
   await page.waitForURL(at('/'));
   await page.goto(verify);
   await button(page, 'Verify my address').click();
-  await expect(page.getByText('This link does not work any more')).toBeVisible();
+  await expect(page.getByText('This link no longer works')).toBeVisible();
 
   const reset = await link(backend.databaseUrl, 'reset', email);
   await page.goto(at('/reset'));

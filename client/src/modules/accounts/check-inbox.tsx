@@ -41,7 +41,7 @@ export function CheckInbox({
         {isDevelopment && (
           <div className="rounded-lg border bg-surface p-4 text-sm">
             <p className="text-muted">
-              {TEXTS.mailbox.development} {isDeveloper ? TEXTS.mailbox.readIt : TEXTS.mailbox.operators}
+              {TEXTS.mailbox.development} {!isDeveloper && TEXTS.mailbox.operators}
             </p>
             {isDeveloper && (
               <a href="/dev/mail" className={`${linkClass} mt-1 inline-block font-medium`}>
@@ -50,9 +50,13 @@ export function CheckInbox({
             )}
           </div>
         )}
-        {/* Two lines high, so that the button stays in its place. */}
-        <p role="status" className="min-h-10 text-sm text-muted">
-          {state === 'sent' ? TEXTS.mailbox.again : TEXTS.mailbox.spam}
+        {/* As high as its longest text, so that the button stays in its place. */}
+        <p role="status" className={`text-sm text-muted ${isDevelopment ? '' : 'min-h-10'}`}>
+          {state === 'sent'
+            ? TEXTS.mailbox.again
+            : isDevelopment
+              ? TEXTS.mailbox.missing
+              : TEXTS.mailbox.spam}
         </p>
         <Button variant="outline" className="w-full" pending={state === 'sending'} onClick={send}>
           Send it again
