@@ -34,9 +34,9 @@ function Queues() {
   }
   if (data.queues.length === 0) {
     return (
-      <Empty icon="play" title="No job is defined">
+      <Empty icon="play" title="No jobs are defined">
         <p>
-          A feature defines one with <code>jobs.define</code>: docs/recipes.md, <em>A job</em>.
+          A feature defines one with <code>jobs.define</code>. See “A job” in docs/recipes.md.
         </p>
       </Empty>
     );
@@ -252,7 +252,7 @@ function Told({ job: { progress, error, input } }: { job: JobView }) {
         className={`truncate ${error === null ? 'tabular-nums' : 'text-failing'}`}
         title={error ?? undefined}
       >
-        <Figure>{error ?? far ?? 'No progress told'}</Figure>
+        <Figure>{error ?? far ?? 'No progress reported'}</Figure>
       </p>
       <p className="truncate font-mono text-xs text-muted" title={text}>
         {text}

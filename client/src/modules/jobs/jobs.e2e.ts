@@ -74,6 +74,6 @@ test('without jobs it says how to define one', async ({ page, backend }) => {
   await using server = await backend.start(SECRETS);
   await server.ready();
   await signIn(page, server);
-  await expect(page.getByText('No job is defined')).toBeVisible();
+  await expect(page.getByText('No jobs are defined')).toBeVisible();
   await look(page, 'jobs-none');
 });

@@ -99,7 +99,7 @@ function whatHappened({ error, repeats, state, createdAt, expiresAt, endedAt }: 
   if (error) return error;
   if (repeats > 0) return 'May have arrived twice: an attempt ended without an answer';
   if (state === 'held' || state === 'waiting' || state === 'sending') return `Expires ${exactly(expiresAt)}`;
-  if (state === 'mailbox') return 'To be read at /dev/mail';
+  if (state === 'mailbox') return 'Read it at /dev/mail';
   if (state === 'expired') return `Expired ${exactly(expiresAt)}`;
   return state === 'sent' && endedAt !== null
     ? `Sent within ${duration(new Date(endedAt).getTime() - new Date(createdAt).getTime())}`

@@ -12,7 +12,7 @@ import { describeRoute, SECURITY_SCHEMES, type SharedSchemas } from './describe-
 
 const ABOUT =
   'Errors are problem documents (RFC 9457): `type` is stable and for programs, `detail` is for people, and `requestId` is ' +
-  'what to quote to an operator. The same id stands in `X-Request-Id`. Repeat a request whose answer has `Retry-After` ' +
+  'what to quote to an operator. The same id is in the `X-Request-Id` header. Repeat a request whose answer has `Retry-After` ' +
   'after that many seconds.';
 
 export interface ApiDescriptionOptions {
