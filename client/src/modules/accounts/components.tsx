@@ -32,7 +32,7 @@ export const Section = ({
       <h2 className="text-base">{title}</h2>
       {action}
     </div>
-    {lead && <p className="max-w-prose text-sm text-muted">{lead}</p>}
+    {lead && <p className="mt-1 max-w-prose text-sm text-muted">{lead}</p>}
     {children && <div className="mt-4">{children}</div>}
   </Card>
 );
