@@ -208,6 +208,11 @@ describe('an invitation', () => {
     const old = await invite(own, email, [], '-1 second');
     expect((await own.browser().post('/sign-up', form(email, { invitation: old }))).status).toBe(400);
     const invitation = await invite(own, email, ['operator']);
+    // A mistyped address neither uses it up nor gets its roles.
+    expect(await own.browser().post('/sign-up', form('geust@example.com', { invitation }))).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: 'body/email' }] },
+    });
     const browser = own.browser();
     expect(await browser.post('/sign-up', form(email, { invitation }))).toMatchObject({
       status: 200,

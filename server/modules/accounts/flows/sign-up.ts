@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { and, eq } from 'drizzle-orm';
 import type { FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
-import { ProblemError } from '../../../platform/lib/problem.ts';
+import { invalid, ProblemError } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
 import { apiKeys, credentials, invitations, passkeys, twoFactors, users } from '../table.ts';
 import { hashToken } from './cookies.ts';
@@ -23,7 +23,7 @@ export interface SignUp {
  * before that, are the same.
  *
  * @returns Whether the address is proved: by an invitation that was mailed to it, or because no mail can prove it.
- * @throws ProblemError `forbidden` without an invitation where one is needed; `validation`.
+ * @throws ProblemError `forbidden` without an invitation where one is needed; `validation`, also for another address than the invited one.
  */
 export async function signUp(
   service: AccountService,
@@ -40,6 +40,9 @@ export async function signUp(
     throw new ProblemError('bad-request', 'This invitation was used, or is too old. Ask for a new one.');
   if (service.signUp === 'invitation' && !invitation)
     throw new ProblemError('forbidden', 'Accounts are made by invitation here.');
+  // A mistyped address neither uses it up nor gets its roles. The link of a development server's start is sent to nobody.
+  if (invitation && invitation.email !== '' && invitation.email !== email)
+    throw invalid('body/email', 'Use the address that the invitation was sent to.');
   assertNewPassword(body.password, [name, email]);
   const profile = await service.checkedProfile(body.profile ?? {});
   const password = await hashPassword(body.password);
