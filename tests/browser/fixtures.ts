@@ -146,8 +146,7 @@ export async function look(
   for (const size of SIZES.filter(({ width }) => widths.includes(width))) {
     await resize(page, size);
     for (const colorScheme of ['light', 'dark'] as const) {
-      // Without motion, so that nothing fades while axe measures contrast.
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.emulateMedia({ colorScheme });
       const at = `${name} at ${size.width} px, ${colorScheme}`;
       await settle(page);
       await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`) });
@@ -166,7 +165,7 @@ export async function look(
       expect(overflow, `pixels beyond the window in ${at}`).toBeLessThanOrEqual(0);
     }
   }
-  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  await page.emulateMedia({ colorScheme: null });
   if (before) await resize(page, before);
 }
 

@@ -9,6 +9,8 @@ import { type CopiedBuild, copyBuild } from '../support/build.ts';
 import { ROOT, type SpawnedServer } from '../support/server.ts';
 import { expect, look, test } from './fixtures.ts';
 
+// Hundreds of parts change their colours with the theme: without motion there is nothing to wait for.
+test.use({ contextOptions: { reducedMotion: 'reduce' } });
 // The longest file of all, and nearly the last: each worker takes a half.
 test.describe.configure({ mode: 'parallel' });
 
