@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readParts } from '../../scripts/strip/parts.ts';
 import { ROOT } from '../../tests/support/server.ts';
-import { until } from '../../tests/support/until.ts';
 import { run } from '../../tests/support/working-copy.ts';
 import { ALL, copyRepository, npmStart } from './copies.ts';
 
@@ -27,8 +26,8 @@ describe('all parts', () => {
 
   it('leave a server that starts and shows a home screen', async () => {
     await using app = await npmStart(copy);
-    // A busy machine degrades it for a while.
-    await until('it is healthy', async () => (await app.json('/health')).status === 'healthy');
+    // Of its own: a busy machine or a full disk degrades the whole.
+    expect((await app.json('/health')).checks.database.status).toBe('passing');
     expect(await app.text('/')).toContain('<title>');
     await run(copy, `npm run test:e2e${ALL ? '' : ' -- tests/browser/home.e2e.ts'}`);
   });
