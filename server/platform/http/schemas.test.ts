@@ -79,8 +79,7 @@ it.each([
 it('refuses an unknown format, and names the route, the place and the format', async () => {
   const nested = { type: 'object', properties: { format: { type: 'array', items: text('telephone') } } };
   for (const schema of [{ querystring: nested }, { response: { 200: nested } }]) {
-    const { schemas } = await make(schema);
-    expect(() => schemas.compileAll()).toThrow(
+    await expect(make(schema)).rejects.toThrow(
       /(querystring|answer 200) of GET \/things.*#\/properties\/format\/items\/properties\/value.*"telephone"/s,
     );
   }
@@ -92,8 +91,7 @@ it('refuses an unknown format, and names the route, the place and the format', a
       any: { type: 'object', default: { format: 'telephone' } },
     },
   };
-  const { schemas } = await make({ querystring: harmless });
-  schemas.compileAll();
+  await expect(make({ querystring: harmless })).resolves.toBeDefined();
 });
 
 it('checks formats in linear time', { timeout: 60_000 }, async () => {

@@ -45,8 +45,8 @@ export class SchemaCompilers {
   readonly validator: FastifySchemaCompiler<object> = ({ schema, httpPart, method, url }) => {
     let check: Check | undefined;
     const name = `${httpPart} of ${method} ${url}`;
+    refuseUnknownFormats(schema, name);
     const compile = this.#later(name, () => {
-      refuseUnknownFormats(schema, name);
       check = (httpPart === 'body' ? strict : lenient).compile(schema);
       return check;
     });
@@ -69,8 +69,8 @@ export class SchemaCompilers {
     if (Number(httpStatus) >= 400) return JSON.stringify;
     let write: ((data: unknown) => string) | undefined;
     const name = `answer ${httpStatus} of ${method} ${url}`;
+    refuseUnknownFormats(schema, name);
     const compile = this.#later(name, () => {
-      refuseUnknownFormats(schema, name);
       write = (fastJson as unknown as typeof fastJson.default)(schema);
       return write;
     });
