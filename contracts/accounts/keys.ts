@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Problem } from '../problem.ts';
 import { moment, orNull } from '../values.ts';
-import { Id, Name, nothing, userProblems } from './shared.ts';
+import { closed, Id, Name, nothing, userProblems } from './shared.ts';
 
 /** A key of a user, for programs. It is sent as `Authorization: Bearer`. */
 export const ApiKey = Type.Object(
@@ -50,7 +50,7 @@ export const makeKey = {
         permissions: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100, uniqueItems: true }),
         expiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650 })),
       },
-      { additionalProperties: false },
+      closed,
     ),
     response: { 200: MadeKey, 409: Problem, ...userProblems },
   },
@@ -63,10 +63,7 @@ export const rotateKey = {
     summary:
       'Make a key that takes the place of another, which ends after the overlap. Needs a recent sign-in',
     params: Id,
-    body: Type.Object(
-      { overlapHours: Type.Integer({ minimum: 0, maximum: 720, default: 24 }) },
-      { additionalProperties: false },
-    ),
+    body: Type.Object({ overlapHours: Type.Integer({ minimum: 0, maximum: 720, default: 24 }) }, closed),
     response: { 200: MadeKey, 404: Problem, 409: Problem, ...userProblems },
   },
 } as const;

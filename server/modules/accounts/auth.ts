@@ -9,7 +9,6 @@ import { symmetricEncrypt } from 'better-auth/crypto';
 import { betterAuth } from 'better-auth/minimal';
 import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { BetterAuthOptions, BetterAuthPlugin } from 'better-auth/types';
-import { lt, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Config } from '../../platform/config/config.ts';
 import { type Transaction, transaction } from '../../platform/database/transaction.ts';
@@ -19,7 +18,15 @@ import { hashPassword, verifyPassword } from './flows/passwords.ts';
 import { encodeRecoveryCodes, makeRecoveryCodes } from './flows/recovery-codes.ts';
 import { providersOf } from './provider-settings.ts';
 import type { accountsSettings } from './settings.ts';
-import { credentials, passkeys, sessions, twoFactors, users, verifications } from './table.ts';
+import {
+  credentials,
+  passkeys,
+  sessions,
+  twoFactors,
+  users,
+  verificationExpired,
+  verifications,
+} from './table.ts';
 
 export interface AuthOptions {
   readonly config: Config<typeof accountsSettings>;
@@ -100,7 +107,7 @@ export function createAuth<const Extra extends BetterAuthPlugin[]>(options: Auth
         create: {
           // No timer removes them, and each view of the sign-in screen begins a challenge that few answer.
           before: async () => {
-            await db.delete(verifications).where(lt(verifications.expiresAt, sql`now()`));
+            await db.delete(verifications).where(verificationExpired);
           },
         },
       },

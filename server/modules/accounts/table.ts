@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { lt, sql } from 'drizzle-orm';
 import { boolean, index, integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 import { encryptedText } from '../../platform/database/encryption/encrypted-text.ts';
 
@@ -107,6 +107,8 @@ export const verifications = pgTable(
     index('verifications_expires').on(table.expiresAt),
   ],
 );
+
+export const verificationExpired = lt(verifications.expiresAt, sql`now()`);
 
 export const twoFactors = pgTable(
   'two_factors',

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { and, gt, inArray, lt, sql } from 'drizzle-orm';
+import { and, gt, inArray, sql } from 'drizzle-orm';
 import type { FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
 import type { MailTemplate } from '../../../platform/parts.ts';
 import type { WithLink } from '../people.ts';
 import type { AccountService } from '../service.ts';
-import { verifications } from '../table.ts';
+import { verificationExpired, verifications } from '../table.ts';
 import { hashToken } from './cookies.ts';
 
 /** What the link of a mail is for: its token opens nothing else. */
@@ -34,7 +34,7 @@ async function makeToken(tx: Transaction, purpose: Purpose, { userId, email }: T
     value: `${userId} ${email}`,
     expiresAt: new Date(Date.now() + HOURS[purpose] * 3_600_000),
   };
-  await tx.delete(verifications).where(lt(verifications.expiresAt, sql`now()`));
+  await tx.delete(verifications).where(verificationExpired);
   await tx
     .insert(verifications)
     .values({ id: `${purpose}:${userId}`, ...row })

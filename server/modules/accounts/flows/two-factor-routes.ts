@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { eq, lt, sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   beginTwoFactor,
@@ -11,7 +11,7 @@ import {
 import { secretText } from '../../../platform/database/encryption/encrypted-text.ts';
 import { ProblemError, unavailable } from '../../../platform/lib/problem.ts';
 import type { AccountService } from '../service.ts';
-import { sessions, twoFactors, users, verifications } from '../table.ts';
+import { sessions, twoFactors, users, verificationExpired, verifications } from '../table.ts';
 import { callAuth, unauthorized } from './call-auth.ts';
 import { hashToken } from './cookies.ts';
 import { encodeRecoveryCodes, makeRecoveryCodes } from './recovery-codes.ts';
@@ -154,7 +154,7 @@ export async function verifyCode(
         .onConflictDoUpdate({
           target: verifications.id,
           set: row,
-          setWhere: lt(verifications.expiresAt, sql`now()`),
+          setWhere: verificationExpired,
         })
         .returning({ id: verifications.id });
       if (first.length > 0) return answer;
