@@ -25,7 +25,7 @@ const bin = {
   tsc: 'node_modules/typescript/bin/tsc',
   vitest: 'node_modules/vitest/vitest.mjs',
 };
-/** Each checker works out shared types anew: the compiler's four take longer than one on two cores. */
+/** Each checker works out shared types again: the compiler's four take longer than one on two cores. */
 const tsc = [bin.tsc, '--checkers', String(Math.min(4, Math.ceil(cpus().length / 2)))];
 
 /**

@@ -128,21 +128,31 @@ export async function start(parts: StartParts): Promise<void> {
 /** For who started the server at a terminal. */
 async function linksOf(modules: readonly Part[], token: SignInToken, { log }: ServerLogger): Promise<Link[]> {
   const path = modules.find((part) => part.signInPath)?.signInPath;
-  const further = await Promise.all(modules.map((part) => part.startLink?.())).catch((err) => {
-    log.debug({ err }, 'links for the terminal could not be made');
-    return [];
-  });
+  const asked = modules.map((part) => part.startLink?.());
+  const further = await answersTo(asked, log, 'links for the terminal could not be made');
   const operations =
     path === undefined ? [] : [{ label: 'operations', path: `${path}#token=${token.value}` }];
-  return [...operations, ...further.flatMap((link) => link ?? [])];
+  return [...operations, ...further];
 }
 
 async function logHints(modules: readonly Part[], { log }: ServerLogger): Promise<void> {
-  const hints = await Promise.all(modules.map((part) => part.startHint?.())).catch((err) => {
-    log.debug({ err }, 'hints for the first steps could not be made');
+  const asked = modules.map((part) => part.startHint?.());
+  const hints = await answersTo(asked, log, 'hints for the first steps could not be made');
+  for (const hint of hints) log.info(hint);
+}
+
+/** @returns What was answered; nothing where one fails, which is no reason to end a start. */
+async function answersTo<T>(
+  asked: readonly (Promise<T | undefined> | undefined)[],
+  log: ServerLogger['log'],
+  failure: string,
+): Promise<T[]> {
+  try {
+    return (await Promise.all(asked)).flatMap((answer) => answer ?? []);
+  } catch (err) {
+    log.debug({ err }, failure);
     return [];
-  });
-  for (const hint of hints) if (hint !== undefined) log.info(hint);
+  }
 }
 
 async function applyMigrations(
