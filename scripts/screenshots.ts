@@ -11,7 +11,6 @@ const ROOT = join(import.meta.dirname, '..');
 /** Picture of the README → picture of the tests. */
 const PICTURES = {
   home: 'home-ready',
-  notes: 'note-open',
   operations: 'operations-calm',
 };
 

@@ -31,7 +31,7 @@ const SOME = [
 
 test.beforeEach(({ backend, visitor }) => only(backend.databaseUrl, visitor.id, SOME));
 
-test('shows the list, and a note beside it or after it', { tag: '@pictures' }, async ({ page }) => {
+test('shows the list, and a note beside it or after it', async ({ page }) => {
   await page.goto('/notes');
   await expect(row(page, 'Release checklist')).toBeVisible();
   await expect(page).toHaveTitle(/^Notes/);

@@ -1,6 +1,21 @@
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 import { alerts, anHour, errors, figures, lines, wire } from '../../../../tests/browser/operations-wire.ts';
 import { KEY, SECRETS, signIn } from '../../../../tests/browser/operators.ts';
+import { SERVER_ENV } from '../../../../tests/browser/visitor.ts';
+
+/** Routes of a product, as the overview shows them. */
+const busiest = () =>
+  [
+    ['GET', '/api/orders', 9.2, 5.6],
+    ['GET', '/api/orders/:id', 4.1, 3.9],
+    ['POST', '/api/orders', 1.2, 11.8],
+    ['GET', '/api/products', 0.7, 4.4],
+    ['PATCH', '/api/orders/:id', 0.3, 9.7],
+    ['POST', '/api/uploads', 0.1, 48.2],
+  ].map(([method, route, requestsPerSecond, p95Ms]) => ({
+    ...{ method, route, requestsPerSecond, p95Ms, requests: Math.round(3_600 * Number(requestsPerSecond)) },
+    ...{ clientErrors: 0, errors: 0, p50Ms: 1.4, p90Ms: 4, p99Ms: 20, maxMs: 90 },
+  }));
 
 const TABS = ['Overview', 'Routes', 'Resources', 'Errors', 'Logs', 'Alerts', 'Settings'];
 
@@ -34,8 +49,18 @@ test('each screen keeps its width and its place while alerts fire, with an hour 
 });
 
 test('an hour without trouble', { tag: '@pictures' }, async ({ page, backend }) => {
-  await using server = await backend.start(SECRETS);
+  // With the secret of the visitor's session, where there is one.
+  await using server = await backend.start({ ...SECRETS, ...SERVER_ENV });
   await server.ready();
+  // The tables agree with the figures below.
+  await page.route('**/health', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), uptime: 273_600 } });
+  });
+  await page.route('**/api/monitoring/performance*', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), routes: busiest() } });
+  });
   // Never answered, so that the process below is the first.
   await page.route('**/api/monitoring/stream*', () => {});
   await page.goto(`${server.url}/ops/errors?window=1h`);
@@ -44,8 +69,10 @@ test('an hour without trouble', { tag: '@pictures' }, async ({ page, backend }) 
   const say = await wire(page);
   const at = Date.now();
   await say('hello', { instance: 'web-1f3a9c', heartbeatMs: 15_000 });
-  await say('history', anHour(at));
-  await say('figures', figures(at));
+  const hour = anHour(at);
+  await say('history', hour);
+  const latest = { requestsPerSecond: hour.requestsPerSecond.at(-1) ?? 0, p95Ms: hour.p95Ms.at(-1) ?? 0 };
+  await say('figures', { ...figures(at), ...latest });
   await say('alerts', { instance: 'web-1f3a9c', alerts: alerts(at) });
   await page.getByRole('link', { name: 'Overview' }).click();
   await expect(page.getByText(/No alerts\.$/)).toBeVisible();
