@@ -239,6 +239,8 @@ function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, 
       ? 'Nothing measured yet'
       : `${clock(at)}: ${series.map(({ name, values }) => `${name} ${textOf(values[index], format, gap)}`).join(', ')}`;
   const ticks = timeTicks(scale);
+  // Where half a label would be cut.
+  const edge = (to - from) / 12;
   return (
     <>
       <p aria-hidden="true" className="mt-1 text-xs text-muted tabular-nums">
@@ -329,7 +331,7 @@ function Plot({ title, times, series, format, gap = 'nothing measured', onZoom, 
           ticks.map((tick) => (
             <span
               key={share(tick)}
-              className={`absolute first:translate-x-0 ${tick > to - (to - from) / 20 ? '-translate-x-full' : '-translate-x-1/2'}`}
+              className={`absolute ${tick > to - edge ? '-translate-x-full' : tick < from + edge ? '' : '-translate-x-1/2'}`}
               style={{ left: share(tick) }}
             >
               {clock(tick).slice(0, ticks.every((one) => one % 60_000 === 0) ? 5 : 8)}
