@@ -3,40 +3,28 @@ import { cn } from '@/kit/lib/styles.ts';
 import { Avatar } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 
-type Props = ComponentProps<'button'> & {
-  name: string;
-  picture?: string;
-  /** In the sidebar: with the name beside the picture where there is room. */
-  wide?: boolean;
-};
-
-/** The button that opens the signed-in user's menu. */
-export const UserButton = ({ name, picture, wide = false, className, ...rest }: Props) => (
+/** The button of the sidebar that opens the signed-in user's menu. The name is beside the picture where there is room. */
+export const UserButton = ({
+  name,
+  picture,
+  className,
+  ...rest
+}: ComponentProps<'button'> & { name: string; picture?: string }) => (
   <button
     type="button"
     className={cn(
-      wide
-        ? 'flex h-11 w-full min-w-0 items-center gap-2.5 rounded-md px-2 text-left text-sm transition-colors hover:bg-hover data-popup-open:bg-hover md:h-9 md:justify-center md:px-0 md:pointer-coarse:h-11 lg:px-2'
-        : 'inline-flex items-center justify-center rounded-full pointer-coarse:size-11 max-md:size-11',
+      'flex h-11 w-full min-w-0 items-center gap-2.5 rounded-md px-2 text-left text-sm transition-colors hover:bg-hover data-popup-open:bg-hover md:h-9 md:justify-center md:px-0 md:pointer-coarse:h-11 lg:px-2',
       className,
     )}
     {...rest}
   >
     <span className="sr-only">Account of {name}</span>
-    <Avatar
-      name={name}
-      {...(wide && { className: 'size-6' })}
-      {...(picture !== undefined && { src: picture })}
-    />
-    {wide && (
-      <>
-        <span aria-hidden="true" className="min-w-0 grow truncate md:max-lg:hidden">
-          {name}
-        </span>
-        <span className="text-muted md:max-lg:hidden">
-          <Icon name="chevrons" />
-        </span>
-      </>
-    )}
+    <Avatar name={name} className="size-6" {...(picture !== undefined && { src: picture })} />
+    <span aria-hidden="true" className="min-w-0 grow truncate md:max-lg:hidden">
+      {name}
+    </span>
+    <span className="text-muted md:max-lg:hidden">
+      <Icon name="chevrons" />
+    </span>
   </button>
 );

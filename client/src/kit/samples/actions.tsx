@@ -14,7 +14,8 @@ import { Kbd } from '@/components/ui/kbd';
 import { Pagination } from '@/components/ui/pagination';
 import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/components/ui/tabs';
 import { toast } from '@/components/ui/toast';
-import { UserMenu } from '@/components/ui/user-menu';
+import { UserButton } from '@/components/ui/user-button';
+import { UserMenuContent } from '@/components/ui/user-menu';
 import { Sample } from './sample.tsx';
 
 export function Actions() {
@@ -51,9 +52,18 @@ export function Actions() {
         </DropdownMenu>
       </Sample>
       <Sample name="User menu" from="user-menu">
-        <UserMenu name="Ada Lovelace" email="ada@example.com" onSignOut={() => toast('Signed out')}>
-          <DropdownMenuItem icon="user">Account</DropdownMenuItem>
-        </UserMenu>
+        <div className="w-52">
+          <DropdownMenu>
+            <DropdownMenuTrigger render={<UserButton name="Ada Lovelace" />} />
+            <UserMenuContent
+              name="Ada Lovelace"
+              email="ada@example.com"
+              onSignOut={() => toast('Signed out')}
+            >
+              <DropdownMenuItem icon="user">Account</DropdownMenuItem>
+            </UserMenuContent>
+          </DropdownMenu>
+        </div>
       </Sample>
       <Sample name="Tabs" from="tabs">
         <Tabs defaultValue="requests" className="w-full">

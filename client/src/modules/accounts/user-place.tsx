@@ -18,7 +18,7 @@ export function UserPlace() {
   const { user } = me;
   if (user)
     return (
-      <LazyMenu load={load} button={<UserButton wide name={user.name} />}>
+      <LazyMenu load={load} button={<UserButton name={user.name} />}>
         {(button) => <AccountMenu {...user} button={button} />}
       </LazyMenu>
     );
