@@ -1,9 +1,10 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { type Connection, useConnection } from '@/kit/lib/connection.ts';
 import { asSentence, duration } from '@/kit/lib/format.ts';
+import { useVisitor } from '@/kit/shell/visitor.ts';
 import { readyAfterMs, StartupBoard } from './startup-board.tsx';
 import { firstSteps, LINKS, type Step, stripCommand } from './steps.ts';
 
@@ -23,6 +24,9 @@ function sentence({ reachable, status }: Connection) {
 /** The home screen in development: the start of this server, live, and what to do with a fresh clone. */
 export function FirstSteps() {
   const connection = useConnection();
+  const { isOperatorInPerson } = useVisitor();
+  // As the visitor is known at first: a step that goes while the page is read would move the others.
+  const [steps] = useState(() => firstSteps(PARTS, isOperatorInPerson));
   return (
     <div className="mx-auto max-w-6xl px-4 py-8 md:px-8 md:py-12">
       <ScreenHeading title={import.meta.env.APP_NAME} className="text-2xl" />
@@ -35,7 +39,7 @@ export function FirstSteps() {
       <div className="mt-10 grid grid-cols-1 gap-x-8 gap-y-10 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <Section title="What to do next">
           <ol className="divide-y rounded-lg border bg-surface">
-            {firstSteps(PARTS).map((step, index) => (
+            {steps.map((step, index) => (
               <StepRow key={step.title} number={index + 1} {...step} />
             ))}
           </ol>
