@@ -18,7 +18,7 @@ const route = getRouteApi('/ops/mail');
 
 /** Mail: how it leaves, what waits and what was refused, and who gets none. */
 export const MailScreen = operatorsScreen(
-  'Mail',
+  'Email delivery',
   'The emails of this server and what became of them.',
   Content,
 );
@@ -44,7 +44,7 @@ function Content() {
         value={view ?? 'outbox'}
         onValueChange={(next) => navigate({ search: next === 'suppressed' ? { view: next } : {} })}
       >
-        <TabsList aria-label="Parts of mail">
+        <TabsList aria-label="Parts of email delivery">
           <TabsTrigger value="outbox">Outbox</TabsTrigger>
           <TabsTrigger value="suppressed">{`Suppressed (${number(data.suppressed)})`}</TabsTrigger>
         </TabsList>

@@ -35,7 +35,7 @@ async function signIn(page: Page, { url }: SpawnedServer) {
   await page.goto(`${url}/ops/mail`);
   await page.getByLabel('Operators’ key').fill(KEY);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('heading', { level: 1, name: 'Mail' })).toBeVisible();
+  await expect(page.getByRole('heading', { level: 1, name: 'Email delivery' })).toBeVisible();
 }
 
 test('an operator sees what was sent and refused, has it sent again, and suppresses an address', async ({

@@ -6,7 +6,11 @@ import { mailSearch } from './mail-search.ts';
 export const mail = createRoute({
   getParentRoute: () => root,
   path: '/ops/mail',
-  staticData: { navigation: { label: 'Mail', icon: 'mail' }, crumb: 'Mail', forOperators: true },
+  staticData: {
+    navigation: { label: 'Email delivery', icon: 'mail' },
+    crumb: 'Email delivery',
+    forOperators: true,
+  },
   validateSearch: mailSearch,
   component: screen(() => import('./mail-screen.tsx'), 'MailScreen'),
 });
