@@ -28,6 +28,25 @@ export async function signInByPasskey(): Promise<Next> {
 const signInWith = (response: Record<string, unknown>) =>
   request<typeof signInWithPasskey>('POST', '/api/account/sign-in/passkey', { body: { response } });
 
+/** How long a challenge is offered, in milliseconds. The server forgets it after 5 minutes, as better-auth has it. */
+const CHALLENGE_MS = 270_000;
+
+/** Calls `act` once that much time has passed and the tab is visible; a hidden tab has no timer. @returns A function that ends it. */
+function whileVisibleAfter(ms: number, act: () => void) {
+  const due = Date.now() + ms;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const set = () => {
+    clearTimeout(timer);
+    if (document.visibilityState === 'visible') timer = setTimeout(act, due - Date.now());
+  };
+  document.addEventListener('visibilitychange', set);
+  set();
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener('visibilitychange', set);
+  };
+}
+
 /**
  * Lets the browser offer passkeys where the person types the address (`autocomplete="username webauthn"`).
  *
@@ -35,16 +54,31 @@ const signInWith = (response: Record<string, unknown>) =>
  */
 export async function signInByAutofill(signal: AbortSignal): Promise<Next | undefined> {
   if (!hasPasskeys() || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) return undefined;
-  // The person has asked for nothing yet: what fails before they choose is not told.
-  const chosen = await request<typeof beginPasskeySignIn>('POST', '/api/account/sign-in/passkey/begin', {
-    signal,
-  })
-    .then((options) => {
-      const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
-      return fromBrowser(() => navigator.credentials.get({ publicKey, signal, mediation: 'conditional' }));
-    })
-    .catch(() => undefined);
-  return chosen && signInWith(chosen);
+  for (;;) {
+    const expired = new AbortController();
+    const chosen = await autofill(AbortSignal.any([signal, expired.signal]), () => expired.abort());
+    if (chosen) return signInWith(chosen);
+    if (signal.aborted || !expired.signal.aborted) return undefined;
+  }
+}
+
+/** One challenge. The person has asked for nothing yet: what fails before they choose is not told. */
+async function autofill(signal: AbortSignal, onExpired: () => void) {
+  let end: (() => void) | undefined;
+  try {
+    const options = await request<typeof beginPasskeySignIn>('POST', '/api/account/sign-in/passkey/begin', {
+      signal,
+    });
+    end = whileVisibleAfter(CHALLENGE_MS, onExpired);
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
+    return await fromBrowser(() =>
+      navigator.credentials.get({ publicKey, signal, mediation: 'conditional' }),
+    );
+  } catch {
+    return undefined;
+  } finally {
+    end?.();
+  }
 }
 
 /** Makes a passkey on this device or another, and adds it to the account. @throws {Error} None was made. */
