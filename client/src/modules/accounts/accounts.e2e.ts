@@ -216,6 +216,55 @@ test('a passkey is added, and signs in', async ({ page }) => {
   await expect(page.getByText('No passkeys yet.')).toBeVisible();
 });
 
+test('autofill of passkeys asks for another challenge before the first expires, but not in a hidden tab', async ({
+  page,
+}) => {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('WebAuthn.enable');
+  await devtools.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      // The person chooses nothing yet.
+      automaticPresenceSimulation: false,
+    },
+  });
+  const begun = { count: 0 };
+  await page.route('**/passkey/begin', (route) => {
+    begun.count += 1;
+    return route.continue();
+  });
+  const show = (state: string) =>
+    page.evaluate((state) => {
+      Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+  const asked = (times: number) =>
+    expect.poll(() => page.evaluate(() => (window as unknown as { asked: number }).asked)).toBe(times);
+  await page.addInitScript(() => {
+    const get = navigator.credentials.get.bind(navigator.credentials);
+    Object.assign(window, { asked: 0 });
+    navigator.credentials.get = (options) => {
+      (window as unknown as { asked: number }).asked += 1;
+      return get(options);
+    };
+  });
+  await page.clock.install();
+  await page.goto(at('/sign-in'));
+  await asked(1);
+  await page.clock.runFor('04:40');
+  await asked(2);
+  await show('hidden');
+  await page.clock.runFor('20:00');
+  expect(begun.count).toBe(2);
+  await show('visible');
+  await page.clock.runFor(1_000);
+  await asked(3);
+  expect(begun.count).toBe(3);
+});
+
 test('an authenticator app is offered where the server can keep its secret, and operators are told what is missing', async ({
   browser,
   backend,
@@ -306,6 +355,12 @@ test('an operator finds a user, acts as them, and bans them', async ({ browser, 
   await page.goto(at('/admin/users'));
   await expect(page.getByRole('region', { name: 'Users' }).getByRole('row', { name: /Grace/ })).toBeVisible();
   await look(page, 'accounts-users');
+  await page.getByRole('main').getByRole('link', { name: 'Invitations' }).click();
+  await expect(page.getByRole('heading', { name: 'Invitations', level: 1 })).toBeVisible();
+  const entry = page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Users' });
+  await expect(entry).toHaveAttribute('aria-current', 'page');
+  await look(page, 'accounts-invitations', { widths: [360, 1440] });
+  await page.getByRole('navigation', { name: 'Breadcrumb' }).getByRole('link', { name: 'Users' }).click();
   await page.getByRole('searchbox', { name: 'Search users' }).fill('lin');
   await page.waitForURL(/search=lin/);
   await expect(page.getByRole('link', { name: 'Grace' })).toHaveCount(0);
@@ -374,16 +429,24 @@ test('in development too, each visitor is offered what they may enter', async ({
     await expect(button(page, 'Account of Ida')).toBeVisible();
     await expect(page.getByRole('region', { name: 'What to do next' })).toBeVisible();
     const entries = await page.getByRole('navigation', { name: 'Main' }).getByRole('link').allTextContents();
+    // Back on the home screen, the visitor is known from the first moment.
+    await page.getByRole('link', { name: 'Notes' }).first().click();
+    await page.getByRole('link', { name: 'Home' }).first().click();
+    await expect(page.getByRole('heading', { name: 'Rename it' })).toBeVisible();
+    const isOperator = roles.includes('operator');
+    await expect(page.getByRole('heading', { name: 'Become an operator' })).toHaveCount(isOperator ? 0 : 1);
     await page.goto(`http://localhost:${port}/dev/mail`);
     const mayRead = page.getByText('Shown here instead of being sent.').or(page.getByLabel('Operators’ key'));
     await expect(mayRead).toBeVisible();
+    // While the list loads, the screen does not know yet.
+    await expect(page.getByRole('main').locator('[aria-busy=true]')).toHaveCount(0);
     const isMailbox = await page.getByText('Shown here instead of being sent.').isVisible();
     await context.close();
     return [...entries, isMailbox];
   };
   expect(await offered([])).toEqual(['Home', 'Notes', 'Mailbox', true]);
   expect(await offered([], '192.0.2.7')).toEqual(['Home', 'Notes', false]);
-  const all = ['Home', 'Notes', 'Operations', 'Jobs', 'Mail', 'Mailbox', 'Users', true];
+  const all = ['Home', 'Notes', 'Operations', 'Jobs', 'Email delivery', 'Mailbox', 'Users', true];
   expect(await offered(['operator'])).toEqual(all);
   expect(await offered(['operator'], '192.0.2.7')).toEqual(all);
 });
@@ -403,6 +466,21 @@ test('a link that a mail program has cut says so, and what to do', async ({ page
   await look(page, 'accounts-cut-link', { widths: [360, 1440] });
   await page.getByRole('link', { name: 'Ask for a new link' }).click();
   await expect(page.getByLabel('Email')).toBeVisible();
+});
+
+test('an invitation that is opened while signed in is accepted after signing out', async ({ page }) => {
+  const email = await signUp(page);
+  await page.goto(at('/join#token=one-that-is-long-enough'));
+  await expect(page.getByText(`You are signed in as Ada Lovelace (${email})`)).toBeVisible();
+  await expect(page.getByLabel('Email')).toHaveCount(0);
+  await look(page, 'accounts-join-signed-in', { widths: [360, 1440] });
+  await page.route('**/api/account/sign-out', (route) => route.abort(), { times: 1 });
+  await button(page, 'Sign out and accept').click();
+  await expect(page.getByRole('alert')).toContainText('The server cannot be reached');
+  await button(page, 'Sign out and accept').click();
+  await expect(page.getByText('You are invited.')).toBeVisible();
+  await expect(button(page, 'Create account')).toBeVisible();
+  await expect(page).toHaveURL(at('/join#token=one-that-is-long-enough'));
 });
 
 test('what is wrong with a value that no field shows is said at the form', async ({ page }) => {

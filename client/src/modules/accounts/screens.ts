@@ -46,7 +46,11 @@ export const accounts = [
   createRoute({
     getParentRoute: () => root,
     path: '/admin/users',
-    staticData: { navigation: { label: 'Users', icon: 'user', order: 1 }, isFor },
+    staticData: {
+      navigation: { label: 'Users', icon: 'user', order: 1 },
+      commands: [{ label: 'Users: invitations', icon: 'user', href: '/admin/users/invitations' }],
+      isFor,
+    },
     validateSearch: (search: { search?: string; role?: string; state?: string }) => search,
     component: screen(async () => (await lazy()).usersScreen(), 'UsersScreen'),
   }),
@@ -58,7 +62,8 @@ export const accounts = [
   }),
   createRoute({
     getParentRoute: () => root,
-    path: '/admin/invitations',
+    path: '/admin/users/invitations',
+    staticData: { crumb: 'Invitations' },
     component: screen(async () => (await lazy()).invitationsScreen(), 'InvitationsScreen'),
   }),
 ] as const;

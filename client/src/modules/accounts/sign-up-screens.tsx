@@ -1,12 +1,15 @@
 /** The screens that make an account: by oneself, by invitation, and the first operator's. */
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import type { Me } from '#contracts/accounts/account.ts';
-import { type Next, setUp, signUp } from '#contracts/accounts/sign-in.ts';
+import { type Next, setUp, type signOut, signUp } from '#contracts/accounts/sign-in.ts';
+import { Button, buttonVariants } from '@/kit/components/button.tsx';
 import { Field } from '@/kit/components/field.tsx';
 import { request, statusOf } from '@/kit/lib/api.ts';
 import { useIsDevelopment } from '@/kit/lib/connection.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { To, ToSignInCard, useNext, useToken, withMe } from './entry.tsx';
-import { EmailField, EntryCard, EntryForm, PasswordField } from './entry-card.tsx';
+import { EmailField, EntryCard, EntryForm, Failed, PasswordField } from './entry-card.tsx';
 import { loadMe } from './me.ts';
 import { initialOf, ProfileFields, profileIn, requiredOf, withProfile } from './profile-fields.tsx';
 import { TEXTS } from './texts.ts';
@@ -64,6 +67,7 @@ export const JoinScreen = withMe(function JoinScreen({ me }) {
   const { token } = useToken();
   if (screen) return screen;
   if (token === undefined) return <ToSignInCard title={TEXTS.link.cut} lead={TEXTS.join.brokenNext} />;
+  if (me.user) return <SignedIn {...me.user} />;
   return (
     <EntryCard
       title={`Join ${import.meta.env.APP_NAME}`}
@@ -77,6 +81,36 @@ export const JoinScreen = withMe(function JoinScreen({ me }) {
     </EntryCard>
   );
 });
+
+/** Of an invitation that is opened in a browser where somebody is signed in. */
+function SignedIn({ name, email }: { name: string; email: string }) {
+  const [isPending, setPending] = useState(false);
+  const [failure, setFailure] = useState<unknown>();
+  const leave = async () => {
+    setPending(true);
+    try {
+      await request<typeof signOut>('POST', '/api/account/sign-out');
+      // Here again, with the token.
+      location.reload();
+    } catch (error) {
+      setFailure(error);
+      setPending(false);
+    }
+  };
+  return (
+    <EntryCard title={TEXTS.join.signedIn} lead={TEXTS.join.signedInAs(name, email)}>
+      <div className="space-y-3">
+        <Button className="w-full" pending={isPending} onClick={leave}>
+          Sign out and accept
+        </Button>
+        <Link to="/" className={`${buttonVariants({ variant: 'outline' })} w-full`}>
+          Stay signed in
+        </Link>
+        <Failed error={failure} />
+      </div>
+    </EntryCard>
+  );
+}
 
 export const SetUpScreen = withMe(function SetUpScreen({ me }) {
   const isDevelopment = useIsDevelopment();

@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { type endInvitation, invite } from '#contracts/accounts/admin.ts';
 import { Confirm } from '@/kit/components/alert-dialog.tsx';
@@ -7,7 +6,6 @@ import { Button } from '@/kit/components/button.tsx';
 import { Code } from '@/kit/components/code.tsx';
 import { DialogFooter } from '@/kit/components/dialog.tsx';
 import { Form } from '@/kit/components/form.tsx';
-import { Icon } from '@/kit/components/icon.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
 import { toast } from '@/kit/components/toast.tsx';
 import { request } from '@/kit/lib/api.ts';
@@ -31,13 +29,6 @@ export const InvitationsScreen = withServerData(function InvitationsScreen() {
   );
   return (
     <div className="mx-auto max-w-3xl px-4 py-6 md:px-8">
-      <Link
-        to="/admin/users"
-        className="mb-2 inline-flex items-center gap-1.5 text-sm text-muted hover:text-text"
-      >
-        <Icon name="arrowLeft" />
-        Users
-      </Link>
       <ScreenHeading title="Invitations" />
       <div className="mt-4 space-y-4">
         <Loaded of={query}>

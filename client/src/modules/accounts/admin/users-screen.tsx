@@ -43,7 +43,7 @@ export const UsersScreen = withServerData(function UsersScreen() {
     <div className="mx-auto max-w-screen-xl px-4 py-6 md:px-8">
       <div className="flex flex-wrap items-center justify-between gap-3">
         <ScreenHeading title="Users" />
-        <Link to="/admin/invitations" className={buttonVariants({ variant: 'outline' })}>
+        <Link to="/admin/users/invitations" className={buttonVariants({ variant: 'outline' })}>
           Invitations
         </Link>
       </div>
