@@ -405,7 +405,7 @@ const Drawing = memo(function Drawing({
           strokeDasharray="2 4"
         />
         <path
-          d={`M0 ${HEIGHT}H${WIDTH}${ticks.map((at) => `M${((at - from) / (to - from)) * WIDTH} ${HEIGHT}v-4`).join('')}`}
+          d={`M0 ${HEIGHT}H${WIDTH}${ticks.map((at) => `M${((at - from) / (to - from)) * WIDTH} ${HEIGHT}v-${HEIGHT / 25}`).join('')}`}
           className="stroke-field"
           vectorEffect="non-scaling-stroke"
         />
@@ -441,7 +441,7 @@ export function Spark({
     <svg
       role="img"
       aria-label={label}
-      viewBox={`0 -5 ${WIDTH} ${HEIGHT + 10}`}
+      viewBox={`0 ${-HEIGHT / 20} ${WIDTH} ${HEIGHT * 1.1}`}
       preserveAspectRatio="none"
       className={`text-chart-1 ${className}`}
       fill="none"

@@ -16,13 +16,13 @@ test.each([
 
 test('a line goes from left to right and its area down to the foot', () => {
   const { line, area } = paths([0, 100, 200], [0, 5, 10], 100, scale);
-  expect(line).toBe('M0 100L100 50L200 0');
-  expect(area).toBe('M0 100L100 50L200 0V100H0Z');
+  expect(line).toBe('M0 1000L1000 500L2000 0');
+  expect(area).toBe('M0 1000L1000 500L2000 0V1000H0Z');
 });
 
 test('what was not measured is a gap, and so is a step that is missing', () => {
-  expect(paths([0, 100, 200, 300], [1, null, 1, 1], 100, scale).line).toBe('M0 90h0M200 90L300 90');
-  expect(paths([0, 100, 400], [1, 1, 1], 100, scale).line).toBe('M0 90L100 90M400 90h0');
+  expect(paths([0, 100, 200, 300], [1, null, 1, 1], 100, scale).line).toBe('M0 900h0M2000 900L3000 900');
+  expect(paths([0, 100, 400], [1, 1, 1], 100, scale).line).toBe('M0 900L1000 900M4000 900h0');
 });
 
 test('of many points no peak, no trough and no gap is lost', () => {
@@ -30,7 +30,7 @@ test('of many points no peak, no trough and no gap is lost', () => {
   const values = times.map((index) => (index === 333 ? 10 : index === 500 ? 0 : index === 600 ? null : 5));
   const { line } = paths(times, values, 1, { from: 0, to: 719, most: 10 });
   expect(line).toContain(' 0L');
-  expect(line).toContain(' 100L');
+  expect(line).toContain(' 1000L');
   expect(line.match(/M/g)).toHaveLength(2);
   expect(line.match(/[ML]/g)?.length).toBeLessThan(300);
 });
@@ -81,6 +81,6 @@ test('a stack adds up, and keeps gaps', () => {
 
 test('bars stand on the ground, side by side, and nothing is drawn for 0 and for gaps', () => {
   const of = (slot: [number, number]) => bars([0, 100, 200, 300], [null, 5, 0, 10], 100, scale, slot);
-  expect(of([0, 2])).toBe('M10 100V50h40V100ZM210 100V0h40V100Z');
-  expect(of([1, 2])).toBe('M50 100V50h40V100ZM250 100V0h40V100Z');
+  expect(of([0, 2])).toBe('M100 1000V500h400V1000ZM2100 1000V0h400V1000Z');
+  expect(of([1, 2])).toBe('M500 1000V500h400V1000ZM2500 1000V0h400V1000Z');
 });
