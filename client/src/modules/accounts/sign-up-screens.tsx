@@ -82,7 +82,7 @@ export const JoinScreen = withMe(function JoinScreen({ me }) {
   );
 });
 
-/** Of an invitation that is opened in a browser where somebody is signed in. */
+/** Of an invitation that is opened by a user who is signed in. */
 function SignedIn({ name, email }: { name: string; email: string }) {
   const [isPending, setPending] = useState(false);
   const [failure, setFailure] = useState<unknown>();
