@@ -39,7 +39,7 @@ export async function signUp(
   if (body.invitation && !invitation)
     throw new ProblemError('bad-request', 'This invitation was used, or is too old. Ask for a new one.');
   if (service.signUp === 'invitation' && !invitation)
-    throw new ProblemError('forbidden', 'Accounts are made by invitation here.');
+    throw new ProblemError('forbidden', 'New accounts need an invitation here.');
   // A mistyped address neither uses it up nor gets its roles. The link of a development server's start is sent to nobody.
   if (invitation && invitation.email !== '' && invitation.email !== email)
     throw invalid('body/email', 'Use the address that the invitation was sent to.');
