@@ -372,6 +372,15 @@ it('is cancelled from another replica, while it waits and while it runs', async 
   expect(await one(runs, later)).toMatchObject({ state: 'cancelled', attempts: 0 });
 });
 
+it('is cancelled where no code defines it any more', async () => {
+  const a = await replica({});
+  const id = (await a.enqueue(1, { at: new Date(Date.now() + 60_000) })) as string;
+  const next = await replica({ name: 'renamed' });
+  expect((await ask(next, 'POST', `${LIST}/count/${id}/cancel`)).status).toBe(204);
+  expect(await one(next, id)).toMatchObject({ state: 'cancelled' });
+  expect((await ask(next, 'POST', `${LIST}/other/${id}/cancel`)).status).toBe(404);
+});
+
 it('goes on behind the steps that an interrupted attempt has ended', async () => {
   const done: string[] = [];
   const a = await replica({

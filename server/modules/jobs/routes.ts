@@ -90,7 +90,6 @@ export const jobRoutes: FastifyPluginAsyncTypebox<{ service: JobService }> = asy
     ...cancelJob,
     ...operator,
     async handler({ params: { name, id } }, reply) {
-      known(name);
       if (!(await queue.cancel(name, id))) await missingOr(name, id, 'It has ended already.');
       return reply.code(204).send(null);
     },
