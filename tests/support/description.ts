@@ -1,7 +1,8 @@
 import { Ajv, type ValidateFunction } from 'ajv';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import type { OpenApi, Operation } from '#contracts/description.ts';
-import type { TestApp } from './app.ts';
+import { createTestApp, type TestApp } from './app.ts';
+import { createDatabase, type TestDatabase } from './postgres.ts';
 
 type Answer = Awaited<ReturnType<TestApp['app']['inject']>>;
 
@@ -52,4 +53,19 @@ export async function readDescription({ app }: TestApp): Promise<Description> {
       expect(fits, `${what}: ${JSON.stringify(validate.errors)} ${answer.body.slice(0, 500)}`).toBe(true);
     },
   };
+}
+
+/** A server and its description, from before the first test of a file until after the last. */
+export function describedServer() {
+  const described = {} as { database: TestDatabase; server: TestApp; description: Description };
+  beforeAll(async () => {
+    described.database = await createDatabase();
+    described.server = await createTestApp(described.database.url);
+    described.description = await readDescription(described.server);
+  });
+  afterAll(async () => {
+    await described.server[Symbol.asyncDispose]();
+    await described.database.drop();
+  });
+  return described;
 }

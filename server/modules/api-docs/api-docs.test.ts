@@ -1,37 +1,23 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../../tests/support/app.ts';
-import { type Description, readDescription } from '../../../tests/support/description.ts';
-import { createDatabase, type TestDatabase } from '../../../tests/support/postgres.ts';
+import { describe, expect, it } from 'vitest';
+import { describedServer } from '../../../tests/support/description.ts';
 import { curlOf, exampleOf, exampleOfParameter, fetchOf, requestOf } from './examples.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
 
-let database: TestDatabase;
-let server: TestApp;
-let description: Description;
-
-beforeAll(async () => {
-  database = await createDatabase();
-  server = await createTestApp(database.url, { INTERNAL_API_KEY: KEY });
-  description = await readDescription(server);
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await database.drop();
-});
+const described = describedServer();
 
 describe('examples', () => {
   it('are valid: of each body, answer, schema and parameter', () => {
-    const { api, ajv } = description;
+    const { api, ajv } = described.description;
     const check = (schema: object, value: unknown, what: string) => {
       const validate = ajv.compile(schema);
       expect(validate(value), `${what}: ${JSON.stringify([value, validate.errors])}`).toBe(true);
     };
     for (const [name, schema] of Object.entries(api.components.schemas))
       check(schema, exampleOf(schema, api), name);
-    for (const [method, path, operation] of description.operations) {
+    for (const [method, path, operation] of described.description.operations) {
       const what = `${method} ${path}`;
       const contents = [operation.requestBody, ...Object.values(operation.responses)];
       for (const { schema } of contents.flatMap((one) => Object.values(one?.content ?? {})))
@@ -82,13 +68,16 @@ describe('examples', () => {
 
 describe('the page', () => {
   it('shows every operation and schema, and loads nothing but our own files', async () => {
-    const { body, headers } = await server.app.inject({ url: '/api/docs', headers: { accept: 'text/html' } });
+    const { body, headers } = await described.server.app.inject({
+      url: '/api/docs',
+      headers: { accept: 'text/html' },
+    });
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
-    for (const [, , { operationId, summary }] of description.operations) {
+    for (const [, , { operationId, summary }] of described.description.operations) {
       expect(body).toContain(`<article id="${operationId}">`);
       expect(body).toContain(summary?.replaceAll("'", '&#39;'));
     }
-    for (const name of Object.keys(description.api.components.schemas))
+    for (const name of Object.keys(described.description.api.components.schemas))
       expect(body).toContain(`id="schema-${name}"`);
     const loaded = [...body.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, address]) => address);
     expect(loaded.filter((address) => !/^\/[^/]/.test(address as string))).toEqual(['/']);
@@ -98,7 +87,7 @@ describe('the page', () => {
   it('has the policy of every other page', async () => {
     const policies = await Promise.all(
       ['/', '/api/docs', '/api/openapi.json', '/api/status', '/api/nothing'].map(
-        async (url) => (await server.app.inject(url)).headers['content-security-policy'],
+        async (url) => (await described.server.app.inject(url)).headers['content-security-policy'],
       ),
     );
     expect(new Set(policies).size).toBe(1);
@@ -106,8 +95,8 @@ describe('the page', () => {
   });
 
   it('is as described', async () => {
-    const answer = await server.app.inject('/api/docs');
+    const answer = await described.server.app.inject('/api/docs');
     expect(answer.statusCode, answer.body).toBe(200);
-    description.expectDescribed('/api/docs', 'GET', answer);
+    described.description.expectDescribed('/api/docs', 'GET', answer);
   });
 });

@@ -1,29 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../../../tests/support/app.ts';
-import { type Description, readDescription } from '../../../../tests/support/description.ts';
-import { createDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
+import { describe, expect, it } from 'vitest';
+import { createTestApp } from '../../../../tests/support/app.ts';
+import { describedServer } from '../../../../tests/support/description.ts';
 
-const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
-
-let database: TestDatabase;
-let server: TestApp;
-let description: Description;
-
-beforeAll(async () => {
-  database = await createDatabase();
-  server = await createTestApp(database.url, { INTERNAL_API_KEY: KEY });
-  description = await readDescription(server);
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await database.drop();
-});
+const described = describedServer();
 
 /** Every route that the application has registered, from the tree that Fastify prints. */
 function registered(): [method: string, path: string][] {
   const found: [string, string][] = [];
   const parents: string[] = [];
-  for (const line of server.app.printRoutes({ commonPrefix: false }).split('\n')) {
+  for (const line of described.server.app.printRoutes({ commonPrefix: false }).split('\n')) {
     const [, indent = '', path = '', methods] =
       /^((?:[│ ] {3})*)(?:├|└)── (\S*)(?: \((.+)\))?$/.exec(line) ?? [];
     const depth = indent.length / 4;
@@ -42,11 +27,13 @@ describe('the description', () => {
       )
       .map(([method, path]) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
     expect(routes.length).toBeGreaterThan(9);
-    expect(description.operations.map(([method, path]) => `${method} ${path}`).sort()).toEqual(routes.sort());
+    expect(described.description.operations.map(([method, path]) => `${method} ${path}`).sort()).toEqual(
+      routes.sort(),
+    );
   });
 
   it('has a schema for every answer, errors included', () => {
-    for (const [method, path, { responses, summary }] of description.operations) {
+    for (const [method, path, { responses, summary }] of described.description.operations) {
       expect(summary, `${method} ${path} has a summary`).toBeTruthy();
       expect(Object.keys(responses)).toEqual(expect.arrayContaining(['500', 'default']));
       for (const [status, { content, description: words }] of Object.entries(responses)) {
@@ -55,29 +42,29 @@ describe('the description', () => {
         if (status === '204' || status.startsWith('3')) continue;
         const schemas = Object.values(content ?? {}).map(({ schema }) => schema);
         expect(schemas.length, `${method} ${path} ${status}`).toBeGreaterThan(0);
-        for (const schema of schemas) expect(() => description.ajv.compile(schema)).not.toThrow();
+        for (const schema of schemas) expect(() => described.description.ajv.compile(schema)).not.toThrow();
       }
     }
   });
 
   it('gives every operation an id of its own, and refers to nothing that is missing', () => {
-    const ids = description.operations.map(([, , { operationId }]) => operationId);
+    const ids = described.description.operations.map(([, , { operationId }]) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids).toContain('getApiMonitoringHealth');
-    expect(Object.keys(description.api.components.schemas)).toEqual(
+    expect(Object.keys(described.description.api.components.schemas)).toEqual(
       expect.arrayContaining(['Health', 'Problem', 'Status']),
     );
-    for (const [, name] of JSON.stringify(description.api).matchAll(
+    for (const [, name] of JSON.stringify(described.description.api).matchAll(
       /"\$ref":"#\/components\/schemas\/(\w+)"/g,
     )) {
-      expect(description.api.components.schemas).toHaveProperty(name as string);
+      expect(described.description.api.components.schemas).toHaveProperty(name as string);
     }
-    expect(JSON.stringify(description.api)).not.toMatch(/"~|"\$id"/);
+    expect(JSON.stringify(described.description.api)).not.toMatch(/"~|"\$id"/);
   });
 
   it('says which routes are for users and operators, and that the others are not', async () => {
-    for (const [method, path, { security }] of description.operations) {
-      const { statusCode, headers, raw } = await server.app.inject({
+    for (const [method, path, { security }] of described.description.operations) {
+      const { statusCode, headers, raw } = await described.server.app.inject({
         method: method as 'GET',
         url: path.replace(/\{\w+\}/g, '1'),
         // A stream has no end to wait for.
@@ -88,7 +75,9 @@ describe('the description', () => {
       const isRefused = statusCode === 401 && /realm="(?:users|operators)"/.test(challenge);
       expect(security !== undefined, `${method} ${path}`).toBe(isRefused);
     }
-    expect(description.operations.filter(([, , { security }]) => security).length).toBeGreaterThan(0);
+    expect(described.description.operations.filter(([, , { security }]) => security).length).toBeGreaterThan(
+      0,
+    );
   });
 });
 
@@ -105,15 +94,15 @@ describe('real answers are as described', () => {
     ['/api/monitoring/live', 200],
   ];
   it.each(REQUESTS)('GET %s with %i', async (url, status) => {
-    const answer = await server.app.inject(url);
+    const answer = await described.server.app.inject(url);
     expect(answer.statusCode, answer.body).toBe(status);
-    description.expectDescribed(url, 'GET', answer);
+    described.description.expectDescribed(url, 'GET', answer);
   });
 
   it('while draining', async () => {
-    server.lifecycle.to('draining');
+    described.server.lifecycle.to('draining');
     for (const url of ['/ready', '/health', '/startup', '/live']) {
-      description.expectDescribed(url, 'GET', await server.app.inject(url));
+      described.description.expectDescribed(url, 'GET', await described.server.app.inject(url));
     }
   });
 });
@@ -121,17 +110,17 @@ describe('real answers are as described', () => {
 describe('the document', () => {
   it('is not sent again unchanged, and is compressed where the client accepts it', async () => {
     const url = '/api/openapi.json';
-    const whole = await server.app.inject({ url, headers: { 'accept-encoding': 'gzip' } });
+    const whole = await described.server.app.inject({ url, headers: { 'accept-encoding': 'gzip' } });
     expect(whole.headers).toMatchObject({ 'content-encoding': 'gzip', 'cache-control': 'no-cache' });
     const { etag } = whole.headers as { etag: string };
     const known = { 'accept-encoding': 'gzip', 'if-none-match': etag };
-    expect((await server.app.inject({ url, headers: known })).statusCode).toBe(304);
+    expect((await described.server.app.inject({ url, headers: known })).statusCode).toBe(304);
   });
 
   it('is cached apart for each origin and encoding, also where it is unchanged or in part', async () => {
     const url = '/api/openapi.json';
     const origin = 'https://app.example.com';
-    await using server = await createTestApp(database.url, { CORS_ORIGINS: origin });
+    await using server = await createTestApp(described.database.url, { CORS_ORIGINS: origin });
     const { headers } = await server.app.inject({ url, headers: { origin } });
     expect(headers).toMatchObject({
       vary: 'Origin, Accept-Encoding',
