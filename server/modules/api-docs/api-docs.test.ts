@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
+import { createTestApp } from '../../../tests/support/app.ts';
 import { describedServer } from '../../../tests/support/description.ts';
+import type { Part } from '../../platform/parts.ts';
 import { curlOf, exampleOf, exampleOfParameter, fetchOf, requestOf } from './examples.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
@@ -82,6 +85,19 @@ describe('the page', () => {
     const loaded = [...body.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, address]) => address);
     expect(loaded.filter((address) => !/^\/[^/]/.test(address as string))).toEqual(['/']);
     expect(body).not.toMatch(/<style|style="|<script>|\son\w+=/);
+  });
+
+  it('begins with the features', async () => {
+    const orders: Part = {
+      name: 'orders',
+      async routes(app) {
+        const schema = { response: { 200: Type.Object({}) } };
+        app.get('/api/orders', { config: { access: 'public' }, schema }, async () => ({}));
+      },
+    };
+    await using server = await createTestApp(described.database.url, {}, { features: [() => orders] });
+    const { body } = await server.app.inject('/api/docs');
+    expect(/<section><h2>(.+?)</.exec(body)?.[1]).toBe('Orders');
   });
 
   it('has the policy of every other page', async () => {

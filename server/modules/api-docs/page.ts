@@ -20,9 +20,10 @@ export function renderApiPage(api: OpenApi, { styles, fonts }: Looks): string {
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
-  const groups = Object.entries(Object.groupBy(operations, ({ operation }) => operation.tags[0] ?? ''));
-  // Features first.
-  groups.sort(([a], [b]) => OWN.indexOf(a) - OWN.indexOf(b));
+  // Features are registered last, and stand first.
+  const groups = Object.entries(
+    Object.groupBy(operations, ({ operation }) => operation.tags[0] ?? ''),
+  ).reverse();
   const schemas = Object.entries(api.components.schemas);
   const title = titleOf(api.info.title);
   return html`<!doctype html>
@@ -95,9 +96,6 @@ ${schemas.map(
 </html>
 `.html;
 }
-
-/** Groups that every copy of this server has, in their order; all others stand before them. */
-const OWN = ['operations', 'events', 'status', 'probes', 'monitoring', 'description'];
 
 /** `my-app` as people read it: `My app`. */
 const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
