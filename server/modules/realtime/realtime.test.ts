@@ -636,6 +636,14 @@ describe('access', () => {
     expect(some.payloads()).toEqual([3]);
   });
 
+  it('is refused to a client that guesses operators’ keys', async () => {
+    const guess = (n: number) => status('news,figures,figures:1', { 'x-api-key': `guess-${n}` });
+    for (let n = 0; n < 10; n++) expect(await guess(n)).toBe(200);
+    expect(await guess(10)).toBe(429);
+    expect(await status('news', { 'x-api-key': 'guess' })).toBe(200);
+    expect(a.server.app.rateLimits.refused).toEqual({ 'operator-keys': 1 });
+  });
+
   it('is asked at replay', async () => {
     const ada = await read(a, 'orders:42', { 'x-user': 'ada' });
     await publish(a, 'orders:42', 'secret');

@@ -86,6 +86,10 @@ async function askLevel(
   request: FastifyRequest,
   reply: Answer,
 ): Promise<ProblemError | undefined> {
+  // The limit of requests looks at the route alone, which is public.
+  const isGuess = level === 'operator' && request.operatorKey === 'wrong';
+  const tooMany = isGuess && app.countWrongKey(request, reply);
+  if (tooMany) throw tooMany;
   try {
     await app.accessRule(level)?.(request, reply);
     return undefined;

@@ -18,7 +18,7 @@ export class Guesses {
   /** Counts a failure. @returns The refusal, once there were too many. */
   fail(
     request: FastifyRequest,
-    reply: FastifyReply | undefined,
+    reply: Pick<FastifyReply, 'header'> | undefined,
     client: string,
     now: number,
   ): ProblemError | undefined {

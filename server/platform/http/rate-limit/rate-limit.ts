@@ -45,6 +45,8 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     rateLimits: RateLimitFacts;
+    /** Counts a wrong key of an operator, for routes that ask for one themselves. @returns The refusal, once there were too many. */
+    countWrongKey(request: FastifyRequest, reply: Pick<FastifyReply, 'header'>): ProblemError | undefined;
   }
 }
 
@@ -114,6 +116,10 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
     },
   });
 
+  app.decorate('countWrongKey', (request, reply) =>
+    wrongKeys.fail(request, reply, clientOf(request), performance.now()),
+  );
+
   /** @returns Why a request is refused; undefined where it is admitted. */
   function judge(
     request: FastifyRequest,
@@ -131,7 +137,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
       return count(limitOf(request, option), option, request, reply);
     if (access === 'operator') {
       const key = request.operatorKey;
-      if (key === 'wrong') return wrongKeys.fail(request, reply, clientOf(request), performance.now());
+      if (key === 'wrong') return app.countWrongKey(request, reply);
       if (key === 'right') return count(limitOf(request, option, operators), option, request, reply);
     }
     return hasIdentity
