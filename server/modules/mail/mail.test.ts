@@ -163,6 +163,19 @@ it('writes three an hour by one template to one address, however many are asked 
   expect(await outbox()).toHaveLength(6);
 });
 
+it('looks for no old rows where it wrote none', async () => {
+  const { send } = await start();
+  await query(
+    database.url,
+    `insert into mail_suppressed (recipient, reason) values ('${hashOf(TO)}', 'bounce')`,
+  );
+  expect(await send(welcome, DATA)).toBe(false);
+  await query(database.url, `insert into mail_limits values ('old', 'welcome', '{2000-01-01}')`);
+  const limits = async () => (await query(database.url, 'select recipient from mail_limits')).rows.length;
+  expect(await send(welcome, DATA, 'bob@example.com')).toBe(true);
+  await until('the old row is removed', async () => (await limits()) === 1);
+});
+
 interface Wrong {
   to?: string;
   data?: typeof DATA;

@@ -100,11 +100,12 @@ export class MailService implements Mailer {
     const added = this.#job
       ? await this.#jobs.enqueueRows(tx, this.#job, queries, actor && { actor })
       : (await tx.execute(sql`with ${queries} select id from input`)).rows.length;
+    if (added === 0) return false;
     tx.afterCommit(() => {
       this.outbox.cleanIfDue();
       this.figures.touch();
     });
-    return added > 0;
+    return true;
   }
 
   /** Sends what waits for a provider that is set by now. */
