@@ -49,7 +49,7 @@ function problemOf(error: unknown): unknown {
  * Calls better-auth in a request's name, and forwards the cookies that it sets.
  *
  * @param call `(auth, headers) => auth.api.…({ headers, returnHeaders: true })`.
- * @param as `anew`: without the session of this browser, which must not decide who signs in.
+ * @param as `fresh`: without the session of this browser, which must not decide who signs in.
  * @throws ProblemError for what it refuses.
  */
 export async function callAuth<Result>(
@@ -57,7 +57,7 @@ export async function callAuth<Result>(
   request: FastifyRequest,
   reply: FastifyReply,
   call: (auth: Auth, headers: Headers) => Promise<{ headers?: Headers | null; response: Result }>,
-  as: 'anew' | 'signed-in' = 'signed-in',
+  as: 'fresh' | 'signed-in' = 'signed-in',
 ): Promise<Result> {
   const auth = await service.auth();
   const { secure } = service;
@@ -74,7 +74,7 @@ export async function callAuth<Result>(
     return response;
   } catch (error) {
     const problem = problemOf(error);
-    if (as === 'anew' && problem instanceof ProblemError && problem.kind === 'unauthorized')
+    if (as === 'fresh' && problem instanceof ProblemError && problem.kind === 'unauthorized')
       service.figures.failed();
     throw problem;
   }

@@ -94,7 +94,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
         request,
         reply,
         (_, headers) => auth.api.generatePasskeyAuthenticationOptions({ headers, returnHeaders: true }),
-        'anew',
+        'fresh',
       );
       return { ...options, userVerification: 'required' };
     },
@@ -116,7 +116,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<{ service: AccountService 
             body: { response: response as never },
             returnHeaders: true,
           }),
-        'anew',
+        'fresh',
       );
       await signedIn(service, request);
       return { next: 'done' as const };

@@ -55,7 +55,7 @@ export const providerRoutes: FastifyPluginAsyncTypebox<{ service: AccountService
             },
             returnHeaders: true,
           }),
-        'anew',
+        'fresh',
       );
       if (!url)
         throw new ProblemError('unavailable', 'The provider cannot be reached. Try again in a moment.');
@@ -86,7 +86,7 @@ export const providerRoutes: FastifyPluginAsyncTypebox<{ service: AccountService
           });
           return { headers: response.headers, response };
         },
-        'anew',
+        'fresh',
       );
       const begun = answer.headers
         .getSetCookie()

@@ -78,7 +78,7 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{
               body: { email, password, rememberMe: remember },
               returnHeaders: true,
             }),
-          'anew',
+          'fresh',
         ),
       );
       attempt.succeeded();
@@ -111,9 +111,9 @@ export const signInRoutes: FastifyPluginAsyncTypebox<{
           reply,
           ({ api }, headers) =>
             api.verifyBackupCode({ headers, body: { code: hashRecoveryCode(code) }, returnHeaders: true }),
-          'anew',
+          'fresh',
         );
-      } else await verifyCode(service, request, reply, code, 'anew');
+      } else await verifyCode(service, request, reply, code, 'fresh');
       await signedIn(service, request);
       return next('done');
     },

@@ -125,7 +125,7 @@ export const twoFactorRoutes: FastifyPluginAsyncTypebox<{ service: AccountServic
 /**
  * Checks a code of the authenticator app, and uses it up: RFC 6238 (5.2) forbids a second use.
  *
- * @param as `anew`: the second step of a sign-in; `signed-in`: of the session's user.
+ * @param as `fresh`: the second step of a sign-in; `signed-in`: of the session's user.
  * @throws ProblemError `unauthorized`.
  */
 export async function verifyCode(
@@ -133,7 +133,7 @@ export async function verifyCode(
   request: FastifyRequest,
   reply: FastifyReply,
   code: string,
-  as: 'anew' | 'signed-in',
+  as: 'fresh' | 'signed-in',
 ): Promise<void> {
   const { db } = service.options;
   await callAuth(
@@ -158,7 +158,7 @@ export async function verifyCode(
         })
         .returning({ id: verifications.id });
       if (first.length > 0) return answer;
-      if (as === 'anew') await service.endToken(answer.response.token);
+      if (as === 'fresh') await service.endToken(answer.response.token);
       throw unauthorized('This code was used. Wait for the next one.');
     },
     as,
