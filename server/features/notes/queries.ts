@@ -3,7 +3,7 @@ import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { BaseLogger } from 'pino';
 import type { NewNote, NoteChange, NoteEvent } from '#contracts/notes.ts';
 import { transaction } from '../../platform/database/transaction.ts';
-import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import { atMostEvery } from '../../platform/lib/at-most-every.ts';
 import type { Events } from '../../platform/parts.ts';
 import { notes, ownerQuery, ownWords } from './table.ts';
 
@@ -49,7 +49,12 @@ export class NoteQueries {
   readonly #searchNewest;
   readonly #searchAll;
   readonly #read;
-  #cleanedAt = 0;
+  /** Removes deleted notes at a later write, which is committed by then. */
+  readonly #cleanIfDue = atMostEvery(
+    CLEAN_EVERY_MS,
+    () => this.#removeExpired(),
+    (err) => this.#log.warn({ err }, 'expired notes could not be removed; a later write tries again'),
+  );
 
   /** @param events Tells open pages which note was written, if anything does. */
   constructor(db: NodePgDatabase, log: Pick<BaseLogger, 'warn'>, events?: Events) {
@@ -200,18 +205,6 @@ export class NoteQueries {
         await events.publish(tx, topicOf(owner), { id: row.id, version: row.version } satisfies NoteEvent);
       return row;
     });
-  }
-
-  /**
-   * Deleted notes are removed at a later write. There is no timer, and an idle server sends no query. The write is
-   * committed by then, so its answer neither waits for this nor depends on it.
-   */
-  #cleanIfDue(): void {
-    if (Date.now() - this.#cleanedAt < CLEAN_EVERY_MS) return;
-    this.#cleanedAt = Date.now();
-    apartFromRequests(() => this.#removeExpired()).catch((err) =>
-      this.#log.warn({ err }, 'expired notes could not be removed; a later write tries again'),
-    );
   }
 
   async #removeExpired(): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
+import { atMostEvery } from '../../platform/lib/at-most-every.ts';
 import type { Logger } from '../../platform/logging/logger.ts';
 import type { Outcome, Run } from './attempt.ts';
 import type { Queue } from './queue.ts';
@@ -17,7 +18,16 @@ export class Outcomes {
   /** Successes that are not written yet. */
   #done: Run[] = [];
   #flushing = false;
-  #purgedAt = 0;
+  readonly #purge = atMostEvery(
+    PURGE_EVERY_MS,
+    async () => {
+      while (await this.#queue.purge());
+    },
+    (err) => {
+      if (!findUnavailable(err))
+        this.#log.warn({ err }, 'jobs: old rows could not be deleted; a later run tries again');
+    },
+  );
   #ended = false;
 
   /** @param written Called with attempts of which nothing is left to write. */
@@ -86,16 +96,5 @@ export class Outcomes {
       }
     }
     this.#written(runs);
-  }
-
-  #purge(): void {
-    if (Date.now() - this.#purgedAt < PURGE_EVERY_MS) return;
-    this.#purgedAt = Date.now();
-    (async () => {
-      while (await this.#queue.purge());
-    })().catch((err) => {
-      if (!findUnavailable(err))
-        this.#log.warn({ err }, 'jobs: old rows could not be deleted; a later run tries again');
-    });
   }
 }

@@ -5,7 +5,7 @@ import type { MailState, MailSuppression } from '#contracts/mail.ts';
 import { secretText } from '../../platform/database/encryption/encrypted-text.ts';
 import { EncryptionError } from '../../platform/database/encryption/keyring.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
-import { apartFromRequests } from '../../platform/lib/request-work.ts';
+import { atMostEvery } from '../../platform/lib/at-most-every.ts';
 import type { Content, MailPlatform } from './providers/provider.ts';
 import { mailEvents, mailLimits, mailOutbox, mailSuppressed } from './table.ts';
 
@@ -79,7 +79,12 @@ const suppressed = (recipient: SQL | typeof mailOutbox.recipient, bulk: boolean 
 /** The statements on the table of mails. */
 export class Outbox {
   readonly #platform: MailPlatform;
-  #cleanedAt = 0;
+  /** Removes expired rows while others are written. */
+  readonly cleanIfDue = atMostEvery(
+    CLEAN_EVERY_MS,
+    () => this.clean(),
+    (err) => this.#platform.log.warn({ err }, 'expired mails could not be removed; a later one tries again'),
+  );
 
   constructor(platform: MailPlatform) {
     this.#platform = platform;
@@ -241,16 +246,6 @@ export class Outbox {
   async forget(tx: Transaction, address: string): Promise<void> {
     const ofPerson = eq(mailOutbox.recipient, hashOf(address));
     await tx.delete(mailOutbox).where(and(ofPerson, ne(mailOutbox.state, 'sending')));
-  }
-
-  /** Expired rows are removed while others are written, without a timer. */
-  cleanIfDue(): void {
-    if (Date.now() - this.#cleanedAt < CLEAN_EVERY_MS) return;
-    this.#cleanedAt = Date.now();
-    const { log } = this.#platform;
-    apartFromRequests(() => this.clean()).catch((err) =>
-      log.warn({ err }, 'expired mails could not be removed; a later one tries again'),
-    );
   }
 
   async clean(): Promise<void> {

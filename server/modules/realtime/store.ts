@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { BaseLogger } from 'pino';
 import type { Transaction } from '../../platform/database/transaction.ts';
+import { atMostEvery } from '../../platform/lib/at-most-every.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
 import { isStorable } from '../../platform/lib/storable.ts';
 import { type Position, positionOf } from './position.ts';
@@ -41,7 +42,11 @@ type Row = { snapshot: string; at: string; id: string | null; topic: string; pay
 export class EventStore {
   readonly #db: NodePgDatabase;
   readonly #log: Pick<BaseLogger, 'debug' | 'warn'>;
-  #prunedAt = 0;
+  readonly #pruneIfDue = atMostEvery(
+    PRUNE_EVERY_MS,
+    () => this.#prune(),
+    (err) => this.#log.warn({ err }, 'Expired events could not be removed; a later write tries again'),
+  );
   #notifiedAt = Number.NEGATIVE_INFINITY;
   #notification: NodeJS.Timeout | undefined;
   /** Events written by this process. */
@@ -153,15 +158,6 @@ export class EventStore {
         { err },
         'Events could not be notified; open streams find them with their next heartbeat',
       ),
-    );
-  }
-
-  /** Expired events go when one is written: no timer, and an idle server asks its database nothing. */
-  #pruneIfDue(): void {
-    if (Date.now() - this.#prunedAt < PRUNE_EVERY_MS) return;
-    this.#prunedAt = Date.now();
-    apartFromRequests(() => this.#prune()).catch((err) =>
-      this.#log.warn({ err }, 'Expired events could not be removed; a later write tries again'),
     );
   }
 
