@@ -13,7 +13,12 @@ const RANKS: readonly (readonly string[])[] = [
   ['server/features/'],
   ['server/modules/'],
   ['server/platform/process/'],
-  ['server/platform/http/', 'server/platform/parts.ts'],
+  [
+    'server/platform/http/',
+    'server/platform/parts.ts',
+    'server/platform/jobs.ts',
+    'server/platform/mailer.ts',
+  ],
   [
     'server/platform/health/',
     'server/platform/logging/',

@@ -3,7 +3,8 @@ import { Type } from 'typebox';
 import { mails } from '../../server/features/people/mails.ts';
 import { createAccounts } from '../../server/modules/accounts/part.ts';
 import type { People } from '../../server/modules/accounts/people.ts';
-import type { Mailer, Part } from '../../server/platform/parts.ts';
+import type { Mailer } from '../../server/platform/mailer.ts';
+import type { Part } from '../../server/platform/parts.ts';
 import { createTestApp, type TestApp } from './app.ts';
 import { createDatabase, query, type TestDatabase } from './postgres.ts';
 

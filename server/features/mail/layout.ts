@@ -1,6 +1,6 @@
 /** YOURS. What stands around every mail: its colours, its header, its footer. Templates write what stands within. */
 import { html } from '../../platform/lib/html.ts';
-import type { MailLayout } from '../../platform/parts.ts';
+import type { MailLayout } from '../../platform/mailer.ts';
 
 /** Mail programs ignore style sheets in part: what must hold stands at its element, and the sheet below only darkens it. */
 const FONT =

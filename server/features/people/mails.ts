@@ -1,6 +1,6 @@
 /** YOURS. The texts of the mails about accounts. The layout around them is the mail module's. */
 import { html } from '../../platform/lib/html.ts';
-import type { MailTemplate } from '../../platform/parts.ts';
+import type { MailTemplate } from '../../platform/mailer.ts';
 
 interface ToPerson {
   readonly name: string;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { and, count, eq, inArray, lt, or, sql } from 'drizzle-orm';
-import type { Finding, Mailer, Platform, Verdict } from '../../platform/parts.ts';
+import type { Mailer } from '../../platform/mailer.ts';
+import type { Finding, Platform, Verdict } from '../../platform/parts.ts';
 import { providersOf } from './provider-settings.ts';
 import { OPERATOR } from './roles.ts';
 import type { accountsSettings } from './settings.ts';

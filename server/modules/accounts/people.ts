@@ -1,6 +1,6 @@
 import type { TObject } from 'typebox';
 import type { Transaction } from '../../platform/database/transaction.ts';
-import type { MailTemplate } from '../../platform/parts.ts';
+import type { MailTemplate } from '../../platform/mailer.ts';
 import type { RoleMap } from './roles.ts';
 
 /** The adopter's files, `server/features/people/`. */

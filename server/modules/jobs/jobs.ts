@@ -3,15 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
-import type {
-  Actor,
-  EnqueueOptions,
-  Events,
-  Job,
-  JobDefinition,
-  Jobs,
-  Platform,
-} from '../../platform/parts.ts';
+import type { Actor, EnqueueOptions, Job, JobDefinition, Jobs } from '../../platform/jobs.ts';
+import type { Events, Platform } from '../../platform/parts.ts';
 import type { Envelope, Outcome, Run } from './attempt.ts';
 import { Figures } from './figures.ts';
 import { Notice } from './notice.ts';

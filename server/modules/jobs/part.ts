@@ -1,5 +1,6 @@
 import type {} from '../../platform/http/metrics.ts';
-import type { Command, Events, Finding, Jobs, Part, Platform } from '../../platform/parts.ts';
+import type { Jobs } from '../../platform/jobs.ts';
+import type { Command, Events, Finding, Part, Platform } from '../../platform/parts.ts';
 import { MAX_LATE_SECONDS, most, sum } from './figures.ts';
 import { JobService } from './jobs.ts';
 import { TOPIC } from './notice.ts';

@@ -1,7 +1,7 @@
 import { createTestApp } from '../../../tests/support/app.ts';
 import { createDatabase } from '../../../tests/support/postgres.ts';
 import { testPrometheus } from '../../../tests/support/prometheus.ts';
-import type { Jobs } from '../../platform/parts.ts';
+import type { Jobs } from '../../platform/jobs.ts';
 import { Figures } from './figures.ts';
 
 const none = new Figures(

@@ -2,8 +2,8 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { PgBoss } from 'pg-boss';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
+import type { JobDefinition } from '../../platform/jobs.ts';
 import { apartFromRequests } from '../../platform/lib/request-work.ts';
-import type { JobDefinition } from '../../platform/parts.ts';
 
 /** Where pg-boss keeps the jobs of all queues that have no table of their own; ours have none. */
 export const TABLE = 'pgboss.job_common';

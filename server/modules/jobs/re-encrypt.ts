@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import { encryptedColumns } from '../../platform/database/encryption/encrypted-text.ts';
 import { reEncrypt } from '../../platform/database/encryption/re-encrypt.ts';
-import { type Command, PermanentJobError } from '../../platform/parts.ts';
+import { PermanentJobError } from '../../platform/jobs.ts';
+import type { Command } from '../../platform/parts.ts';
 import type { JobService } from './jobs.ts';
 
 /** An attempt goes on where the one before has ended. */

@@ -1,7 +1,7 @@
 import { and, eq, inArray, isNull, lte, sql } from 'drizzle-orm';
 import type { Database } from '../../platform/database/pool/pool.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
-import type { JobDefinition } from '../../platform/parts.ts';
+import type { JobDefinition } from '../../platform/jobs.ts';
 import type { Queue } from './queue.ts';
 import { jobDefinitions as table } from './table.ts';
 

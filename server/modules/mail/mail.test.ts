@@ -10,7 +10,7 @@ import { startSmtpServer } from '../../../tests/support/smtp.ts';
 import { until } from '../../../tests/support/until.ts';
 import { loadConfig } from '../../platform/config/config.ts';
 import { html } from '../../platform/lib/html.ts';
-import type { Mailer, MailOptions, MailTemplate } from '../../platform/parts.ts';
+import type { Mailer, MailOptions, MailTemplate } from '../../platform/mailer.ts';
 import { hashOf, Outbox } from './outbox.ts';
 import type { MailPlatform } from './providers/provider.ts';
 import { mailSettings } from './settings.ts';

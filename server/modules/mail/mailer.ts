@@ -2,15 +2,8 @@ import { sql } from 'drizzle-orm';
 import { Type } from 'typebox';
 import { EncryptionError } from '../../platform/database/encryption/keyring.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
-import type {
-  Job,
-  JobRun,
-  Jobs,
-  Mailer,
-  MailLayout,
-  MailOptions,
-  MailTemplate,
-} from '../../platform/parts.ts';
+import type { Job, JobRun, Jobs } from '../../platform/jobs.ts';
+import type { Mailer, MailLayout, MailOptions, MailTemplate } from '../../platform/mailer.ts';
 import { Figures } from './figures.ts';
 import { Outbox } from './outbox.ts';
 import {

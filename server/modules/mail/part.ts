@@ -1,4 +1,6 @@
-import type { Finding, Jobs, Mailer, MailLayout, Part, Platform } from '../../platform/parts.ts';
+import type { Jobs } from '../../platform/jobs.ts';
+import type { Mailer, MailLayout } from '../../platform/mailer.ts';
+import type { Finding, Part, Platform } from '../../platform/parts.ts';
 import { MAX_LATE_SECONDS } from './figures.ts';
 import { MailService } from './mailer.ts';
 import { hashOf } from './outbox.ts';

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { Type } from 'typebox';
 import { createApp as createOwn } from '../../../server/app.ts';
-import type { Application, Jobs, Platform } from '../../../server/platform/parts.ts';
+import type { Jobs } from '../../../server/platform/jobs.ts';
+import type { Application, Platform } from '../../../server/platform/parts.ts';
 import type { settings } from '../../../server/settings.ts';
 
 const Input = Type.Object({ n: Type.Integer(), ms: Type.Integer() });

@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import { createApp as createOwn } from '../../../server/app.ts';
 import { html } from '../../../server/platform/lib/html.ts';
-import type { Application, Mailer, MailTemplate, Platform } from '../../../server/platform/parts.ts';
+import type { Mailer, MailTemplate } from '../../../server/platform/mailer.ts';
+import type { Application, Platform } from '../../../server/platform/parts.ts';
 import type { settings } from '../../../server/settings.ts';
 
 const numbered: MailTemplate<number> = {

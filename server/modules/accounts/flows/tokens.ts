@@ -3,7 +3,7 @@ import { and, gt, inArray, sql } from 'drizzle-orm';
 import type { FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import { ProblemError } from '../../../platform/lib/problem.ts';
-import type { MailTemplate } from '../../../platform/parts.ts';
+import type { MailTemplate } from '../../../platform/mailer.ts';
 import type { WithLink } from '../people.ts';
 import type { AccountService } from '../service.ts';
 import { verificationExpired, verifications } from '../table.ts';
