@@ -4,6 +4,7 @@ import type { Static, TSchema } from 'typebox';
 import { findUnavailable } from '../../platform/database/pool/unavailable.ts';
 import type { Transaction } from '../../platform/database/transaction.ts';
 import type { Actor, EnqueueOptions, Job, JobDefinition, Jobs } from '../../platform/jobs.ts';
+import { isStorable } from '../../platform/lib/storable.ts';
 import type { Events, Platform } from '../../platform/parts.ts';
 import type { Envelope, Outcome, Run } from './attempt.ts';
 import { Figures } from './figures.ts';
@@ -263,16 +264,12 @@ function actorOf(from: Actor | FastifyRequest | undefined): Actor {
 }
 
 /** @returns What PostgreSQL would refuse of a value; undefined where it takes it. */
-function whatIsUnstorable(value: unknown, depth = 0): string | undefined {
-  if (typeof value === 'string')
-    return value.isWellFormed() && !value.includes('\0')
-      ? undefined
-      : 'it has NUL or half of a character in a text';
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (depth > MAX_DEPTH) return `it is more than ${MAX_DEPTH} levels deep`;
-  for (const [key, item] of Object.entries(value)) {
-    const found = whatIsUnstorable(key) ?? whatIsUnstorable(item, depth + 1);
-    if (found) return found;
-  }
-  return undefined;
+function whatIsUnstorable(value: object): string | undefined {
+  if (isDeeper(value, MAX_DEPTH)) return `it is more than ${MAX_DEPTH} levels deep`;
+  return isStorable(JSON.stringify(value)) ? undefined : 'it has NUL or half of a character in a text';
 }
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels < 0 || Object.values(value).some((item) => isDeeper(item, levels - 1)));
