@@ -124,8 +124,8 @@ test.describe('a deployment under an open page', () => {
 
     // The home screen's file has another name now: asking for it brings the new page, once.
     let loads = 0;
-    page.on('load', () => {
-      loads += 1;
+    page.on('request', (request) => {
+      if (request.isNavigationRequest()) loads += 1;
     });
     await goHome(page);
     await expect(page.getByText('Welcome.')).toBeVisible();
@@ -147,8 +147,8 @@ test.describe('a deployment under an open page', () => {
     // Until then nothing hears the keys.
     await expect(page.getByText('There is nothing at this address')).toBeVisible();
     let loads = 0;
-    page.on('load', () => {
-      loads += 1;
+    page.on('request', (request) => {
+      if (request.isNavigationRequest()) loads += 1;
     });
     await goHome(page);
     await expect(page.getByText('A file of this screen is missing on the server.')).toBeVisible();

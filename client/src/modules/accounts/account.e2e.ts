@@ -51,7 +51,11 @@ test('asks for the password once more over the screen, and then does what was as
   backend,
 }) => {
   const email = await signUp(page, '/account/sign-in');
-  await query(backend.databaseUrl, `UPDATE sessions SET authenticated_at = now() - interval '1 day'`);
+  await query(
+    backend.databaseUrl,
+    `WITH aged AS (UPDATE sessions SET authenticated_at = now() - interval '1 day' RETURNING user_id)
+     SELECT pg_notify('users', user_id) FROM aged`,
+  );
   await page.reload();
   await button(page, 'Change password').click();
   await page.getByLabel('New password').fill('another four words here');
