@@ -1,5 +1,5 @@
 /** What the entry screens share: sign-in, sign-up, and what links of emails open. */
-import { Link, useLocation, useSearch } from '@tanstack/react-router';
+import { Link, useRouterState, useSearch } from '@tanstack/react-router';
 import { type ComponentType, type ReactNode, useState } from 'react';
 import type { Me } from '#contracts/accounts/account.ts';
 import type { Next, sendVerification } from '#contracts/accounts/sign-in.ts';
@@ -27,7 +27,10 @@ const useReturnTo = () => (useSearch({ strict: false }) as { returnTo?: string }
 
 /** The token of a link; undefined where the link is cut, as some mail programs do, or where there is none. */
 export function useToken() {
-  const { hash } = useLocation();
+  // Of the screen that is shown: while the next one loads, `location` is that one's already.
+  const hash = useRouterState({
+    select: ({ resolvedLocation, location }) => (resolvedLocation ?? location).hash,
+  });
   // As `Token` of contracts/accounts/shared.ts.
   return { hasLink: hash !== '', token: /^token=([\w.-]{16,500})$/.exec(hash)?.[1] };
 }

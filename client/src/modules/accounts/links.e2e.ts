@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { accountsServer, button, password } from '../../../../tests/browser/accounts.ts';
-import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
+import { expect, look, settle, test } from '../../../../tests/browser/fixtures.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 
 const { at, signIn, signUp } = accountsServer();
@@ -61,7 +61,14 @@ test('links of mails verify an address and set a new password, by a press, once'
   await page.getByLabel('New password').fill('quite another password');
   await button(page, 'Set the password').click();
   await expect(page.getByText('Your password is changed')).toBeVisible();
+  // While the file of the next screen is under way, this one stays as it is.
+  const arrival = Promise.withResolvers<void>();
+  await page.route('**/assets/sign-in-screen*', (route) => arrival.promise.then(() => route.continue()));
   await page.getByRole('link', { name: 'Sign in' }).last().click();
+  await page.waitForURL(at('/sign-in'));
+  await settle(page);
+  await expect(page.getByText('Your password is changed')).toBeVisible();
+  arrival.resolve();
   await signIn(page, email);
   await expect(page.getByRole('alert')).toHaveText('The address or the password is wrong.');
   await password(page).fill('quite another password');
