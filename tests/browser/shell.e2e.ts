@@ -194,6 +194,8 @@ test.describe(() => {
     await page.route('**/assets/*.js', (route) => route.abort());
     await page.reload({ waitUntil: 'commit' });
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
+    // Nothing is painted before the style sheet has come.
+    await expect.poll(background).not.toBe('rgba(0, 0, 0, 0)');
     expect(await background()).toBe(dark);
   });
 
