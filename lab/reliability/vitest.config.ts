@@ -1,15 +1,41 @@
 import { defineConfig } from 'vitest/config';
 
+/** They assert milliseconds or memory, or use the whole machine, so they run one after the other. */
+const ALONE = [
+  // A line each: a part takes its own with it.
+  'database.test.ts',
+  'hostile-connections.test.ts',
+  'operations.test.ts',
+  'resources.test.ts',
+  'stopping.test.ts',
+  'times.test.ts',
+];
+
+const shared = {
+  globalSetup: ['./support/collect.ts'],
+  testTimeout: 600_000,
+  hookTimeout: 60_000,
+  // Figures are printed as they come.
+  disableConsoleIntercept: true,
+};
+
 /** The one suite that asserts times. */
 export default defineConfig({
   test: {
     name: 'reliability',
-    include: ['**/*.test.ts'],
-    globalSetup: ['./support/collect.ts'],
-    testTimeout: 600_000,
-    hookTimeout: 60_000,
-    fileParallelism: false,
-    // Figures are printed as they come.
-    disableConsoleIntercept: true,
+    projects: [
+      { test: { ...shared, name: 'alone', include: ALONE, fileParallelism: false } },
+      {
+        test: {
+          ...shared,
+          name: 'waiting',
+          include: ['*.test.ts'],
+          exclude: ALONE,
+          // They mostly wait: two at once. More would compete for two cores when their servers start.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -12,11 +12,14 @@ const [BEGIN, END] = ['<!-- figures: begin -->', '<!-- figures: end -->'];
 
 /** Collects the figures of a run, prints them as a table, and writes that of a full run into docs/reliability.md. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // Both projects of this suite share one setup.
+  const root = project.vitest.getRootProject();
+  if (root.getProvidedContext().figures) return async () => {};
   const folder = await mkdtemp(join(tmpdir(), 'figures-'));
   const file = join(folder, 'figures.jsonl');
   await writeFile(file, '');
-  project.provide('figures', file);
-  const stopPostgres = await startPostgres(project);
+  root.provide('figures', file);
+  const stopPostgres = await startPostgres(root);
   return async () => {
     await stopPostgres();
     const figures: Figure[] = (await readFile(file, 'utf8'))
