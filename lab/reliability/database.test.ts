@@ -22,8 +22,6 @@ const KILL_BACKENDS =
   'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()';
 /** A process learns that a connection has ended when it is its turn; what it has sent over it by then is lost with it. */
 const NOTICED_MS = 50;
-/** Sooner or later everything that was under way has had its answer. */
-const SETTLE_MS = 1_000;
 
 /** Asks one path over and over. */
 function watch(url: string, everyMs: number) {
@@ -62,7 +60,16 @@ describe('the database', () => {
     const starting = performance.now();
     await postgres.start();
     const back = performance.now();
-    await sleep(within(5_000) + SETTLE_MS);
+    const calmSince = () => {
+      const last = failed(load.outcomes).at(-1);
+      return Math.max(back, last ? last.at + last.ms : 0);
+    };
+    await until(
+      'five seconds without an error',
+      () => performance.now() - calmSince() > 5_000,
+      within(15_000),
+      100,
+    );
     const outcomes = await load.stop();
     const probes = await live.stop();
     const errors = failed(outcomes);
