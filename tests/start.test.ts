@@ -115,6 +115,12 @@ async function parentOf(pid: number): Promise<number> {
   return Number(stdout);
 }
 
+/** Whether a launcher's keeper of PostgreSQL has come so far that PostgreSQL stays for it. */
+async function isKept(launcher: number): Promise<boolean> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'ppid=,command=']);
+  return stdout.split('\n').some((line) => new RegExp(`^ *${launcher} +postgres-keeper`).test(line));
+}
+
 const postgresFile = (name: string) => join(clone, '.data/postgres', name);
 
 describe.skipIf(process.platform === 'win32')('npm start', () => {
@@ -173,11 +179,14 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
     const first = await serving(['start']);
     const shared = await postgres();
     const second = await serving(['start']);
+    // A server does not wait for the keeper of its own where PostgreSQL runs already.
+    const launcher = await parentOf(await second.pid());
+    await until(() => isKept(launcher), 60_000);
     process.kill(await parentOf(await first.pid()), 'SIGTERM');
     await first.ended;
     expect(await second.status('/ready')).toBe(200);
     expect(await postgres()).toBe(shared);
-    process.kill(await parentOf(await second.pid()), 'SIGTERM');
+    process.kill(launcher, 'SIGTERM');
     await second.ended;
     await until(() => !isAlive(shared), 10_000);
   });
