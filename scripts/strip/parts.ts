@@ -24,7 +24,7 @@ export interface Manifest {
   /** It supplies the application's identity: without it routes for users admit everybody. */
   identity?: true;
   /** What a developer does with it first: for the home screen of development. */
-  firstSteps?: { title: string; text: string; commands?: string[]; forOperators?: boolean }[];
+  firstSteps?: { title: string; text: string; commands?: string[]; doneForOperators?: boolean }[];
   /** Further files and folders of its own, from the project's root; globs are allowed. */
   files?: string[];
   /** Packages that it needs without an import. Imported ones are found. */

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from 'react';
+import type { ReactNode } from 'react';
 import { CopyButton } from '@/kit/components/copy-button.tsx';
 import { Icon } from '@/kit/components/icon.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
@@ -25,8 +25,6 @@ function sentence({ reachable, status }: Connection) {
 export function FirstSteps() {
   const connection = useConnection();
   const { isOperatorInPerson } = useVisitor();
-  // As the visitor is known at first: a step that goes while the page is read would move the others.
-  const [steps] = useState(() => firstSteps(PARTS, isOperatorInPerson));
   return (
     <div className="mx-auto max-w-6xl px-4 py-8 md:px-8 md:py-12">
       <ScreenHeading title={import.meta.env.APP_NAME} className="text-2xl" />
@@ -39,8 +37,13 @@ export function FirstSteps() {
       <div className="mt-10 grid grid-cols-1 gap-x-8 gap-y-10 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <Section title="What to do next">
           <ol className="divide-y rounded-lg border bg-surface">
-            {steps.map((step, index) => (
-              <StepRow key={step.title} number={index + 1} {...step} />
+            {firstSteps(PARTS).map(({ doneForOperators, ...step }, index) => (
+              <StepRow
+                key={step.title}
+                number={index + 1}
+                isDone={Boolean(doneForOperators && isOperatorInPerson)}
+                {...step}
+              />
             ))}
           </ol>
         </Section>
@@ -96,16 +99,25 @@ const Section = ({
   </section>
 );
 
-const StepRow = ({ number, title, text, commands = [] }: Step & { number: number }) => (
+const StepRow = ({
+  number,
+  isDone,
+  title,
+  text,
+  commands = [],
+}: Step & { number: number; isDone: boolean }) => (
   <li className="grid grid-cols-[1.5rem_minmax(0,1fr)] gap-x-3 px-5 py-4">
     <span
       aria-hidden="true"
       className="mt-px flex size-6 items-center justify-center rounded-full bg-hover text-xs font-medium tabular-nums"
     >
-      {number}
+      {isDone ? <Icon name="check" className="size-3.5 text-ready" /> : number}
     </span>
     <div>
-      <h3 className="text-base">{title}</h3>
+      <h3 className="text-base">
+        {isDone && <span className="sr-only">Done: </span>}
+        {title}
+      </h3>
       <p className="mt-0.5 text-sm text-muted">
         {text.split('`').map((part, index) =>
           index % 2 === 1 ? (

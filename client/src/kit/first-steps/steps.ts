@@ -17,8 +17,8 @@ export type Step = {
   text: string;
   /** To type in a terminal, exactly; `tests/browser/home.e2e.ts` holds each against the repository. */
   commands?: string[];
-  /** False where operators have no use for it. */
-  forOperators?: boolean;
+  /** A user who is an operator has done it. */
+  doneForOperators?: boolean;
 };
 
 /** @returns The command that removes a part together with those that need it. */
@@ -30,7 +30,7 @@ export function stripCommand(name: string, parts: StrippablePart[]): string {
 }
 
 /** What a person does first, in order. */
-export function firstSteps(parts: StrippablePart[], isOperator = false): Step[] {
+export function firstSteps(parts: StrippablePart[]): Step[] {
   const samples = parts.filter(({ kind }) => kind === 'feature');
   return [
     {
@@ -38,9 +38,7 @@ export function firstSteps(parts: StrippablePart[], isOperator = false): Step[] 
       text: 'The title, the log and the development database follow. Do this first.',
       commands: ['npm pkg set name=my-app'],
     },
-    ...parts
-      .flatMap(({ firstSteps = [] }) => firstSteps)
-      .filter(({ forOperators = true }) => forOperators || !isOperator),
+    ...parts.flatMap(({ firstSteps = [] }) => firstSteps),
     ...samples.map(({ name }) => ({
       title: 'Delete the sample',
       text: `\`${name}\` is a complete feature to read and copy. Delete it when you no longer need it.`,
