@@ -82,7 +82,7 @@ export const JoinScreen = withMe(function JoinScreen({ me }) {
   );
 });
 
-/** Of an invitation that is opened by a user who is signed in. */
+/** An invitation was opened by a user who is signed in. */
 function SignedIn({ name, email }: { name: string; email: string }) {
   const [isPending, setPending] = useState(false);
   const [failure, setFailure] = useState<unknown>();
@@ -90,7 +90,7 @@ function SignedIn({ name, email }: { name: string; email: string }) {
     setPending(true);
     try {
       await request<typeof signOut>('POST', '/api/account/sign-out');
-      // Here again, with the token.
+      // The token stays in the address.
       location.reload();
     } catch (error) {
       setFailure(error);

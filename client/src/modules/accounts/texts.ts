@@ -29,9 +29,9 @@ export const TEXTS = {
     lead: 'You are invited. Choose how you will sign in.',
     email: 'The address that the invitation was sent to.',
     brokenNext: 'Open it again from the email, or ask for a new invitation.',
-    signedIn: 'You are signed in already',
+    signedIn: 'This invitation is for a new account',
     signedInAs: (name: string, email: string) =>
-      `You are signed in as ${name} (${email}). The invitation is for a new account: sign out to accept it.`,
+      `You are signed in as ${name} (${email}). Sign out to accept the invitation.`,
   },
   mailbox: {
     title: 'Check your inbox',
