@@ -266,7 +266,7 @@ function actorOf(from: Actor | FastifyRequest | undefined): Actor {
 /** @returns What PostgreSQL would refuse of a value; undefined where it takes it. */
 function whatIsUnstorable(value: object): string | undefined {
   if (isDeeper(value, MAX_DEPTH)) return `it is more than ${MAX_DEPTH} levels deep`;
-  return isStorable(JSON.stringify(value)) ? undefined : 'it has NUL or half of a character in a text';
+  return isStorable(JSON.stringify(value)) ? undefined : 'it has a NUL or half of a surrogate pair';
 }
 
 const isDeeper = (value: unknown, levels: number): boolean =>
