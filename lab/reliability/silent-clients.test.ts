@@ -5,7 +5,7 @@ import { openRaw } from '../../tests/support/raw-http.ts';
 import { startServer } from '../../tests/support/server.ts';
 import { within } from './support/suite.ts';
 
-it('who sends nothing, half of the headers or half of a body is let go within 12.5 s', async () => {
+it('a client that sends nothing, half of the headers or half of a body is disconnected within 12.5 s', async () => {
   const database = await createDatabase();
   await using server = await startServer({ DATABASE_URL: database.url });
   await server.ready();

@@ -1,4 +1,4 @@
-/** Limits of time that are no row of the table: what stands in the way of a start, a scrape. */
+/** Time limits without a row in docs/reliability.md: reading the configuration, and a scrape. */
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../server/platform/config/config.ts';

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** They assert milliseconds or memory, or use the whole machine, so they run one after the other. */
+/** These assert milliseconds or memory, or use the whole machine: they run one after the other. */
 const ALONE = [
   // A line each: a part takes its own with it.
   'database.test.ts',
@@ -31,7 +31,7 @@ export default defineConfig({
           name: 'waiting',
           include: ['*.test.ts'],
           exclude: ALONE,
-          // They mostly wait: two at once. More would compete for two cores when their servers start.
+          // The rest mostly wait. More than two would compete for two cores when their servers start.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },

@@ -16,7 +16,7 @@ export const password = (page: Page) => page.getByLabel('Password', { exact: tru
  */
 export function accountsServer() {
   let server: SpawnedServer;
-  // What a request is refused for is told to the console, too.
+  // The browser reports each refused request in its console.
   test.use({ failedRequests: true, storageState: { cookies: [], origins: [] } });
   test.beforeAll(async ({ backend }) => {
     const PORT = String(await freePort());

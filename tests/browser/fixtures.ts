@@ -156,7 +156,7 @@ export async function look(
       const axeSource = alone && (await page.evaluate(() => 'axe' in window)) ? ';' : undefined;
       const axe = new AxeBuilder({ page, axeSource }).options({ resultTypes: ['violations'] });
       axe.setLegacyMode(alone);
-      // A message may come or go meanwhile, and pale colours with it: the kit's page looks at messages that stay.
+      // A message that fades in or out meanwhile has too little contrast. On the kit's page messages stay.
       if (within === undefined) axe.exclude('[aria-label=Messages]');
       else axe.include(within);
       const { violations } = await axe.analyze();
@@ -174,22 +174,22 @@ export async function look(
 
 /** Changes the size of the window. */
 const resize = (page: Page, size: { width: number; height: number }) =>
-  move(page, () => page.setViewportSize(size));
+  ignoreShifts(page, () => page.setViewportSize(size));
 
 /**
- * On a busy machine a font comes too late to be shown (`font-display: optional`), until a media query changes: that
- * happens here, and not with the first change of the colour scheme that is looked at.
+ * A font that loads late (`font-display: optional`) is first used when a media query changes. That happens here, before the
+ * first picture is taken.
  */
 const adoptFonts = (page: Page) =>
-  move(page, async () => {
+  ignoreShifts(page, async () => {
     await page.evaluate(async () => void (await document.fonts.ready));
     await page.emulateMedia({ colorScheme: 'dark' });
     await settle(page);
     await page.emulateMedia({ colorScheme: 'light' });
   });
 
-/** What moves by such a change is no layout shift. */
-async function move(page: Page, change: () => Promise<void>) {
+/** Makes a change of the window; what it moves is no layout shift. */
+async function ignoreShifts(page: Page, change: () => Promise<void>) {
   await page.evaluate(() => dispatchEvent(new Event('resizing')));
   await change();
   await settle(page);
