@@ -30,7 +30,7 @@ export interface Jobs {
     input: Input,
     options?: EnqueueOptions,
   ): Promise<string | undefined>;
-  /** Enqueues many of one job in one statement. @returns How many there were not yet. */
+  /** Enqueues many of one job in one statement. @returns How many were added. */
   enqueueMany<Input>(
     tx: Transaction,
     job: Job<Input>,
@@ -88,7 +88,7 @@ export interface JobDefinition<Schema extends TSchema = TSchema> {
 /** A job that is defined. */
 export interface Job<Input> {
   readonly name: string;
-  /** Never there: it binds the type of the input. */
+  /** Never set: it carries the type of the input. */
   readonly takes?: (input: Input) => void;
 }
 
@@ -128,8 +128,8 @@ export interface JobRun<Input> {
   /** Tells operators how far it is; written every few seconds. */
   progress(done: number, total?: number, note?: string): void;
   /**
-   * Does a part of the work once: its result is kept, so that an attempt after an interruption goes on behind it. What ran and
-   * could not be kept runs again.
+   * Does a part of the work once. Its result is stored, and the next attempt uses it; a step whose result could not be stored
+   * runs again.
    *
    * @param name Unique within the job, and the same in each attempt.
    * @returns What `fn` returned, as JSON keeps it.

@@ -7,8 +7,8 @@ import type { Html } from './lib/html.ts';
 export interface Mailer {
   /**
    * Writes a mail to the outbox: it is sent, with retries, once the caller's transaction is committed, and never where that is
-   * rolled back. It locks the recipient's limit until then: transactions that write mails to several people do so in the order of
-   * their addresses, or may end in a deadlock.
+   * rolled back. Until then it locks the recipient's limit: a transaction that mails several people sorts them by address, or two
+   * may deadlock.
    *
    * @param to One address.
    * @returns Whether it will be sent: not where the address is suppressed, or has had as many of this template in the last hour.
@@ -32,7 +32,7 @@ export interface MailTemplate<Data> {
   readonly perHour?: number;
   /** Not asked for by the recipient, such as news: it carries `List-Unsubscribe`. */
   readonly bulk?: true;
-  /** It is of no use after so many hours, as where it holds a link that ends: what is not sent by then never is. 72 where nothing is said. */
+  /** A mail is not sent later than this, in hours, such as when its link has expired. 72 where nothing is said. */
   readonly validHours?: number;
   /** Writes it: text and HTML say the same. Pure: it is called once, when the mail is written to the outbox. */
   write(data: Data): MailContent;

@@ -49,7 +49,7 @@ export class NoteQueries {
   readonly #searchNewest;
   readonly #searchAll;
   readonly #read;
-  /** Removes deleted notes at a later write, which is committed by then. */
+  /** Called after a write is committed. */
   readonly #cleanIfDue = atMostEvery(
     CLEAN_EVERY_MS,
     () => this.#removeExpired(),

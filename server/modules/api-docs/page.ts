@@ -20,7 +20,7 @@ export function renderApiPage(api: OpenApi, { styles, fonts }: Looks): string {
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
-  // Features are registered last, and stand first.
+  // Features are registered last, and are shown first.
   const groups = Object.entries(
     Object.groupBy(operations, ({ operation }) => operation.tags[0] ?? ''),
   ).reverse();

@@ -79,7 +79,7 @@ const suppressed = (recipient: SQL | typeof mailOutbox.recipient, bulk: boolean 
 /** The statements on the table of mails. */
 export class Outbox {
   readonly #platform: MailPlatform;
-  /** Removes expired rows while others are written. */
+  /** Called after a mail is written and committed. */
   readonly cleanIfDue = atMostEvery(
     CLEAN_EVERY_MS,
     () => this.clean(),

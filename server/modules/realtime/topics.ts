@@ -86,10 +86,11 @@ async function askLevel(
   request: FastifyRequest,
   reply: Answer,
 ): Promise<ProblemError | undefined> {
-  // The limit of requests looks at the route alone, which is public.
-  const isGuess = level === 'operator' && request.operatorKey === 'wrong';
-  const tooMany = isGuess && app.countWrongKey(request, reply);
-  if (tooMany) throw tooMany;
+  // The rate limit knows the access of the route alone, which is public.
+  if (level === 'operator' && request.operatorKey === 'wrong') {
+    const refusal = app.countWrongKey(request, reply);
+    if (refusal) throw refusal;
+  }
   try {
     await app.accessRule(level)?.(request, reply);
     return undefined;

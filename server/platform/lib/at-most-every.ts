@@ -1,11 +1,12 @@
 import { apartFromRequests } from './request-work.ts';
 
 /**
- * For upkeep that runs beside other work: it needs no timer, and an idle server sends no query.
+ * Throttles upkeep, such as deleting expired rows, that runs beside other work: there is no timer, and an idle server sends no
+ * query.
  *
- * @param everyMs How often `act` runs at most, in milliseconds.
- * @param failed Called with what `act` rejects with.
- * @returns Runs `act` where it is due. The caller neither waits for it nor depends on it.
+ * @param everyMs The least time between two runs, in milliseconds.
+ * @param failed Called with the error when `act` rejects.
+ * @returns Starts `act` if it is due, and does not wait for it.
  */
 export function atMostEvery(
   everyMs: number,

@@ -27,7 +27,7 @@ const useReturnTo = () => (useSearch({ strict: false }) as { returnTo?: string }
 
 /** The token of a link; undefined where the link is cut, as some mail programs do, or where there is none. */
 export function useToken() {
-  // Of the screen that is shown: while the next one loads, `location` is that one's already.
+  // While the next screen loads, `location` is already its address, and `resolvedLocation` that of the shown one.
   const hash = useRouterState({
     select: ({ resolvedLocation, location }) => (resolvedLocation ?? location).hash,
   });

@@ -28,11 +28,15 @@ export async function signInByPasskey(): Promise<Next> {
 const signInWith = (response: Record<string, unknown>) =>
   request<typeof signInWithPasskey>('POST', '/api/account/sign-in/passkey', { body: { response } });
 
-/** How long a challenge is offered, in milliseconds. The server forgets it after 5 minutes, as better-auth has it. */
+/** How long a challenge is offered, in milliseconds. better-auth's expire after 5 minutes. */
 const CHALLENGE_MS = 270_000;
 
-/** Calls `act` once that much time has passed and the tab is visible; a hidden tab has no timer. @returns A function that ends it. */
-function whileVisibleAfter(ms: number, act: () => void) {
+/**
+ * Calls `act` once `ms` milliseconds have passed and the tab is visible. A hidden tab has no timer.
+ *
+ * @returns A function that cancels it.
+ */
+function whenVisibleAfter(ms: number, act: () => void) {
   const due = Date.now() + ms;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const set = () => {
@@ -62,14 +66,14 @@ export async function signInByAutofill(signal: AbortSignal): Promise<Next | unde
   }
 }
 
-/** One challenge. The person has asked for nothing yet: what fails before they choose is not told. */
+/** Offers one challenge. The person has asked for nothing yet, so failures before they choose are not shown. */
 async function autofill(signal: AbortSignal, onExpired: () => void) {
   let end: (() => void) | undefined;
   try {
     const options = await request<typeof beginPasskeySignIn>('POST', '/api/account/sign-in/passkey/begin', {
       signal,
     });
-    end = whileVisibleAfter(CHALLENGE_MS, onExpired);
+    end = whenVisibleAfter(CHALLENGE_MS, onExpired);
     const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
     return await fromBrowser(() =>
       navigator.credentials.get({ publicKey, signal, mediation: 'conditional' }),

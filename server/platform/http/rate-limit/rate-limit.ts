@@ -45,7 +45,7 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     rateLimits: RateLimitFacts;
-    /** Counts a wrong key of an operator, for routes that ask for one themselves. @returns The refusal, once there were too many. */
+    /** Counts a wrong operator's key, for public routes that check keys themselves. @returns The refusal, once there were too many. */
     countWrongKey(request: FastifyRequest, reply: Pick<FastifyReply, 'header'>): ProblemError | undefined;
   }
 }
