@@ -80,7 +80,7 @@ function sentence(overview: MailOverview) {
         ? 'No provider is set.'
         : `Sent by ${PROVIDERS[provider]}${from ? ` from ${from}` : ''}.`,
     unsent > 0
-      ? `${count(unsent, 'email')} waiting, the oldest for ${span(oldestSeconds * 1_000)}.`
+      ? `${count(unsent, 'email')} unsent, the oldest for ${span(oldestSeconds * 1_000)}.`
       : 'Nothing is waiting.',
     bounceRate !== null && `${percent(bounceRate)} of the emails of the last 24 hours bounced.`,
   ]

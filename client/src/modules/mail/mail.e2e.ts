@@ -103,6 +103,7 @@ test('without a provider production says what to set, and has no mailbox', async
   await signIn(page, server);
   await expect(page.getByText('Emails wait until a provider is set')).toBeVisible();
   await expect(row(page, 'Emails', 'Held')).toContainText('verify-address');
+  await expect(page.getByText(/^No provider is set\. \d+ emails? unsent, the oldest for \d/)).toBeVisible();
   await look(page, 'mail-no-provider', { widths: [360, 1440] });
   await page.goto(`${server.url}/dev/mail`);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('There is nothing at this address');
