@@ -13,10 +13,11 @@ export function atMostEvery(
   act: () => Promise<unknown>,
   failed: (error: unknown) => void,
 ): () => void {
-  let ranAt = 0;
+  let dueAt = 0;
   return () => {
-    if (Date.now() - ranAt < everyMs) return;
-    ranAt = Date.now();
+    const now = performance.now();
+    if (now < dueAt) return;
+    dueAt = now + everyMs;
     apartFromRequests(act).catch(failed);
   };
 }
