@@ -27,9 +27,11 @@ const useReturnTo = () => (useSearch({ strict: false }) as { returnTo?: string }
 
 /** The token of a link; undefined where the link is cut, as some mail programs do, or where there is none. */
 export function useToken() {
-  // While the next screen loads, `location` is already its address, and `resolvedLocation` that of the shown one.
+  // `location` changes before the next screen has loaded, and `resolvedLocation` after it is drawn. The matches are of the
+  // screen that is shown.
   const hash = useRouterState({
-    select: ({ resolvedLocation, location }) => (resolvedLocation ?? location).hash,
+    select: ({ location, resolvedLocation = location, matches }) =>
+      (matches.at(-1)?.pathname === location.pathname ? location : resolvedLocation).hash,
   });
   // As `Token` of contracts/accounts/shared.ts.
   return { hasLink: hash !== '', token: /^token=([\w.-]{16,500})$/.exec(hash)?.[1] };

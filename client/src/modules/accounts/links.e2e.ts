@@ -45,6 +45,10 @@ test('links of mails verify an address and set a new password, by a press, once'
   await page.goto(verify);
   await look(page, 'accounts-verify', { widths: [360, 1440] });
   await page.reload();
+  // Left and come back to without a load of the page.
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Home' }).click();
+  await expect(button(page, 'Verify my address')).toHaveCount(0);
+  await page.goBack();
   await button(page, 'Verify my address').click();
   await page.waitForURL(at('/'));
   await page.goto(verify);
