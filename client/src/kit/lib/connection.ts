@@ -86,10 +86,16 @@ export const isIdle = () => document.visibilityState === 'hidden' || Date.now() 
 const onlookers = new Set<(present: boolean) => void>();
 let present = true;
 
-/** Reports when a person returns to the page, and when it has been idle for as long as `isIdle` says. */
+/**
+ * Reports when a person returns to the page, and when it has been idle for as long as `isIdle` says.
+ *
+ * @returns A function that unsubscribes.
+ */
 export function onPresence(listener: (present: boolean) => void) {
+  lookForPerson();
   onlookers.add(listener);
-  listener(!isIdle());
+  listener(present);
+  return () => void onlookers.delete(listener);
 }
 
 function lookForPerson() {

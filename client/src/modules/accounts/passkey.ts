@@ -1,6 +1,7 @@
 import type { addPasskey, beginPasskey } from '#contracts/accounts/passkeys.ts';
 import type { beginPasskeySignIn, Next, signInWithPasskey } from '#contracts/accounts/sign-in.ts';
 import { request } from '@/kit/lib/api.ts';
+import { onPresence } from '@/kit/lib/connection.ts';
 import { TEXTS } from './texts.ts';
 
 /** Whether this browser can: it needs TLS, or localhost. */
@@ -32,22 +33,20 @@ const signInWith = (response: Record<string, unknown>) =>
 const CHALLENGE_MS = 270_000;
 
 /**
- * Calls `act` once `ms` milliseconds have passed and the tab is visible. A hidden tab has no timer.
+ * Calls `act` once `ms` milliseconds have passed and a person is there. A forgotten tab has no timer.
  *
  * @returns A function that cancels it.
  */
-function whenVisibleAfter(ms: number, act: () => void) {
+function whenPresentAfter(ms: number, act: () => void) {
   const due = Date.now() + ms;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const set = () => {
+  const end = onPresence((present) => {
     clearTimeout(timer);
-    if (document.visibilityState === 'visible') timer = setTimeout(act, due - Date.now());
-  };
-  document.addEventListener('visibilitychange', set);
-  set();
+    if (present) timer = setTimeout(act, due - Date.now());
+  });
   return () => {
     clearTimeout(timer);
-    document.removeEventListener('visibilitychange', set);
+    end();
   };
 }
 
@@ -73,7 +72,7 @@ async function autofill(signal: AbortSignal, onExpired: () => void) {
     const options = await request<typeof beginPasskeySignIn>('POST', '/api/account/sign-in/passkey/begin', {
       signal,
     });
-    end = whenVisibleAfter(CHALLENGE_MS, onExpired);
+    end = whenPresentAfter(CHALLENGE_MS, onExpired);
     const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
     return await fromBrowser(() =>
       navigator.credentials.get({ publicKey, signal, mediation: 'conditional' }),

@@ -42,7 +42,7 @@ test('a passkey is added, and signs in', async ({ page }) => {
   await expect(page.getByText('No passkeys yet.')).toBeVisible();
 });
 
-test('autofill of passkeys asks for another challenge before the first expires, but not in a hidden tab', async ({
+test('autofill of passkeys asks for another challenge before the first expires, but not in a tab that is hidden or forgotten', async ({
   page,
 }) => {
   const devtools = await page.context().newCDPSession(page);
@@ -80,6 +80,7 @@ test('autofill of passkeys asks for another challenge before the first expires, 
   await page.clock.install();
   await page.goto(at('/sign-in'));
   await asked(1);
+  await page.keyboard.press('Shift');
   await page.clock.runFor('04:40');
   await asked(2);
   await show('hidden');
@@ -89,4 +90,15 @@ test('autofill of passkeys asks for another challenge before the first expires, 
   await page.clock.runFor(1_000);
   await asked(3);
   expect(begun.count).toBe(3);
+
+  // It may ask twice more until it is noticed that nobody is there.
+  for (let minutes = 0; minutes < 60; minutes += 5) {
+    await page.clock.runFor('05:00');
+    await page.evaluate(() => fetch('/live'));
+  }
+  expect(begun.count).toBeLessThanOrEqual(5);
+  const before = begun.count;
+  await page.keyboard.press('Shift');
+  await page.clock.runFor(1_000);
+  await expect.poll(() => begun.count).toBe(before + 1);
 });
