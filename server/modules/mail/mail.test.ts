@@ -625,6 +625,10 @@ describe('in development', () => {
     for (const header of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'via'])
       expect((await ask(test, '', '127.0.0.1', { [header]: '192.0.2.1' })).statusCode, header).toBe(401);
     expect((await ask(test, '', '192.0.2.1', { 'x-api-key': KEY })).statusCode).toBe(200);
+    const guess = async (n: number) =>
+      (await ask(test, '', '192.0.2.1', { 'x-api-key': `guess-${n}` })).statusCode;
+    for (let n = 0; n < 10; n++) expect(await guess(n)).toBe(401);
+    expect(await guess(10)).toBe(429);
   });
 
   it('one that cannot be decrypted hides no other', async () => {
