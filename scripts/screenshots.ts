@@ -16,7 +16,8 @@ const PICTURES = {
 
 const { status } = spawnSync(
   process.execPath,
-  [join(ROOT, 'node_modules/@playwright/test/cli.js'), 'test', '--grep', '@pictures'],
+  // One at a time: a picture says how long the start took.
+  [join(ROOT, 'node_modules/@playwright/test/cli.js'), 'test', '--grep', '@pictures', '--workers=1'],
   { cwd: ROOT, stdio: 'inherit' },
 );
 if (status !== 0) {
