@@ -37,9 +37,7 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<{ service: MailService }> 
   const operatorsOnly = app.accessRule('operator');
   app.addHook('onRequest', async (request, reply) => {
     if (isFromThisMachine(request)) return;
-    // The limit of requests looks at the route alone, which is public.
-    const tooMany = request.operatorKey === 'wrong' && app.countWrongKey(request, reply);
-    if (tooMany) throw tooMany;
+    app.limitWrongKeys(request, reply);
     await operatorsOnly?.(request, reply);
   });
 

@@ -86,11 +86,7 @@ async function askLevel(
   request: FastifyRequest,
   reply: Answer,
 ): Promise<ProblemError | undefined> {
-  // The rate limit knows the access of the route alone, which is public.
-  if (level === 'operator' && request.operatorKey === 'wrong') {
-    const refusal = app.countWrongKey(request, reply);
-    if (refusal) throw refusal;
-  }
+  if (level === 'operator') app.limitWrongKeys(request, reply);
   try {
     await app.accessRule(level)?.(request, reply);
     return undefined;

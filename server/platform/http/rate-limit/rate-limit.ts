@@ -45,8 +45,13 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     rateLimits: RateLimitFacts;
-    /** Counts a wrong operator's key, for public routes that check keys themselves. @returns The refusal, once there were too many. */
-    countWrongKey(request: FastifyRequest, reply: Pick<FastifyReply, 'header'>): ProblemError | undefined;
+    /**
+     * Counts a request's operator key where it is wrong: for public routes that ask for operators themselves, since the limit
+     * knows the access of the route alone.
+     *
+     * @throws ProblemError once there were too many.
+     */
+    limitWrongKeys(request: FastifyRequest, reply: Pick<FastifyReply, 'header'>): void;
   }
 }
 
@@ -116,9 +121,12 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
     },
   });
 
-  app.decorate('countWrongKey', (request, reply) =>
-    wrongKeys.fail(request, reply, clientOf(request), performance.now()),
-  );
+  const countWrongKey = (request: FastifyRequest, reply: Pick<FastifyReply, 'header'>) =>
+    wrongKeys.fail(request, reply, clientOf(request), performance.now());
+  app.decorate('limitWrongKeys', (request, reply) => {
+    const refusal = request.operatorKey === 'wrong' && countWrongKey(request, reply);
+    if (refusal) throw refusal;
+  });
 
   /** @returns Why a request is refused; undefined where it is admitted. */
   function judge(
@@ -137,7 +145,7 @@ export const rateLimit = fp<RateLimitOptions>(async (app, { max, windowMs, lifec
       return count(limitOf(request, option), option, request, reply);
     if (access === 'operator') {
       const key = request.operatorKey;
-      if (key === 'wrong') return app.countWrongKey(request, reply);
+      if (key === 'wrong') return countWrongKey(request, reply);
       if (key === 'right') return count(limitOf(request, option, operators), option, request, reply);
     }
     return hasIdentity
