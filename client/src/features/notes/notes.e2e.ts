@@ -151,6 +151,8 @@ test('undo is offered for 8 s', async ({ page }) => {
 test('searches as one types: no request a letter, an address to share, and a way out of nothing found', async ({
   page,
 }) => {
+  // Never answered: the list is read once more when events arrive, which may be after the search.
+  await page.route('**/api/events*', () => {});
   await page.clock.install();
   await page.goto('/notes');
   await expect(row(page, 'Release checklist')).toBeVisible();
@@ -165,8 +167,7 @@ test('searches as one types: no request a letter, an address to share, and a way
   await page.clock.resume();
   await expect(list(page).getByRole('listitem')).toHaveCount(1);
   await expect(row(page, 'Reading list')).toBeVisible();
-  // The events' stream may open now, after which the list is asked for once more.
-  expect(new Set(asked)).toEqual(new Set(['postgresql']));
+  expect(asked).toEqual(['postgresql']);
 
   await page.reload();
   await expect(page.getByRole('searchbox')).toHaveValue('postgresql');
