@@ -1,10 +1,11 @@
+import type { Page } from '@playwright/test';
 import { accountsServer, button } from '../../../../tests/browser/accounts.ts';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 
 const { at, signOut, signUp } = accountsServer();
 
-test('a passkey is added, and signs in', async ({ page }) => {
-  await signUp(page, '/account/sign-in');
+/** A virtual authenticator of this device, whose user is verified. @param options.automaticPresenceSimulation Whether it confirms at once. */
+async function addAuthenticator(page: Page, { automaticPresenceSimulation = true } = {}) {
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('WebAuthn.enable');
   await devtools.send('WebAuthn.addVirtualAuthenticator', {
@@ -14,9 +15,14 @@ test('a passkey is added, and signs in', async ({ page }) => {
       hasResidentKey: true,
       hasUserVerification: true,
       isUserVerified: true,
-      automaticPresenceSimulation: true,
+      automaticPresenceSimulation,
     },
   });
+}
+
+test('a passkey is added, and signs in', async ({ page }) => {
+  await signUp(page, '/account/sign-in');
+  await addAuthenticator(page);
   await button(page, 'Add a passkey').click();
   await page.getByLabel('Name of the passkey').fill('Work laptop');
   await button(page, 'Continue').click();
@@ -45,18 +51,8 @@ test('a passkey is added, and signs in', async ({ page }) => {
 test('autofill of passkeys asks for another challenge before the first expires, but not in a tab that is hidden or forgotten', async ({
   page,
 }) => {
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send('WebAuthn.enable');
-  await devtools.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      // The person chooses nothing yet.
-      automaticPresenceSimulation: false,
-    },
-  });
+  // The person chooses nothing yet.
+  await addAuthenticator(page, { automaticPresenceSimulation: false });
   const begun = { count: 0 };
   await page.route('**/passkey/begin', (route) => {
     begun.count += 1;

@@ -67,7 +67,7 @@ test('an hour of data is drawn and kept current on a slow machine', async ({
     });
     const taken: number[] = [];
     for (let update = 1; update <= UPDATES; update += 1) {
-      // Further than all before: an earlier one would begin the history anew.
+      // Later than every time so far: an earlier one would reset the history.
       at += 5_000;
       const before = await busyMs();
       await page.evaluate(async (at) => {
