@@ -4,12 +4,7 @@ import { Avatar } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 
 /** The button of the sidebar that opens the signed-in user's menu. The name is beside the picture where there is room. */
-export const UserButton = ({
-  name,
-  picture,
-  className,
-  ...rest
-}: ComponentProps<'button'> & { name: string; picture?: string }) => (
+export const UserButton = ({ name, className, ...rest }: ComponentProps<'button'> & { name: string }) => (
   <button
     type="button"
     className={cn(
@@ -19,7 +14,7 @@ export const UserButton = ({
     {...rest}
   >
     <span className="sr-only">Account of {name}</span>
-    <Avatar name={name} className="size-6" {...(picture !== undefined && { src: picture })} />
+    <Avatar name={name} className="size-6" />
     <span aria-hidden="true" className="min-w-0 grow truncate md:max-lg:hidden">
       {name}
     </span>
