@@ -646,12 +646,14 @@ describe('access', () => {
     expect(some.payloads()).toEqual([3]);
   });
 
-  it('is refused to a client that guesses operators’ keys', async () => {
-    const guess = (n: number) => status('news,figures,figures:1', { 'x-api-key': `guess-${n}` });
-    for (let n = 0; n < 10; n++) expect(await guess(n)).toBe(200);
+  it('is refused, for operators’ topics alone, to a client that guesses their keys', async () => {
+    const guess = (n: number) => status('figures,figures:1', { 'x-api-key': `guess-${n}` });
+    for (let n = 0; n < 10; n++) expect(await guess(n)).toBe(401);
     expect(await guess(10)).toBe(429);
+    const mixed = await read(a, 'news,figures', { 'x-api-key': 'guess' });
+    expect(mixed.messages[0]?.refused).toEqual(['figures']);
     expect(await status('news', { 'x-api-key': 'guess' })).toBe(200);
-    expect(a.server.app.rateLimits.refused).toEqual({ 'operator-keys': 1 });
+    expect(a.server.app.rateLimits.refused).toEqual({ 'operator-keys': 2 });
   });
 
   it('is asked at replay', async () => {

@@ -10,6 +10,9 @@ export type Topics = ReadonlyMap<string, EventTopic>;
 /** How long a rule may take, in milliseconds. */
 const RULE_TIMEOUT_MS = 10_000;
 
+/** What a rule throws where a client may not read the topic. After too many wrong keys it may still read other topics. */
+const REFUSALS = ['unauthorized', 'forbidden', 'reauthenticate', 'too-many-requests'];
+
 export interface Judgement {
   readonly allowed: readonly string[];
   readonly refused: readonly string[];
@@ -86,14 +89,12 @@ async function askLevel(
   request: FastifyRequest,
   reply: Answer,
 ): Promise<ProblemError | undefined> {
-  if (level === 'operator') app.limitWrongKeys(request, reply);
   try {
+    if (level === 'operator') app.limitWrongKeys(request, reply);
     await app.accessRule(level)?.(request, reply);
     return undefined;
   } catch (error) {
-    const isRefusal =
-      error instanceof ProblemError && ['unauthorized', 'forbidden', 'reauthenticate'].includes(error.kind);
-    if (isRefusal) return error;
+    if (error instanceof ProblemError && REFUSALS.includes(error.kind)) return error;
     throw error;
   }
 }
