@@ -9,7 +9,7 @@ import {
 } from '../../../../tests/support/accounts.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 import { hashToken, readSigned, signed } from './cookies.ts';
-import { hashPassword, verifyPassword } from './passwords.ts';
+import { hashFirst, hashPassword, verifyPassword } from './passwords.ts';
 import { ownAddress } from './provider-routes.ts';
 
 const NAME = '__Host-account.session_token';
@@ -177,6 +177,18 @@ describe('hashes of passwords', () => {
     expect(stranger.status).toBe(503);
     expect((await Promise.all(own)).filter(({ status }) => status === 503).length).toBeGreaterThan(5);
     await Promise.all(flood);
+  });
+
+  it('of unknown clients are done, too, while many accounts ask without a pause', async () => {
+    const quick = 'scrypt$1024$8$1$AAAA$AAAA';
+    let done = 0;
+    const ask = async (_: unknown, n: number) => {
+      for (; done < 100; done++) await hashFirst(`account ${n}`, () => verifyPassword('x', quick));
+    };
+    const accounts = Array.from({ length: 20 }, ask);
+    await verifyPassword('x', quick);
+    expect(done).toBeLessThan(20);
+    await Promise.all(accounts);
   });
 
   it('are salted, bind every character, and normalise accents', async () => {

@@ -18,15 +18,18 @@ const CONCURRENCY = Math.min(2, availableParallelism());
 const MAX_WAITING = 25;
 /** Of those, for one account that is known. */
 const MAX_OF_ACCOUNT = 2;
+/** One hash in so many is of an unknown client, however many accounts ask. */
+const UNKNOWN_EVERY = 4;
 
 let running = 0;
+let ended = 0;
 const known: { account: string; go: () => void }[] = [];
 const unknown: { go: () => void }[] = [];
 const accountOfCaller = new AsyncLocalStorage<string>();
 
 /**
  * Hashes in `fn` are done first, in a line of their own: a flood of sign-ins from unknown clients does not keep out those who have
- * signed in before.
+ * signed in before, and many who have do not keep out the others.
  *
  * @param account What the client has shown to be its own.
  */
@@ -53,7 +56,8 @@ async function derive(password: string, salt: Buffer | string, { N, r, p }: type
       );
     });
   } finally {
-    const next = known.shift() ?? unknown.shift();
+    const [first, second] = ++ended % UNKNOWN_EVERY === 0 ? [unknown, known] : [known, unknown];
+    const next = first.shift() ?? second.shift();
     if (next) next.go();
     else running--;
   }
