@@ -12,6 +12,8 @@ export const getOpenApi = {
 /** The parts of an OpenAPI 3.1 document that the API page and the tests read. */
 export interface OpenApi {
   info: { title: string; version: string; description: string };
+  /** In the order in which they are shown; others follow. */
+  tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 }

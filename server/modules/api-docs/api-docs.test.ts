@@ -87,17 +87,20 @@ describe('the page', () => {
     expect(body).not.toMatch(/<style|style="|<script>|\son\w+=/);
   });
 
-  it('begins with the features', async () => {
-    const orders: Part = {
-      name: 'orders',
+  it('begins with the features, in the order of server/app.ts', async () => {
+    const feature = (name: string): Part => ({
+      name,
       async routes(app) {
         const schema = { response: { 200: Type.Object({}) } };
-        app.get('/api/orders', { config: { access: 'public' }, schema }, async () => ({}));
+        app.get(`/api/${name}`, { config: { access: 'public' }, schema }, async () => ({}));
       },
-    };
-    await using server = await createTestApp(described.database.url, {}, { features: [() => orders] });
+    });
+    const features = [() => feature('orders'), () => feature('carts')];
+    await using server = await createTestApp(described.database.url, {}, { features });
     const { body } = await server.app.inject('/api/docs');
-    expect(/<section><h2>(.+?)</.exec(body)?.[1]).toBe('Orders');
+    const shown = [...body.matchAll(/<section><h2>(.+?)</g)].map(([, title]) => title);
+    const own = [...server.features.map(({ name }) => name), 'orders', 'carts'];
+    expect(shown.slice(0, own.length).map((title) => title?.toLowerCase())).toEqual(own);
   });
 
   it('has the policy of every other page', async () => {

@@ -20,10 +20,12 @@ export function renderApiPage(api: OpenApi, { styles, fonts }: Looks): string {
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
-  // Features are registered last, and are shown first.
-  const groups = Object.entries(
-    Object.groupBy(operations, ({ operation }) => operation.tags[0] ?? ''),
-  ).reverse();
+  const first = api.tags.map(({ name }) => name);
+  const rank = (tag: string) => (first.includes(tag) ? first.indexOf(tag) : first.length);
+  // Modules are registered behind the platform's own routes, and are shown before them.
+  const groups = Object.entries(Object.groupBy(operations, ({ operation }) => operation.tags[0] ?? ''))
+    .reverse()
+    .sort(([a], [b]) => rank(a) - rank(b));
   const schemas = Object.entries(api.components.schemas);
   const title = titleOf(api.info.title);
   return html`<!doctype html>

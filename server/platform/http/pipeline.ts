@@ -124,6 +124,7 @@ export async function createPipeline(
   await app.register(compression);
   await app.register(apiDescription, {
     ...about,
+    features: application.features.map(({ name }) => name),
     userSchemes: application.identity?.securitySchemes,
   });
 

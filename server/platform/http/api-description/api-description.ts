@@ -18,11 +18,14 @@ const ABOUT =
 export interface ApiDescriptionOptions {
   name: string;
   version: string;
+  /** Names of features, whose routes are shown first. */
+  features: readonly string[];
   /** How users identify. */
   userSchemes?: Identity['securitySchemes'];
 }
 
-export const apiDescription = fp<ApiDescriptionOptions>(async (app, { name, version, userSchemes }) => {
+export const apiDescription = fp<ApiDescriptionOptions>(async (app, options) => {
+  const { name, version, features, userSchemes } = options;
   const { default: swagger } = await import('@fastify/swagger');
   const shared: SharedSchemas = {};
   await app.register(swagger, {
@@ -30,6 +33,7 @@ export const apiDescription = fp<ApiDescriptionOptions>(async (app, { name, vers
       openapi: '3.1.0',
       info: { title: name, version, description: ABOUT },
       servers: [{ url: '/' }],
+      tags: features.map((feature) => ({ name: feature })),
       components: { securitySchemes: { ...SECURITY_SCHEMES, ...userSchemes } as typeof SECURITY_SCHEMES },
     },
     convertConstToEnum: false,
