@@ -10,7 +10,7 @@ export interface People {
   /** Fields of an account besides its name and address, as TypeBox: what the sign-up and the account screen may send. */
   readonly profile: TObject;
   readonly mails: AccountMails;
-  /** What API keys begin with: 2 to 16 lower-case letters; `flt` where nothing is said. */
+  /** What API keys begin with: 2 to 16 lower-case letters. Default: `flt`. */
   readonly keyPrefix?: string | undefined;
   /**
    * Runs in the transaction that makes the account, whichever way a person signs up. Where it throws there is no account.

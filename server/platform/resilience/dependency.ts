@@ -22,7 +22,7 @@ export type BreakerState = (typeof BREAKER_STATES)[number];
 export type CallOutcome = 'success' | 'failure' | 'timeout' | 'refused' | 'rejected' | 'cancelled';
 
 export interface CallOptions {
-  /** How long one attempt may take, in milliseconds; `DEPENDENCY_TIMEOUT_MS` where nothing is said. */
+  /** How long one attempt may take, in milliseconds. Default: `DEPENDENCY_TIMEOUT_MS`. */
   timeout?: number;
   /** Ends the call when it is aborted: that of a request or of a job. */
   signal?: AbortSignal;
