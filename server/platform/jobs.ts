@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Transaction } from './database/transaction.ts';
 import type { Logger } from './logging/logger.ts';
+import type { Actor } from './parts.ts';
 
 /**
  * Work that outlives a request: background jobs, kept in the database until they are done. A module such as jobs supplies it;
@@ -59,11 +60,11 @@ export interface JobDefinition<Schema extends TSchema = TSchema> {
   readonly input: Schema;
   /** How many of it one process runs at once; a setting of the module limits all jobs together. */
   readonly concurrency?: number;
-  /** How long one attempt may take, in milliseconds. A setting of the module where nothing is said. */
+  /** How long one attempt may take, in milliseconds. Default: a setting of the module. */
   readonly timeoutMs?: number;
-  /** Attempts after the first. A setting of the module where nothing is said. */
+  /** Attempts after the first. Default: a setting of the module. */
   readonly retries?: number;
-  /** The pause before the next attempt, in seconds: it doubles, with jitter, up to `max`. 1 and 3,600 where nothing is said. */
+  /** The pause before the next attempt, in seconds: it doubles, with jitter, up to `max`. Default: 1 and 3,600. */
   readonly backoff?: { readonly seconds: number; readonly max: number };
   /** At most one that has not ended, for each `key`. */
   readonly unique?: boolean;
@@ -71,7 +72,7 @@ export interface JobDefinition<Schema extends TSchema = TSchema> {
   readonly schedule?: {
     /** Five fields, as `0 3 * * *`. */
     readonly cron: string;
-    /** IANA's name; UTC where nothing is said. */
+    /** IANA's name. Default: UTC. */
     readonly timeZone?: string;
     readonly input: Static<Schema>;
   };
@@ -101,15 +102,6 @@ export interface EnqueueOptions {
   readonly priority?: number;
   /** On whose behalf: a request, or the actor of the job that enqueues it. */
   readonly actor?: Actor | FastifyRequest;
-}
-
-/** On whose behalf something is done. */
-export interface Actor {
-  readonly userId?: string | undefined;
-  readonly organisationId?: string | undefined;
-  readonly requestId?: string | undefined;
-  /** W3C Trace Context, as it came. */
-  readonly traceparent?: string | undefined;
 }
 
 /** What a job is told, and what it can do, while it runs. */

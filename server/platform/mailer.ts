@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Transaction } from './database/transaction.ts';
-import type { Actor } from './jobs.ts';
 import type { Html } from './lib/html.ts';
+import type { Actor } from './parts.ts';
 
 /** Sends mails that are written in the caller's transaction. A module such as mail supplies it; `server/app.ts` hands it on. */
 export interface Mailer {
@@ -28,11 +28,11 @@ export interface Mailer {
 export interface MailTemplate<Data> {
   /** In logs, metrics and on screens, such as `reset-password`. */
   readonly name: string;
-  /** Mails to one address within an hour; 3 where nothing is said. */
+  /** Mails to one address within an hour. Default: 3. */
   readonly perHour?: number;
   /** Not asked for by the recipient, such as news: it carries `List-Unsubscribe`. */
   readonly bulk?: true;
-  /** A mail is not sent later than this, in hours, such as when its link has expired. 72 where nothing is said. */
+  /** A mail is not sent later than this, in hours, such as when its link has expired. Default: 72. */
   readonly validHours?: number;
   /** Writes it: text and HTML say the same. Pure: it is called once, when the mail is written to the outbox. */
   write(data: Data): MailContent;

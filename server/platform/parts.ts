@@ -140,7 +140,7 @@ export interface Command {
   /**
    * @param signal Aborted when the process is to stop.
    * @param ready Called by one that keeps running, once it does its work: from then on `/ready` answers 200.
-   * @returns The exit code; 0 where nothing is said.
+   * @returns The exit code. Default: 0.
    */
   run(args: readonly string[], signal: AbortSignal, ready: () => void): Promise<number | undefined>;
 }
@@ -180,6 +180,15 @@ export interface Scope {
   readonly userId: string;
   /** What the user may do. Undefined where nothing is declared: everything. */
   readonly permissions?: ReadonlySet<string>;
+}
+
+/** On whose behalf something is done. */
+export interface Actor {
+  readonly userId?: string | undefined;
+  readonly organisationId?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** W3C Trace Context, as it came. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Tells who a request comes from. A module such as accounts supplies it; `server/app.ts` hands it on. */

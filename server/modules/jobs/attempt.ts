@@ -1,8 +1,9 @@
 import { eq } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
-import { type Actor, PermanentJobError } from '../../platform/jobs.ts';
+import { PermanentJobError } from '../../platform/jobs.ts';
 import type { Logger } from '../../platform/logging/logger.ts';
 import { redacted } from '../../platform/logging/redaction.ts';
+import type { Actor } from '../../platform/parts.ts';
 import type { Claim, DefinedJob } from './queue.ts';
 import { jobSteps } from './table.ts';
 

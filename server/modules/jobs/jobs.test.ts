@@ -8,14 +8,13 @@ import { createDatabase, query, type TestDatabase } from '../../../tests/support
 import { TcpProxy } from '../../../tests/support/tcp-proxy.ts';
 import { until } from '../../../tests/support/until.ts';
 import {
-  type Actor,
   type Job,
   type JobDefinition,
   type JobRun,
   type Jobs,
   PermanentJobError,
 } from '../../platform/jobs.ts';
-import type { Application, Part } from '../../platform/parts.ts';
+import type { Actor, Application, Part } from '../../platform/parts.ts';
 
 const KEY = 'x1Zk8vQnB2mR5tYw7uPa9sDf3gHj4kLe6cVbNq0oWiE';
 const Input = Type.Object({ n: Type.Integer() }, { additionalProperties: false });
