@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { MARKS } from '../../tests/support/jobs-fixture/marks.ts';
 import { createDatabase, query } from '../../tests/support/postgres.ts';
-import { ROOT, type SpawnedServer, startServer } from '../../tests/support/server.ts';
+import { ROOT, startServer } from '../../tests/support/server.ts';
 import { TcpProxy } from '../../tests/support/tcp-proxy.ts';
 import { until } from '../../tests/support/until.ts';
 import { startPooler } from './support/machines.ts';
@@ -29,14 +29,14 @@ interface Mark {
 async function scene() {
   const database = await createDatabase();
   await query(database.url, MARKS);
-  const processes: SpawnedServer[] = [];
-  const start = async (env: Record<string, string>, args: string[] = []) => {
-    const started = await startServer({ DATABASE_URL: database.url, ...env }, { main, args });
-    processes.push(started);
-    return started;
-  };
+  const processes = new AsyncDisposableStack();
+  const start = async (env: Record<string, string>, args: string[] = []) =>
+    processes.use(await startServer({ DATABASE_URL: database.url, ...env }, { main, args }));
   const web = await start({ WORKER: 'off' });
-  await web.ready();
+  await web.ready().catch(async (error) => {
+    await processes.disposeAsync();
+    throw error;
+  });
   let enqueued = 0;
   const marks = async (): Promise<Mark[]> =>
     (await query(database.url, 'select * from marks order by at')).rows;
@@ -71,9 +71,7 @@ async function scene() {
       expect(new Set(found.filter(({ what }) => what === 'done').map(({ n }) => n)).size).toBe(enqueued);
       return found;
     },
-    async [Symbol.asyncDispose]() {
-      for (const one of processes) await one[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => processes.disposeAsync(),
   };
 }
 
