@@ -48,7 +48,7 @@ export class Figures extends TableFigures<readonly QueueFigures[]> {
   readonly #durations = new Durations('job_attempt_duration_seconds', 'Attempts in this process.', BUCKETS, [
     'queue',
   ]);
-  /** Requests that this process has answered so far. */
+  /** Requests that this process has answered so far. Set with the routes, because parts are made before Fastify is. */
   requests: () => number = () => 0;
   #attempts = 0;
 
