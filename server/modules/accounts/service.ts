@@ -11,7 +11,6 @@ import type { Platform } from '../../platform/parts.ts';
 import type { Auth, AuthOptions } from './auth.ts';
 import { AccountFigures } from './figures.ts';
 import { unauthorized } from './flows/call-auth.ts';
-import { hashToken, readSigned, sessionCookie } from './flows/cookies.ts';
 import type { PasskeyAuth } from './passkeys.ts';
 import type { People, ToPerson } from './people.ts';
 import { providersOf } from './provider-settings.ts';
@@ -244,17 +243,6 @@ export class AccountService {
     return user;
   }
 
-  /** The session of the browser that asks, as far as its cookie and its row say. */
-  async session(request: FastifyRequest): Promise<SessionRow | undefined> {
-    const token = readSigned(request.headers.cookie, sessionCookie(this.secure), this.secrets);
-    if (token === undefined) return undefined;
-    const [row] = await this.options.db
-      .select()
-      .from(sessions)
-      .where(and(eq(sessions.token, hashToken(token)), gt(sessions.expiresAt, sql`now()`)));
-    return row;
-  }
-
   /** @returns The adopter's fields. @throws ProblemError `validation` where they do not fit the adopter's schema. */
   async checkedProfile(profile: Record<string, unknown>): Promise<Record<string, unknown>> {
     if (!isStorable(JSON.stringify(profile)))
@@ -275,11 +263,6 @@ export class AccountService {
   to({ name }: { name: string }): ToPerson {
     const advertises = /[/:@]|www\.|\.[a-z]{2,}/i.test(name);
     return { name: advertises ? 'there' : name, appUrl: this.origin };
-  }
-
-  /** Ends the session of a token. */
-  async endToken(token: string): Promise<void> {
-    await this.options.db.delete(sessions).where(eq(sessions.token, hashToken(token)));
   }
 
   /** Writes a mail in the caller's transaction. @returns Whether it will be sent. */

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { and, eq, inArray, ne, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, ne, sql } from 'drizzle-orm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Transaction } from '../../../platform/database/transaction.ts';
 import type { AccountService, SessionRow } from '../service.ts';
@@ -10,7 +10,11 @@ import { cookiePrefix, hashToken, operatorCookie, readSigned, sessionCookie, sig
 
 /** @returns The session by which the request was admitted, as its row is now; of two cookies the other may be read here. */
 export async function ownSession(service: AccountService, request: FastifyRequest): Promise<SessionRow> {
-  const session = await service.session(request);
+  const token = readSigned(request.headers.cookie, sessionCookie(service.secure), service.secrets);
+  const [session] = await service.options.db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.token, hashToken(token ?? '')), gt(sessions.expiresAt, sql`now()`)));
   if (session === undefined || session.id !== request.scope?.session?.id)
     throw unauthorized('Sign in first.');
   return session;

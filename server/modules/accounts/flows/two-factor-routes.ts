@@ -158,7 +158,8 @@ export async function verifyCode(
         })
         .returning({ id: verifications.id });
       if (first.length > 0) return answer;
-      if (as === 'fresh') await service.endToken(answer.response.token);
+      if (as === 'fresh')
+        await db.delete(sessions).where(eq(sessions.token, hashToken(answer.response.token)));
       throw unauthorized('This code was used. Wait for the next one.');
     },
     as,
