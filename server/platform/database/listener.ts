@@ -193,7 +193,6 @@ export class Listener {
   /** @returns Undefined behind a transaction pooler, where LISTEN is of no use. */
   async #open(): Promise<DatabaseClient | undefined> {
     const { connection, connectTimeoutMs, applicationName } = this.#options;
-    let behindPooler = false;
     const client = new DatabaseClient({
       ...(await connection),
       application_name: applicationName,
@@ -203,14 +202,6 @@ export class Listener {
       rules: {
         statementTimeoutMs: connectTimeoutMs,
         checkInterval: '5s',
-        poolerHint: false,
-        preparedStatements: false,
-        onSession: (found) => {
-          behindPooler = found;
-        },
-        onAnswer: () => {},
-        onConnectFailed: () => {},
-        onLost: () => {},
       },
     });
     this.#client = client;
@@ -219,7 +210,7 @@ export class Listener {
       for (const { notified } of this.#subscribers.get(channel) ?? []) this.#call(() => notified(payload));
     });
     await client.connect();
-    if (!behindPooler) return client;
+    if (!client.behindPooler) return client;
     this.#polling = true;
     this.#client = undefined;
     client.end().catch(() => {});
