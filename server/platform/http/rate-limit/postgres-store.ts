@@ -1,6 +1,7 @@
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit';
 import { inArray, lt, sql } from 'drizzle-orm';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
+import { atMostEvery } from '../../lib/at-most-every.ts';
 import { rateLimits } from './table.ts';
 
 /** How often expired rows are deleted at most, in milliseconds, and how many at a time. */
@@ -37,7 +38,6 @@ export function postgresStore(db: NodePgDatabase): FastifyRateLimitStoreCtor {
     })
     .prepare('rate_limits_hit');
 
-  let cleanedAt = Date.now();
   let inFlight = 0;
 
   async function count(key: string, windowMs: number): Promise<{ current: number; ttl: number }> {
@@ -51,10 +51,9 @@ export function postgresStore(db: NodePgDatabase): FastifyRateLimitStoreCtor {
     }
   }
 
-  /** Runs behind a hit, never by a timer: an idle server sends no query. */
+  const cleanIfDue = atMostEvery(CLEAN_EVERY_MS, clean, () => {});
+
   async function clean(): Promise<void> {
-    if (Date.now() - cleanedAt < CLEAN_EVERY_MS) return;
-    cleanedAt = Date.now();
     const expired = db
       .select({ key: rateLimits.key })
       .from(rateLimits)
@@ -69,7 +68,7 @@ export function postgresStore(db: NodePgDatabase): FastifyRateLimitStoreCtor {
       count(key, windowMs).then(
         (row) => {
           callback(null, row);
-          clean().catch(() => {});
+          cleanIfDue();
         },
         (error) => callback(error),
       );

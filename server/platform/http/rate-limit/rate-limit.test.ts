@@ -368,6 +368,14 @@ describe('in PostgreSQL', () => {
     expect(rowCount).toBe(0);
   });
 
+  it('removes windows that are over, behind a request', async () => {
+    const over = `insert into rate_limits (key, hits, ends_at) values ('old', 1, now() - interval '1 hour')`;
+    await query(testDatabase.url, over);
+    await ask(await replica(5), '/api/things');
+    const old = `select 1 from rate_limits where key = 'old'`;
+    await expect.poll(async () => (await query(testDatabase.url, old)).rowCount).toBe(0);
+  });
+
   it('counts in its own process while the database is unreachable, logs it once, and returns', async () => {
     const app = await replica(10);
     const before = { from: '192.0.2.8' };
