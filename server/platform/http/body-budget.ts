@@ -9,6 +9,7 @@ import type { RequestListener } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ProblemError, unavailable } from '../lib/problem.ts';
+import { throttled } from '../lib/throttled.ts';
 import type {} from './overload.ts';
 import { clientKey } from './rate-limit/client-key.ts';
 
@@ -89,18 +90,14 @@ export class BodyBudget {
 export const bodyBudget = fp<{ limitBytes: number }>(async (app, { limitBytes }) => {
   const budget = new BodyBudget(limitBytes);
   const { server } = app;
-  let warnedAt = Number.NEGATIVE_INFINITY;
   app.decorate('bodyBudget', budget);
 
-  const warn = () => {
-    const now = performance.now();
-    if (now - warnedAt < WARN_EVERY_MS) return;
-    warnedAt = now;
+  const warn = throttled(WARN_EVERY_MS, () =>
     app.log.warn(
       { usedBytes: budget.used, limitBytes },
       'request bodies are refused: those under way hold as much memory as BODY_MEMORY_BYTES allows',
-    );
-  };
+    ),
+  );
 
   app.addHook('onRequest', (request, reply, done) => {
     const { headers, method } = request.raw;

@@ -12,6 +12,7 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Lifecycle } from '../health/lifecycle.ts';
 import { ProblemError, pathOf, unavailable } from '../lib/problem.ts';
+import { throttled } from '../lib/throttled.ts';
 import { Connection, type Peer } from './connection.ts';
 import { clientKey } from './rate-limit/client-key.ts';
 
@@ -72,7 +73,6 @@ export class Connections {
   readonly #log: FastifyBaseLogger;
   #sweeper: NodeJS.Timeout | undefined;
   #headersCountedAt = 0;
-  #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConnectionsOptions, log: FastifyBaseLogger) {
     const { server, max } = options;
@@ -282,15 +282,12 @@ export class Connections {
     else socket.resetAndDestroy();
   }
 
-  #warnOf({ key }: Peer): void {
-    const now = performance.now();
-    if (now - this.#warnedAt < WARN_EVERY_MS) return;
-    this.#warnedAt = now;
+  readonly #warnOf = throttled(WARN_EVERY_MS, ({ key }: Peer) =>
     this.#log.warn(
       { peer: key, connections: this.#maxPerPeer },
       'one address has reached its limit of connections: for new ones its idlest are closed. If it is a proxy, name it in TRUST_PROXY',
-    );
-  }
+    ),
+  );
 }
 
 const byUse = (a: Connection, b: Connection) => a.usedAt - b.usedAt;

@@ -1,4 +1,5 @@
 import { apartFromRequests } from './request-work.ts';
+import { throttled } from './throttled.ts';
 
 /**
  * Throttles upkeep, such as deleting expired rows, that runs beside other work: there is no timer, and an idle server sends no
@@ -13,11 +14,7 @@ export function atMostEvery(
   act: () => Promise<unknown>,
   failed: (error: unknown) => void,
 ): () => void {
-  let dueAt = 0;
-  return () => {
-    const now = performance.now();
-    if (now < dueAt) return;
-    dueAt = now + everyMs;
+  return throttled(everyMs, () => {
     apartFromRequests(act).catch(failed);
-  };
+  });
 }

@@ -10,6 +10,7 @@ import { type AddressInfo, createServer as createListener, Server as Listener, t
 import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../config/config.ts';
 import { settleShapes } from '../lib/settled-shapes.ts';
+import { throttled } from '../lib/throttled.ts';
 import { MIB } from '../lib/units.ts';
 import { mayUpgrade } from '../lib/upgrades.ts';
 
@@ -171,14 +172,8 @@ export class OpenPort {
 
 /** An `error` event without a listener would end the process; here it concerns one connection. */
 function reportAcceptErrors(listeners: readonly Listener[], report: (error: Error) => void): void {
-  let reportedAt = Number.NEGATIVE_INFINITY;
-  for (const listener of listeners) {
-    listener.on('error', (error) => {
-      if (performance.now() - reportedAt < ACCEPT_ERROR_PAUSE_MS) return;
-      reportedAt = performance.now();
-      report(error);
-    });
-  }
+  const onError = throttled(ACCEPT_ERROR_PAUSE_MS, report);
+  for (const listener of listeners) listener.on('error', onError);
 }
 
 /** Listens on every address, or on none. All but the first are plain listeners that pass connections to the HTTP server. */
