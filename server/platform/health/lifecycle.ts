@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LifecycleState, STATES, type StartupStep } from '#contracts/status.ts';
+import { untilAborted } from '../lib/until-aborted.ts';
 
 export type { LifecycleState, StartupStep };
 
@@ -67,11 +68,7 @@ export class Lifecycle {
   /** Resolves with the next `ask()`, one second from now at the earliest. @throws the reason of `signal`. */
   async nextQuestion(signal: AbortSignal): Promise<void> {
     await sleep(1_000, undefined, { signal });
-    const stop = () => this.#asked.resolve();
-    signal.addEventListener('abort', stop, { once: true });
-    await this.#asked.promise;
-    signal.removeEventListener('abort', stop);
-    signal.throwIfAborted();
+    await untilAborted(this.#asked.promise, signal);
   }
 
   onTransition(listener: (transition: Transition) => void): void {

@@ -3,6 +3,7 @@
  * Nothing runs between calls.
  */
 import type { BaseLogger } from 'pino';
+import { untilAborted } from '../lib/until-aborted.ts';
 import { DependencyRefusedError, DependencyTimeoutError, DependencyUnavailableError } from './errors.ts';
 
 export interface DependencyLimits {
@@ -190,19 +191,5 @@ export class Dependency {
     this.outcomes[error instanceof DependencyTimeoutError ? 'timeout' : 'failure']++;
     this.lastError = { message: error instanceof Error ? error.message : String(error), at: new Date() };
     return error;
-  }
-}
-
-/** @throws What the promise says, or the reason of the signal as soon as it is aborted. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let leave = () => {};
-  const left = new Promise<never>((_, reject) => {
-    leave = () => reject(signal.reason);
-  });
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([promise, left]);
-  } finally {
-    signal.removeEventListener('abort', leave);
   }
 }

@@ -1,5 +1,6 @@
 import type { BaseLogger } from 'pino';
 import { apartFromRequests } from '../../lib/request-work.ts';
+import { untilAborted } from '../../lib/until-aborted.ts';
 import { within } from '../../lib/within.ts';
 import { DatabaseUnavailableError } from './unavailable.ts';
 
@@ -129,7 +130,7 @@ export class Availability {
         this.#probeEnded = performance.now();
       });
     }
-    return signal ? abortable(this.#flight, signal) : this.#flight;
+    return signal ? untilAborted(this.#flight, signal) : this.#flight;
   }
 
   /** A connection ended under a statement. */
@@ -176,17 +177,4 @@ export class Availability {
     if (!this.#flight || leftMs <= 0) return;
     await within(this.#flight, leftMs, () => new Error('no result yet')).catch(() => {});
   }
-}
-
-/** The promise's result, unless the signal is aborted first. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) {
-    promise.catch(() => {});
-    return Promise.reject(signal.reason);
-  }
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -1,0 +1,16 @@
+/**
+ * Waits for a promise until a signal is aborted. A later result or error is ignored.
+ *
+ * @throws What the promise says, or the reason of the signal.
+ */
+export async function untilAborted<Value>(promise: PromiseLike<Value>, signal: AbortSignal): Promise<Value> {
+  const { promise: left, reject } = Promise.withResolvers<never>();
+  const leave = () => reject(signal.reason);
+  if (signal.aborted) leave();
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([left, promise]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
