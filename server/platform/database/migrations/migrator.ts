@@ -2,7 +2,7 @@ import type { Logger } from '../pool/availability.ts';
 import { MigrationError } from './errors.ts';
 import { type Migration, readMigrations } from './files.ts';
 import { CREATE_JOURNAL, type History, inspect, journalError, nameOfRecorded } from './history.ts';
-import { isContention, passingReason, pause, type Session, sayOnce, withSession } from './session.ts';
+import { isContention, passingReason, pause, type Session, withSession } from './session.ts';
 import type { MigrationSource } from './status.ts';
 import { allOf, apply, type LockedSession, type Work } from './worker.ts';
 
@@ -51,10 +51,13 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   const { signal = new AbortController().signal, log } = options;
   const migrations = await readMigrations(options.folder);
   const done: Done = { applied: [], adopted: [] };
-  const waiting = sayOnce((why) => {
+  let waitsFor: string | undefined;
+  const waiting = (why: string) => {
+    if (why === waitsFor) return;
+    waitsFor = why;
     log.info({ reason: why }, 'Migrations are waiting');
     options.onWaiting?.(why);
-  });
+  };
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted();
     try {

@@ -89,15 +89,6 @@ export function isContention(error: unknown): boolean {
   return error instanceof pg.DatabaseError && CONTENTION.has(error.code ?? '');
 }
 
-/** Leaves out what was said last time. */
-export function sayOnce(say: (why: string) => void): (why: string) => void {
-  let said: string | undefined;
-  return (why) => {
-    if (why !== said) say(why);
-    said = why;
-  };
-}
-
 /**
  * Waits before the next attempt: longer each time, up to `most`, and never as long as another process does. A second
  * and a half at most, and three for the attempt itself, are below the five in which a return has to be noticed.

@@ -9,7 +9,7 @@ const MAX_FAILURES = 3;
 const PAUSE_MS = 1_000;
 
 /** Where several processes count together: a store of `@fastify/rate-limit`. */
-export type SharedStore = Pick<RateLimitPluginOptions, 'store' | 'redis' | 'nameSpace'> & {
+export type SharedStore = Pick<RateLimitPluginOptions, 'store' | 'redis'> & {
   /** How long a request waits for it, in milliseconds; then the local window decides. */
   timeoutMs?: number;
 };
