@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ export interface SpawnedServer {
   url: string;
   port: number;
   child: ChildProcess;
-  /** Everything it has written so far. */
+  /** Everything it has written so far, in whole lines. */
   output(): string;
   /** Its log lines, parsed. */
   log(): Record<string, unknown>[];
@@ -45,14 +46,36 @@ async function statusOf(url: string): Promise<number> {
   }
 }
 
-/** @returns A port that was free a moment ago. */
+/**
+ * @returns A port that nothing listens on, and that no other test gets as long as this process lives: a datagram socket of the
+ * same number is its reservation. It lies below those that systems choose by themselves, and PostgreSQL's of tests.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 10_000);
+    if ((await isReserved(port)) && (await isFree(port))) return port;
+  }
+}
+
+async function isReserved(port: number): Promise<boolean> {
+  const reservation = createSocket('udp4').unref();
+  reservation.bind({ port, address: '127.0.0.1', exclusive: true });
+  return once(reservation, 'listening').then(
+    () => true,
+    () => false,
+  );
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await new Promise((done) => server.close(done));
+  }
 }
 
 /**
@@ -87,7 +110,16 @@ export async function startServer(
   running.add(child);
   child.once('exit', () => running.delete(child));
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
+  for (const stream of [child.stdout, child.stderr]) {
+    // It comes in pieces of any size, from two sides: a line counts when it is whole.
+    let begun = '';
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      const end = chunk.lastIndexOf('\n') + 1;
+      if (end > 0) output += begun + chunk.slice(0, end);
+      begun = (end > 0 ? '' : begun) + chunk.slice(end);
+    });
+    stream?.once('end', () => (output += begun));
+  }
   const exit = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
 
   const url = `http://127.0.0.1:${port}`;
@@ -110,13 +142,13 @@ export async function startServer(
     child,
     output: () => output,
     log: () => output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : [])),
-    ready: (limitMs = 60_000) => until('/ready', (status) => status === 200, limitMs),
-    open: (limitMs = 60_000) => until('/live', (status) => status === 200, limitMs),
+    ready: (limitMs = 120_000) => until('/ready', (status) => status === 200, limitMs),
+    open: (limitMs = 120_000) => until('/live', (status) => status === 200, limitMs),
     end(signal = 'SIGTERM') {
       child.kill(signal);
       return exit;
     },
-    async ended(limitMs = 60_000) {
+    async ended(limitMs = 120_000) {
       const late = sleep(limitMs, 'late', { ref: false });
       const how = await Promise.race([exit, late]);
       if (how === 'late') throw new Error(`the server still ran after ${limitMs} ms. It said:\n${output}`);

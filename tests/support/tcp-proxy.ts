@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './server.ts';
 
 /**
  * For `TcpProxy.start`: announces another key than the backend's, as poolers do. BackendKeyData is `K`, its length, the
@@ -17,7 +18,8 @@ export class TcpProxy {
   readonly #fromServer: (chunk: Buffer) => Buffer;
   readonly #delayMs: number;
   #server: Server;
-  #port = 0;
+  /** Its own also while it refuses. */
+  readonly #port: number;
   #passing = true;
   #pairs = new Set<[Socket, Socket | undefined]>();
 
@@ -30,16 +32,18 @@ export class TcpProxy {
     fromServer: (chunk: Buffer) => Buffer = (chunk) => chunk,
     delayMs = 0,
   ): Promise<TcpProxy> {
-    const proxy = new TcpProxy(target, fromServer, delayMs);
+    const proxy = new TcpProxy(await freePort(), target, fromServer, delayMs);
     await proxy.#listen();
     return proxy;
   }
 
   private constructor(
+    port: number,
     target: { host: string; port: number },
     fromServer: (chunk: Buffer) => Buffer,
     delayMs: number,
   ) {
+    this.#port = port;
     this.#target = target;
     this.#fromServer = fromServer;
     this.#delayMs = delayMs;
@@ -97,7 +101,6 @@ export class TcpProxy {
   async #listen(): Promise<void> {
     this.#server.listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   #accept(client: Socket): void {

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  limitMs = 60_000,
+  limitMs = 120_000,
   everyMs = 10,
 ): Promise<Exclude<Awaited<T>, undefined | false | 0 | null>> {
   const limit = performance.now() + limitMs;
