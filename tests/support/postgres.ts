@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
@@ -30,6 +31,8 @@ export async function startTestPostgres(): Promise<KeptPostgres> {
   return postgres;
 }
 
+/** A process of the same run may have had this one's id before: a system with few ids soon begins again. */
+const prefix = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
 let created = 0;
 
 /**
@@ -38,7 +41,7 @@ let created = 0;
  */
 export async function createDatabase(from: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
   const server = inject('postgresUrl');
-  const name = `test_${process.pid}_${++created}`;
+  const name = `${prefix}_${++created}`;
   const template = from === 'migrated' ? inject('migratedTemplate') : 'template0';
   await query(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   return {
