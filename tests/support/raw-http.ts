@@ -33,7 +33,7 @@ export interface RawConnection extends AsyncDisposable {
   /** The next answer; its body ends with `Content-Length` or with the connection. */
   answer(): Promise<RawAnswer>;
   /** Resolves when the other side has ended the connection. */
-  closed: Promise<unknown>;
+  closed: Promise<void>;
 }
 
 /**
@@ -61,7 +61,8 @@ export async function openRaw(address: string): Promise<RawConnection> {
     wake();
   });
   socket.on('error', () => {}).on('close', wake);
-  const closed = once(socket, 'close');
+  // A reset is an end as well.
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   await once(socket, 'connect');
   return {
     socket,
