@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Status } from '#contracts/status.ts';
-import { answers, answersOf, toldToStrangers } from './support/answers.ts';
+import { answers, answersOf, portIn, toldToStrangers } from './support/answers.ts';
 import { copyBuild } from './support/build.ts';
 import { THINGS } from './support/fixture/things.ts';
 import { createDatabase, query } from './support/postgres.ts';
@@ -50,6 +50,9 @@ async function disagreements(url: string, samples: number): Promise<string[]> {
   return found;
 }
 
+/** From when the server has met the loss: on a busy machine it learns of it later than this process. */
+const apiNotices = (url: string) => until('the API to fail', async () => (await apiIs(url)) !== 200);
+
 /** Asks `/ready` until it has this status. */
 const readyTurns = (url: string, status: number) =>
   until(`/ready to be ${status}`, async () => (await readyIs(url)) === status);
@@ -69,16 +72,18 @@ describe.concurrent('a database', () => {
       await server.ready();
       await apiIs(server.url);
       await lose(proxy);
+      await apiNotices(server.url);
       await sleep(2_000);
       expect(await disagreements(server.url, 28)).toEqual([]);
       expect(await readyIs(server.url)).toBe(503);
       expect(await answersOf(server.url)).toEqual(answers(200, 503));
       const told = await toldToStrangers(server.url);
       expect(told).toMatch(/database: (it cannot be reached|no answer within \d+ ms)/);
-      expect(told).not.toMatch(new RegExp(`127\\.0\\.0\\.1|${proxy.port}|ECONN|postgres:`));
+      expect(told).not.toMatch(/127\.0\.0\.1|ECONN|postgres:/);
+      expect(told).not.toMatch(portIn(proxy.port));
       await proxy.pass();
       await readyTurns(server.url, 200);
-      expect(await apiIs(server.url)).toBe(200);
+      await until('the API to answer', async () => (await apiIs(server.url)) === 200);
       expect(await server.end()).toBe(0);
       expect(server.log().map(({ msg }) => msg)).toContain('The database is back');
       await proxy.stop();
@@ -101,9 +106,10 @@ describe.concurrent('a database', () => {
 
   it('that refuses, and nobody asks the API: /ready says so when it is first asked after 2 s', async () => {
     const { proxy, url } = await behindProxy();
-    await using server = await startServer({ DATABASE_URL: url });
+    await using server = await startServer({ DATABASE_URL: url, LOG_LEVEL: 'debug' });
     await server.ready();
     await proxy.refuse();
+    await until('the loss in the log', () => server.output().includes('database connection was closed'));
     await sleep(2_000);
     expect(await readyIs(server.url)).toBe(503);
     await proxy.pass();
@@ -140,12 +146,13 @@ describe.concurrent('a database', () => {
     await server.ready();
     for (let round = 0; round < 2; round++) {
       await proxy.refuse();
+      await apiNotices(server.url);
       await sleep(2_000);
       expect(await disagreements(server.url, 2)).toEqual([]);
       await proxy.pass();
       expect(await disagreements(server.url, 8)).toEqual([]);
     }
-    expect(await readyIs(server.url)).toBe(200);
+    await readyTurns(server.url, 200);
     await proxy.stop();
   });
 
@@ -242,8 +249,9 @@ describe.concurrent('a database', () => {
     const counts = async () => {
       const { rows } = await query(
         `${cluster}/postgres`,
-        `select sessions, (select count(*) from pg_stat_activity where datname = $1) as open
-       from pg_stat_database where datname = $1`,
+        `select sessions, (select count(*) from pg_stat_activity
+           where datname = $1 and backend_type = 'client backend') as open
+         from pg_stat_database where datname = $1`,
         [name],
       );
       return rows[0];
@@ -251,8 +259,8 @@ describe.concurrent('a database', () => {
     let before: { open: string } | undefined;
     await until('the pool to let go of what it does not use', async () => {
       before = await counts();
-      // What follows the start may still be under way.
-      await sleep(1_500);
+      // Alerts ask for the last time up to 4 s after the last request.
+      await sleep(5_000);
       return before?.open === '0' && isDeepStrictEqual(before, await counts());
     });
     const cpu = await processorTime(server.child.pid);

@@ -50,6 +50,9 @@ export function answers(startup: number, ready: number): Record<string, number> 
   };
 }
 
+/** A port in what strangers are told: a longer number, such as one of bytes, may hold its digits. */
+export const portIn = (port: number) => new RegExp(`(?<![\\d.])${port}(?!\\d)`);
+
 /** Everything that a stranger may read about the state of a server, as one text. */
 export async function toldToStrangers(url: string): Promise<string> {
   const texts = ['/api/status', '/ready', '/health', '/startup', '/live'].map(async (path) =>
