@@ -206,15 +206,11 @@ describe('what pods are given', () => {
     expect(annotations['prometheus.io/scrape']).toBe('true');
     const path = annotations['prometheus.io/path'];
     await expect
-      .poll(
-        () =>
-          fetch(`http://127.0.0.1:${free}${path}`).then(
-            ({ status }) => status,
-            () => 0,
-          ),
-        {
-          timeout: 15_000,
-        },
+      .poll(() =>
+        fetch(`http://127.0.0.1:${free}${path}`).then(
+          ({ status }) => status,
+          () => 0,
+        ),
       )
       .toBe(200);
     expect(pod.child.exitCode).toBeNull();

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase } from './support/postgres.ts';
+import { runCommand } from './support/run-command.ts';
 import { freePort, ROOT } from './support/server.ts';
 
 const launcher = (file: string) => import(pathToFileURL(join(ROOT, 'scripts/launcher', file)).href);
@@ -59,9 +60,12 @@ function npm(args: string[], env: Record<string, string> = {}) {
   });
   started.push(child);
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk) => (output += chunk));
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
-  return { child, ended, output: () => output };
+  // With the last of those who write: a process may be gone before what it has said is read.
+  const closed = once(child, 'close').then(() => ended);
+  return { child, ended, closed, output: () => output };
 }
 
 /** A task that serves, once `/ready` says 200. */
@@ -74,7 +78,7 @@ async function serving(args: string[], env: Record<string, string> = {}) {
     ask(path)
       .then(({ status }) => status)
       .catch(() => 0);
-  const ready = (limitMs = 60_000) =>
+  const ready = (limitMs = 120_000) =>
     until(
       async () => (await status('/ready')) === 200,
       limitMs,
@@ -134,7 +138,7 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
       (_npm: number, _launcher: number, server: number) => process.kill(server, 'SIGKILL'),
     ],
   ])('leaves no server and no PostgreSQL behind after %s', async (how, end) => {
-    const { child, ended, output, pid } = await serving(['start']);
+    const { child, ended, closed, output, pid } = await serving(['start']);
     const server = await pid();
     const keeper = Number(await fs.readFile(postgresFile('keeper.pid'), 'utf8'));
     const postgres = Number.parseInt(await fs.readFile(postgresFile('cluster/postmaster.pid'), 'utf8'), 10);
@@ -150,6 +154,7 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
       60_000,
       () => `Still there: ${all.filter(isAlive)}\n${output()}`,
     );
+    await closed;
     // Drained, not cut off; and told once.
     if (how !== 'kill -KILL on the server') expect(output()).toContain('draining → stopped');
     expect(output()).not.toContain('exiting now');
@@ -162,7 +167,7 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
       const { url, drop } = await createDatabase();
       const run = await serving(['start'], { NODE_ENV: 'production', DATABASE_URL: url });
       run.child.kill('SIGTERM');
-      await run.ended;
+      await run.closed;
       await until(async () => (await run.status('/live')) === 0, 60_000);
       expect(run.output()).not.toMatch(/Install|Build/);
       expect(existsSync(join(clone, 'node_modules'))).toBe(false);
@@ -188,22 +193,22 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
     expect(await postgres()).toBe(shared);
     process.kill(launcher, 'SIGTERM');
     await second.ended;
-    await until(() => !isAlive(shared), 10_000);
+    await until(() => !isAlive(shared), 60_000);
   });
 
   it('says what is wrong with the data, and ends with 1', async () => {
     const version = postgresFile('cluster/PG_VERSION');
     const ours = await fs.readFile(version, 'utf8');
     await fs.writeFile(version, '13\n');
-    const { ended, output } = npm(['start'], { PORT: String(await freePort()) });
-    expect(await ended).toBe(1);
+    const { closed, output } = npm(['start'], { PORT: String(await freePort()) });
+    expect(await closed).toBe(1);
     expect(output()).toContain('PostgreSQL 13 wrote the development database');
     await fs.writeFile(version, ours);
   });
 
   it("ends with the server's exit code", async () => {
-    const { ended, output } = npm(['start'], { NODE_ENV: 'production' });
-    expect(await ended).toBe(78);
+    const { closed, output } = npm(['start'], { NODE_ENV: 'production' });
+    expect(await closed).toBe(78);
     expect(output()).toContain('DATABASE_URL');
   });
 });
@@ -329,10 +334,7 @@ describe('what is current', () => {
 });
 
 it('names its tasks when asked for one that there is not', async () => {
-  const child = spawn(process.execPath, [join(ROOT, 'scripts/run.mjs'), 'strat'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const [said] = (await once(child.stderr, 'data')) as [Buffer];
-  expect(said.toString()).toMatch(/no task 'strat'.*start, dev, build, test/);
-  expect((await once(child, 'exit'))[0]).toBe(1);
+  const { code, output } = await runCommand(process.execPath, [join(ROOT, 'scripts/run.mjs'), 'strat']);
+  expect(output).toMatch(/no task 'strat'.*start, dev, build, test/);
+  expect(code).toBe(1);
 });
