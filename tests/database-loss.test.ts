@@ -183,9 +183,11 @@ describe.concurrent('a database', () => {
     await using server = await startServer(env, { main });
     await server.open();
     const told = async () => (await (await fetch(`${server.url}/api/status`)).json()) as Status;
-    await until('what is pending', async () => (await told()).problem?.includes('pending'));
+    const status = await until('what is pending', async () => {
+      const said = await told();
+      return said.problem?.includes('pending') && said;
+    });
     expect(await answersOf(server.url)).toEqual(answers(503, 503));
-    const status = await told();
     expect(status).toMatchObject({
       state: 'migrating',
       problem: expect.stringMatching(/^Migrations pending: 1\. Run .*main\.js migrate/),
@@ -229,7 +231,9 @@ describe.concurrent('a database', () => {
       await sleep(300);
       expect(await readyIs(server.url)).toBe(503);
     }
-    expect(await toldToStrangers(server.url)).toContain('The database cannot be reached');
+    await until('the loss', async () =>
+      (await toldToStrangers(server.url)).includes('The database cannot be reached'),
+    );
     await using migrate = await startServer(
       { DATABASE_URL: database.url },
       { main: build.main, args: ['migrate'] },

@@ -41,7 +41,13 @@ describe('METRICS_PORT', () => {
     expect((await fetch(`${url}/ready`)).status).toBe(503);
     expect((await fetch(`${url}/health`)).status).toBe(503);
     expect((await fetch(`${url}/startup`)).status).toBe(503);
-    // Asked while the application is being loaded, it waits for that.
+    // Asked while the application is being loaded, it waits for that, but no longer than a scraper does.
+    await until('the application', () =>
+      textOf(`${url}/metrics`).then(
+        () => true,
+        () => false,
+      ),
+    );
     const { status, type, text } = await textOf(`${url}/metrics`);
     expect({ status, type }).toEqual({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' });
     expect(text).toContain('\napp_ready 0\n');
