@@ -19,7 +19,7 @@ export async function run(
     cwd: ROOT,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: options.limitMs ?? 60_000,
+    timeout: options.limitMs ?? 120_000,
     killSignal: 'SIGKILL',
   });
   let [stdout, stderr] = ['', ''];
@@ -55,7 +55,7 @@ export class Engine {
   /** The one that runs here. @throws Error that says what to install. */
   static async find(): Promise<Engine> {
     // Its client may be installed where no engine runs.
-    const docker = await run(['docker', 'info', '--format', '{{.ServerVersion}}'], { limitMs: 15_000 });
+    const docker = await run(['docker', 'info', '--format', '{{.ServerVersion}}'], { limitMs: 60_000 });
     if (docker.code === 0 && docker.stdout.trim()) return new Engine('docker');
     if ((await run(['podman', '--version'])).code === 0) {
       const systemd = existsSync('/run/systemd/system');
@@ -149,7 +149,7 @@ export class Container implements AsyncDisposable {
 
   exec(command: string[], env: Record<string, string> = {}): Promise<Outcome> {
     const given = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-    return this.#engine.try(['exec', ...given, this.id, ...command], 20_000);
+    return this.#engine.try(['exec', ...given, this.id, ...command]);
   }
 
   /** The image's own HEALTHCHECK: Podman runs it by a timer of systemd, which not every machine has. */
@@ -173,7 +173,7 @@ export class Container implements AsyncDisposable {
     return this.#engine.call(['kill', '--signal', name, this.id]);
   }
 
-  async exitCode(limitMs = 20_000): Promise<number> {
+  async exitCode(limitMs = 60_000): Promise<number> {
     for (const limit = Date.now() + limitMs; Date.now() < limit; await sleep(50)) {
       if ((await this.state('.State.Running')) === 'false')
         return Number(await this.state('.State.ExitCode'));

@@ -6,7 +6,7 @@ export default defineConfig({
     name: 'packaging',
     include: ['**/*.test.ts'],
     globalSetup: ['../../tests/support/global-setup.ts', './global-setup.ts'],
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 420_000,
     // Times are printed here: one file after the other measures itself alone.
     fileParallelism: false,

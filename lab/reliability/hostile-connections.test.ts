@@ -1,5 +1,4 @@
 /** Clients that hold what a server has least of: memory, descriptors, connections. */
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,6 +22,12 @@ interface Attacked extends SpawnedServer {
   clients: Set<Socket>;
 }
 
+/** Unlike `once` of several events it is not ended by a reset. */
+const firstOf = (socket: Socket, ...events: ('connect' | 'end' | 'close')[]) =>
+  new Promise<void>((resolve) => {
+    for (const event of events) socket.once(event, () => resolve());
+  });
+
 /** A client that never closes by itself, at an address of its own: Linux has all of 127.0.0.0/8. */
 async function open(server: Attacked, host: number, text: string): Promise<Socket> {
   const socket = connect({
@@ -33,7 +38,7 @@ async function open(server: Attacked, host: number, text: string): Promise<Socke
   });
   server.clients.add(socket);
   socket.on('error', () => {});
-  await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+  await firstOf(socket, 'connect', 'close');
   socket.write(text, 'latin1');
   return socket;
 }
@@ -194,7 +199,7 @@ describe.concurrent('one address that holds every connection', () => {
       );
       let said = '';
       visitor.on('data', (chunk) => (said += chunk));
-      await Promise.race([once(visitor, 'end'), once(visitor, 'close'), sleep(1_000)]);
+      await Promise.race([firstOf(visitor, 'end', 'close'), sleep(1_000)]);
       if (said.startsWith('HTTP/1.1 200')) served++;
       visitor.destroy();
       await sleep(50);

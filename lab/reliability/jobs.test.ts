@@ -148,7 +148,8 @@ describe.concurrent('no job is lost', () => {
   it('of a worker that is frozen', async () => {
     await using place = await scene();
     const [frozen] = await Promise.all([place.worker(), place.worker()]);
-    await place.enqueue(60, 200);
+    // It is frozen in the first two seconds of its jobs, on a slow machine as well.
+    await place.enqueue(60, 2_000);
     await until('it is at work', async () =>
       (await place.marks()).some(({ pid }) => pid === frozen.child.pid),
     );

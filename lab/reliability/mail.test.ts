@@ -47,7 +47,7 @@ async function scene(port: number) {
   const database = await createDatabase();
   const processes: SpawnedServer[] = [];
   const start = async (env: Record<string, string>, args: string[] = []) => {
-    const url = `smtp://127.0.0.1:${port}/?socketTimeout=1000&connectionTimeout=1000`;
+    const url = `smtp://127.0.0.1:${port}/?socketTimeout=3000&connectionTimeout=1000`;
     const settings = { DATABASE_URL: database.url, MAIL_FROM: 'app@example.org', SMTP_URL: url };
     const started = await startServer({ ...settings, ...env }, { main, args });
     processes.push(started);
@@ -68,7 +68,7 @@ async function scene(port: number) {
     written: () => written,
     /** @param name How it greets mail servers. */
     async worker(name = 'worker') {
-      const url = `smtp://127.0.0.1:${port}/?socketTimeout=1000&connectionTimeout=1000&name=${name}`;
+      const url = `smtp://127.0.0.1:${port}/?socketTimeout=3000&connectionTimeout=1000&name=${name}`;
       const started = await start({ SMTP_URL: url }, ['worker']);
       await until('the worker has begun', () => {
         if (started.child.exitCode !== null) throw new Error(started.output());

@@ -146,9 +146,12 @@ describe('a signal', () => {
     let closedEarly = 0;
     while (performance.now() - signalled < 1_200) {
       const answer = await send(agent, `${server.url}/live`);
+      const closed = idle.filter(({ destroyed }) => destroyed).length;
+      // What a machine that stood still shows later tells nothing of the delay.
+      if (performance.now() - signalled > 1_500) break;
       live.push(answer.status);
       expect(answer.headers.connection).toBe('close');
-      closedEarly = idle.filter(({ destroyed }) => destroyed).length;
+      closedEarly = closed;
       await sleep(20);
     }
     expect(await server.ended()).toBe(0);
@@ -158,7 +161,7 @@ describe('a signal', () => {
       'idle',
       `${closedEarly} closed before the delay of 1,500 ms was over; exit ${ms(took)} after the signal`,
     );
-    expect(new Set(live)).toEqual(new Set([200]));
+    expect(live.filter((status) => status !== 200)).toEqual([]);
     expect(turned).toBeLessThan(within(100));
     expect(closedEarly).toBe(0);
     expect(took).toBeLessThan(within(2_500));
@@ -188,13 +191,17 @@ describe('a signal', () => {
       `exit 1 after ${ms(took)}, SHUTDOWN_TIMEOUT_MS=3000; the log names ${/: (GET .*)$/.exec(String(last?.msg))?.[1]}`,
     );
     expect(last?.msg).toMatch(/SHUTDOWN_TIMEOUT_MS=3000.*1 requests/);
-    expect(last?.msg).toMatch(new RegExp(`GET ${SUBJECT.path} for 3\\d\\d\\d ms`));
+    expect(last?.msg).toMatch(new RegExp(`GET ${SUBJECT.path} for [3-9]\\d\\d\\d ms`));
     expect(Math.abs(took - 3_000)).toBeLessThan(within(500));
   });
 
   it('a second signal ends it at once', async () => {
     const database = await createDatabase();
-    await using server = await startServer({ DATABASE_URL: database.url, DRAIN_DELAY_MS: '6000' });
+    await using server = await startServer({
+      DATABASE_URL: database.url,
+      DRAIN_DELAY_MS: '60000',
+      SHUTDOWN_TIMEOUT_MS: '90000',
+    });
     await server.ready();
     server.child.kill('SIGTERM');
     await until('the first signal', async () => (await fetch(`${server.url}/ready`)).status === 503);
@@ -223,7 +230,7 @@ it('after an uncaught error, requests in flight are answered before the end', as
   await sleep(300);
   const crashed = performance.now();
   const exit = server.end('SIGWINCH');
-  await sleep(400);
+  await until('the error in the log', () => server.output().includes('nobody caught this'));
   await lock.release();
   const statuses = (await Promise.all(asked)).map(({ status }) => status);
   expect(await exit).toBe(1);

@@ -101,7 +101,7 @@ async function ask(
 }
 
 describe('a deployment', () => {
-  it('is built without development packages', { timeout: 180_000 }, async () => {
+  it('is built without development packages', async () => {
     expect(settings.modules).toContain('nodejs-24');
     expect(settings.target).toBe('autoscale');
     await run(copy, 'npm ci --omit=dev --no-audit --no-fund --loglevel=error --prefer-offline');
@@ -240,7 +240,7 @@ describe('a workspace', () => {
     });
     let said = '';
     child.stderr.on('data', (chunk) => (said += chunk));
-    const [code] = await once(child, 'close', { signal: AbortSignal.timeout(15_000) });
+    const [code] = await once(child, 'close', { signal: AbortSignal.timeout(60_000) });
     taken.close();
     expect(code).toBe(1);
     expect(said).toContain(`Port ${settings.localPort} is in use`);

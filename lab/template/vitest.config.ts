@@ -6,7 +6,7 @@ export default defineConfig({
     name: 'template',
     include: ['**/*.test.ts'],
     globalSetup: ['../../tests/support/global-setup.ts'],
-    testTimeout: 300_000,
+    testTimeout: 600_000,
     hookTimeout: 180_000,
     // They wait for a registry and for disks: two at once, also on two cores.
     maxWorkers: 2,
