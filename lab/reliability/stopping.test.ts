@@ -14,7 +14,7 @@ import { CHECK_MS, startBalancer } from './support/machines.ts';
 import { fullOrShort, has, ms, record, within } from './support/suite.ts';
 
 /** Longer than the balancer takes to notice, in milliseconds. */
-const DELAY = 1_000;
+const DELAY = 2_000;
 
 /** Two replicas behind a balancer, and how to replace them one after the other. */
 async function twoReplicas(env: Record<string, string>) {
