@@ -164,6 +164,13 @@ describe.concurrent('a database', () => {
       else proxy.swallow();
       await using server = await startServer({ DATABASE_URL: url, ...QUICK });
       await server.open();
+      // While the application is loaded, a connection may wait for longer than a client may take for its request.
+      await until('the page', () =>
+        fetch(server.url).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      );
       await sleep(3_000);
       expect(await answersOf(server.url)).toEqual(answers(503, 503));
       await proxy.pass();

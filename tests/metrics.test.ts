@@ -44,7 +44,7 @@ describe('METRICS_PORT', () => {
     // Asked while the application is being loaded, it waits for that, but no longer than a scraper does.
     await until('the application', () =>
       textOf(`${url}/metrics`).then(
-        () => true,
+        ({ status }) => status === 200,
         () => false,
       ),
     );
