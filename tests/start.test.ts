@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { copyFolder } from './support/build.ts';
 import { createDatabase } from './support/postgres.ts';
 import { runCommand } from './support/run-command.ts';
 import { freePort, ROOT } from './support/server.ts';
@@ -28,7 +29,7 @@ beforeAll(async () => {
   // PostgreSQL's account must get there when the tests run as root.
   await fs.chmod(clone, 0o755);
   for (const path of [...CLONED, ...CLONED_FILES]) {
-    if (existsSync(join(ROOT, path))) await fs.cp(join(ROOT, path), join(clone, path), { recursive: true });
+    if (existsSync(join(ROOT, path))) await copyFolder(join(ROOT, path), join(clone, path));
   }
   await fs.symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'), 'junction');
   // `npm test` has built; a single run of this file may have not.

@@ -10,10 +10,17 @@ export interface CopiedBuild extends AsyncDisposable {
   addMigration(name: string, sql: string): Promise<void>;
 }
 
+/** A file of the compile cache as a server of another test writes it: it is renamed when it is whole. */
+const UNFINISHED = /\.compile-cache\/.*\.\w{6}$/;
+
+/** Copies a folder that may hold `dist`, which servers write into. */
+export const copyFolder = (from: string, to: string): Promise<void> =>
+  cp(from, to, { recursive: true, filter: (path) => !UNFINISHED.test(path) });
+
 /** Copies `dist`, so that a test may have migrations of its own. */
 export async function copyBuild(migrations: Record<string, string> = {}): Promise<CopiedBuild> {
   const folder = await mkdtemp(join(tmpdir(), 'build-'));
-  await cp(join(ROOT, 'dist'), folder, { recursive: true });
+  await copyFolder(join(ROOT, 'dist'), folder);
   const journalFile = join(folder, 'drizzle', 'meta', '_journal.json');
   const build: CopiedBuild = {
     folder,

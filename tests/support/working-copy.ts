@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ROOT } from './server.ts';
@@ -13,9 +12,12 @@ export async function copyFiles(): Promise<string> {
   // As a clone is: temporary folders are closed to the account that PostgreSQL runs under when we are root.
   await chmod(copy, 0o755);
   for (const file of (await run(ROOT, 'git ls-files -z --cached --others --exclude-standard')).split('\0')) {
-    if (file === '' || !existsSync(join(ROOT, file))) continue;
+    if (file === '') continue;
     await mkdir(dirname(join(copy, file)), { recursive: true });
-    await copyFile(join(ROOT, file), join(copy, file));
+    await copyFile(join(ROOT, file), join(copy, file)).catch((error) => {
+      // It was deleted, or another test has removed it since it was listed.
+      if (error.code !== 'ENOENT') throw error;
+    });
   }
   return copy;
 }
