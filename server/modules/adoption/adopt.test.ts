@@ -203,6 +203,15 @@ describe.concurrent('an ordinary migration', () => {
     expect((await refusal(scene.run({ connection }))).message).toContain('no schema has been selected');
   });
 
+  it('looks once more where the database stood still', async ({ scene }) => {
+    await scene.write(TABLES);
+    await scene.sql(`${BY_ANOTHER_HAND}; CREATE SEQUENCE calls;
+      CREATE FUNCTION stand_still() RETURNS event_trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF nextval('public.calls') = 1 THEN PERFORM pg_sleep(60); END IF; END $$;
+      CREATE EVENT TRIGGER first_change ON ddl_command_start EXECUTE FUNCTION stand_still()`);
+    expect(await scene.run()).toMatchObject({ adopted: Object.keys(TABLES), applied: [] });
+  });
+
   it('goes on where migrations cannot be rehearsed, and an error tells why', async ({ scene }) => {
     await scene.sql('CREATE TABLE older (n int)');
     const files = { '0000_on_older': 'ALTER TABLE older ADD COLUMN m int;' };

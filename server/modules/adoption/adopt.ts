@@ -29,6 +29,8 @@ const PREFIX = 'adopt_rehearsal_';
  */
 const STATEMENT_TIMEOUT = 2_000;
 const LOCK_TIMEOUT = 500;
+/** What PostgreSQL calls a statement that ran into its time limit. */
+const QUERY_CANCELED = '57014';
 
 /**
  * Finds out which of the pending migrations the database holds already: see `FindAdoption` of the platform.
@@ -81,7 +83,12 @@ interface Seen {
   unknown?: string;
 }
 
-async function compareTables(session: Session, applied: Migration[], pending: Migration[]): Promise<Seen> {
+async function compareTables(
+  session: Session,
+  applied: Migration[],
+  pending: Migration[],
+  isRepeated = false,
+): Promise<Seen> {
   const nothing: Seen = { adopted: [], open: [], tables: [] };
   let live: Catalogue = new Map();
   try {
@@ -97,6 +104,8 @@ async function compareTables(session: Session, applied: Migration[], pending: Mi
     const readOnly = (error as pg.DatabaseError).code === '25006';
     const tryAgain = isContention(error) || (passingReason(error) && !readOnly);
     if (!(error instanceof pg.DatabaseError) || tryAgain) throw error;
+    // A machine may have stood still; what takes long by itself does so again.
+    if (error.code === QUERY_CANCELED && !isRepeated) return compareTables(session, applied, pending, true);
     // The first that makes something fails where that is there, so it has not run before.
     const first = pending.findIndex(compares);
     const open = pending.slice(0, first < 0 ? pending.length : first);
