@@ -222,8 +222,8 @@ function proxied(): void {
     });
     // So that no window of the limit ends between two of them.
     const window = await ask(ports.tls, '/api/notes');
-    const endsInS = Number(/t=(\d+)/.exec(String(window.headers.ratelimit))?.[1]);
-    if (endsInS < 20) await sleep(endsInS * 1_000 + 100);
+    const endsInS = Number(/;t=(\d+)/.exec(String(window.headers.ratelimit))?.[1]);
+    if (endsInS < 10) await sleep(endsInS * 1_000 + 100);
     const left: number[] = [];
     for (let i = 1; i <= 8; i++)
       left.push(remaining(await ask(ports.tls, '/api/notes', claims(`203.0.113.${i}`))));
