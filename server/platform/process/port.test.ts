@@ -75,6 +75,16 @@ describe('a port', () => {
     expect(seen.sort()).toEqual(['/a', '/b', '/live']);
   });
 
+  it('answers a request that came long before the process could read it', async () => {
+    const port = await start();
+    await using connection = await openRaw(`http://127.0.0.1:${port.port}`);
+    await until('the server to know of it', async () => (await connectionsOf(port)) === 1);
+    connection.socket.write(GET.replace('/thing', '/live'));
+    // As loading does on a slow machine.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 7_000);
+    expect((await connection.answer()).status).toBe(200);
+  });
+
   it('refuses with Retry-After more than it can keep', async () => {
     const port = await start();
     const kept = 2_000;

@@ -22,6 +22,14 @@ const MAX_WAITING = 2_000;
  */
 const MAX_WAITING_BYTES = 16 * MIB;
 const STREAM_BYTES = 128 * 1_024;
+/**
+ * How long the headers of a request may take, in milliseconds. Node counts from when it has accepted the connection: loading the
+ * application may block the process for longer before it reads the first byte.
+ */
+const HEADERS_MS = 5_000;
+const HEADERS_WHILE_LOADING_MS = 60_000;
+/** After loading, what has arrived meanwhile is read first. In milliseconds. */
+const LOADED_MS = 1_000;
 /** Long enough for the first request of a new connection to arrive, in milliseconds. */
 const SILENT_MS = 1_000;
 /** After we end an upgraded connection, such as a WebSocket, its client has this long to close it. In milliseconds. */
@@ -58,7 +66,7 @@ export async function openPort(
   const server = createServer({
     // Slow headers are looked for every second; Node's own 30 would let a stalled client stay for half a minute.
     connectionsCheckingInterval: 1_000,
-    headersTimeout: 5_000,
+    headersTimeout: HEADERS_WHILE_LOADING_MS,
     // A body may take its time as long as it comes at all, which platform/http/connections.ts sees to.
     requestTimeout: 0,
     // platform/http/connections.ts refuses a request without Host, so that it is logged and counted.
@@ -123,6 +131,9 @@ export class OpenPort {
   /** Passes everything to the application from now on, first what has waited for it. */
   handOver(handler: RequestListener): void {
     this.server.off('request', this.#early).on('request', handler);
+    setTimeout(() => {
+      this.server.headersTimeout = HEADERS_MS;
+    }, LOADED_MS).unref();
     for (const [request, response] of this.#waiting.splice(0)) {
       if (!response.destroyed) handler(request, response);
     }
