@@ -53,7 +53,14 @@ describe.concurrent('while the server starts', () => {
         n % 2 ? whenOpen(address, create(`early ${n}`)) : whenOpen(`${address}?limit=1`),
       ),
     );
-    await using server = await startServer({ DATABASE_URL: url, PORT: String(port) });
+    // A busy machine may take longer than they would be held, or wait for a connection.
+    await using server = await startServer({
+      DATABASE_URL: url,
+      PORT: String(port),
+      STARTUP_HOLD_MS: '120000',
+      REQUEST_TIMEOUT_MS: '120000',
+      DB_CONNECT_TIMEOUT_MS: '60000',
+    });
     await server.open();
     await sleep(2_000);
     await proxy.pass();
@@ -67,7 +74,7 @@ describe.concurrent('while the server starts', () => {
   it('a request is held for STARTUP_HOLD_MS, then refused with when to come back', async () => {
     await using server = await startServer({
       DATABASE_URL: `postgres://u:p@127.0.0.1:${await freePort()}/d`,
-      STARTUP_HOLD_MS: '4000',
+      STARTUP_HOLD_MS: '10000',
     });
     await server.open();
     let refused = false;
@@ -79,7 +86,7 @@ describe.concurrent('while the server starts', () => {
     expect(refused).toBe(false);
     const answer = await held;
     expect(answer.status).toBe(503);
-    expect(answer.ms).toBeGreaterThan(3_900);
+    expect(answer.ms).toBeGreaterThan(9_900);
     expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d?$/);
     expect(JSON.parse(answer.text)).toMatchObject({ type: '/problems/unavailable', instance: '/api/notes' });
   });
@@ -106,8 +113,8 @@ describe.concurrent('while the database is lost', () => {
     const { proxy, url } = await behindProxy();
     await using server = await startServer({
       DATABASE_URL: url,
-      DB_CONNECT_TIMEOUT_MS: '1000',
-      DB_STATEMENT_TIMEOUT_MS: '1000',
+      DB_CONNECT_TIMEOUT_MS: '5000',
+      DB_STATEMENT_TIMEOUT_MS: '5000',
     });
     await server.ready();
     const address = `${server.url}/api/notes`;
