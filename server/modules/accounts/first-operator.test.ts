@@ -3,6 +3,7 @@ import { accountScene, PASSWORD, type Scene, SECRET } from '../../../tests/suppo
 import { makeUser } from '../../../tests/support/people.ts';
 import { createDatabase, query } from '../../../tests/support/postgres.ts';
 import { startServer } from '../../../tests/support/server.ts';
+import { until } from '../../../tests/support/until.ts';
 import { user } from '../../../tests/support/user.ts';
 
 const KEY = 'Zk3v9QyT0aXw7LrB5nUcM1sHdEfGjPqV2i8oW4tYb6R';
@@ -146,7 +147,7 @@ describe('the link at the start of a development server', () => {
       const env = { DATABASE_URL: database.url, NODE_ENV: 'development', SESSION_SECRET: SECRET };
       await using server = await startServer(env);
       await server.ready();
-      await vi.waitFor(() => expect(server.output()).toContain('npm run admin -- create EMAIL'), 10_000);
+      await until('the hint', () => server.output().includes('npm run admin -- create EMAIL'));
     }
     await database.drop();
   });

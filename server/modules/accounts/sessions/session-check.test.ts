@@ -123,6 +123,9 @@ afterEach(async () => {
   }
 });
 
+/** Nothing in memory grows old any more. */
+const stopTime = () => vi.useFakeTimers({ toFake: ['Date'] });
+
 /** Asks until the session is in memory, as it is once changes are listened to. */
 async function warm(replica: Replica, cookie: string): Promise<void> {
   await until('a session in memory', async () => {
@@ -148,9 +151,9 @@ describe('a session', () => {
 
   it('is read once, and then for ten seconds from memory', async () => {
     const { cookie } = await makeSession(database.url, await makeUser(database.url, 'Ada'));
+    stopTime();
     await warm(a, cookie);
     const before = a.lookUps();
-    vi.useFakeTimers({ toFake: ['Date'] });
     vi.setSystemTime(Date.now() + 9_000);
     for (let n = 0; n < 20; n++) await a.ask({ cookie, 'x-n': String(n) });
     expect(a.lookUps()).toBe(before);
@@ -160,6 +163,14 @@ describe('a session', () => {
   });
 
   it('costs no query where no signature is right, and opens no connection to listen where nobody signs in', async () => {
+    const listening = async () => {
+      const { rowCount } = await query(
+        database.url,
+        "select 1 from pg_stat_activity where datname = current_database() and application_name = 'test listener'",
+      );
+      return rowCount;
+    };
+    await until('those of the test before to end', async () => (await listening()) === 0);
     const { token, cookie } = await makeSession(database.url, await makeUser(database.url, 'Ada'));
     const name = sessionCookie(false);
     const wrong = cookieOf(token, 'another secret than the server has, of enough length');
@@ -183,11 +194,7 @@ describe('a session', () => {
       expect([form, (await a.ask(form === '' ? {} : { cookie: form })).status]).toEqual([form, 401]);
     }
     expect(a.lookUps()).toBe(0);
-    const { rows } = await query(
-      database.url,
-      "select 1 from pg_stat_activity where datname = current_database() and application_name = 'test listener'",
-    );
-    expect(rows).toEqual([]);
+    expect(await listening()).toBe(0);
   });
 
   it('is found behind a cookie that another host of the site has set', async () => {
@@ -227,12 +234,12 @@ describe('a session', () => {
   });
 
   it('ends in memory when it expires there', async () => {
+    stopTime();
     const expiresAt = new Date(Date.now() + 5_000);
     const { cookie } = await makeSession(database.url, await makeUser(database.url, 'Ada'), {
       expires_at: expiresAt,
     });
     await warm(a, cookie);
-    vi.useFakeTimers({ toFake: ['Date'] });
     vi.setSystemTime(expiresAt);
     expect((await a.ask({ cookie })).status).toBe(401);
   });
@@ -264,37 +271,40 @@ describe('a change', () => {
     ['a ban', 403, (id) => query(database.url, 'update users set banned_at = now() where id = $1', [id])],
   ];
 
-  it.each(changesOf)('such as %s reaches another replica within a second', async (_, status, change) => {
-    const userId = await makeUser(database.url, 'Ada');
-    const { cookie } = await makeSession(database.url, userId);
-    const other = await makeSession(database.url, await makeUser(database.url, 'Bob'));
-    for (const replica of [a, b]) {
-      await warm(replica, cookie);
-      await warm(replica, other.cookie);
-    }
-    await change(userId);
-    expect((await b.ask({ cookie })).status).toBe(200);
-    const began = performance.now();
-    await a.changes.changed(userId);
-    expect((await a.ask({ cookie })).status).toBe(status);
-    await until('the change', async () => (await b.ask({ cookie })).status === status, 1_000, 1);
-    expect(performance.now() - began).toBeLessThan(1_000);
-    // What is known of others stays.
-    const before = b.lookUps();
-    expect((await b.ask({ cookie: other.cookie })).status).toBe(200);
-    expect(b.lookUps()).toBe(before);
-  });
+  it.each(changesOf)(
+    'such as %s reaches another replica before its memory ends',
+    async (_, status, change) => {
+      const userId = await makeUser(database.url, 'Ada');
+      const { cookie } = await makeSession(database.url, userId);
+      const other = await makeSession(database.url, await makeUser(database.url, 'Bob'));
+      stopTime();
+      for (const replica of [a, b]) {
+        await warm(replica, cookie);
+        await warm(replica, other.cookie);
+      }
+      await change(userId);
+      expect((await b.ask({ cookie })).status).toBe(200);
+      await a.changes.changed(userId);
+      expect((await a.ask({ cookie })).status).toBe(status);
+      await until('the change', async () => (await b.ask({ cookie })).status === status);
+      // What is known of others stays.
+      const before = b.lookUps();
+      expect((await b.ask({ cookie: other.cookie })).status).toBe(200);
+      expect(b.lookUps()).toBe(before);
+    },
+  );
 
   it('of roles within a transaction is told once it is committed', async () => {
     const userId = await makeUser(database.url, 'Ada');
     const { cookie } = await makeSession(database.url, userId);
+    stopTime();
     await warm(b, cookie);
     await a.server.database.transaction(async (tx) => {
       await tx.execute(`update users set roles = '{clerk}' where id = '${userId}'`);
       a.changes.changedIn(tx, userId);
     });
     const allowed = async () => (await b.ask({ cookie })).body as { permissions: string[] };
-    await until('the new role', async () => (await allowed()).permissions.includes('orders:write'), 1_000, 1);
+    await until('the new role', async () => (await allowed()).permissions.includes('orders:write'));
   });
 
   it('during a look-up is not overtaken by it', async () => {
