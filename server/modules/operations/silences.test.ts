@@ -16,7 +16,7 @@ beforeAll(async () => {
   proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) });
   url.port = String(proxy.port);
   // A replica whose way to the database can be cut, and one beside it.
-  test = await createTestApp(url.href, { INTERNAL_API_KEY: KEY, DB_CONNECT_TIMEOUT_MS: '1000' });
+  test = await createTestApp(url.href, { INTERNAL_API_KEY: KEY });
   other = await createTestApp(database.url, { INTERNAL_API_KEY: KEY });
 });
 afterAll(async () => {

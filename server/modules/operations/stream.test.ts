@@ -183,7 +183,7 @@ describe('the stream', () => {
 
   it('tells of a new kind of error, without its stack', async () => {
     using screen = await listen(address);
-    await vi.waitFor(() => expect(screen.of('errors').length).toBe(1), PATIENT);
+    await vi.waitFor(() => expect(screen.of('errors').length).toBeGreaterThan(0), PATIENT);
     server.app.log.error({ err: new Error('a new one') }, 'failed');
     await vi.waitFor(() => {
       expect(screen.of('errors').at(-1)?.errors[0]).toMatchObject({ message: 'a new one', count: 1 });
@@ -200,7 +200,7 @@ describe('the stream', () => {
     });
     const one = await listen(address, '?log=info');
     const other = await listen(address);
-    await vi.waitFor(() => expect(other.of('figures').length).toBe(1), PATIENT);
+    await vi.waitFor(() => expect(other.of('figures').length).toBeGreaterThan(0), PATIENT);
     expect(spy).toHaveBeenCalledTimes(1);
     one[Symbol.dispose]();
     await vi.waitFor(async () => expect(await connectionsOf(server)).toBe(1), PATIENT);
@@ -227,7 +227,7 @@ it('lets go of a screen that does not read', async () => {
   await using server = await make({ LOG_LEVEL: 'debug' });
   const address = await server.listen();
   const screen = await listen(address, '?log=info');
-  await vi.waitFor(() => expect(screen.of('log').length).toBe(1), PATIENT);
+  await vi.waitFor(() => expect(screen.of('log').length).toBeGreaterThan(0), PATIENT);
   screen.response.pause();
   expect(await connectionsOf(server)).toBe(1);
   const much = 'x'.repeat(2_000);
@@ -265,7 +265,7 @@ it('lets go of those who read slowest when all of them hold too much memory', as
   const address = await server.listen();
   using quick = await listen(address);
   const slow = await Promise.all(Array.from({ length: 70 }, () => listen(address)));
-  await vi.waitFor(() => expect(slow.at(-1)?.of('figures').length).toBe(1), PATIENT);
+  await vi.waitFor(() => expect(slow.at(-1)?.of('figures').length).toBeGreaterThan(0), PATIENT);
   // What 70 sockets would have to be stuffed with for it is more than a test should ask of a system.
   const first = new Set<unknown>();
   Object.defineProperty(ServerResponse.prototype, 'writableLength', {
@@ -287,7 +287,7 @@ it('ends when the process drains, and keeps no new client', async () => {
   await using server = await make();
   const address = await server.listen();
   using screen = await listen(address);
-  await vi.waitFor(() => expect(screen.of('figures').length).toBe(1), PATIENT);
+  await vi.waitFor(() => expect(screen.of('figures').length).toBeGreaterThan(0), PATIENT);
   server.lifecycle.to('draining');
   await vi.waitFor(() => expect(screen.ended()).toBe(true), PATIENT);
   expect(screen.events().at(-1)?.name).toBe('reconnect');
