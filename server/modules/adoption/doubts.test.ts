@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { describe, expect } from 'vitest';
 import { type Files, it, refusal, type Scene } from '../../../tests/support/migration-scene.ts';
 import { migrationStatus } from '../../platform/database/migrations/status.ts';
@@ -204,16 +205,16 @@ describe.concurrent('a restored database', () => {
     };
     await restored(scene, files, FIVE);
     // A reader keeps a view from being replaced; so the adoption waits, and is stopped.
+    const holder = new pg.Client({ connectionString: scene.url });
+    await holder.connect();
+    await holder.query('BEGIN; LOCK TABLE rich IN ACCESS SHARE MODE');
     const stop = new AbortController();
-    const waiting = new Promise<void>((resolve) => {
-      void scene
-        .run({ adopt: 'record', signal: stop.signal, onWaiting: () => resolve() })
-        .catch((error) => expect(error).toBe(stop.signal.reason));
-    });
-    const holder = scene.sql('BEGIN; LOCK TABLE rich IN ACCESS SHARE MODE; SELECT pg_sleep(2); COMMIT');
-    await waiting;
+    const isWaiting = Promise.withResolvers<void>();
+    const running = scene.run({ adopt: 'record', signal: stop.signal, onWaiting: () => isWaiting.resolve() });
+    await Promise.race([isWaiting.promise, running]);
     stop.abort();
-    await holder;
+    await expect(running).rejects.toBe(stop.signal.reason);
+    await holder.end();
     expect(await balances(scene)).toEqual([500]);
     expect(await refusal(scene.run())).toMatchObject({ code: 'rows' });
   });

@@ -292,7 +292,7 @@ describe.concurrent('stopped', () => {
     await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toHaveLength(1), WITHIN);
     stop.abort(new Error('SIGTERM'));
     await expect(migrating).rejects.toThrow('SIGTERM');
-    expect(await scene.sql(sleepers)).toEqual([]);
+    await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toEqual([]), WITHIN);
     expect(await scene.sql(`SELECT to_regclass('done') AS done`)).toEqual([{ done: null }]);
     await scene.sql(impatient);
     expect(await scene.run()).toMatchObject({ applied: ['0000_patient'] });
