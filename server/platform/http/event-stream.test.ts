@@ -3,6 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyReply } from 'fastify';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { until } from '../../../tests/support/until.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
 import { draining } from './draining.ts';
 import { type EventStream, encodeEvent, events, HEARTBEAT_MS } from './event-stream.ts';
@@ -56,9 +57,9 @@ it('says a word now and then, and stops when the client leaves', async () => {
   const { response, text } = await listen();
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(HEARTBEAT_MS);
-  await vi.waitFor(() => expect(text()).toMatch(/\n:\n\n$/));
+  await until('a word', () => text().endsWith('\n:\n\n'));
   response.destroy();
-  await vi.waitFor(() => expect(stream?.closed.aborted).toBe(true));
+  await until('its end', () => stream?.closed.aborted);
   expect(vi.getTimerCount()).toBe(0);
 });
 
@@ -86,13 +87,10 @@ it('closes a client that does not read', async () => {
   };
   const { response } = await listen();
   response.pause();
-  await vi.waitFor(
-    () => {
-      stream?.send(much);
-      expect(stream?.closed.aborted).toBe(true);
-    },
-    { timeout: 20_000, interval: 5 },
-  );
+  await until('its end', () => {
+    stream?.send(much);
+    return stream?.closed.aborted;
+  });
 });
 
 it('does not wait for long, when it ends, for a client that does not read', async () => {
@@ -120,5 +118,5 @@ it('does not wait for long, when it ends, for a client that does not read', asyn
   clearInterval(filling);
   expect(stream?.closed.aborted).toBe(false);
   stream?.end();
-  await vi.waitFor(() => expect(stream?.closed.aborted).toBe(true), { timeout: 10_000 });
+  await until('its end', () => stream?.closed.aborted);
 });

@@ -9,7 +9,8 @@ import { createDatabase as createPool, type Database } from '../database/pool/po
 import { handlerDeadline } from './handler-deadline.ts';
 import { problems } from './problems.ts';
 
-const LIMIT_MS = 300;
+/** Long enough for a handler's first query to begin. */
+const LIMIT_MS = 1_000;
 const SOON = { timeout: 60_000, interval: 20 };
 
 let testDatabase: TestDatabase;
@@ -30,14 +31,15 @@ beforeAll(async () => {
     {
       connection: { connectionString: testDatabase.url },
       poolSize: 2,
-      idleTimeoutMs: 1_000,
-      connectTimeoutMs: 2_000,
+      idleTimeoutMs: 60_000,
+      connectTimeoutMs: 60_000,
       statementTimeoutMs: 300_000,
       preparedStatements: true,
       applicationName: 'deadline',
     },
     { debug() {}, info() {}, warn() {} },
   );
+  await database.pool.query('select 1');
   await app.register(problems);
   await app.register(handlerDeadline, { limitMs: LIMIT_MS });
   holder = new pg.Client({ connectionString: testDatabase.url });

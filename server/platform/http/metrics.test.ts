@@ -123,7 +123,8 @@ test(`counts ${COUNT} requests of every kind once each`, { timeout: 600_000 }, a
   );
   // An answer may arrive before its request is counted.
   await vi.waitFor(async () => expect(await counted()).toBe(before + sent), soon);
-  expect([...statuses.keys()].sort()).toEqual([200, 400, 401, 404, 405]);
+  // A busy machine refuses some of them, which are counted as well.
+  expect([...statuses.keys()].filter((status) => status !== 503).sort()).toEqual([200, 400, 401, 404, 405]);
   for (const [status, count] of statuses) {
     expect(await counted({ status: String(status) }), String(status)).toBe(count);
   }

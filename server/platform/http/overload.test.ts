@@ -109,8 +109,9 @@ it('refuses while the queue for the database grows, but no burst, and recovers',
     { waitedMs: () => database.waitedMs() },
   );
   // A burst as after a cold start: the last of it waits longer than the limit and is served nevertheless.
-  const burst = await Promise.all(Array.from({ length: 60 }, () => statusOf(`${url}/work`)));
-  expect(new Set(burst)).toEqual(new Set([200]));
+  // Past the network, so that all of it comes at once on a busy machine too.
+  const burst = await Promise.all(Array.from({ length: 60 }, () => app.inject('/work')));
+  expect(new Set(burst.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
 
   // Five times as many as two connections can serve.
   const answers: Promise<number>[] = [];

@@ -21,7 +21,7 @@ let address: string;
 const logged: Record<string, unknown>[] = [];
 
 beforeAll(async () => {
-  server = createServer({ headersTimeout: 300, requestTimeout: 300, connectionsCheckingInterval: 50 });
+  server = createServer({ headersTimeout: 3_000, requestTimeout: 3_000, connectionsCheckingInterval: 100 });
   app = Fastify({
     serverFactory: () => server,
     logger: { level: 'debug', stream: { write: (line: string) => logged.push(JSON.parse(line)) } },

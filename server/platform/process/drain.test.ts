@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { until } from '../../../tests/support/until.ts';
 import { Lifecycle } from '../health/lifecycle.ts';
 import { connections } from '../http/connections.ts';
 import { draining } from '../http/draining.ts';
@@ -85,7 +86,7 @@ async function open(request: string): Promise<{ socket: Socket; heard: () => str
   let ended = false;
   socket.on('data', (chunk) => (heard += chunk)).on('end', () => (ended = true));
   socket.write(request);
-  await vi.waitFor(() => expect(heard).toContain('\r\n\r\n'));
+  await until('the head of the answer', () => heard.includes('\r\n\r\n'));
   return { socket, heard: () => heard, ended: () => ended };
 }
 
@@ -100,15 +101,15 @@ async function drained(): Promise<number> {
 
 it('ends a stream of events', async () => {
   const client = await open(GET('/events'));
-  await vi.waitFor(() => expect(client.heard()).toContain('event: hello\ndata: "a\\nb"\n\n'));
+  await until('the event', () => client.heard().includes('event: hello\ndata: "a\\nb"\n\n'));
   expect(await drained()).toBeLessThan(IN_TIME_MS);
-  await vi.waitFor(() => expect(client.ended()).toBe(true));
+  await until('its end', client.ended);
 });
 
 it('ends one whose client does not read', async () => {
   const client = await open(GET('/much'));
   client.socket.pause();
-  await vi.waitFor(() => expect(unread()).toBeGreaterThan(0), { timeout: 10_000, interval: 50 });
+  await until('what is unread', unread);
   expect(await drained()).toBeLessThan(IN_TIME_MS);
 });
 
@@ -119,9 +120,9 @@ it('ends one that is opened during the drain', async () => {
   port.closeAfterAnswers();
   const late = await open(GET('/events'));
   expect(late.heard()).toMatch(/connection: close/i);
-  await vi.waitFor(() => expect(late.heard()).toContain('event: hello'));
+  await until('the event', () => late.heard().includes('event: hello'));
   await drain(port, { app }, undefined, 0);
-  await vi.waitFor(() => expect(late.ended()).toBe(true));
+  await until('its end', late.ended);
 });
 
 it('lets the owner of an upgraded connection send a last message', async () => {
@@ -132,7 +133,7 @@ it('lets the owner of an upgraded connection send a last message', async () => {
   const client = await open(UPGRADE);
   client.socket.once('end', () => client.socket.end());
   expect(await drained()).toBeLessThan(IN_TIME_MS);
-  await vi.waitFor(() => expect(client.heard()).toMatch(/\r\n\r\nbye$/));
+  await until('the last message', () => client.heard().endsWith('\r\n\r\nbye'));
 });
 
 it.each([
@@ -161,7 +162,7 @@ it('lets a client that reads slowly have all of its answer', { timeout: 60_000 }
   await sleep(500);
   client.socket.resume();
   await done;
-  await vi.waitFor(() => expect(client.ended()).toBe(true));
+  await until('its end', client.ended);
   expect(client.heard().length).toBeGreaterThan(LARGE.length);
 });
 
