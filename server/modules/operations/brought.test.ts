@@ -82,7 +82,7 @@ it('judges the rules of a part with its own; one that throws is said once, and e
   ]);
   const { text } = await server.app.metricsRegistry.scrape();
   expect(text).toContain('app_alert_state{alert="post-waits",severity="warning",state="firing"} 1');
-}, 90_000);
+});
 
 it('shows the findings of a part behind its own, and waits for none', async () => {
   const { items, status } = await read<ProductionReadiness>('/api/monitoring/production-readiness');

@@ -67,7 +67,7 @@ it('what is asked of Prometheus is what the server exports, by the dashboard as 
     expectExported(expressionsOf(JSON.parse(dashboard)), exported, recorded);
   }
   await database.drop();
-}, 90_000);
+});
 
 function expressionsOf(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(expressionsOf);

@@ -111,9 +111,9 @@ it('takes no other connection out of HTTP', async () => {
     socket.write(
       `POST /api/things HTTP/1.1\r\n${asking}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
-    await until('the first answer', () => /^HTTP\/1\.1 201 /.test(heard), 10_000);
+    await until('the first answer', () => /^HTTP\/1\.1 201 /.test(heard));
     socket.write('GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    await until('the second answer', () => /"alive":true/.test(heard), 10_000);
+    await until('the second answer', () => /"alive":true/.test(heard));
   } finally {
     socket.destroy();
   }

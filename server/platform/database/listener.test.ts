@@ -172,7 +172,7 @@ it('looks every two seconds behind a transaction pooler, while it is held', asyn
   await until('the connection to go', () => proxy.connections === 0);
   expect(looks).toHaveLength(1);
   const release = listener.hold();
-  await until('three more looks', () => looks.length === 4, 10_000);
+  await until('three more looks', () => looks.length === 4);
   release();
   expect((looks[3] ?? 0) - (looks[2] ?? 0)).toBeGreaterThan(1_900);
   await sleep(2_500);

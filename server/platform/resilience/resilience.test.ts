@@ -93,7 +93,7 @@ it('adds a tenth of load at most to a service that fails now and then', async ()
   expect(retries).toBeGreaterThan(calls / 20);
   // What a quiet service has saved comes on top.
   expect(retries).toBeLessThanOrEqual(calls / 10 + 10);
-}, 60_000);
+});
 
 it('calls a service no more that has failed 20 times, and again once it has recovered', async () => {
   answer = status(500);

@@ -116,13 +116,13 @@ async function heldSignIn(key: string): Promise<{ socket: Socket; finish(): Prom
       `Content-Length: ${body.length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`,
   );
   // Said when the request has reached the application.
-  await expect.poll(() => received, { timeout: 20_000 }).toContain('HTTP/1.1 100 Continue\r\n\r\n');
+  await expect.poll(() => received).toContain('HTTP/1.1 100 Continue\r\n\r\n');
   return {
     socket,
     async finish() {
       socket.write(body);
       const answered = /HTTP\/1\.1 ([2-5]\d\d)/;
-      await expect.poll(() => received, { timeout: 20_000 }).toMatch(answered);
+      await expect.poll(() => received).toMatch(answered);
       socket.destroy();
       return Number(answered.exec(received)?.[1]);
     },
