@@ -117,9 +117,10 @@ test('a process that was frozen was not late', async () => {
   };
   await look(3_000);
   server.child.kill('SIGSTOP');
-  await sleep(6_000);
+  // Longer than a busy machine lets it wait.
+  await sleep(15_000);
   server.child.kill('SIGCONT');
   await look(5_000);
   expect(Math.max(...delays)).toBeGreaterThan(0);
-  expect(Math.max(...delays)).toBeLessThan(3_000);
+  expect(Math.max(...delays)).toBeLessThan(10_000);
 });
