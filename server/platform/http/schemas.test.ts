@@ -94,7 +94,7 @@ it('refuses an unknown format, and names the route, the place and the format', a
   await expect(make({ querystring: harmless })).resolves.toBeDefined();
 });
 
-it('checks formats in linear time', { timeout: 60_000 }, async () => {
+it('checks formats in linear time', async () => {
   const { Entries } = await import('typebox/format').then(({ default: format }) => format);
   const parts = [
     'a',

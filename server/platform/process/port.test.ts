@@ -43,8 +43,8 @@ afterEach(async () => {
 const connectionsOf = ({ server }: OpenPort) =>
   new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
 
-async function taken(host: string): Promise<{ port: number } & AsyncDisposable> {
-  const server = createServer().listen(0, host);
+async function taken(host: string, wanted = 0): Promise<{ port: number } & AsyncDisposable> {
+  const server = createServer().listen(wanted, host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
@@ -153,7 +153,7 @@ describe('a port', () => {
   });
 
   it.runIf(hasIpv6)('in use on the second address leaves none open', async () => {
-    await using other = await taken('::1');
+    await using other = await taken('::1', await freePort());
     await expect(start(BOTH, other.port)).rejects.toThrow('is in use');
     await using _free = await start(['127.0.0.1'], other.port).then(() => taken('127.0.0.1'));
   });
