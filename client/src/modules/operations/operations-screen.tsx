@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { Link, Outlet, useLocation, useNavigate, useSearch } from '@tanstack/react-router';
+import { Link, Outlet, useMatches, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useEffectEvent, useRef } from 'react';
 import { Button } from '@/kit/components/button.tsx';
 import { ScreenHeading } from '@/kit/components/screen-heading.tsx';
@@ -27,8 +27,9 @@ export const OperationsScreen = withServerData(function OperationsScreen() {
 });
 
 function SignedIn() {
-  const { pathname } = useLocation();
-  const tab = TABS.find(({ to }) => to === pathname.replace(/\/$/, '')) ?? TABS[0];
+  // The address changes before the next screen has loaded. The matches are of the screen that is shown.
+  const path = useMatches({ select: (matches) => matches.at(-1)?.fullPath });
+  const tab = TABS.find(({ to }) => to === path) ?? TABS[0];
   const { window = '15m', paused } = useSearch({ strict: false });
   const navigate = useNavigate();
   const tabs = useRef<HTMLElement>(null);
@@ -38,7 +39,7 @@ function SignedIn() {
     tabs.current
       ?.querySelector('[aria-current=page]')
       ?.scrollIntoView({ block: 'nearest', inline: 'center' });
-  }, [pathname]);
+  }, [path]);
 
   const pause = () =>
     navigate({

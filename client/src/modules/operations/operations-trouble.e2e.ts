@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { expect, gate, look, test } from '../../../../tests/browser/fixtures.ts';
+import { expect, gate, look, settle, test } from '../../../../tests/browser/fixtures.ts';
 import { heading, KEY, SECRETS, sentence, signIn } from '../../../../tests/browser/operators.ts';
 
 // Each has a server of its own, so they need not wait for each other.
@@ -125,6 +125,21 @@ test.describe('in trouble', () => {
     await server.ready();
     await expect(page.getByText('A new process answers')).toBeVisible();
     await server.end();
+  });
+
+  test('keeps its view until the next screen has loaded', async ({ page, backend }) => {
+    await using server = await backend.start(SECRETS);
+    await server.ready();
+    await signIn(page, `${server.url}/ops/resources`);
+    const arrival = Promise.withResolvers<void>();
+    await page.route('**/assets/home-screen*', (route) => arrival.promise.then(() => route.continue()));
+    await page.getByRole('link', { name: 'Home' }).click();
+    await page.waitForURL(`${server.url}/`);
+    await settle(page);
+    await expect(heading(page, 'Resources')).toBeVisible();
+    await expect(page).toHaveTitle(/^Resources/);
+    arrival.resolve();
+    await expect(page.getByText('Welcome.')).toBeVisible();
   });
 
   test('hears nothing while the tab is hidden', async ({ page, backend }) => {
