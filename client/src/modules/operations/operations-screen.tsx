@@ -94,14 +94,14 @@ function SignedIn() {
           )}
         </div>
       </div>
-      <nav ref={tabs} aria-label="Operations" className="mt-2 flex gap-5 overflow-x-auto border-b">
+      <nav ref={tabs} aria-label="Operations" className="mt-2 flex gap-7 overflow-x-auto border-b">
         {TABS.map(({ to, label }) => (
           <Link
             key={to}
             to={to}
             search={keeping()}
             activeOptions={{ exact: true, includeSearch: false }}
-            className="-mb-px flex min-h-10 items-center gap-1.5 border-b-2 border-transparent text-sm whitespace-nowrap text-muted -outline-offset-2 transition-colors hover:text-text aria-[current=page]:border-accent aria-[current=page]:font-medium aria-[current=page]:text-text pointer-coarse:min-h-11 max-md:min-h-11"
+            className="relative -mb-px flex min-h-10 items-center border-b-2 border-transparent text-sm whitespace-nowrap text-muted -outline-offset-2 transition-colors hover:text-text aria-[current=page]:border-accent aria-[current=page]:font-medium aria-[current=page]:text-text pointer-coarse:min-h-11 max-md:min-h-11"
           >
             {label}
             {label === 'Alerts' && <AlertCount />}
@@ -129,19 +129,14 @@ function useWatch(wantsLog: boolean) {
   useEffect(() => forget, []);
 }
 
-/** The number of alerts to act on, in reserved space. */
+/** The number of alerts to act on, in the gap before the next tab. */
 function AlertCount() {
   const count = useLive(({ alerts }) => loud(alerts).length);
+  if (count === 0) return null;
   return (
-    <span
-      className={`min-w-4 rounded-full text-center text-xs ${count > 0 ? 'bg-failing text-background' : ''}`}
-    >
-      {count > 0 && (
-        <>
-          {count}
-          <span className="sr-only"> firing</span>
-        </>
-      )}
+    <span className="absolute left-full ml-1 min-w-4 rounded-full bg-failing text-center text-xs text-background">
+      {count}
+      <span className="sr-only"> firing</span>
     </span>
   );
 }
@@ -157,14 +152,15 @@ function Source() {
   }[mode];
   const { reachable } = useConnection();
   const isLate = mode !== 'still' && !reachable;
+  // What changes comes last, so that nothing is behind it that would move.
   return (
     <p role="status" className="flex min-w-0 items-center gap-3 text-sm">
-      <span className="w-24 shrink-0 whitespace-nowrap">
+      {instance && <span className="truncate font-mono text-xs text-muted">{instance}</span>}
+      <span key={instance} className="shrink-0 whitespace-nowrap">
         <StateBadge state={isLate ? 'failing' : state}>{isLate ? 'No answer' : word}</StateBadge>
-      </span>
-      <span className="truncate font-mono text-xs text-muted">
-        {instance ?? ''}
-        {(mode === 'still' || isLate) && heardAt !== undefined && `, ${clock(heardAt)}`}
+        {(mode === 'still' || isLate) && heardAt !== undefined && (
+          <span className="ml-2 text-xs text-muted tabular-nums">{clock(heardAt)}</span>
+        )}
       </span>
     </p>
   );
