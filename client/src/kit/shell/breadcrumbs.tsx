@@ -9,7 +9,7 @@ export function Breadcrumbs() {
   const crumbs = crumbsOf(router, path);
   if (crumbs.length === 0) return null;
   return (
-    <div className="px-4 pt-4 md:px-8">
+    <div className="mx-auto max-w-screen-2xl px-4 pt-4 md:px-8">
       <Breadcrumb items={crumbs} />
     </div>
   );

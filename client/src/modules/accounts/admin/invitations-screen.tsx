@@ -28,9 +28,9 @@ export const InvitationsScreen = withServerData(function InvitationsScreen() {
     queryKey,
   );
   return (
-    <div className="mx-auto max-w-3xl px-4 py-6 md:px-8">
+    <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
       <ScreenHeading title="Invitations" />
-      <div className="mt-4 space-y-4">
+      <div className="mt-4 max-w-3xl">
         <Loaded of={query}>
           {({ items }) => (
             <Section

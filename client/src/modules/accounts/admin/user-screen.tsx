@@ -37,7 +37,7 @@ export const UserScreen = withServerData(function UserScreen() {
   const { id } = route.useParams();
   const query = useQuery(userQuery(id));
   return (
-    <div className="mx-auto max-w-3xl px-4 py-6 md:px-8">
+    <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
       {statusOf(query.error) === 404 ? (
         <Empty icon="user" title="There is no such user">
           <p>The account may have been deleted.</p>
@@ -46,7 +46,9 @@ export const UserScreen = withServerData(function UserScreen() {
           </Link>
         </Empty>
       ) : (
-        <Loaded of={query}>{(user) => <Record user={user} />}</Loaded>
+        <div className="max-w-3xl">
+          <Loaded of={query}>{(user) => <Record user={user} />}</Loaded>
+        </div>
       )}
     </div>
   );

@@ -40,7 +40,7 @@ export const UsersScreen = withServerData(function UsersScreen() {
       </NotPermitted>
     );
   return (
-    <div className="mx-auto max-w-screen-xl px-4 py-6 md:px-8">
+    <div className="mx-auto max-w-screen-2xl px-4 py-6 md:px-8">
       <div className="flex flex-wrap items-center justify-between gap-3">
         <ScreenHeading title="Users" />
         <Link to="/admin/users/invitations" className={buttonVariants({ variant: 'outline' })}>
