@@ -2,6 +2,7 @@ import { AlertDialog as Base } from '@base-ui/react/alert-dialog';
 import { type ReactElement, type ReactNode, useState } from 'react';
 import { InDialog } from '@/kit/lib/overlay-root.ts';
 import { cn, popupClass } from '@/kit/lib/styles.ts';
+import { useAction } from '@/kit/lib/use-action.ts';
 import { Button, buttonVariants } from './button.tsx';
 import { DialogFooter, overlayClass } from './dialog.tsx';
 import { ErrorNote } from './error-state.tsx';
@@ -24,23 +25,11 @@ type Props = {
 export function Confirm({ trigger, title, children, action, typed, onConfirm }: Props) {
   const [isOpen, setOpen] = useState(false);
   const [words, setWords] = useState('');
-  const [isPending, setPending] = useState(false);
-  const [error, setError] = useState<unknown>();
   const isReady = typed === undefined || words === typed;
-
-  const confirm = async () => {
-    if (!isReady || isPending) return;
-    setPending(true);
-    setError(undefined);
-    try {
-      await onConfirm();
-      setOpen(false);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setPending(false);
-    }
-  };
+  const { isPending, failure, run, clearFailure } = useAction(async () => {
+    await onConfirm();
+    setOpen(false);
+  });
 
   return (
     <Base.Root
@@ -48,7 +37,7 @@ export function Confirm({ trigger, title, children, action, typed, onConfirm }: 
       onOpenChange={(open) => {
         setOpen(open);
         setWords('');
-        setError(undefined);
+        clearFailure();
       }}
     >
       <Base.Trigger render={trigger} />
@@ -64,7 +53,7 @@ export function Confirm({ trigger, title, children, action, typed, onConfirm }: 
               <form
                 onSubmit={(event) => {
                   event.preventDefault();
-                  confirm();
+                  if (isReady && !isPending) run();
                 }}
                 className="mt-4 space-y-4"
               >
@@ -80,7 +69,7 @@ export function Confirm({ trigger, title, children, action, typed, onConfirm }: 
                     onChange={(event) => setWords(event.target.value)}
                   />
                 )}
-                {error !== undefined && <ErrorNote error={error} />}
+                {failure !== undefined && <ErrorNote error={failure} />}
                 <DialogFooter>
                   <Base.Close className={buttonVariants({ variant: 'outline' })}>Cancel</Base.Close>
                   <Button type="submit" variant="destructive" disabled={!isReady} pending={isPending}>

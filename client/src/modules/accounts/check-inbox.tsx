@@ -1,5 +1,5 @@
-import { useState } from 'react';
 import { Button } from '@/kit/components/button.tsx';
+import { useAction } from '@/kit/lib/use-action.ts';
 import { useVisitor } from '@/kit/shell/visitor.ts';
 import { EntryCard, Failed, linkClass, TextButton } from './entry-card.tsx';
 import { TEXTS } from './texts.ts';
@@ -15,19 +15,7 @@ export function CheckInbox({
   onBack: () => void;
 }) {
   const { isDevelopment, isDeveloper } = useVisitor();
-  const [state, setState] = useState<'sending' | 'sent'>();
-  const [failure, setFailure] = useState<unknown>();
-  const send = async () => {
-    setState('sending');
-    setFailure(undefined);
-    try {
-      await again();
-      setState('sent');
-    } catch (error) {
-      setState(undefined);
-      setFailure(error);
-    }
-  };
+  const { isPending, isDone, failure, run } = useAction(again);
   return (
     <EntryCard
       title={TEXTS.mailbox.title}
@@ -52,13 +40,9 @@ export function CheckInbox({
         )}
         {/* As high as its longest text, so that the button stays in its place. */}
         <p role="status" className={`text-sm text-muted ${isDevelopment ? '' : 'min-h-10'}`}>
-          {state === 'sent'
-            ? TEXTS.mailbox.again
-            : isDevelopment
-              ? TEXTS.mailbox.missing
-              : TEXTS.mailbox.spam}
+          {isDone ? TEXTS.mailbox.again : isDevelopment ? TEXTS.mailbox.missing : TEXTS.mailbox.spam}
         </p>
-        <Button variant="outline" className="w-full" pending={state === 'sending'} onClick={send}>
+        <Button variant="outline" className="w-full" pending={isPending} onClick={run}>
           Send it again
         </Button>
         <Failed error={failure} />

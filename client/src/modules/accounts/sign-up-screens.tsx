@@ -1,12 +1,12 @@
 /** The screens that make an account: by oneself, by invitation, and the first operator's. */
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
 import type { Me } from '#contracts/accounts/account.ts';
 import { type Next, setUp, type signOut, signUp } from '#contracts/accounts/sign-in.ts';
 import { Button, buttonVariants } from '@/kit/components/button.tsx';
 import { Field } from '@/kit/components/field.tsx';
 import { request, statusOf } from '@/kit/lib/api.ts';
 import { useIsDevelopment } from '@/kit/lib/connection.ts';
+import { useAction } from '@/kit/lib/use-action.ts';
 import { useForm } from '@/kit/lib/use-form.ts';
 import { To, ToSignInCard, useNext, useToken, withMe } from './entry.tsx';
 import { EmailField, EntryCard, EntryForm, Failed, PasswordField } from './entry-card.tsx';
@@ -84,29 +84,21 @@ export const JoinScreen = withMe(function JoinScreen({ me }) {
 
 /** An invitation was opened by a user who is signed in. */
 function SignedIn({ name, email }: { name: string; email: string }) {
-  const [isPending, setPending] = useState(false);
-  const [failure, setFailure] = useState<unknown>();
-  const leave = async () => {
-    setPending(true);
-    try {
-      await request<typeof signOut>('POST', '/api/account/sign-out');
-      // The token stays in the address.
-      location.reload();
-    } catch (error) {
-      setFailure(error);
-      setPending(false);
-    }
-  };
+  const leave = useAction(async () => {
+    await request<typeof signOut>('POST', '/api/account/sign-out');
+    // The token stays in the address.
+    location.reload();
+  });
   return (
     <EntryCard title={TEXTS.join.signedIn} lead={TEXTS.join.signedInAs(name, email)}>
       <div className="space-y-3">
-        <Button className="w-full" pending={isPending} onClick={leave}>
+        <Button className="w-full" pending={leave.isPending || leave.isDone} onClick={leave.run}>
           Sign out and accept
         </Button>
         <Link to="/" className={`${buttonVariants({ variant: 'outline' })} w-full`}>
           Stay signed in
         </Link>
-        <Failed error={failure} />
+        <Failed error={leave.failure} />
       </div>
     </EntryCard>
   );
