@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import { Chart, type Range, Spark } from '@/components/ui/chart';
+import { Chart, type Range } from '@/components/ui/chart';
+import { Spark } from '@/components/ui/spark';
 import { Sample } from './sample.tsx';
 
 const STEP_MS = 15_000;
@@ -83,7 +84,7 @@ export function Charts() {
           onZoom={setRange}
         />
       </Sample>
-      <Sample name="Spark" from="chart">
+      <Sample name="Spark" from="spark">
         <span className="text-lg tabular-nums">42/s</span>
         <Spark label="Requests a second, of the last 15 minutes" values={READS} />
       </Sample>
