@@ -11,7 +11,8 @@ export interface Asked {
 type Show = (question: Asked | undefined) => void;
 
 /** A 401 of these says that what was typed is wrong. Operators' screens with a key have a sign-in of their own. */
-const OWN = /^\/api\/(account\/(sign-|reauthenticate|setup|verify|reset)|monitoring\/|operations\/)/;
+const OWN =
+  /^\/api\/(account\/(sign-|reauthenticate|setup|verify|reset|two-factor\/confirm)|monitoring\/|operations\/)/;
 const REAUTHENTICATE = '/problems/reauthenticate';
 
 let flight: Promise<boolean> | undefined;

@@ -47,6 +47,9 @@ test('a second factor is set up, asked for, and replaced by a recovery code', as
   const secret = ((await page.locator('code').textContent()) ?? '').replaceAll(' ', '');
   await look(page, 'accounts-two-factor');
   await expect(page.getByRole('textbox', { name: 'Code' })).toBeFocused();
+  await page.keyboard.type('000000');
+  await expect(page.getByRole('alert')).toContainText('The code is wrong');
+  await expect(page.getByRole('textbox', { name: 'Code' })).toBeFocused();
   await page.keyboard.type(totp(secret));
   const codes = page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem');
   await expect(codes.first()).toBeVisible();
