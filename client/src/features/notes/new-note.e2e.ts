@@ -1,4 +1,5 @@
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
+import { refuse } from '../../../../tests/browser/problems.ts';
 
 const TITLE = 'Title of the new note';
 
@@ -41,20 +42,7 @@ test.describe(() => {
 
   test('what the server refuses lands at its field, which takes the focus', async ({ page }) => {
     await page.route('**/api/notes', (route) =>
-      route.request().method() === 'POST'
-        ? route.fulfill({
-            status: 400,
-            contentType: 'application/problem+json',
-            json: {
-              type: '/problems/validation',
-              title: 'The request is not valid',
-              status: 400,
-              instance: '/api/notes',
-              requestId: 'e2e',
-              errors: [{ path: '/body/title', message: 'is taken' }],
-            },
-          })
-        : route.fallback(),
+      route.request().method() === 'POST' ? refuse(route, '/body/title', 'is taken') : route.fallback(),
     );
     await page.getByLabel(TITLE).fill('Taken');
     await page.getByRole('button', { name: 'Create' }).click();

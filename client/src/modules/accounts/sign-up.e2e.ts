@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { accountsServer, button, PASSWORD, password } from '../../../../tests/browser/accounts.ts';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
+import { refuse } from '../../../../tests/browser/problems.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 import { freePort, ROOT } from '../../../../tests/support/server.ts';
 
@@ -56,19 +57,7 @@ test('an invitation that is opened while signed in is accepted after signing out
 
 test('what is wrong with a value that no field shows is said at the form', async ({ page }) => {
   await page.route('**/api/account/sign-up', (route) =>
-    route.fulfill({
-      status: 400,
-      contentType: 'application/problem+json',
-      json: {
-        type: '/problems/validation',
-        title: 'The request is not valid',
-        status: 400,
-        detail: 'The invitation is not one of this server.',
-        instance: '/api/account/sign-up',
-        requestId: '4f1c0d2e9a7b4c55',
-        errors: [{ path: '/body/invitation', message: 'is unknown' }],
-      },
-    }),
+    refuse(route, '/body/invitation', 'is unknown', 'The invitation is not one of this server.'),
   );
   await page.goto(at('/join#token=one-that-is-long-enough'));
   await page.getByLabel('Name').fill('Ada Lovelace');
