@@ -36,10 +36,14 @@ export const VerifyScreen = withMe(function VerifyScreen({ me }) {
     return (
       <EntryCard
         title={isCut ? TEXTS.link.cut : TEXTS.verify.broken}
-        lead={isCut ? TEXTS.link.cutNext : TEXTS.verify.brokenNext}
+        lead={isCut ? TEXTS.link.cutNext : me.user ? TEXTS.verify.brokenSignedIn : TEXTS.verify.brokenNext}
       >
         {me.user ? (
-          <Link to="/account/{-$section}" params={{}} className={`${buttonVariants()} w-full`}>
+          <Link
+            to="/account/{-$section}"
+            params={{ section: 'sign-in' }}
+            className={`${buttonVariants()} w-full`}
+          >
             Your account
           </Link>
         ) : (

@@ -49,6 +49,8 @@ export const TEXTS = {
     lead: 'One more click, so that a mail scanner cannot use up the link before you do.',
     broken: 'This link no longer works',
     brokenNext: 'It may have been used already, or have expired. Sign in to get a new one.',
+    brokenSignedIn:
+      'It may have been used already, or have expired. Your account shows which address is verified.',
     done: 'Your address is verified',
     doneNext: 'Sign in to continue.',
   },
