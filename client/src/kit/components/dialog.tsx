@@ -15,16 +15,17 @@ export const overlayClass =
 type Props = Omit<ComponentProps<typeof Base.Popup>, 'title'> & {
   title: ReactNode;
   description?: ReactNode;
+  /** Its width, among others. */
   className?: string;
   children?: ReactNode;
 };
 
-export const DialogContent = ({ title, description, className, children, ...rest }: Props) => (
+export const DialogContent = ({ title, description, className = 'max-w-lg', children, ...rest }: Props) => (
   <InDialog value={true}>
     <Base.Portal>
       <Base.Backdrop className={overlayClass} />
       <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
-        <Base.Popup className={cn(popupClass, 'relative m-auto w-full max-w-lg p-5', className)} {...rest}>
+        <Base.Popup className={cn(popupClass, 'relative m-auto w-full p-5', className)} {...rest}>
           <Base.Title className="mb-3 pr-10 text-lg">{title}</Base.Title>
           {description && (
             <Base.Description className="-mt-2 mb-4 text-sm text-muted">{description}</Base.Description>
