@@ -7,7 +7,9 @@ export const Empty = ({ icon, title, children }: { icon: IconName; title: string
     <Icon name={icon} className="size-6 text-muted" />
     <h2 className="text-base font-medium">{title}</h2>
     {children && (
-      <div className="flex max-w-sm flex-col items-center gap-4 text-sm text-muted">{children}</div>
+      <div className="flex max-w-sm flex-col items-center gap-4 text-sm text-balance text-muted">
+        {children}
+      </div>
     )}
   </div>
 );

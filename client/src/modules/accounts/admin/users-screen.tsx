@@ -48,7 +48,7 @@ export const UsersScreen = withServerData(function UsersScreen() {
         </Link>
       </div>
       <div className="my-4 flex flex-wrap gap-2">
-        <div className="grow basis-56 sm:max-w-80">
+        <div className="w-full sm:w-80">
           <SearchBox label="Search users" />
         </div>
         <Choice
@@ -119,7 +119,7 @@ const UserTable = ({ users }: { users: User[] }) => (
             <Link
               to="/admin/users/$id"
               params={{ id }}
-              className="font-medium underline-offset-4 wrap-anywhere hover:underline"
+              className="inline-block font-medium underline-offset-4 wrap-anywhere hover:underline max-md:-my-3 max-md:py-3"
             >
               {name}
             </Link>
