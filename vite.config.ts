@@ -112,10 +112,15 @@ export default defineConfig({
                   name: 'vendor',
                   test: /node_modules\/(react|react-dom|scheduler|@tanstack\/(history|router-core|react-router|store|react-store))\//,
                 },
-                // What its classes extend: in one of two chunks that import each other it would be undefined when the other runs.
+                // What every visit needs of the query library: whether the server can be reached.
+                {
+                  name: 'online',
+                  test: /node_modules\/@tanstack\/query-core\/.*\/(subscribable|onlineManager)\./,
+                },
+                // What the library's classes extend: in one of two chunks that import each other it would be undefined when the other runs.
                 {
                   name: 'query',
-                  test: /node_modules\/@tanstack\/query-core\/.*\/(removable|subscribable|retryer|thenable|utils|\w+Manager)\./,
+                  test: /node_modules\/@tanstack\/query-core\/.*\/(removable|retryer|thenable|utils|\w+Manager)\./,
                 },
                 // What every visit loads, in one file: it compresses better and arrives sooner than a dozen.
                 { name: 'shared', test: /client\/src\/(?!main\.tsx)/, tags: ['$initial'] },
