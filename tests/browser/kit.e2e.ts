@@ -174,7 +174,7 @@ test('messages come in every variant, and an action closes its message', async (
   await messages.getByRole('button', { name: 'Undo' }).click();
   await expect(messages).not.toContainText('Deleted “Plan”');
   await expect(messages).toContainText('Restored “Plan”');
-  for (const name of ['Warning', 'Error']) await toasts.getByRole('button', { name }).click();
+  for (const name of ['Warning', 'Error']) await toasts.getByRole('button', { name }).press('Enter');
   await expect(messages).toContainText('The server cannot be reached.');
   // They stay while one of them has the focus.
   await page.keyboard.press('F6');
@@ -193,6 +193,8 @@ test('fields: the server’s message, a shown password, a pasted code, a number,
   const native = await page.getByRole('combobox', { name: 'Time range' }).boundingBox();
   const button = await page.getByRole('button', { name: 'Of the same height' }).boundingBox();
   expect(native?.height).toBe(button?.height);
+  // Nine steps of the grid.
+  expect(button?.height).toBe(36);
 
   const password = page.getByLabel('Password', { exact: true });
   await page.getByRole('button', { name: 'Show password' }).click();

@@ -189,7 +189,7 @@ function RecoveryCodes({ codes, onDone }: { codes: string[]; onDone: () => void 
           <li key={code}>{code}</li>
         ))}
       </ul>
-      <div className="flex flex-wrap items-center gap-2">
+      <div className="flex flex-wrap items-center gap-x-1 gap-y-2">
         <Button onClick={onDone}>I have saved them</Button>
         <DownloadButton name="recovery-codes.txt" content={`${text}\n`} />
         <CopyButton text={text} label="Copy the recovery codes" />
