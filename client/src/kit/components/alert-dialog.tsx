@@ -45,7 +45,7 @@ export function Confirm({ trigger, title, children, action, typed, onConfirm }: 
         <Base.Portal>
           <Base.Backdrop className={overlayClass} />
           <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
-            <Base.Popup className={cn(popupClass, 'm-auto w-full max-w-md p-5')}>
+            <Base.Popup className={cn(popupClass, 'm-auto w-full max-w-md p-5 wrap-break-word')}>
               <Base.Title className="text-lg">{title}</Base.Title>
               <Base.Description render={<div />} className="mt-2 text-muted">
                 {children}

@@ -25,7 +25,10 @@ export const DialogContent = ({ title, description, className = 'max-w-lg', chil
     <Base.Portal>
       <Base.Backdrop className={overlayClass} />
       <Base.Viewport className="fixed inset-0 z-20 flex overflow-y-auto p-4">
-        <Base.Popup className={cn(popupClass, 'relative m-auto w-full p-5', className)} {...rest}>
+        <Base.Popup
+          className={cn(popupClass, 'relative m-auto w-full p-5 wrap-break-word', className)}
+          {...rest}
+        >
           <Base.Title className="mb-3 pr-10 text-lg">{title}</Base.Title>
           {description && (
             <Base.Description className="-mt-2 mb-4 text-sm text-muted">{description}</Base.Description>

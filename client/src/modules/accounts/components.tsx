@@ -143,7 +143,13 @@ export const FormFooter = ({
 }) => (
   <DialogFooter>
     <DialogClose render={<Button variant="outline" />}>Cancel</DialogClose>
-    <Button type="submit" variant={variant} pending={of.isSending}>
+    {/* A name in it may be long. */}
+    <Button
+      type="submit"
+      variant={variant}
+      pending={of.isSending}
+      className="max-w-full py-1.5 wrap-anywhere *:whitespace-normal"
+    >
       {action}
     </Button>
   </DialogFooter>

@@ -34,7 +34,7 @@ export function Impersonation({ name, until }: { name: string; until: string }) 
       className="fixed inset-x-0 bottom-[calc(var(--bar)+var(--banner))] z-10 flex h-(--notice) items-center justify-center gap-3 border-t-2 border-degraded bg-surface px-4 text-sm leading-tight md:left-[56px] lg:left-[224px]"
     >
       <Icon name="eye" className="size-4 text-degraded max-sm:hidden" />
-      <p className="min-w-0">
+      <p className="line-clamp-2 min-w-0 wrap-anywhere">
         You are acting as <strong className="font-medium">{name}</strong>
         <span className="text-muted"> for {span(minutes * 60_000)} more.</span>
       </p>
