@@ -16,7 +16,7 @@ export default defineConfig({
   workers: 2,
   // Limits for what hangs: a busy machine may take its time.
   timeout: 600_000,
-  expect: { timeout: 30_000 },
+  expect: { timeout: 60_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: 'list',
   use: {
