@@ -81,6 +81,6 @@ test.describe('when its server ends', () => {
     await using again = await backend.start({ PORT: String(first.port) });
     await again.ready();
     await expect(row(page, 'Meanwhile')).toBeVisible({ timeout: 60_000 });
-    expect(streams.at(-1)).toBeDefined();
+    await expect.poll(() => streams.at(-1)).toBeDefined();
   });
 });

@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { expect, look, settle, test } from '../../../../tests/browser/fixtures.ts';
+import { expect, look, resize, test } from '../../../../tests/browser/fixtures.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 
 const row = (page: Page, title: string) =>
@@ -27,6 +27,17 @@ const change = (databaseUrl: string, column: 'title' | 'body', to: string) =>
     `UPDATE notes SET ${column} = $1, version = version + 1, updated_at = now() WHERE id = 1`,
     [to],
   );
+
+/** Resolves when a page of notes has read them once more, as it does as soon as events arrive. Called before it opens. */
+function readAgain(page: Page) {
+  let lists = 0;
+  return page
+    .waitForRequest((request) => /\/api\/notes\?/.test(request.url()) && ++lists === 2)
+    .then((request) => request.response());
+}
+
+/** No event arrives: the page learns of other people's changes by its own saves alone. */
+const withoutEvents = (page: Page) => page.route('**/api/events*', () => {});
 
 /** The changes that the page sends from now on. */
 function changes(page: Page) {
@@ -76,8 +87,10 @@ test('it is saved when it is left: for another screen, another tab, or by a clos
 test('events of what it wrote itself change nothing that is typed, and read nothing again', async ({
   page,
 }) => {
+  const again = readAgain(page);
   await page.goto('/notes/1');
   await expect(text(page)).toHaveValue(/^Designing/);
+  await again;
   await text(page).fill('');
   let reads = 0;
   page.on('request', (request) => {
@@ -93,10 +106,11 @@ test('events of what it wrote itself change nothing that is typed, and read noth
     look();
   });
   const sent = changes(page);
+  let body = '';
   for (const part of ['one ', 'two ', 'three']) {
     await text(page).pressSequentially(part);
-    const before = sent.length;
-    await expect.poll(() => sent.length).toBeGreaterThan(before);
+    body += part;
+    await expect.poll(() => sent.at(-1)).toEqual({ body });
   }
   await expect(page.getByText(SAVED)).toBeVisible();
   const { length } = sent;
@@ -120,6 +134,7 @@ test.describe('when something goes wrong', () => {
   test.use({ failedRequests: true });
 
   test('a conflict shows both versions in line, and either can stay', async ({ page, backend }) => {
+    await withoutEvents(page);
     await page.goto('/notes/1');
     await expect(text(page)).toHaveValue(/^Designing/);
     await change(backend.databaseUrl, 'body', 'Theirs\nwith a second line');
@@ -131,7 +146,7 @@ test.describe('when something goes wrong', () => {
     await expect(text(page)).toHaveValue('Mine');
     await expect(page.getByText('Not saved: another person changed it.')).toBeVisible();
     await look(page, 'note-conflict');
-    await page.setViewportSize({ width: 1440, height: 900 });
+    await resize(page, { width: 1440, height: 900 });
     for (const label of ['Title', 'Text']) {
       const left = await theirs
         .getByText(label, { exact: true })
@@ -153,6 +168,7 @@ test.describe('when something goes wrong', () => {
   });
 
   test('a change of another field by another person is merged', async ({ page, backend }) => {
+    await withoutEvents(page);
     await page.goto('/notes/1');
     await expect(text(page)).toHaveValue(/^Designing/);
     await change(backend.databaseUrl, 'title', 'Their title');
@@ -319,8 +335,7 @@ test.describe('when something goes wrong', () => {
     await text(page).fill('Typed');
     await expect(page.getByText(OFFLINE)).toBeVisible();
     for (const width of [360, 768, 1440]) {
-      await page.setViewportSize({ width, height: 800 });
-      await settle(page);
+      await resize(page, { width, height: 800 });
       for (const covered of [
         page.getByText(OFFLINE),
         page.getByRole('button', { name: 'Delete this note' }),
@@ -347,7 +362,7 @@ test('a long title wraps', async ({ page, backend }) => {
   await page.goto('/notes/1');
   await expect(page.getByLabel('Title')).toHaveValue(title);
   for (const width of [360, 768, 1440]) {
-    await page.setViewportSize({ width, height: 800 });
+    await resize(page, { width, height: 800 });
     const hidden = await page
       .getByLabel('Title')
       .evaluate((box) => [box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight]);
@@ -363,7 +378,7 @@ test('no focus ring is cut', async ({ page }) => {
   await page.goto('/notes/1');
   await expect(text(page)).toHaveValue(/^Designing/);
   for (const width of [360, 1440]) {
-    await page.setViewportSize({ width, height: 800 });
+    await resize(page, { width, height: 800 });
     await page.getByLabel('Title').focus();
     const cut: string[] = [];
     for (let step = 0; step < 20; step += 1) {

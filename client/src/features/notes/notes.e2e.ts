@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from '@playwright/test';
-import { expect, gate, look, settle, test } from '../../../../tests/browser/fixtures.ts';
+import { expect, gate, look, resize, test } from '../../../../tests/browser/fixtures.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 import { ROOT } from '../../../../tests/support/server.ts';
 
@@ -42,7 +42,7 @@ test('shows the list, and a note beside it or after it', async ({ page }) => {
   await expect(page).toHaveTitle(/^Release checklist/);
   await look(page, 'note-open');
 
-  await page.setViewportSize({ width: 360, height: 740 });
+  await resize(page, { width: 360, height: 740 });
   await expect(list(page)).toBeHidden();
   await page.getByRole('region', { name: 'Note' }).getByRole('link', { name: 'Notes' }).click();
   await expect(row(page, 'Release checklist')).toBeVisible();
@@ -88,12 +88,16 @@ test('is worked by keyboard alone: new, write, save, search, go through, delete,
   page,
   backend,
 }) => {
+  await page.clock.install();
   await page.goto('/notes');
   await expect(row(page, 'Release checklist')).toBeVisible();
   await page.keyboard.press('n');
+  await expect(page.getByLabel('Title of the new note')).toBeFocused();
   await page.keyboard.type('Written by keyboard');
   await page.keyboard.press('Enter');
   await expect(page.getByLabel('Text')).toBeFocused();
+  // No time passes, so that nothing but the keys saves.
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1_000));
   await page.keyboard.type('No mouse was touched.');
   await page.keyboard.press('Control+s');
   await expect(async () => {
@@ -103,6 +107,7 @@ test('is worked by keyboard alone: new, write, save, search, go through, delete,
     );
     expect(rows).toEqual([{ body: 'No mouse was touched.', version: 2 }]);
   }).toPass();
+  await page.clock.resume();
   await expect(page.getByText('Saved just now')).toBeVisible();
 
   await page.keyboard.press('Escape');
@@ -124,6 +129,7 @@ test('is worked by keyboard alone: new, write, save, search, go through, delete,
   await page.keyboard.press('End');
   await expect(row(page, 'A title that is rather long')).toBeFocused();
   await page.keyboard.press('Home');
+  await expect(row(page, 'Written by keyboard')).toBeFocused();
 
   await page.keyboard.press('Delete');
   await expect(row(page, 'Written by keyboard')).toHaveCount(0);
@@ -137,15 +143,23 @@ test('is worked by keyboard alone: new, write, save, search, go through, delete,
 });
 
 test('undo is offered for 8 s', async ({ page }) => {
+  const undo = page.getByRole('button', { name: 'Undo' });
   await page.clock.install();
   await page.goto('/notes/1');
+  await expect(page.getByLabel('Title')).toHaveValue(/^A title/);
+  // From here on time passes by `runFor` alone, however slow the machine is.
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1_000));
   await page.getByRole('button', { name: 'Delete this note' }).click();
-  await expect(page.getByText(/^Deleted “A title/)).toBeVisible();
   await page.mouse.move(5, 5);
+  await expect(async () => {
+    await page.clock.runFor(50);
+    expect(await undo.isVisible()).toBe(true);
+  }).toPass();
+  await expect(page.getByText(/^Deleted “A title/)).toBeVisible();
   await page.clock.runFor(7_500);
-  await expect(page.getByRole('button', { name: 'Undo' })).toBeVisible();
+  await expect(undo).toBeVisible();
   await page.clock.runFor(1_000);
-  await expect(page.getByRole('button', { name: 'Undo' })).toBeHidden();
+  await expect(undo).toBeHidden();
 });
 
 test('searches as one types: no request a letter, an address to share, and a way out of nothing found', async ({
@@ -227,6 +241,8 @@ test.describe('when something goes wrong', () => {
   });
 
   test('a read that is told to come later comes once more, a write does not', async ({ page }) => {
+    // Never answered: the list is read once more when events arrive.
+    await page.route('**/api/events*', () => {});
     const asked: string[] = [];
     await page.route('**/api/notes**', async (route) => {
       const method = route.request().method();
@@ -269,6 +285,7 @@ test('a screen that is slow to come shows a line of progress, and the one before
     await route.continue();
   });
   await page.goto('/');
+  await expect(page.getByText('Welcome.')).toBeVisible();
   await page.getByRole('navigation').getByRole('link', { name: 'Notes' }).click();
   await expect(page.getByRole('progressbar', { name: 'Loading' })).toBeVisible();
   await expect(page.getByText('Welcome.')).toBeVisible();
@@ -285,8 +302,7 @@ test('on a slow network the shape comes first, and nothing jumps when the words 
   });
   await page.goto('/notes/2');
   await expect(list(page).locator('[aria-busy=true]')).toBeVisible();
-  await page.setViewportSize({ width: 1440, height: 900 });
-  await settle(page);
+  await resize(page, { width: 1440, height: 900 });
   await page.screenshot({ path: 'screenshots/notes-loading-1440.png' });
   late.resolve();
   await expect(page.getByLabel('Title')).toHaveValue('Reading list');
