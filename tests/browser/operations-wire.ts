@@ -109,16 +109,22 @@ export async function wire(page: Page): Promise<Say> {
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.evaluate((hour) => {
     const hear: Record<string, (event: { data: string }) => void> = {};
+    const isOpen = Promise.withResolvers<void>();
     class Wire {
+      constructor() {
+        isOpen.resolve();
+      }
       addEventListener(name: string, listener: (event: { data: string }) => void) {
         hear[name] = listener;
       }
       close() {}
     }
     const say = (name: string, data: unknown) => hear[name]?.({ data: JSON.stringify(data) });
-    Object.assign(window, { EventSource: Wire, say, sayHour: () => say('history', hour) });
+    Object.assign(window, { EventSource: Wire, isOpen, say, sayHour: () => say('history', hour) });
   }, anHour(Date.now()));
   await page.getByRole('button', { name: 'Resume' }).click();
+  // The screen opens it once the address has changed.
+  await page.evaluate(() => (window as unknown as { isOpen: { promise: Promise<void> } }).isOpen.promise);
   return (name, data) =>
     page.evaluate(
       ([name, data]) =>

@@ -1,4 +1,4 @@
-import { expect, test } from '../../../../tests/browser/fixtures.ts';
+import { expect, resize, test } from '../../../../tests/browser/fixtures.ts';
 import { SECRETS, signIn } from '../../../../tests/browser/operators.ts';
 
 test('nothing moves, whichever answer a view has to wait for', async ({ page, backend }) => {
@@ -19,7 +19,7 @@ test('nothing moves, whichever answer a view has to wait for', async ({ page, ba
   for (const view of ['', '/routes', '/resources', '/errors', '/logs', '/alerts', '/settings']) {
     for (const [first, size] of [0, 1].flatMap((first) => sizes.map((size) => [first, size] as const))) {
       asked = first;
-      await page.setViewportSize(size);
+      await resize(page, size);
       await page.goto(`${server.url}/ops${view}`);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
       await expect(page.getByText('Live', { exact: true })).toBeVisible();

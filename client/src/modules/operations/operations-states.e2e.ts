@@ -1,4 +1,4 @@
-import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
+import { expect, look, resize, test } from '../../../../tests/browser/fixtures.ts';
 import { alerts, anHour, errors, figures, lines, wire } from '../../../../tests/browser/operations-wire.ts';
 import { KEY, SECRETS, signIn } from '../../../../tests/browser/operators.ts';
 import { SERVER_ENV } from '../../../../tests/browser/visitor.ts';
@@ -38,7 +38,7 @@ test('each screen keeps its width and its place while alerts fire, with an hour 
     await say('alerts', { instance: 'web-1f3a9c', alerts: alerts(at, 'event-loop-delay', 'not-ready') });
     await say('log', { instance: 'web-1f3a9c', lines: lines(at, 1, 60), missed: 0 });
     await expect(page.getByRole('main').locator('[aria-busy=true]')).toHaveCount(0);
-    await page.setViewportSize({ width: 360, height: 740 });
+    await resize(page, { width: 360, height: 740 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
     const { x = -1, width = 0 } = (await bar.boundingBox()) ?? {};
     expect(x).toBeGreaterThanOrEqual(0);

@@ -110,7 +110,8 @@ test.describe('in trouble', () => {
     await expect(page.getByText('Every 5 s')).toBeVisible();
     await expect(sentence(page)).toBeVisible();
     await page.unroute('**/api/monitoring/stream*');
-    await expect(page.getByText('Live', { exact: true })).toBeVisible();
+    // It is tried again after 15 s, with the next of the requests.
+    await expect(page.getByText('Live', { exact: true })).toBeVisible({ timeout: 60_000 });
   });
 
   test('begins anew when another process answers, and says so', async ({ page, backend }) => {
