@@ -24,6 +24,7 @@ test('an operator finds a user, acts as them, and bans them', async ({ browser, 
   await page.waitForURL(/search=lin/);
   await expect(page.getByRole('link', { name: 'Grace' })).toHaveCount(0);
   await page.getByRole('link', { name: 'Linus' }).click();
+  await expect(button(page, 'Act as…')).toBeVisible();
   await look(page, 'accounts-user');
 
   await button(page, 'Act as…').click();

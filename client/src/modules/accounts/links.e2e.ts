@@ -43,8 +43,10 @@ test('links of mails verify an address and set a new password, by a press, once'
   const email = await signUp(page);
   const verify = await link(backend.databaseUrl, 'verify', email);
   await page.goto(verify);
+  await expect(button(page, 'Verify my address')).toBeVisible();
   await look(page, 'accounts-verify', { widths: [360, 1440] });
   await page.reload();
+  await expect(button(page, 'Verify my address')).toBeVisible();
   // Left and come back to without a load of the page.
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Home' }).click();
   await expect(button(page, 'Verify my address')).toHaveCount(0);

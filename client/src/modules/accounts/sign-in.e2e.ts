@@ -20,6 +20,7 @@ test('an anonymous visitor is sent to sign in, and back', async ({ page }) => {
   await expect(password(page)).toHaveValue(PASSWORD);
 
   await page.getByRole('link', { name: 'Sign up' }).click();
+  await expect(page.getByLabel('Name')).toBeVisible();
   await look(page, 'accounts-sign-up', { widths: [360] });
   await page.getByLabel('Name').fill('Ada Lovelace');
   await page.getByLabel('Email').fill(`back-${process.pid}@example.com`);
@@ -33,7 +34,7 @@ test('an anonymous visitor is sent to sign in, and back', async ({ page }) => {
   await page.getByRole('button', { name: 'Write the first note' }).click();
   await page.getByLabel('Title of the new note').fill('My first note');
   await button(page, 'Create').click();
-  await expect(page.getByLabel('Title')).toHaveValue('My first note');
+  await expect(page.getByLabel('Title', { exact: true })).toHaveValue('My first note');
 
   await signOut(page);
   await page.goto(at('/sign-in?returnTo=https%3A%2F%2Fevil.example%2F'));

@@ -37,7 +37,7 @@ test('a new clone: sign up, read the mail in the mailbox, verify, write the firs
   await page.getByRole('button', { name: 'Write the first note' }).click();
   await page.getByLabel('Title of the new note').fill('My first note');
   await button(page, 'Create').click();
-  await expect(page.getByLabel('Title')).toHaveValue('My first note');
+  await expect(page.getByLabel('Title', { exact: true })).toHaveValue('My first note');
 });
 
 test('an invitation that is opened while signed in is accepted after signing out', async ({ page }) => {
