@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { ROOT } from '../support/server.ts';
-import { expect, look, test } from './fixtures.ts';
+import { expect, look, resize, test } from './fixtures.ts';
 
 test.use({ failedRequests: true });
 
@@ -19,7 +19,7 @@ test('says that the server is away, and that it is back', async ({ page, backend
   ).toBeVisible();
   await look(page, 'server-unreachable');
   for (const width of [360, 768, 1440]) {
-    await page.setViewportSize({ width, height: 300 });
+    await resize(page, { width, height: 300 });
     await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
     const [strip, screen] = await page.evaluate(() =>
       ['[data-banner]', 'main > :last-child'].map((one) =>

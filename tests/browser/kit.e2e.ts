@@ -63,7 +63,7 @@ for (const group of ['Actions', 'Forms', 'Overlays', 'Feedback', 'Data', 'Record
   test(`${group} at rest, with the code that uses each part`, async ({ page }) => {
     await open(page, group);
     const samples = page.locator('section:has(> details)');
-    expect(await samples.count()).toBeGreaterThan(2);
+    await expect.poll(() => samples.count()).toBeGreaterThan(2);
     for (const one of await samples.all()) {
       await one.locator('summary').click();
       expect(await one.locator('details pre').textContent()).toMatch(/^<(?:[A-Z]|span|div|code)/);
@@ -139,6 +139,7 @@ test('a dialog begins at its first field, and keeps what was typed when a select
   await audience.click();
   await page.getByRole('option', { name: 'Everyone' }).click();
   await expect(audience).toHaveText('Everyone');
+  await expect(page.getByRole('listbox')).toBeHidden();
   await expect(field).toHaveValue('Half a thought');
   await page.mouse.click(5, 5);
   await expect(dialog).toBeHidden();
@@ -267,7 +268,7 @@ test('charts share one cursor, and zoom by dragging and by keyboard', async ({ p
   await slider.focus();
   const end = Number(await slider.getAttribute('aria-valuemax'));
   await page.keyboard.press('ArrowLeft');
-  expect(await other.getAttribute('aria-valuenow')).toBe(String(end - 15_000));
+  await expect(other).toHaveAttribute('aria-valuenow', String(end - 15_000));
   for (let step = 0; step < 9; step += 1) await page.keyboard.press('Shift+ArrowLeft');
   await page.keyboard.press('Enter');
   await expect(other).toHaveAttribute('aria-valuemax', String(end - 15_000));
@@ -302,13 +303,21 @@ test('Markdown is text: no HTML, no script, no images; foreign links are marked'
 });
 
 test('an answer that is being written is followed, and can be stopped', async ({ page }) => {
+  await page.clock.install();
   await open(page, 'Data');
   const part = sample(page, 'Chat');
+  // From here on time passes by `runFor` alone: the answer is written within a second.
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1_000));
   await part.getByRole('textbox', { name: 'Message' }).fill('And now?');
   await page.keyboard.press('Enter');
   await expect(part.getByRole('article', { name: 'You' }).last()).toHaveText('And now?');
+  const answer = part.getByRole('article', { name: 'Assistant' }).last();
+  await page.clock.runFor(120);
+  await expect(answer).toContainText('The pool was');
   await part.getByRole('button', { name: 'Stop' }).click();
+  await page.clock.runFor(2_000);
   await expect(part.getByRole('log')).toHaveAttribute('aria-busy', 'false');
+  await expect(answer).not.toContainText('exhausted');
   await expect(part.getByRole('button', { name: 'Send' })).toBeDisabled();
 });
 

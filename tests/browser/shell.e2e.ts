@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { ROOT } from '../support/server.ts';
-import { expect, gate, look, settle, test } from './fixtures.ts';
+import { expect, gate, look, resize, settle, test } from './fixtures.ts';
 
 /** All script that the home screen loads: as this server sends it, and as a proxy may that knows gzip alone. */
 const BUDGET_BYTES = { brotli: 105 * 1024, gzip: 115 * 1024 };
@@ -78,13 +78,15 @@ test('nothing moves while the page comes tag by tag', async ({ page, server }) =
   await once(slow, 'listening');
   try {
     for (const width of [360, 768, 1440]) {
-      await page.setViewportSize({ width, height: 900 });
+      await resize(page, { width, height: 900 });
       // A change of size excuses what moves within half a second.
       await page.waitForTimeout(600);
       await page.goto(`http://127.0.0.1:${(slow.address() as AddressInfo).port}/notes`);
       await expect(page.getByRole('heading', { name: 'Notes', exact: true })).toBeVisible();
     }
   } finally {
+    // A page whose server has gone says so to the console.
+    await page.goto('about:blank');
     slow.closeAllConnections();
     slow.close();
   }
