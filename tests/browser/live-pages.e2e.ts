@@ -61,6 +61,30 @@ test('what is written through another replica appears, in two tabs, by one strea
   await expect(row(second, 'After the first tab')).toBeVisible();
 });
 
+test('a note that is created while the list is read again stays in it', async ({ page }) => {
+  let lists = 0;
+  const isRead = Promise.withResolvers<void>();
+  const isCreated = Promise.withResolvers<void>();
+  await page.route('**/api/notes?*', async (route) => {
+    lists += 1;
+    if (lists !== 2) return route.fallback();
+    // As it was before the note, and answered after it.
+    const response = await route.fetch();
+    isRead.resolve();
+    await isCreated.promise;
+    await route.fulfill({ response });
+  });
+  await page.goto('/notes?new=true');
+  // By the first event, which says that some may have been missed.
+  await isRead.promise;
+  await page.getByLabel('Title of the new note').fill('Meanwhile');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/notes\/\d+$/);
+  isCreated.resolve();
+  await expect.poll(() => lists).toBe(3);
+  await expect(row(page, 'Meanwhile')).toBeVisible();
+});
+
 test.describe('when its server ends', () => {
   test.use({ failedRequests: true });
 

@@ -126,6 +126,7 @@ export class Records<Row extends Entity, Whole extends Entity, New, Filter exten
         ? rows.map((row) => (isSame(row, id) ? this.rowOf(record) : row))
         : rows,
     );
+    this.#readListsAnew(client);
     return record;
   }
 
@@ -143,6 +144,7 @@ export class Records<Row extends Entity, Whole extends Entity, New, Filter exten
   put(client: QueryClient, record: Whole): Whole {
     client.setQueryData<Whole>(this.readQuery(record.id).queryKey, record);
     this.insertRow(client, this.rowOf(record));
+    this.#readListsAnew(client);
     return record;
   }
 
@@ -166,6 +168,14 @@ export class Records<Row extends Entity, Whole extends Entity, New, Filter exten
       });
       client.setQueryData<Lists<Row>>(queryKey, { ...data, pages });
     }
+  }
+
+  /** What a list that is being read brings may be older than a record that has just come. */
+  #readListsAnew(client: QueryClient) {
+    client.invalidateQueries({
+      queryKey: [this.name, 'list'],
+      predicate: ({ state }) => state.fetchStatus === 'fetching',
+    });
   }
 
   removeRow(client: QueryClient, id: Id) {
