@@ -42,7 +42,7 @@ export function RecordList<Row extends Entity>({
   const navigate = useNavigate();
   const { id: openId } = useParams({ strict: false }) as { id?: string };
   const remove = useDelete<Row>(records);
-  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
+  const { hasNextPage, isFetching, isFetchNextPageError, fetchNextPage } = query;
   const { ref, scroller, first, end, reveal } = useRowsInSight(count, rowPx);
   const [active, setActive] = useState(0);
   const current = Math.max(0, Math.min(active, count - 1));
@@ -50,9 +50,10 @@ export function RecordList<Row extends Entity>({
   const [lastOpen, setLastOpen] = useState(openId);
   if (openId !== undefined && openId !== lastOpen) setLastOpen(openId);
 
-  const wantsMore = hasNextPage && !isFetchingNextPage && !isFetchNextPageError && end >= count - ROWS_AHEAD;
+  // Not while it is read again: where that takes the place of a page before this is drawn, nothing would ask for the page any more.
+  const wantsMore = hasNextPage && !isFetching && !isFetchNextPageError && end >= count - ROWS_AHEAD;
   useEffect(() => {
-    if (wantsMore) fetchNextPage();
+    if (wantsMore) fetchNextPage({ cancelRefetch: false });
   }, [wantsMore, fetchNextPage]);
 
   // A filter shows its first results, wherever the list before it had been scrolled to.
