@@ -42,7 +42,11 @@ test('what is written through another replica appears, in two tabs, by one strea
   await page.goto('/notes');
   await expect(page.getByRole('heading', { name: 'No notes yet' })).toBeVisible();
   const second = await context.newPage();
+  // It hears events from when it has read the list once more.
+  let lists = 0;
+  const hears = second.waitForRequest((request) => /\/api\/notes\?/.test(request.url()) && ++lists === 2);
   await second.goto('/notes');
+  await hears;
   await expect.poll(() => streams).toEqual([undefined]);
 
   const note = await send(other.url, 'POST', '', { title: 'From elsewhere' });
