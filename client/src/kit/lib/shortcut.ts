@@ -1,4 +1,4 @@
-import { useEffect, useEffectEvent } from 'react';
+import { useEffectEvent, useLayoutEffect } from 'react';
 
 const isTyping = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || target.matches('input, textarea, select'));
@@ -14,7 +14,8 @@ const OVERLAYS = 'dialog[open], [role=dialog], [role=alertdialog], [role=menu], 
  */
 export function useShortcut(key: string, action: (event: KeyboardEvent) => void, enabled = true) {
   const run = useEffectEvent(action);
-  useEffect(() => {
+  // Before the screen is shown: a key that is pressed right then would be lost.
+  useLayoutEffect(() => {
     if (!enabled) return;
     const [plain, withMod] = key.startsWith('mod+') ? [key.slice(4), true] : [key, false];
     const listen = (event: KeyboardEvent) => {
