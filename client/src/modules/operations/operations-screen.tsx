@@ -152,14 +152,14 @@ function Source() {
   }[mode];
   const { reachable } = useConnection();
   const isLate = mode !== 'still' && !reachable;
-  // What changes comes last, so that nothing is behind it that would move.
+  // What changes comes last, in reserved space: nothing is behind it that would move, and the name before it keeps its width.
   return (
     <p role="status" className="flex min-w-0 items-center gap-3 text-sm">
       {instance && <span className="truncate font-mono text-xs text-muted">{instance}</span>}
-      <span key={instance} className="shrink-0 whitespace-nowrap">
+      <span key={instance} className="min-w-24 shrink-0 whitespace-nowrap">
         <StateBadge state={isLate ? 'failing' : state}>{isLate ? 'No answer' : word}</StateBadge>
         {(mode === 'still' || isLate) && heardAt !== undefined && (
-          <span className="ml-2 text-xs text-muted tabular-nums">{clock(heardAt)}</span>
+          <span className="ml-2 text-xs text-muted tabular-nums max-sm:hidden">{clock(heardAt)}</span>
         )}
       </span>
     </p>
