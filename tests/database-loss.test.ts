@@ -164,7 +164,7 @@ describe.concurrent('a database', () => {
       else proxy.swallow();
       await using server = await startServer({ DATABASE_URL: url, ...QUICK });
       await server.open();
-      // While the application is loaded, a connection may wait for longer than a client may take for its request.
+      // Loading the application blocks the first answers, for long on a busy machine.
       await until('the page', () =>
         fetch(server.url).then(
           ({ ok }) => ok,

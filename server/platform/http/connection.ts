@@ -12,7 +12,10 @@ const DRAINING_SLOW_SECONDS = 3;
  */
 const LINGER_SECONDS = 5;
 const LINGER_BYTES = 64 * 1_024;
-/** Node takes no more of a request's headers than this, and closes when they are incomplete after 5 s (process/port.ts). */
+/**
+ * Node takes no more of a request's headers than this, and closes when they are incomplete after 5 s. The limit is longer while
+ * the application loads (process/port.ts).
+ */
 const MAX_HEADERS_BYTES = 16 * 1_024;
 const HEADERS_SECONDS = 6;
 /** Below this many bytes a request is not searched for the beginning of the next one. */

@@ -23,12 +23,12 @@ const MAX_WAITING = 2_000;
 const MAX_WAITING_BYTES = 16 * MIB;
 const STREAM_BYTES = 128 * 1_024;
 /**
- * How long the headers of a request may take, in milliseconds. Node counts from when it has accepted the connection: loading the
- * application may block the process for longer before it reads the first byte.
+ * How long the headers of a request may take, in milliseconds. Node counts from when it accepts the connection, and loading the
+ * application may block the process for longer than 5 s before it reads the first byte.
  */
 const HEADERS_MS = 5_000;
 const HEADERS_WHILE_LOADING_MS = 60_000;
-/** After loading, what has arrived meanwhile is read first. In milliseconds. */
+/** How long the longer limit still holds after loading, in milliseconds: what has arrived meanwhile is read first. */
 const LOADED_MS = 1_000;
 /** Long enough for the first request of a new connection to arrive, in milliseconds. */
 const SILENT_MS = 1_000;
