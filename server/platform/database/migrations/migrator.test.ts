@@ -72,7 +72,7 @@ describe('many at once', () => {
     const folder = await scene.write(PATIENT);
     const holder = spawn(process.execPath, [CHILD, scene.url, folder]);
     onTestFinished(() => void holder.kill('SIGKILL'));
-    await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toHaveLength(1), WITHIN);
+    await vi.waitFor(async () => expect(await scene.sql(sleepers)).toHaveLength(1), WITHIN);
     const waiting: string[] = [];
     const successor = scene.run({ onWaiting: (why) => waiting.push(why) });
     await vi.waitFor(async () => expect(await (() => waiting)()).toHaveLength(1), WITHIN);
@@ -275,7 +275,7 @@ describe.concurrent('a migration', () => {
     await scene.sql('CREATE TABLE patience AS SELECT 600 AS seconds');
     await scene.write(PATIENT);
     const migrating = scene.run({ connection });
-    await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toHaveLength(1), WITHIN);
+    await vi.waitFor(async () => expect(await scene.sql(sleepers)).toHaveLength(1), WITHIN);
     await scene.sql(impatient);
     proxy.cut();
     expect(await migrating).toMatchObject({ applied: ['0000_patient'] });
@@ -289,10 +289,10 @@ describe.concurrent('stopped', () => {
     await scene.write(PATIENT);
     const stop = new AbortController();
     const migrating = scene.run({ signal: stop.signal });
-    await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toHaveLength(1), WITHIN);
+    await vi.waitFor(async () => expect(await scene.sql(sleepers)).toHaveLength(1), WITHIN);
     stop.abort(new Error('SIGTERM'));
     await expect(migrating).rejects.toThrow('SIGTERM');
-    await vi.waitFor(async () => expect(await (() => scene.sql(sleepers))()).toEqual([]), WITHIN);
+    await vi.waitFor(async () => expect(await scene.sql(sleepers)).toEqual([]), WITHIN);
     expect(await scene.sql(`SELECT to_regclass('done') AS done`)).toEqual([{ done: null }]);
     await scene.sql(impatient);
     expect(await scene.run()).toMatchObject({ applied: ['0000_patient'] });
