@@ -119,10 +119,12 @@ it('calls a service no more that has failed 20 times, and again once it has reco
 it('gives up an attempt that stalls, and hangs up', async () => {
   answer = stall;
   const resilience = make({ retries: 0 });
+  const began = performance.now();
   // Long enough for the service to be called.
   await expect(resilience.executeWithFullProtection('payments', call, { timeout: 2_000 })).rejects.toThrow(
     DependencyTimeoutError,
   );
+  expect(performance.now() - began).toBeLessThan(defaults.timeoutMs);
   await until('it hung up', () => hungUp === 1);
   expect(resilience.get('payments')?.outcomes.timeout).toBe(1);
 });
