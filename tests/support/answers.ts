@@ -50,7 +50,7 @@ export function answers(startup: number, ready: number): Record<string, number> 
   };
 }
 
-/** A port in what strangers are told: a longer number, such as one of bytes, may hold its digits. */
+/** Matches a port as a whole number: a longer one, such as a count of bytes, may contain its digits. */
 export const portIn = (port: number) => new RegExp(`(?<![\\d.])${port}(?!\\d)`);
 
 /** Everything that a stranger may read about the state of a server, as one text. */

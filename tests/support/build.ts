@@ -10,7 +10,7 @@ export interface CopiedBuild extends AsyncDisposable {
   addMigration(name: string, sql: string): Promise<void>;
 }
 
-/** A file of the compile cache as a server of another test writes it: it is renamed when it is whole. */
+/** A temporary file of the compile cache. A server of another test renames it once it is complete. */
 const UNFINISHED = /\.compile-cache\/.*\.\w{6}$/;
 
 /** Copies a folder that may hold `dist`, which servers write into. */

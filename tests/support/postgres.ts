@@ -31,7 +31,7 @@ export async function startTestPostgres(): Promise<KeptPostgres> {
   return postgres;
 }
 
-/** A process of the same run may have had this one's id before: a system with few ids soon begins again. */
+/** A process id is not enough: an earlier process of the same run may have had it. */
 const prefix = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
 let created = 0;
 

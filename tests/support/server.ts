@@ -47,17 +47,19 @@ async function statusOf(url: string): Promise<number> {
 }
 
 /**
- * @returns A port that nothing listens on, and that no other test gets as long as this process lives: a datagram socket of the
- * same number is its reservation. It lies below those that systems choose by themselves, and PostgreSQL's of tests.
+ * @returns A port that nothing listens on. No other test gets it while this process lives: a UDP socket on the same number
+ * reserves it. It lies below the ports that systems choose by themselves, and
+ * below those of the tests' PostgreSQL.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 10_000);
-    if ((await isReserved(port)) && (await isFree(port))) return port;
+    if ((await reserve(port)) && (await isFree(port))) return port;
   }
 }
 
-async function isReserved(port: number): Promise<boolean> {
+/** @returns False where another test has reserved the port. */
+async function reserve(port: number): Promise<boolean> {
   const reservation = createSocket('udp4').unref();
   reservation.bind({ port, address: '127.0.0.1', exclusive: true });
   return once(reservation, 'listening').then(
@@ -111,7 +113,7 @@ export async function startServer(
   child.once('exit', () => running.delete(child));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    // It comes in pieces of any size, from two sides: a line counts when it is whole.
+    // Chunks end anywhere, and the two streams alternate: only whole lines are added.
     let begun = '';
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
       const end = chunk.lastIndexOf('\n') + 1;

@@ -18,7 +18,7 @@ export class TcpProxy {
   readonly #fromServer: (chunk: Buffer) => Buffer;
   readonly #delayMs: number;
   #server: Server;
-  /** Its own also while it refuses. */
+  /** Kept while it refuses connections. */
   readonly #port: number;
   #passing = true;
   #pairs = new Set<[Socket, Socket | undefined]>();
