@@ -15,7 +15,7 @@ export const overlayClass =
 type Props = Omit<ComponentProps<typeof Base.Popup>, 'title'> & {
   title: ReactNode;
   description?: ReactNode;
-  /** Its width, among others. */
+  /** Replaces the default width, `max-w-lg`. */
   className?: string;
   children?: ReactNode;
 };

@@ -50,7 +50,8 @@ export function RecordList<Row extends Entity>({
   const [lastOpen, setLastOpen] = useState(openId);
   if (openId !== undefined && openId !== lastOpen) setLastOpen(openId);
 
-  // Not while it is read again: where that takes the place of a page before this is drawn, nothing would ask for the page any more.
+  // Not while the list is read again: that read may replace the one of a page between two renders. `wantsMore` would not change, and
+  // nothing would ask for the page again.
   const wantsMore = hasNextPage && !isFetching && !isFetchNextPageError && end >= count - ROWS_AHEAD;
   useEffect(() => {
     if (wantsMore) fetchNextPage({ cancelRefetch: false });

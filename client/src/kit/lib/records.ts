@@ -170,7 +170,7 @@ export class Records<Row extends Entity, Whole extends Entity, New, Filter exten
     }
   }
 
-  /** What a list that is being read brings may be older than a record that has just come. */
+  /** Lists that are being read are read again: the answer under way may be older than the record that has just come. */
   #readListsAnew(client: QueryClient) {
     client.invalidateQueries({
       queryKey: [this.name, 'list'],

@@ -1,9 +1,9 @@
 import { useState } from 'react';
 
 /**
- * What a button does: `run` begins it, and `failure` is why it did not work, until the next try.
+ * The state of a button's action. `run` starts it; `failure` is its last error, until the next run.
  *
- * @param act Its rejection is the failure.
+ * @param act May reject: `run` does not.
  */
 export function useAction(act: () => unknown) {
   const [state, setState] = useState<'pending' | 'done'>();
