@@ -29,7 +29,7 @@ const PREFIX = 'adopt_rehearsal_';
  */
 const STATEMENT_TIMEOUT = 2_000;
 const LOCK_TIMEOUT = 500;
-/** What PostgreSQL calls a statement that ran into its time limit. */
+/** PostgreSQL's code for a statement that has run into its time limit. */
 const QUERY_CANCELED = '57014';
 
 /**
@@ -104,7 +104,7 @@ async function compareTables(
     const readOnly = (error as pg.DatabaseError).code === '25006';
     const tryAgain = isContention(error) || (passingReason(error) && !readOnly);
     if (!(error instanceof pg.DatabaseError) || tryAgain) throw error;
-    // A machine may have stood still; what takes long by itself does so again.
+    // The machine may have stood still. A statement that is slow by itself runs into the limit again.
     if (error.code === QUERY_CANCELED && !isRepeated) return compareTables(session, applied, pending, true);
     // The first that makes something fails where that is there, so it has not run before.
     const first = pending.findIndex(compares);

@@ -22,7 +22,7 @@ export function renderApiPage(api: OpenApi, { styles, fonts }: Looks): string {
   );
   const first = api.tags.map(({ name }) => name);
   const rank = (tag: string) => (first.includes(tag) ? first.indexOf(tag) : first.length);
-  // Modules are registered behind the platform's own routes, and are shown before them.
+  // Modules are registered after the platform's own routes, and are shown before them.
   const groups = Object.entries(Object.groupBy(operations, ({ operation }) => operation.tags[0] ?? ''))
     .reverse()
     .sort(([a], [b]) => rank(a) - rank(b));

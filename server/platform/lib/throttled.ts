@@ -1,4 +1,4 @@
-/** @returns Calls `act`, unless it was called less than `everyMs` milliseconds ago. */
+/** @returns A function that calls `act`, and drops calls within `everyMs` milliseconds of the last one that did. */
 export function throttled<Args extends unknown[]>(
   everyMs: number,
   act: (...args: Args) => void,

@@ -1,7 +1,7 @@
 /**
  * Waits for a promise until a signal is aborted. A later result or error is ignored.
  *
- * @throws What the promise says, or the reason of the signal.
+ * @throws The error of the promise, or the reason of the signal.
  */
 export async function untilAborted<Value>(promise: PromiseLike<Value>, signal: AbortSignal): Promise<Value> {
   const { promise: left, reject } = Promise.withResolvers<never>();

@@ -18,7 +18,7 @@ const CONCURRENCY = Math.min(2, availableParallelism());
 const MAX_WAITING = 25;
 /** Of those, for one account that is known. */
 const MAX_OF_ACCOUNT = 2;
-/** One hash in so many is of an unknown client, however many accounts ask. */
+/** While both lines wait, one hash in this many is for an unknown client. */
 const UNKNOWN_EVERY = 4;
 
 let running = 0;
@@ -28,8 +28,8 @@ const unknown: { go: () => void }[] = [];
 const accountOfCaller = new AsyncLocalStorage<string>();
 
 /**
- * Hashes in `fn` are done first, in a line of their own: a flood of sign-ins from unknown clients does not keep out those who have
- * signed in before, and many who have do not keep out the others.
+ * Hashes in `fn` wait in a line of their own, which goes first most of the time: a flood of sign-ins from unknown clients does not
+ * keep out those who have signed in before, and many of those do not keep out unknown clients.
  *
  * @param account What the client has shown to be its own.
  */
