@@ -117,7 +117,7 @@ test('a process that was frozen was not late', async () => {
   };
   await look(3_000);
   server.child.kill('SIGSTOP');
-  // Longer than a busy machine lets it wait.
+  // Longer than a busy machine makes it wait.
   await sleep(15_000);
   server.child.kill('SIGCONT');
   await look(5_000);

@@ -109,8 +109,8 @@ it('refuses while the queue for the database grows, but no burst, and recovers',
       api.get('/work', OPEN, async () => (await database.pool.query('select pg_sleep(0.01)')).rowCount),
     { waitedMs: () => database.waitedMs() },
   );
-  // A burst as after a cold start: who comes when the first has waited for longer than the limit is served nevertheless. It comes past
-  // the network, which spreads it on a busy machine.
+  // A burst, as after a cold start: also what arrives when the first has waited for longer than the limit is served. It is injected,
+  // because the network of a busy machine would spread it.
   const burst = Array.from({ length: 100 }, () => app.inject('/work'));
   await until('a long wait', () => database.waitedMs() > 200, undefined, 1);
   burst.push(...Array.from({ length: 5 }, () => app.inject('/work')));
@@ -168,7 +168,7 @@ it('refuses while full collections leave the heap full, and recovers after one t
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
 
-  // Between two collections, of which none comes soon after another, the heap may be as full as it likes: most of that is garbage.
+  // Between two collections the heap may be as full as it likes: most of that is garbage. After this one, none comes soon by itself.
   collect();
   await until('it is read', () => readings > 0);
   used = 99;

@@ -165,7 +165,7 @@ describe('hashes of passwords', () => {
     await attacker.post('/sign-out');
     const signIn = (browser: Browser, email: string) =>
       browser.post('/sign-in', { email, password: PASSWORD });
-    // Two are made, and 25 wait, as long as it takes: each that ends takes the last place at once.
+    // Two hashes run and 25 wait, until the requests are answered: each that ends is replaced at once.
     let flooded = true;
     const flood = Array.from({ length: 27 }, async () => {
       while (flooded)

@@ -156,7 +156,7 @@ describe('a crowded server', () => {
   it('does not count a sign-in that it did not check as a wrong password', async () => {
     const email = 'crowded@example.com';
     await signedIn(scene, email);
-    // Two are made, and 25 wait, as long as it takes: each that ends takes the last place at once.
+    // Two hashes run and 25 wait, until the requests are answered: each that ends is replaced at once.
     let crowded = true;
     const line = Array.from({ length: 27 }, async () => {
       while (crowded) await hashPassword(PASSWORD);

@@ -187,7 +187,7 @@ it('an expired, ended, banned or invented key is refused', async () => {
   const { key: invented } = newKey();
   expect(await refusal(invented)).toEqual([401, 'This API key is not valid.']);
   expect((await program(invented, '/api/orders')).headers['www-authenticate']).toContain('invalid_token');
-  // In memory it stays for ten seconds.
+  // Within less than the ten seconds that a key stays in memory.
   const becomes = (expected: unknown) =>
     expect.poll(() => refusal(key), { timeout: 9_000 }).toEqual(expected);
   expect(await refusal(key)).toBe(200);

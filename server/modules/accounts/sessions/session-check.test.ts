@@ -123,7 +123,7 @@ afterEach(async () => {
   }
 });
 
-/** Nothing in memory grows old any more. */
+/** Stops the clock, so that nothing in memory expires. */
 const stopTime = () => vi.useFakeTimers({ toFake: ['Date'] });
 
 /** Asks until the session is in memory, as it is once changes are listened to. */
