@@ -66,9 +66,7 @@ test('a page finds its server after a restart, and is updated by it', async ({ p
   expect(await server.end()).toBe(0);
   server = await startDevelopment(copy, url, { PORT: String(port) });
   await server.ready(60_000);
-  await expect
-    .poll(() => page.evaluate(() => 'isSamePage' in window).catch(() => true), { timeout: 30_000 })
-    .toBe(false);
+  await expect.poll(() => page.evaluate(() => 'isSamePage' in window).catch(() => true)).toBe(false);
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
   await connectedAgain;
   await change('client/src/theme.css', '--radius: 6px;', '--radius: 7px;');
