@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { keepPostgres } from '../../scripts/postgres/keep.mjs';
 import { freePort, ROOT } from '../../tests/support/server.ts';
+import { COUNTING_TIMERS } from '../../tests/support/timers.ts';
 
 const IDLE_SECONDS = Number(process.env.BENCH_SECONDS ?? 60);
 /** Connections of the pool are closed after 10 s without use; after that there is nothing left to do. */
@@ -36,21 +37,17 @@ async function watch(main: string, database: string) {
   // The cluster's own housekeeping counts as transactions of this database.
   await setting(postgres.url, 'alter system set autovacuum = off');
   const port = await freePort();
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--require', join(ROOT, 'tests/support/count-timers.cjs'), main],
-    {
-      cwd: ROOT,
-      env: {
-        PATH: process.env.PATH,
-        HOST: '127.0.0.1',
-        PORT: String(port),
-        DATABASE_URL: postgres.url,
-        LOG_LEVEL: 'warn',
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
+  const child: ChildProcess = spawn(process.execPath, [...COUNTING_TIMERS, main], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env.PATH,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      DATABASE_URL: postgres.url,
+      LOG_LEVEL: 'warn',
     },
-  );
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const said: string[] = [];
   child.stdout?.on('data', (chunk) => said.push(String(chunk)));
   const status = () =>
