@@ -1,4 +1,4 @@
-import { accountsServer, button, PASSWORD, password } from '../../../../tests/browser/accounts.ts';
+import { accountsServer, button, PASSWORD, password, totp } from '../../../../tests/browser/accounts.ts';
 import { expect, look, test } from '../../../../tests/browser/fixtures.ts';
 import { signIn as makeSignedIn } from '../../../../tests/browser/signed-in.ts';
 import { storageOf } from '../../../../tests/browser/visitor.ts';
@@ -106,4 +106,22 @@ test('a session that was ended elsewhere loses nothing that was typed', async ({
   await expect(page.getByRole('button', { name: 'Account of Ada King' })).toBeVisible();
   const { rows } = await query(backend.databaseUrl, 'SELECT name FROM users WHERE email = $1', [email]);
   expect(rows).toEqual([{ name: 'Ada King' }]);
+});
+
+test('a session that ends while two-factor is set up is no wrong code', async ({ page, backend }) => {
+  const email = await signUp(page, '/account/sign-in');
+  await button(page, 'Set up an authenticator app').click();
+  const secret = ((await page.locator('code').textContent()) ?? '').replaceAll(' ', '');
+  await query(
+    backend.databaseUrl,
+    `WITH ended AS (DELETE FROM sessions USING users
+       WHERE users.id = user_id AND email = '${email}' RETURNING user_id)
+     SELECT pg_notify('users', user_id) FROM ended`,
+  );
+  await expect.poll(async () => (await page.request.get(at('/api/me'))).json()).toMatchObject({ user: null });
+  await page.getByRole('textbox', { name: 'Code' }).fill(totp(secret));
+  const question = page.getByRole('dialog', { name: 'Sign in again' });
+  await password(page).fill(PASSWORD);
+  await question.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await expect(page.getByRole('list', { name: 'Recovery codes' })).toBeVisible();
 });

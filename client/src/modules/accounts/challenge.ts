@@ -1,5 +1,7 @@
 import type { AnyRouter } from '@tanstack/react-router';
+import type { readMe } from '#contracts/accounts/account.ts';
 import type { Problem } from '#contracts/problem.ts';
+import { request } from '@/kit/lib/api.ts';
 import { knownMe, loadMe } from './me.ts';
 
 /** What is asked: to sign in again, or, with `recent`, to show the password once more. */
@@ -11,8 +13,9 @@ export interface Asked {
 type Show = (question: Asked | undefined) => void;
 
 /** A 401 of these says that what was typed is wrong. Operators' screens with a key have a sign-in of their own. */
-const OWN =
-  /^\/api\/(account\/(sign-|reauthenticate|setup|verify|reset|two-factor\/confirm)|monitoring\/|operations\/)/;
+const OWN = /^\/api\/(account\/(sign-|reauthenticate|setup|verify|reset)|monitoring\/|operations\/)/;
+/** A 401 of this says so as well, or that the session has ended. */
+const CONFIRM = '/api/account/two-factor/confirm';
 const REAUTHENTICATE = '/problems/reauthenticate';
 
 let flight: Promise<boolean> | undefined;
@@ -43,7 +46,10 @@ export async function answer401(
   show: Show,
   router: AnyRouter,
 ): Promise<boolean> {
-  if (type !== REAUTHENTICATE && OWN.test(instance)) return false;
+  if (type !== REAUTHENTICATE) {
+    if (OWN.test(instance)) return false;
+    if (instance === CONFIRM && (await request<typeof readMe>('GET', '/api/me')).user) return false;
+  }
   const userId = knownMe()?.user?.id;
   if (userId === undefined) {
     const search = { returnTo: location.pathname + location.search };
