@@ -143,8 +143,9 @@ export class Records<Row extends Entity, Whole extends Entity, New, Filter exten
   /** Puts a record from the server into the cache, and into the lists it belongs to. */
   put(client: QueryClient, record: Whole): Whole {
     client.setQueryData<Whole>(this.readQuery(record.id).queryKey, record);
-    this.insertRow(client, this.rowOf(record));
+    // Before filtered lists are read, so that none is read twice.
     this.#readListsAnew(client);
+    this.insertRow(client, this.rowOf(record));
     return record;
   }
 
