@@ -83,12 +83,7 @@ interface Seen {
   unknown?: string;
 }
 
-async function compareTables(
-  session: Session,
-  applied: Migration[],
-  pending: Migration[],
-  isRepeated = false,
-): Promise<Seen> {
+async function compareTables(session: Session, applied: Migration[], pending: Migration[]): Promise<Seen> {
   const nothing: Seen = { adopted: [], open: [], tables: [] };
   let live: Catalogue = new Map();
   try {
@@ -104,8 +99,6 @@ async function compareTables(
     const readOnly = (error as pg.DatabaseError).code === '25006';
     const tryAgain = isContention(error) || (passingReason(error) && !readOnly);
     if (!(error instanceof pg.DatabaseError) || tryAgain) throw error;
-    // The machine may have stood still. A statement that is slow by itself runs into the limit again.
-    if (error.code === QUERY_CANCELED && !isRepeated) return compareTables(session, applied, pending, true);
     // The first that makes something fails where that is there, so it has not run before.
     const first = pending.findIndex(compares);
     const open = pending.slice(0, first < 0 ? pending.length : first);
@@ -113,8 +106,16 @@ async function compareTables(
   }
 }
 
-/** In a transaction of which nothing is kept. */
+/** In a transaction of which nothing is kept; in a second one, where a statement of the first ran into its time limit. */
 async function rolledBack<Result>(session: Session, work: () => Promise<Result>): Promise<Result> {
+  // A machine may have stood still; what takes long by itself does so again.
+  return await attempt(session, work).catch((error) => {
+    if ((error as pg.DatabaseError).code !== QUERY_CANCELED) throw error;
+    return attempt(session, work);
+  });
+}
+
+async function attempt<Result>(session: Session, work: () => Promise<Result>): Promise<Result> {
   await session.query(`begin; set local statement_timeout = ${STATEMENT_TIMEOUT};
     set local lock_timeout = ${LOCK_TIMEOUT}; set local idle_in_transaction_session_timeout = 0`);
   try {

@@ -24,6 +24,19 @@ async function restored(scene: Scene, files: Files, rows: string): Promise<void>
 const FIVE = 'INSERT INTO accounts (balance) VALUES (5)';
 
 describe.concurrent('a restored database', () => {
+  it('is looked at once more where the database stood still', async ({ scene }) => {
+    const files = {
+      ...ACCOUNTS,
+      '0001_seen': `CREATE SEQUENCE looks;
+        CREATE FUNCTION stand_still() RETURNS boolean LANGUAGE plpgsql AS
+          $$ BEGIN IF nextval('looks') = 2 THEN PERFORM pg_sleep(60); END IF; RETURN true; END $$;
+        CREATE VIEW seen AS SELECT * FROM accounts WHERE stand_still();`,
+      '0002_more': 'UPDATE seen SET balance = balance + 1;',
+    };
+    await restored(scene, files, FIVE);
+    expect(await refusal(scene.run())).toMatchObject({ code: 'rows', migration: '0002_more' });
+  });
+
   for (const [place, files] of Object.entries({
     last: { ...ACCOUNTS, ...CENTS },
     'before a column': { ...ACCOUNTS, ...CENTS, ...OWNER },
