@@ -108,7 +108,7 @@ async function compareTables(session: Session, applied: Migration[], pending: Mi
 
 /** In a transaction of which nothing is kept; in a second one, where a statement of the first ran into its time limit. */
 async function rolledBack<Result>(session: Session, work: () => Promise<Result>): Promise<Result> {
-  // A machine may have stood still; what takes long by itself does so again.
+  // The machine may have stood still. A statement that is slow by itself runs into the limit again.
   return await attempt(session, work).catch((error) => {
     if ((error as pg.DatabaseError).code !== QUERY_CANCELED) throw error;
     return attempt(session, work);
