@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, expect, type Page, type Request } from '@playwright/test';
 import { databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
 import { freePort, ROOT, type SpawnedServer, startServer } from '../support/server.ts';
 import { makeVisitor, SERVER_ENV, storageOf, type Visitor } from './visitor.ts';
@@ -220,6 +220,16 @@ async function ignoreShifts(page: Page, change: () => Promise<void>) {
   await change();
   await settle(page);
   await page.evaluate(() => dispatchEvent(new Event('resized')));
+}
+
+/** No event arrives: the page learns of changes by its own requests alone. */
+export const withoutEvents = (page: Page) => page.route('**/api/events*', () => {});
+
+/** Resolves when a page has read a list once more, as it does as soon as events arrive. Called before the page opens. */
+export async function readAgain(page: Page, path: string) {
+  let lists = 0;
+  const isAgain = (request: Request) => new URL(request.url()).pathname === path && ++lists === 2;
+  await (await page.waitForRequest(isAgain)).response();
 }
 
 /** Waits until finite animations have ended: colours in between have contrasts of their own. */

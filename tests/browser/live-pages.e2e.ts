@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from '@playwright/test';
 import { query } from '../support/postgres.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, readAgain, test } from './fixtures.ts';
 
 const row = (page: Page, title: string) =>
   page.getByRole('region', { name: 'List of notes' }).getByRole('link', { name: title });
@@ -43,8 +43,7 @@ test('what is written through another replica appears, in two tabs, by one strea
   await expect(page.getByRole('heading', { name: 'No notes yet' })).toBeVisible();
   const second = await context.newPage();
   // It hears events from when it has read the list once more.
-  let lists = 0;
-  const hears = second.waitForRequest((request) => /\/api\/notes\?/.test(request.url()) && ++lists === 2);
+  const hears = readAgain(second, '/api/notes');
   await second.goto('/notes');
   await hears;
   await expect.poll(() => streams).toEqual([undefined]);

@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { expect, look, resize, test } from '../../../../tests/browser/fixtures.ts';
+import { expect, look, readAgain, resize, test, withoutEvents } from '../../../../tests/browser/fixtures.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 
 const row = (page: Page, title: string) =>
@@ -27,17 +27,6 @@ const change = (databaseUrl: string, column: 'title' | 'body', to: string) =>
     `UPDATE notes SET ${column} = $1, version = version + 1, updated_at = now() WHERE id = 1`,
     [to],
   );
-
-/** Resolves when a page of notes has read them once more, as it does as soon as events arrive. Called before it opens. */
-function readAgain(page: Page) {
-  let lists = 0;
-  return page
-    .waitForRequest((request) => /\/api\/notes\?/.test(request.url()) && ++lists === 2)
-    .then((request) => request.response());
-}
-
-/** No event arrives: the page learns of other people's changes by its own saves alone. */
-const withoutEvents = (page: Page) => page.route('**/api/events*', () => {});
 
 /** The changes that the page sends from now on. */
 function changes(page: Page) {
@@ -87,7 +76,7 @@ test('it is saved when it is left: for another screen, another tab, or by a clos
 test('events of what it wrote itself change nothing that is typed, and read nothing again', async ({
   page,
 }) => {
-  const again = readAgain(page);
+  const again = readAgain(page, '/api/notes');
   await page.goto('/notes/1');
   await expect(text(page)).toHaveValue(/^Designing/);
   await again;

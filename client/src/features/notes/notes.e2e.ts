@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from '@playwright/test';
-import { expect, gate, look, resize, test } from '../../../../tests/browser/fixtures.ts';
+import { expect, gate, look, resize, test, withoutEvents } from '../../../../tests/browser/fixtures.ts';
 import { query } from '../../../../tests/support/postgres.ts';
 import { ROOT } from '../../../../tests/support/server.ts';
 
@@ -88,8 +88,8 @@ test('is worked by keyboard alone: new, write, save, search, go through, delete,
   page,
   backend,
 }) => {
-  // Never answered: an event that comes late, after the note was deleted, would read it in vain.
-  await page.route('**/api/events*', () => {});
+  // An event that comes after the note was deleted would read it in vain.
+  await withoutEvents(page);
   await page.clock.install();
   await page.goto('/notes');
   await expect(row(page, 'Release checklist')).toBeVisible();
@@ -167,8 +167,8 @@ test('undo is offered for 8 s', async ({ page }) => {
 test('searches as one types: no request a letter, an address to share, and a way out of nothing found', async ({
   page,
 }) => {
-  // Never answered: the list is read once more when events arrive, which may be after the search.
-  await page.route('**/api/events*', () => {});
+  // The list is read once more when events arrive, which may be after the search.
+  await withoutEvents(page);
   await page.clock.install();
   await page.goto('/notes');
   await expect(row(page, 'Release checklist')).toBeVisible();
@@ -243,8 +243,8 @@ test.describe('when something goes wrong', () => {
   });
 
   test('a read that is told to come later comes once more, a write does not', async ({ page }) => {
-    // Never answered: the list is read once more when events arrive.
-    await page.route('**/api/events*', () => {});
+    // The list is read once more when events arrive.
+    await withoutEvents(page);
     const asked: string[] = [];
     await page.route('**/api/notes**', async (route) => {
       const method = route.request().method();
