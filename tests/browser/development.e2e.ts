@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { copyForDevelopment, removeCopy, startDevelopment } from '../support/development.ts';
-import { databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
+import { databaseName, databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
 import type { SpawnedServer } from '../support/server.ts';
 
 let copy: string;
@@ -14,7 +14,7 @@ let end: () => Promise<void>;
 test.beforeAll(async () => {
   copy = await copyForDevelopment();
   const postgres = await startTestPostgres();
-  const name = `test_${process.pid}_development`;
+  const name = databaseName();
   await query(postgres.url, `CREATE DATABASE ${name}`);
   url = databaseUrl(postgres.url, name);
   end = async () => {

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { test as base, expect, type Page, type Request } from '@playwright/test';
-import { databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
+import { databaseName, databaseUrl, query, startTestPostgres } from '../support/postgres.ts';
 import { freePort, ROOT, type SpawnedServer, startServer } from '../support/server.ts';
 import { makeVisitor, SERVER_ENV, storageOf, type Visitor } from './visitor.ts';
 
@@ -29,15 +29,12 @@ type Fixtures = {
   findings: Findings;
 };
 
-let databases = 0;
-
 export const test = base.extend<Fixtures, { backend: Backend; server: SpawnedServer; visitor: Visitor }>({
   backend: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures from the pattern
     async ({}, use) => {
       const postgres = await startTestPostgres();
-      databases += 1;
-      const name = `test_${process.pid}_browser${databases}`;
+      const name = databaseName();
       await query(postgres.url, `CREATE DATABASE ${name}`);
       const url = databaseUrl(postgres.url, name);
       await use({

@@ -35,13 +35,16 @@ export async function startTestPostgres(): Promise<KeptPostgres> {
 const prefix = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
 let created = 0;
 
+/** @returns A name of a database that no other test has. */
+export const databaseName = (): string => `${prefix}_${++created}`;
+
 /**
  * Creates a database for one test file: with every migration applied and the user of `user.ts`, or empty.
  * What a killed run leaves is dropped by the next one.
  */
 export async function createDatabase(from: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
   const server = inject('postgresUrl');
-  const name = `${prefix}_${++created}`;
+  const name = databaseName();
   const template = from === 'migrated' ? inject('migratedTemplate') : 'template0';
   await query(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   return {

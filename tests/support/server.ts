@@ -48,8 +48,7 @@ async function statusOf(url: string): Promise<number> {
 
 /**
  * @returns A port that nothing listens on. No other test gets it while this process lives: a UDP socket on the same number
- * reserves it. It lies below the ports that systems choose by themselves, and
- * below those of the tests' PostgreSQL.
+ * reserves it. It lies below the ports that systems choose by themselves, and below those of the tests' PostgreSQL.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
